@@ -1,0 +1,1 @@
+"""The Slack side: hears messages, asks the worker, answers in the thread."""

@@ -1,0 +1,112 @@
+"""The nouns that travel between processes and into files."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Split = Literal["train", "dev", "test"]
+
+
+class Frozen(BaseModel):
+    """A value: compared by content, never changed after it is made, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(StrEnum):
+    """How a message reached us, which decides where its answer goes."""
+
+    CHANNEL = "channel"  # written in a channel that we watch
+    MENTION = "mention"  # mentions the bot
+    DIRECT = "direct"  # a direct message to the bot
+    SHORTCUT = "shortcut"  # somebody chose "Clasificar" on it
+    COMMAND = "command"  # `/beto clasifica TEXTO`: answered in private, there is no message
+
+
+class Message(Frozen):
+    """A text that somebody wants labelled; (team, channel, ts) is its natural key."""
+
+    team: str
+    channel: str
+    ts: str
+    user: str
+    text: str  # as Slack sent it, escaped
+    source: Source
+    thread_ts: str | None = None
+    response_url: str | None = Field(default=None, repr=False)  # only for Source.COMMAND; a secret for 30 minutes
+
+
+class Prediction(Frozen):
+    """What one version says of one text.
+
+    `scores` has every label that the version knows, as a calibrated probability in 0..1.
+    `labels` are those at or above the version's thresholds, strongest first.
+    `truncated` is true when the text was longer than the network can read.
+    """
+
+    version: int
+    base: str  # "mini" or the checkpoint's name: what answered is always called by its name
+    scores: dict[str, Probability]
+    labels: tuple[str, ...]
+    truncated: bool = False
+
+
+class Example(Frozen):
+    """A labelled text: `labels` apply, `unknown` were never judged, all others do not apply."""
+
+    text: str
+    labels: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    id: str | None = None
+
+
+class Progress(Frozen):
+    """How far a training is; `step` of `steps`, `seconds_left` an estimate from the pace so far."""
+
+    stage: Literal["preparing", "training", "judging", "done"]
+    step: int = 0
+    steps: int = 0
+    epoch: int = 0
+    loss: float | None = None
+    seconds_left: float | None = None
+
+
+class LabelScores(Frozen):
+    """How well one label is told: `support` texts carry it."""
+
+    precision: Probability
+    recall: Probability
+    f1: Probability
+    support: int
+
+
+class Scores(Frozen):
+    """Multi-label scores over `texts` texts, each 0..1 (samples-averaged Jaccard, as scikit-learn's `jaccard_score`)."""
+
+    texts: int
+    jaccard: Probability
+    micro_f1: Probability
+    macro_f1: Probability
+    exact_match: Probability
+    per_label: dict[str, LabelScores]
+
+
+class Card(Frozen):
+    """All that must be known to trust, repeat or refuse a version; saved beside its weights as `card.json`."""
+
+    version: int = 0  # 0 until the registry numbers it
+    base: str
+    labels: tuple[str, ...]
+    thresholds: dict[str, Probability]
+    seed: int
+    settings: dict[str, float | int | str | bool]
+    data_sha256: str
+    texts: dict[Split, int]
+    scores: dict[Split, Scores]  # of the network
+    floor: dict[Split, Scores]  # of TF-IDF + logistic regression on the same data
+    seconds: float
+    created_at: str  # ISO 8601, UTC
+    code_version: str
+    parent: int | None = None

@@ -1,0 +1,32 @@
+"""Settings that every process shares: where things are kept and which network is used."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PRODUCTION_BASE = "dccuchile/bert-base-spanish-wwm-cased"
+
+
+class ModelSettings(BaseSettings):
+    """Read from the environment (`BETO_...`) and from `.env` in the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix="BETO_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    home: Path = Field(default=Path("~/.beto"), description="where versions, the SQLite file and logs are kept")
+    database_url: str = Field(default="", repr=False, description="PostgreSQL URL; empty: SQLite in BETO_HOME")
+    base: str = Field(default=PRODUCTION_BASE, description="checkpoint to fine-tune: `mini`, a folder, or a hub name")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the network runs")
+
+    @property
+    def home_folder(self) -> Path:
+        """BETO_HOME with `~` expanded; not created."""
+        return self.home.expanduser()
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        url = self.database_url or f"sqlite:///{self.home_folder / 'beto.db'}"
+        # Plain postgresql:// would ask for psycopg2; we ship psycopg 3.
+        return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)

@@ -1,0 +1,1 @@
+"""The Celery side: hosts the live version and classifies what is queued."""
