@@ -1,0 +1,410 @@
+"""Block Kit: what Slack accepts, and what it fills in.
+
+The tables below are Slack's reference of blocks and elements (docs.slack.dev/reference/block-kit): for each type the
+fields that are required and those that are allowed, with their limits. Anything else is refused, as Slack does.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from bot.simulator.errors import Json, SlackError
+
+MESSAGE_BLOCKS = 50
+VIEW_BLOCKS = 100
+MESSAGE_CHARACTERS = 13_200  # of all blocks as JSON; undocumented, measured by users (bolt-js#2509)
+VIEW_BYTES = 250_000
+
+Errors = list[str]
+Check = Callable[[Any, str, Errors], None]
+_Shape = tuple[dict[str, Check], dict[str, Check]]  # required, optional
+
+INPUT_ELEMENTS = frozenset({
+    "plain_text_input", "static_select", "multi_static_select", "external_select", "multi_external_select", "users_select",
+    "multi_users_select", "conversations_select", "multi_conversations_select", "channels_select", "multi_channels_select",
+    "datepicker", "timepicker", "datetimepicker", "checkboxes", "radio_buttons", "email_text_input", "url_text_input",
+    "number_input", "rich_text_input", "file_input",
+})  # fmt: skip
+ACTION_ELEMENTS = INPUT_ELEMENTS - {"file_input", "email_text_input", "url_text_input", "number_input"} | {
+    "button", "overflow", "workflow_button",
+}  # fmt: skip
+
+
+def check_message(blocks: Any) -> list[Json]:
+    """The blocks as Slack stores them; raises what chat.postMessage answers when they are not valid."""
+    if not isinstance(blocks, list):
+        raise SlackError("invalid_blocks_format")
+    errors: Errors = []
+    _blocks(MESSAGE_BLOCKS, "message")(blocks, "/blocks", errors)
+    if errors:
+        raise SlackError("invalid_blocks", errors=errors, response_metadata={"messages": [f"[ERROR] {one}" for one in errors]})
+    if len(json.dumps(blocks, ensure_ascii=False, separators=(",", ":"))) > MESSAGE_CHARACTERS:
+        raise SlackError("msg_blocks_too_long")
+    return _complete_all(blocks)
+
+
+def check_view(view: Any, kind: str) -> Json:
+    """The view's own fields (type, blocks, title, ...) as Slack stores them; `kind` is "modal" or "home"."""
+    if not isinstance(view, dict):
+        raise _invalid(["must provide an object [json-pointer:/view]"])
+    if len(json.dumps(view, ensure_ascii=False).encode()) > VIEW_BYTES:
+        raise SlackError("view_too_large")
+    errors: Errors = []
+    if view.get("type") != kind:
+        raise _invalid([f"must be a valid enum value; allowed: {kind} [json-pointer:/view/type]"])
+    _object(_VIEWS[kind])(view, "/view", errors)
+    if not errors and kind == "modal" and "submit" not in view and any(block["type"] == "input" for block in view["blocks"]):
+        errors.append("missing required field: submit [json-pointer:/view]")
+    if errors:
+        raise _invalid(errors)
+    defaults: Json = {
+        "private_metadata": "", "callback_id": "", "external_id": "", "title": None, "close": None, "submit": None,
+        "clear_on_close": False, "notify_on_close": False,
+    }  # fmt: skip
+    texts = {key: _complete_text(view[key]) for key in ("title", "close", "submit") if view.get(key)}
+    return {**defaults, **view, **texts, "blocks": _complete_all(view["blocks"])}
+
+
+def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
+    """Every interactive element with the block in which it stands."""
+    for block in blocks:
+        inside = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
+        for element in inside:
+            if isinstance(element, dict) and "action_id" in element:
+                yield block, element
+
+
+def _invalid(errors: Errors) -> SlackError:
+    return SlackError("invalid_arguments", response_metadata={"messages": [f"[ERROR] {one}" for one in errors]})
+
+
+# --- checks of single values ---
+
+
+def _string(longest: int, shortest: int = 0) -> Check:
+    def check(value: Any, path: str, errors: Errors) -> None:
+        if not isinstance(value, str):
+            errors.append(f"must be a string [json-pointer:{path}]")
+        elif len(value) > longest:
+            errors.append(f"must be less than {longest + 1} characters [json-pointer:{path}]")
+        elif len(value) < shortest:
+            errors.append(f"must be more than {shortest - 1} characters [json-pointer:{path}]")
+
+    return check
+
+
+def _pattern(pattern: str, what: str) -> Check:
+    def check(value: Any, path: str, errors: Errors) -> None:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            errors.append(f"must be {what} [json-pointer:{path}]")
+
+    return check
+
+
+def _integer(least: int, most: int) -> Check:
+    def check(value: Any, path: str, errors: Errors) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            errors.append(f"must be an integer between {least} and {most} [json-pointer:{path}]")
+
+    return check
+
+
+def _choice(*allowed: str) -> Check:
+    def check(value: Any, path: str, errors: Errors) -> None:
+        if value not in allowed:
+            errors.append(f"must be a valid enum value [json-pointer:{path}]")
+
+    return check
+
+
+def _boolean(value: Any, path: str, errors: Errors) -> None:
+    if not isinstance(value, bool):
+        errors.append(f"must be a boolean [json-pointer:{path}]")
+
+
+def _anything(value: Any, path: str, errors: Errors) -> None:
+    """A field whose inside is not checked."""
+
+
+def _list(check_one: Check, most: int, least: int = 1) -> Check:
+    def check(value: Any, path: str, errors: Errors) -> None:
+        if not isinstance(value, list):
+            errors.append(f"must be an array [json-pointer:{path}]")
+        elif len(value) > most:
+            errors.append(f"no more than {most} items allowed [json-pointer:{path}]")
+        elif len(value) < least:
+            errors.append(f"no fewer than {least} items allowed [json-pointer:{path}]")
+        else:
+            for n, one in enumerate(value):
+                check_one(one, f"{path}/{n}", errors)
+
+    return check
+
+
+def _object(shape: _Shape) -> Check:
+    required, optional = shape
+
+    def check(value: Any, path: str, errors: Errors) -> None:
+        if not isinstance(value, dict):
+            errors.append(f"must be an object [json-pointer:{path}]")
+            return
+        errors.extend(f"missing required field: {name} [json-pointer:{path}]" for name in required if name not in value)
+        for name, inside in value.items():
+            one = required.get(name) or optional.get(name)
+            if one is not None:
+                one(inside, f"{path}/{name}", errors)
+            elif name != "type":
+                errors.append(f"invalid additional property: {name} [json-pointer:{path}]")
+
+    return check
+
+
+def _typed(shapes: Mapping[str, _Shape], allowed: frozenset[str] | None = None) -> Check:
+    def check(value: Any, path: str, errors: Errors) -> None:
+        kind = value.get("type") if isinstance(value, dict) else None
+        if not isinstance(kind, str) or kind not in shapes or (allowed is not None and kind not in allowed):
+            errors.append(f"unsupported type: {kind} [json-pointer:{path}/type]")
+        else:
+            _object(shapes[kind])(value, path, errors)
+
+    return check
+
+
+def _text(longest: int, *kinds: str) -> Check:
+    shape: _Shape = ({"text": _string(longest, 1)}, {"emoji": _boolean, "verbatim": _boolean})
+    return _typed(dict.fromkeys(kinds or ("plain_text", "mrkdwn"), shape))
+
+
+def _plain(longest: int) -> Check:
+    return _text(longest, "plain_text")
+
+
+def _option(*kinds: str, **extra: Check) -> Check:
+    return _object(({"text": _text(75, *kinds), "value": _string(150, 1)}, {"description": _text(75, *kinds), **extra}))
+
+
+def _options(most: int) -> Check:
+    return _list(_ONE_OPTION, most)
+
+
+_CONFIRM = _object((
+    {"title": _plain(100), "text": _text(300), "confirm": _plain(30), "deny": _plain(30)},
+    {"style": _choice("primary", "danger")},
+))  # fmt: skip
+
+# Only checkboxes and radio buttons may format their options.
+_ONE_OPTION = _option("plain_text")
+_ONE_FORMATTED = _option("plain_text", "mrkdwn")
+
+# --- elements ---
+
+_ACTION: dict[str, Check] = {"action_id": _string(255), "confirm": _CONFIRM, "focus_on_load": _boolean}
+_HINTED: dict[str, Check] = {**_ACTION, "placeholder": _plain(150)}
+_STRINGS = _list(_string(255), 100, 0)
+_MULTI: dict[str, Check] = {"max_selected_items": _integer(1, 100)}
+_GROUPS = _list(_object(({"label": _plain(75), "options": _options(100)}, {})), 100)
+_STATIC: dict[str, Check] = {**_HINTED, "options": _options(100), "option_groups": _GROUPS}
+_FILTERED: dict[str, Check] = {"filter": _anything, "default_to_current_conversation": _boolean, "response_url_enabled": _boolean}
+_TYPING: dict[str, Check] = {
+    **_HINTED, "initial_value": _string(3000), "min_length": _integer(0, 3000), "max_length": _integer(1, 3000),
+    "dispatch_action_config": _anything,
+}  # fmt: skip
+
+_ELEMENTS: dict[str, _Shape] = {
+    "button": (
+        {"text": _plain(75)},
+        {
+            **_ACTION,
+            "url": _string(3000),
+            "value": _string(2000),
+            "style": _choice("primary", "danger"),
+            "accessibility_label": _string(75),
+        },
+    ),
+    "overflow": ({"options": _list(_option("plain_text", url=_string(3000)), 5)}, _ACTION),
+    "static_select": ({}, {**_STATIC, "initial_option": _ONE_OPTION}),
+    "multi_static_select": ({}, {**_STATIC, **_MULTI, "initial_options": _options(100)}),
+    "external_select": ({}, {**_HINTED, "initial_option": _ONE_OPTION, "min_query_length": _integer(0, 300)}),
+    "multi_external_select": ({}, {**_HINTED, **_MULTI, "initial_options": _options(100), "min_query_length": _integer(0, 300)}),
+    "users_select": ({}, {**_HINTED, "initial_user": _string(255)}),
+    "multi_users_select": ({}, {**_HINTED, **_MULTI, "initial_users": _STRINGS}),
+    "conversations_select": ({}, {**_HINTED, **_FILTERED, "initial_conversation": _string(255)}),
+    "multi_conversations_select": ({}, {**_HINTED, **_FILTERED, **_MULTI, "initial_conversations": _STRINGS}),
+    "channels_select": ({}, {**_HINTED, "initial_channel": _string(255), "response_url_enabled": _boolean}),
+    "multi_channels_select": ({}, {**_HINTED, **_MULTI, "initial_channels": _STRINGS}),
+    "datepicker": ({}, {**_HINTED, "initial_date": _pattern(r"\d{4}-\d\d-\d\d", "a date YYYY-MM-DD")}),
+    "timepicker": ({}, {**_HINTED, "initial_time": _pattern(r"\d\d:\d\d", "a time HH:mm"), "timezone": _string(255)}),
+    "datetimepicker": ({}, {**_ACTION, "initial_date_time": _integer(10**9, 10**10 - 1)}),
+    "checkboxes": ({"options": _list(_ONE_FORMATTED, 10)}, {**_ACTION, "initial_options": _list(_ONE_FORMATTED, 10)}),
+    "radio_buttons": ({"options": _list(_ONE_FORMATTED, 10)}, {**_ACTION, "initial_option": _ONE_FORMATTED}),
+    "plain_text_input": ({}, {**_TYPING, "multiline": _boolean}),
+    "email_text_input": ({}, _TYPING),
+    "url_text_input": ({}, _TYPING),
+    "number_input": (
+        {"is_decimal_allowed": _boolean},
+        {
+            **_HINTED,
+            "initial_value": _string(255),
+            "min_value": _string(255),
+            "max_value": _string(255),
+            "dispatch_action_config": _anything,
+        },
+    ),
+    "rich_text_input": ({}, {**_HINTED, "initial_value": _anything, "dispatch_action_config": _anything}),
+    "file_input": ({}, {"action_id": _string(255), "filetypes": _STRINGS, "max_files": _integer(1, 10)}),
+    "workflow_button": ({"text": _plain(75), "workflow": _anything}, {**_ACTION, "style": _choice("primary", "danger")}),
+    "image": ({"alt_text": _string(2000)}, {"image_url": _string(3000), "slack_file": _anything}),
+    "mrkdwn": ({"text": _string(3000, 1)}, {"verbatim": _boolean}),
+    "plain_text": ({"text": _string(3000, 1)}, {"emoji": _boolean}),
+}
+_NEEDS_ONE_OF = {
+    "static_select": ("options", "option_groups"), "multi_static_select": ("options", "option_groups"),
+    "image": ("image_url", "slack_file"), "section": ("text", "fields"),
+}  # fmt: skip
+
+# --- blocks ---
+
+_ID: dict[str, Check] = {"block_id": _string(255)}
+_BLOCKS: dict[str, _Shape] = {
+    "section": (
+        {},
+        {
+            **_ID, "text": _text(3000), "fields": _list(_text(2000), 10), "expand": _boolean,
+            "accessory": _typed(_ELEMENTS, ACTION_ELEMENTS - {"plain_text_input"} | {"image"}),
+        },
+    ),
+    "divider": ({}, _ID),
+    "header": ({"text": _plain(150)}, _ID),
+    "context": ({"elements": _list(_typed(_ELEMENTS, frozenset({"image", "mrkdwn", "plain_text"})), 10)}, _ID),
+    "actions": ({"elements": _list(_typed(_ELEMENTS, ACTION_ELEMENTS), 25)}, _ID),
+    "image": (
+        {"alt_text": _string(2000)}, {**_ID, "image_url": _string(3000), "slack_file": _anything, "title": _plain(2000)},
+    ),
+    "input": (
+        {"label": _plain(2000), "element": _typed(_ELEMENTS, INPUT_ELEMENTS)},
+        {**_ID, "hint": _plain(2000), "optional": _boolean, "dispatch_action": _boolean},
+    ),
+    "rich_text": ({"elements": _list(_anything, 1000, 0)}, _ID),
+    "video": (
+        {"alt_text": _string(2000), "title": _plain(199), "thumbnail_url": _string(3000), "video_url": _string(3000)},
+        {
+            **_ID, "author_name": _string(49), "description": _plain(200), "provider_icon_url": _string(3000),
+            "provider_name": _string(255), "title_url": _string(3000),
+        },
+    ),
+    "markdown": ({"text": _string(12_000, 1)}, _ID),
+}  # fmt: skip
+_ONLY_IN_MESSAGES = {"markdown"}
+
+
+def _blocks(most: int, surface: str) -> Check:
+    check_list = _list(_typed(_BLOCKS), most, 0)
+
+    def check(value: Any, path: str, errors: Errors) -> None:
+        check_list(value, path, errors)
+        if errors:
+            return
+        seen: set[str] = set()
+        for n, block in enumerate(value):
+            here = f"{path}/{n}"
+            if surface != "message" and block["type"] in _ONLY_IN_MESSAGES:
+                errors.append(f"unsupported type: {block['type']} [json-pointer:{here}/type]")
+            if block.get("block_id") and block["block_id"] in seen:
+                errors.append(f"block_id must be unique: {block['block_id']} [json-pointer:{here}/block_id]")
+            seen.add(block.get("block_id", ""))
+            _check_inside(block, here, errors)
+
+    return check
+
+
+def _check_inside(block: Json, path: str, errors: Errors) -> None:
+    """What the tables cannot say: one field of two, and action ids that are unique in their block."""
+    inside = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
+    parts = [block, *(part for part in inside if isinstance(part, dict))]
+    for part in parts:
+        names = _NEEDS_ONE_OF.get(part.get("type", ""))
+        if names and not any(name in part for name in names):
+            errors.append(f"missing required field: {' or '.join(names)} [json-pointer:{path}]")
+        if not _initial_is_offered(part):
+            errors.append(f"initial option must match one of the options [json-pointer:{path}]")
+    ids = [part["action_id"] for part in parts if part.get("action_id")]
+    if len(ids) != len(set(ids)):
+        errors.append(f"`action_id` must be unique in its block [json-pointer:{path}]")
+
+
+def _initial_is_offered(element: Json) -> bool:
+    offered = [*element.get("options", ()), *(one for group in element.get("option_groups", ()) for one in group["options"])]
+    wanted = [*element.get("initial_options", ()), *([element["initial_option"]] if "initial_option" in element else ())]
+    values = {one["value"] for one in offered}
+    return element.get("type", "").endswith("external_select") or all(one["value"] in values for one in wanted)
+
+
+_VIEW_FIELDS: dict[str, Check] = {"private_metadata": _string(3000), "callback_id": _string(255), "external_id": _string(255)}
+_VIEWS: dict[str, _Shape] = {
+    "modal": (
+        {"title": _plain(24), "blocks": _blocks(VIEW_BLOCKS, "modal")},
+        {
+            **_VIEW_FIELDS, "submit": _plain(24), "close": _plain(24), "clear_on_close": _boolean, "notify_on_close": _boolean,
+            "submit_disabled": _boolean,
+        },
+    ),
+    "home": ({"blocks": _blocks(VIEW_BLOCKS, "home")}, _VIEW_FIELDS),
+}  # fmt: skip
+
+
+# --- what Slack fills in ---
+
+
+def _complete_all(blocks: list[Json]) -> list[Json]:
+    return [_complete_block(block) for block in blocks]
+
+
+def _complete_block(block: Json) -> Json:
+    done: Json = {"block_id": secrets.token_urlsafe(4), **block}
+    if not done["block_id"]:
+        done["block_id"] = secrets.token_urlsafe(4)
+    for name in ("text", "label", "hint", "title"):
+        if isinstance(done.get(name), dict):
+            done[name] = _complete_text(done[name])
+    if done["type"] == "input":
+        done = {"optional": False, "dispatch_action": False, **done}
+    if done["type"] in ("actions", "context"):
+        done["elements"] = [_complete_element(one) for one in done["elements"]]
+    for name in ("accessory", "element"):
+        if name in done:
+            done[name] = _complete_element(done[name])
+    if "fields" in done:
+        done["fields"] = [_complete_text(one) for one in done["fields"]]
+    return done
+
+
+def _complete_element(element: Json) -> Json:
+    if element["type"] in ("plain_text", "mrkdwn"):
+        return _complete_text(element)
+    done = {**element}
+    if element["type"] != "image" and not element.get("action_id"):
+        done["action_id"] = secrets.token_urlsafe(4)
+    for name in ("text", "placeholder"):
+        if name in done:
+            done[name] = _complete_text(done[name])
+    if "options" in done:
+        done["options"] = [{**one, "text": _complete_text(one["text"])} for one in done["options"]]
+    for name in ("initial_option", "initial_options"):
+        if name in done:
+            one = done[name]
+            done[name] = (
+                [{**o, "text": _complete_text(o["text"])} for o in one]
+                if isinstance(one, list)
+                else {**one, "text": _complete_text(one["text"])}
+            )
+    return done
+
+
+def _complete_text(text: Json) -> Json:
+    return (
+        {**text, "emoji": text.get("emoji", True)}
+        if text["type"] == "plain_text"
+        else {**text, "verbatim": text.get("verbatim", False)}
+    )

@@ -1,0 +1,92 @@
+"""How payloads reach the app: what the two roads, Socket Mode and signed HTTP, have in common."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from bot.simulator.errors import Json
+from bot.simulator.events import new_event_id
+from bot.simulator.faults import Faults
+
+ACK_WITHIN_S = 3.0
+RETRY_AFTER_S = (0.0, 60.0, 300.0)  # between a failed delivery and the next; then Slack gives up
+Kind = Literal["events_api", "interactive", "slash_commands"]
+
+
+class Unanswered(Exception):
+    """The app did not answer an interaction in time, or could not be reached."""
+
+    def __init__(self, code: Literal["operation_timeout", "dispatch_failed"]) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Delivery(NamedTuple):
+    """One try to deliver one event."""
+
+    payload: Json
+    attempt: int = 0
+    reason: str = ""
+
+
+class Road:
+    """The way to the app. Events wait here until the app can be reached, and are sent again when it does not answer.
+
+    `clock_scale` shortens Slack's seconds: 0.01 makes its 60 seconds 0.6.
+    """
+
+    def __init__(self, faults: Faults, clock_scale: float) -> None:
+        self.faults = faults
+        self._scale = clock_scale
+        self._waiting: deque[Delivery] = deque()
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    @property
+    def sockets(self) -> int:
+        """How many connections of the app are open."""
+        return 0
+
+    async def start(self) -> None:
+        """Payloads can be delivered."""
+
+    async def stop(self) -> None:
+        """Nothing is delivered any more."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self._waiting.clear()
+
+    def send_event(self, payload: Json) -> None:
+        """The event is under way, or waits for the app."""
+        self._deliver(Delivery(payload))
+        new_id = self.faults.take_duplicate()
+        if new_id is not None:
+            self._deliver(Delivery({**payload, "event_id": new_event_id()} if new_id else payload))
+
+    async def ask(self, kind: Kind, payload: Json) -> Json:
+        """The app's answer to an interaction (empty when it only acknowledged); raises Unanswered. Never sent twice."""
+        raise NotImplementedError
+
+    def _deliver(self, delivery: Delivery) -> None:
+        raise NotImplementedError
+
+    def _retry(self, delivery: Delivery, reason: str) -> None:
+        if delivery.attempt < len(RETRY_AFTER_S):
+            again = Delivery(delivery.payload, delivery.attempt + 1, reason)
+            self._later(RETRY_AFTER_S[delivery.attempt], self._deliver, again)
+
+    def _later(self, seconds: float, call: Callable[..., None], *args: Any) -> asyncio.TimerHandle:
+        """`call(*args)` runs in so many of Slack's seconds, unless the road is stopped before."""
+
+        def run() -> None:
+            self._timers.discard(timer)
+            call(*args)
+
+        timer = asyncio.get_running_loop().call_later(seconds * self._scale, run)
+        self._timers.add(timer)
+        return timer
+
+    def _forget(self, timer: asyncio.TimerHandle) -> None:
+        timer.cancel()
+        self._timers.discard(timer)

@@ -1,0 +1,24 @@
+"""What Slack answers when it refuses."""
+
+from typing import Any
+
+Json = dict[str, Any]  # one JSON object, as it travels
+
+
+class SlackError(Exception):
+    """Slack refuses a call: `code` is the reference's error code, `details` more fields of the reply."""
+
+    def __init__(self, code: str, **details: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.details = details
+
+    @property
+    def reply(self) -> Json:
+        """The JSON object that is answered."""
+        return {"ok": False, "error": self.code, **self.details}
+
+
+def invalid_arguments(*messages: str) -> SlackError:
+    """The refusal of arguments that are missing or malformed, each with its reason in Slack's words."""
+    return SlackError("invalid_arguments", response_metadata={"messages": [f"[ERROR] {text}" for text in messages]})

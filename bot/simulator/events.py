@@ -1,0 +1,132 @@
+"""Which changes of the workspace the app hears, and as what."""
+
+import secrets
+from collections.abc import Iterator
+
+from bot.simulator.errors import Json
+from bot.simulator.workspace import Change, Channel, Workspace
+
+CHANNEL_TYPES = {"channel": "C", "group": "G", "im": "D"}
+_MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
+_SCOPES = {
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+    "message.im": "im:history",
+    "app_mention": "app_mentions:read",
+    "reaction_added": "reactions:read",
+    "reaction_removed": "reactions:read",
+}
+_MEMBER_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:read"}
+
+
+class Events:
+    """Turns changes into `event_callback` payloads, for what the manifest subscribes to and its scopes allow."""
+
+    def __init__(self, workspace: Workspace, manifest: Json) -> None:
+        self._workspace = workspace
+        self._scopes = frozenset(manifest["oauth_config"]["scopes"].get("bot", ()))
+        self._subscribed = frozenset(manifest["settings"].get("event_subscriptions", {}).get("bot_events", ()))
+
+    def payloads(self, change: Change) -> Iterator[Json]:
+        """The payloads that Slack sends for one change, in Slack's order."""
+        channel = change.channel
+        bot = self._workspace.bot_user_id
+        if change.kind == "left" and change.user == bot:
+            kind = "channel_left" if channel.kind == "channel" else "group_left"
+            left = {"type": kind, "channel": channel.id, "actor_id": change.inviter or bot, "event_ts": change.ts}
+            yield from self._when(kind, _MEMBER_SCOPES[channel.kind], left)
+        if bot not in channel.members:
+            return
+        if change.kind in ("posted", "changed", "deleted"):
+            name = _MESSAGE_EVENTS[channel.kind]
+            yield from self._when(name, _SCOPES[name], self._message(change))
+            if self._mentions_anew(change):
+                yield from self._when("app_mention", _SCOPES["app_mention"], self._mention(change))
+        elif change.kind in ("reacted", "unreacted"):
+            name = "reaction_added" if change.kind == "reacted" else "reaction_removed"
+            yield from self._when(name, _SCOPES[name], self._reaction(name, change))
+        elif change.kind in ("joined", "left") and channel.kind != "im":
+            name = "member_joined_channel" if change.kind == "joined" else "member_left_channel"
+            yield from self._when(name, _MEMBER_SCOPES[channel.kind], self._member(name, change))
+
+    def home_opened(self, user: str, channel: Channel, tab: str, view: Json | None) -> Iterator[Json]:
+        """The payload for somebody who opened the app's Home or Messages tab."""
+        event: Json = {
+            "type": "app_home_opened", "user": user, "channel": channel.id, "tab": tab, "event_ts": self._workspace.next_ts(),
+        }  # fmt: skip
+        yield from self._when("app_home_opened", None, event | ({"view": view} if view else {}))
+
+    def _when(self, name: str, scope: str | None, event: Json) -> Iterator[Json]:
+        if name in self._subscribed and (scope is None or scope in self._scopes):
+            yield self._envelope(event)
+
+    def _envelope(self, event: Json) -> Json:
+        workspace = self._workspace
+        channel = event.get("channel") or event.get("item", {}).get("channel", "")
+        authorization = {
+            "enterprise_id": None, "team_id": workspace.team_id, "user_id": workspace.bot_user_id, "is_bot": True,
+            "is_enterprise_install": False,
+        }  # fmt: skip
+        return {
+            "token": "simulator-verification-token",
+            "team_id": workspace.team_id,
+            "context_team_id": workspace.team_id,
+            "context_enterprise_id": None,
+            "api_app_id": workspace.app_id,
+            "event": event,
+            "type": "event_callback",
+            "event_id": new_event_id(),
+            "event_time": int(event["event_ts"].partition(".")[0]),
+            "authorizations": [authorization],
+            "is_ext_shared_channel": False,
+            "event_context": f"1-{event['type']}-{workspace.team_id}-{channel}",
+        }
+
+    def _message(self, change: Change) -> Json:
+        where = {"channel": change.channel.id, "event_ts": change.ts, "channel_type": change.channel.kind}
+        if change.kind == "posted":
+            return {**change.message, **where}
+        event: Json = {"type": "message", "hidden": True, "ts": change.ts, **where}
+        if change.kind == "deleted":
+            return event | {
+                "subtype": "message_deleted", "deleted_ts": change.message["ts"], "previous_message": change.message,
+            }  # fmt: skip
+        return event | {"subtype": "message_changed", "message": change.message, "previous_message": change.previous}
+
+    def _mentions_anew(self, change: Change) -> bool:
+        mention = f"<@{self._workspace.bot_user_id}>"
+        if change.channel.kind == "im" or change.kind == "deleted" or mention not in change.message.get("text", ""):
+            return False
+        if "subtype" in change.message or "bot_id" in change.message:
+            return False
+        return change.kind == "posted" or (change.previous is not None and mention not in change.previous.get("text", ""))
+
+    def _mention(self, change: Change) -> Json:
+        return {**change.message, "type": "app_mention", "channel": change.channel.id, "event_ts": change.ts}
+
+    def _reaction(self, name: str, change: Change) -> Json:
+        event: Json = {
+            "type": name,
+            "user": change.user,
+            "reaction": change.reaction,
+            "item": {"type": "message", "channel": change.channel.id, "ts": change.message["ts"]},
+            "event_ts": change.ts,
+        }
+        author = change.message.get("user")
+        return event | ({"item_user": author} if author else {})
+
+    def _member(self, name: str, change: Change) -> Json:
+        event: Json = {
+            "type": name,
+            "user": change.user,
+            "channel": change.channel.id,
+            "channel_type": CHANNEL_TYPES[change.channel.kind],
+            "team": self._workspace.team_id,
+            "event_ts": change.ts,
+        }
+        return event | ({"inviter": change.inviter} if change.inviter and change.kind == "joined" else {})
+
+
+def new_event_id() -> str:
+    """An id as Slack gives to each event."""
+    return "Ev" + secrets.token_hex(5).upper()

@@ -1,0 +1,286 @@
+"""What people do to the app: commands, buttons, shortcuts and modals, each as the payload that Slack sends."""
+
+import json
+import time
+from collections.abc import Callable
+
+from bot.simulator import blocks, composer
+from bot.simulator.delivery import Kind, Road, Unanswered
+from bot.simulator.errors import Json, SlackError
+from bot.simulator.response_urls import ResponseUrls
+from bot.simulator.views import Views
+from bot.simulator.workspace import Channel, User, Workspace
+
+_CHANNEL_NAMES = {"im": "directmessage", "group": "privategroup"}
+# What a person may choose in each kind of element, and what it is before they do.
+_SELECTIONS: dict[str, tuple[str, str]] = {
+    "static_select": ("selected_option", "initial_option"),
+    "external_select": ("selected_option", "initial_option"),
+    "radio_buttons": ("selected_option", "initial_option"),
+    "overflow": ("selected_option", ""),
+    "multi_static_select": ("selected_options", "initial_options"),
+    "multi_external_select": ("selected_options", "initial_options"),
+    "checkboxes": ("selected_options", "initial_options"),
+    "users_select": ("selected_user", "initial_user"),
+    "multi_users_select": ("selected_users", "initial_users"),
+    "conversations_select": ("selected_conversation", "initial_conversation"),
+    "multi_conversations_select": ("selected_conversations", "initial_conversations"),
+    "channels_select": ("selected_channel", "initial_channel"),
+    "multi_channels_select": ("selected_channels", "initial_channels"),
+    "datepicker": ("selected_date", "initial_date"),
+    "timepicker": ("selected_time", "initial_time"),
+    "datetimepicker": ("selected_date_time", "initial_date_time"),
+    "plain_text_input": ("value", "initial_value"),
+    "email_text_input": ("value", "initial_value"),
+    "url_text_input": ("value", "initial_value"),
+    "number_input": ("value", "initial_value"),
+    "rich_text_input": ("rich_text_value", "initial_value"),
+}
+
+
+class Interactions:
+    """Sends each gesture to the app and does what the app answers. Each method says whether the app acknowledged in time."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        views: Views,
+        response_urls: ResponseUrls,
+        road: Road,
+        manifest: Json,
+        tell: Callable[[str, Json], None],
+    ) -> None:
+        self._workspace = workspace
+        self._views = views
+        self._response_urls = response_urls
+        self._road = road
+        self._tell = tell
+        self._commands = {one["command"]: one for one in manifest["features"].get("slash_commands", ())}
+        self._shortcuts = {
+            one["callback_id"]: one for one in manifest["features"].get("shortcuts", ()) if one["type"] == "message"
+        }
+        self._message_states: dict[tuple[str, str, str], Json] = {}
+
+    async def command(self, user: User, channel: Channel, command: str, text: str) -> bool:
+        """A slash command; what the app answers in its acknowledgement is shown."""
+        known = self._commands.get(command)
+        if known is None:
+            raise SlackError("unknown_command")
+        workspace = self._workspace
+        written = (
+            composer.compose(text, workspace.user_ids, workspace.channel_ids)
+            if known.get("should_escape")
+            else composer.escape(text)
+        )
+        payload: Json = {
+            "token": "simulator-verification-token", "team_id": workspace.team_id, "team_domain": workspace.domain,
+            "channel_id": channel.id, "channel_name": _CHANNEL_NAMES.get(channel.kind, channel.name),
+            "user_id": user.id, "user_name": user.name, "command": command, "text": written.strip(),
+            "api_app_id": workspace.app_id, "is_enterprise_install": "false",
+            "response_url": self._response_urls.new("commands", channel, user), "trigger_id": self._views.new_trigger(user.id),
+        }  # fmt: skip
+        answer = await self._ask("slash_commands", payload, user, f"«{command}»")
+        if answer and (answer.get("text") or answer.get("blocks")):
+            self._response_urls.show(channel, user, answer)
+        return answer is not None
+
+    async def press(self, user: User, channel: Channel, ts: str, action_id: str, block_id: str | None, chosen: Json) -> bool:
+        """A button, or another element, of a message."""
+        workspace = self._workspace
+        ephemeral = workspace.ephemerals.get((channel.id, user.id), {}).get(ts)
+        message = ephemeral or workspace.message(channel, ts)
+        block, element = _find_element(message.get("blocks", []), action_id, block_id)
+        action = self._action(block, element, chosen)
+        values = self._message_states.setdefault((channel.id, ts, user.id), initial_values(message["blocks"]))
+        _note(values, block, element, action)
+        container: Json = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": ephemeral is not None}
+        if "thread_ts" in message:
+            container["thread_ts"] = message["thread_ts"]
+        payload = self._interaction("block_actions", user) | {
+            "container": container,
+            "channel": self._channel(channel),
+            "state": {"values": values},
+            "response_url": self._response_urls.new("actions", channel, user, ts),
+            "actions": [action],
+        }
+        if ephemeral is None:  # Slack never sends an ephemeral message back
+            payload["message"] = message
+        return await self._ask("interactive", payload, user, "el botón") is not None
+
+    async def press_in_view(self, user: User, view_id: str, action_id: str, block_id: str | None, chosen: Json) -> bool:
+        """A button, or another element, of a modal or a Home tab."""
+        view = self._views.of(user.id, view_id)
+        block, element = _find_element(view["blocks"], action_id, block_id)
+        action = self._action(block, element, chosen)
+        values = {**initial_values(view["blocks"]), **view["state"]["values"]}
+        _note(values, block, element, action)
+        view = self._views.set_state(view_id, values)
+        modal = view_id if view["type"] == "modal" else None
+        payload = self._interaction("block_actions", user, modal) | {
+            "container": {"type": "view", "view_id": view_id}, "view": view, "actions": [action],
+        }  # fmt: skip
+        return await self._ask("interactive", payload, user, "el botón") is not None
+
+    async def shortcut(self, user: User, channel: Channel, ts: str, callback_id: str) -> bool:
+        """A message shortcut, in the channel or in a thread."""
+        if callback_id not in self._shortcuts:
+            raise SlackError("unknown_shortcut")
+        payload = self._interaction("message_action", user) | {
+            "action_ts": self._workspace.next_ts(),
+            "callback_id": callback_id,
+            "channel": self._channel(channel),
+            "message_ts": ts,
+            "message": self._workspace.message(channel, ts),
+            "response_url": self._response_urls.new("app", channel, user),
+        }
+        return await self._ask("interactive", payload, user, f"«{self._shortcuts[callback_id]['name']}»") is not None
+
+    async def submit(self, user: User, view_id: str, given: Json) -> bool:
+        """A modal is submitted with the values given; those that are missing are as they were at first."""
+        view = self._views.of(user.id, view_id)
+        values = {**initial_values(view["blocks"]), **view["state"]["values"]}
+        for block_id, actions in given.items():
+            values[block_id] = {**values.get(block_id, {}), **actions}
+        errors = _unfilled(view["blocks"], values)
+        if errors:
+            self._tell(user.id, {"type": "view_errors", "view_id": view_id, "errors": errors})
+            raise SlackError("missing_fields")
+        view = self._views.set_state(view_id, values)
+        payload = self._interaction("view_submission", user, view_id) | {"view": view, "response_urls": []}
+        answer = await self._ask("interactive", payload, user, "el formulario")
+        if answer is None:
+            return False
+        try:
+            self._obey(user, view, answer)
+        except SlackError as error:
+            # As Slack: an answer that it cannot use leaves the modal open with a word of regret.
+            detail = json.dumps(error.reply, ensure_ascii=False)
+            self._tell(user.id, {"type": "notice", "level": "error", "text": f"Algo falló al responder el formulario: {detail}"})
+        return True
+
+    async def close(self, user: User, view_id: str) -> bool:
+        """A modal is closed; the app hears of it if it asked to."""
+        view = self._views.of(user.id, view_id)
+        self._views.close(user.id, view_id)
+        if not view.get("notify_on_close"):
+            return True
+        payload = self._interaction("view_closed", user) | {"view": view, "is_cleared": False}
+        return await self._ask("interactive", payload, user, "el formulario") is not None
+
+    def _obey(self, user: User, view: Json, answer: Json) -> None:
+        kind = answer.get("response_action")
+        if kind == "errors":
+            inputs = {block["block_id"] for block in view["blocks"] if block["type"] == "input"}
+            errors = answer.get("errors") or {}
+            if not errors or not errors.keys() <= inputs:
+                raise SlackError("invalid_arguments", errors=errors)
+            self._tell(user.id, {"type": "view_errors", "view_id": view["id"], "errors": errors})
+        elif kind == "update":
+            self._views.replace(view["id"], blocks.check_view(answer.get("view"), "modal"))
+        elif kind == "push":
+            self._views.push_onto(user.id, blocks.check_view(answer.get("view"), "modal"))
+        elif kind == "clear" or view.get("clear_on_close"):
+            self._views.close_all(user.id)
+        else:
+            self._views.close(user.id, view["id"])
+
+    async def _ask(self, kind: Kind, payload: Json, user: User, what: str) -> Json | None:
+        try:
+            return await self._road.ask(kind, payload)
+        except Unanswered as error:
+            reason = "no respondió a tiempo" if error.code == "operation_timeout" else "no está conectada"
+            text = f"{what} falló: {self._workspace.app_name} {reason} ({error.code})."
+            self._tell(user.id, {"type": "notice", "level": "error", "text": text[0].upper() + text[1:]})
+            return None
+
+    def _interaction(self, kind: str, user: User, view_id: str | None = None) -> Json:
+        workspace = self._workspace
+        return {
+            "type": kind,
+            "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": workspace.team_id},
+            "api_app_id": workspace.app_id,
+            "token": "simulator-verification-token",
+            "trigger_id": self._views.new_trigger(user.id, view_id),
+            "team": {"id": workspace.team_id, "domain": workspace.domain},
+            "enterprise": None,
+            "is_enterprise_install": False,
+        }
+
+    def _channel(self, channel: Channel) -> Json:
+        return {"id": channel.id, "name": _CHANNEL_NAMES.get(channel.kind, channel.name)}
+
+    def _action(self, block: Json, element: Json, chosen: Json) -> Json:
+        kind = element["type"]
+        action: Json = {"action_id": element["action_id"], "block_id": block["block_id"], "type": kind}
+        action["action_ts"] = f"{time.time():.6f}"
+        if kind == "button":
+            return action | {name: element[name] for name in ("text", "value", "style", "url") if name in element}
+        if "placeholder" in element:
+            action["placeholder"] = element["placeholder"]
+        return action | _choice(element, chosen)
+
+
+def initial_values(view_blocks: list[Json]) -> Json:
+    """`state.values` before anybody has touched anything."""
+    values: Json = {}
+    for block, element in blocks.elements(view_blocks):
+        if element["type"] in _SELECTIONS and element["type"] != "overflow":
+            name, initial = _SELECTIONS[element["type"]]
+            empty: object = [] if name.endswith("s") else None
+            one = {"type": element["type"], name: element.get(initial, empty)}
+            values.setdefault(block["block_id"], {})[element["action_id"]] = one
+    return values
+
+
+def _choice(element: Json, chosen: Json) -> Json:
+    """The chosen field in Slack's form. An option may be given whole or by its value, under its field's name or as `value`."""
+    if element["type"] not in _SELECTIONS:
+        raise SlackError("unsupported_element")
+    name, _ = _SELECTIONS[element["type"]]
+    given = chosen.get(name, chosen.get("value", chosen.get("values")))
+    if name == "selected_option":
+        return {name: _offered(element, given)}
+    if name == "selected_options":
+        return {name: [_offered(element, one) for one in given or ()]}
+    return {name: given}
+
+
+def _offered(element: Json, given: object) -> Json:
+    value = given.get("value") if isinstance(given, dict) else given
+    offered = [*element.get("options", ()), *(one for group in element.get("option_groups", ()) for one in group["options"])]
+    for option in offered:
+        if option["value"] == value:
+            return dict(option)
+    raise SlackError("unknown_option")
+
+
+def _note(values: Json, block: Json, element: Json, action: Json) -> None:
+    if element["type"] in _SELECTIONS and element["type"] != "overflow":
+        name, _ = _SELECTIONS[element["type"]]
+        values.setdefault(block["block_id"], {})[element["action_id"]] = {"type": element["type"], name: action[name]}
+
+
+def _find_element(in_blocks: list[Json], action_id: str, block_id: str | None) -> tuple[Json, Json]:
+    for block, element in blocks.elements(in_blocks):
+        if element["action_id"] == action_id and block_id in (None, block["block_id"]):
+            return block, element
+    raise SlackError("action_not_found")
+
+
+def _unfilled(view_blocks: list[Json], values: Json) -> dict[str, str]:
+    """What Slack's client refuses before the app hears of it: required fields that are empty, text of a wrong length."""
+    errors: dict[str, str] = {}
+    for block in view_blocks:
+        if block["type"] != "input":
+            continue
+        element = block["element"]
+        state = values.get(block["block_id"], {}).get(element["action_id"], {})
+        name = _SELECTIONS.get(element["type"], ("value", ""))[0]
+        given = state.get(name)
+        if not given and not block.get("optional"):
+            errors[block["block_id"]] = "Completa este campo obligatorio."
+        elif isinstance(given, str) and len(given) > element.get("max_length", 3000):
+            errors[block["block_id"]] = f"Como máximo {element.get('max_length', 3000)} caracteres."
+        elif isinstance(given, str) and given and len(given) < element.get("min_length", 0):
+            errors[block["block_id"]] = f"Al menos {element['min_length']} caracteres."
+    return errors

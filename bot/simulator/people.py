@@ -1,0 +1,349 @@
+"""The person API: what the page, the story, tests and benchmarks use to act as somebody."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+
+from aiohttp import WSCloseCode, web
+
+from bot.simulator.delivery import Road
+from bot.simulator.errors import Json, SlackError
+from bot.simulator.events import Events
+from bot.simulator.interactions import Interactions
+from bot.simulator.views import Views
+from bot.simulator.workspace import Change, Channel, User, Workspace
+
+_BACKLOG = 10_000  # frames; a screen that is further behind is cut off and starts again
+_COMMAND = re.compile(r"/(?P<name>[\w-]+)(?:\s+(?P<text>.*))?", re.DOTALL)
+_SENTENCES = {
+    "action_not_found": "Ese botón ya no existe.",
+    "already_in_channel": "Ya es miembro de este canal.",
+    "already_reacted": "Ya reaccionaste con ese emoji.",
+    "cant_delete_message": "Solo puedes eliminar tus propios mensajes.",
+    "cant_update_message": "Solo puedes editar tus propios mensajes.",
+    "channel_not_found": "No existe ese canal, o no puedes verlo.",
+    "command_in_thread": "Los comandos no funcionan dentro de un hilo.",
+    "invalid_arguments": "Falta algo en la petición.",
+    "invalid_name": "Ese emoji no existe.",
+    "message_not_found": "Ese mensaje ya no existe.",
+    "method_not_supported_for_channel_type": "Eso no se puede hacer en un mensaje directo.",
+    "missing_fields": "Completa los campos marcados.",
+    "msg_too_long": "El mensaje es demasiado largo.",
+    "no_reaction": "No habías reaccionado con ese emoji.",
+    "no_text": "Escribe algo antes de enviar.",
+    "not_in_channel": "Solo los miembros del canal pueden hacer eso.",
+    "thread_not_found": "Ese hilo ya no existe.",
+    "too_many_reactions": "Ya pusiste todas las reacciones que caben en un mensaje.",
+    "unknown_command": "Ese comando no existe.",
+    "unknown_option": "Esa opción ya no existe.",
+    "unknown_shortcut": "Ese atajo no existe.",
+    "unknown_verb": "El simulador no conoce esa acción.",
+    "user_not_found": "No existe esa persona.",
+    "view_not_found": "Esa ventana ya no está abierta.",
+}
+
+Verb = Callable[[User, Json], Awaitable[Json]]
+
+
+class People:
+    """Serves `/person/...`, and shows every change to the people who may see it."""
+
+    def __init__(self, workspace: Workspace, events: Events, road: Road, manifest: Json) -> None:
+        self.views: Views  # set by the server: views tell people, people ask views
+        self.interactions: Interactions
+        self._workspace = workspace
+        self._events = events
+        self._road = road
+        features = manifest["features"]
+        self._commands: list[Json] = features.get("slash_commands", [])
+        self._shortcuts: list[Json] = [one for one in features.get("shortcuts", ()) if one["type"] == "message"]
+        self._screens: dict[str, list[tuple[web.WebSocketResponse, asyncio.Queue[str | None]]]] = {}
+        self._verbs: dict[str, Verb] = {
+            "message": self._message, "edit": self._edit, "delete": self._delete, "react": self._react, "unreact": self._unreact,
+            "command": self._command, "action": self._action, "shortcut": self._shortcut, "view_submit": self._view_submit,
+            "view_close": self._view_close, "open_dm": self._open_dm, "invite": self._invite, "kick": self._kick,
+            "home": self._home,
+        }  # fmt: skip
+        workspace.watchers.append(self._show)
+
+    # --- HTTP ---
+
+    async def act(self, request: web.Request) -> web.StreamResponse:
+        """POST /person/VERB."""
+        try:
+            body = await _body(request)
+            verb = self._verbs.get(request.match_info["verb"])
+            if verb is None:
+                raise SlackError("unknown_verb")
+            return web.json_response({"ok": True, **await verb(self._person(body), body)})
+        except SlackError as error:
+            return _refuse(error)
+
+    async def state(self, request: web.Request) -> web.StreamResponse:
+        """GET /person/state: the team, the people and the channels that this person may see."""
+        try:
+            me = self._person(dict(request.query))
+        except SlackError as error:
+            return _refuse(error)
+        workspace = self._workspace
+        users = [
+            {
+                "id": one.id, "name": one.name, "real_name": one.real_name, "is_bot": one.is_bot, "is_admin": one.is_admin,
+                "is_restricted": one.is_restricted, "color": one.color,
+            }
+            for one in workspace.users.values()
+        ]  # fmt: skip
+        channels = [self._describe(me, one) for one in workspace.channels.values() if workspace.can_see(me, one)]
+        team = {"id": workspace.team_id, "name": workspace.team_name, "domain": workspace.domain}
+        state = {
+            "ok": True, "team": team, "me": me.id, "users": users, "channels": channels, "commands": self._commands,
+            "shortcuts": self._shortcuts,
+        }  # fmt: skip
+        return web.json_response(state)
+
+    async def messages(self, request: web.Request) -> web.StreamResponse:
+        """GET /person/messages: a channel's messages, or a thread's, with those that only this person sees."""
+        try:
+            query = dict(request.query)
+            me = self._person(query)
+            channel = self._seen_channel(me, query)
+            thread_ts = query.get("thread_ts")
+            workspace = self._workspace
+            found = workspace.thread(channel, thread_ts) if thread_ts else [channel.messages[ts] for ts in channel.roots]
+            own = workspace.ephemerals.get((channel.id, me.id), {}).values()
+            found = [*found, *(one for one in own if one.get("thread_ts") == thread_ts)]
+            return web.json_response({"ok": True, "messages": sorted(found, key=lambda one: str(one["ts"]))})
+        except SlackError as error:
+            return _refuse(error)
+
+    async def socket(self, request: web.Request) -> web.StreamResponse:
+        """WS /person/socket: one JSON object for each change that this person may see."""
+        try:
+            me = self._person(dict(request.query))
+        except SlackError as error:
+            return _refuse(error)
+        socket = web.WebSocketResponse(heartbeat=30)
+        await socket.prepare(request)
+        frames: asyncio.Queue[str | None] = asyncio.Queue(maxsize=_BACKLOG)
+        screen = (socket, frames)
+        self._screens.setdefault(me.id, []).append(screen)
+        for view in self.views.shown(me.id):
+            frames.put_nowait(json.dumps({"type": "view", "view": view}))
+        writer = asyncio.create_task(_write(socket, frames))
+        try:
+            async for _ in socket:
+                pass  # people act through POST; whatever comes here is only a sign of life
+        finally:
+            self._screens[me.id].remove(screen)
+            writer.cancel()
+        return socket
+
+    async def stop(self) -> None:
+        """All screens are closed."""
+        for socket, _ in [screen for screens in self._screens.values() for screen in screens]:
+            await socket.close(code=WSCloseCode.GOING_AWAY)
+
+    def tell(self, user_id: str, frame: Json) -> None:
+        """That person's screens show the frame."""
+        screens = self._screens.get(user_id)
+        if screens:
+            self._send(screens, json.dumps(frame))
+
+    # --- what changed ---
+
+    def _show(self, change: Change) -> None:
+        if change.kind in ("joined", "left"):
+            text = json.dumps({"type": "state"})
+            for screens in self._screens.values():
+                self._send(screens, text)
+            return
+        channel, message = change.channel, change.message
+        if change.kind in ("deleted", "ephemeral_deleted"):
+            frame: Json = {"type": "message_deleted", "channel": channel.id, "ts": message["ts"]}
+            frame |= {"thread_ts": message["thread_ts"]} if "thread_ts" in message else {}
+        else:
+            kind = "message" if change.kind in ("posted", "ephemeral") else "message_changed"
+            frame = {"type": kind, "channel": channel.id, "message": message}
+        if change.kind.startswith("ephemeral"):
+            self.tell(change.user, frame)
+            return
+        text = ""
+        for user_id, screens in self._screens.items():
+            if screens and self._workspace.can_see(self._workspace.users[user_id], channel):
+                text = text or json.dumps(frame)
+                self._send(screens, text)
+
+    def _send(self, screens: list[tuple[web.WebSocketResponse, "asyncio.Queue[str | None]"]], text: str) -> None:
+        for _, frames in screens:
+            if frames.qsize() < _BACKLOG - 1:
+                frames.put_nowait(text)
+            elif not frames.full():
+                frames.put_nowait(None)  # the writer closes the socket; the page reconnects and reads the state afresh
+
+    # --- verbs ---
+
+    async def _message(self, user: User, body: Json) -> Json:
+        channel = self._member_channel(user, body)
+        text = _text(body, "text")
+        thread_ts = body.get("thread_ts") or None
+        command = _COMMAND.fullmatch(text.strip()) if text.startswith("/") else None
+        if command is None:
+            return {"ts": self._workspace.post_as_person(user, channel, text, thread_ts)["ts"]}
+        if thread_ts:
+            raise SlackError("command_in_thread")
+        return await self._run(user, channel, "/" + command["name"], command["text"] or "")
+
+    async def _command(self, user: User, body: Json) -> Json:
+        return await self._run(user, self._member_channel(user, body), _text(body, "command"), str(body.get("text") or ""))
+
+    async def _run(self, user: User, channel: Channel, command: str, text: str) -> Json:
+        if command in ("/invite", "/remove", "/kick"):
+            for name in text.split() or [""]:
+                member = self._workspace.user(name.removeprefix("@"))
+                if command == "/invite":
+                    self._workspace.join(channel, member, inviter=user.id)
+                else:
+                    self._workspace.leave(channel, member, by=user.id)
+            return {}
+        return {"acknowledged": await self.interactions.command(user, channel, command, text)}
+
+    async def _edit(self, user: User, body: Json) -> Json:
+        channel = self._member_channel(user, body)
+        return {"ts": self._workspace.edit_as_person(user, channel, _text(body, "ts"), _text(body, "text"))["ts"]}
+
+    async def _delete(self, user: User, body: Json) -> Json:
+        channel = self._member_channel(user, body)
+        ts = _text(body, "ts")
+        own = self._workspace.ephemerals.get((channel.id, user.id), {})
+        if ts in own:
+            self._workspace.replace_ephemeral(channel, user, ts, None)
+            return {}
+        if self._workspace.message(channel, ts)["user"] != user.id and not user.is_admin:
+            raise SlackError("cant_delete_message")
+        self._workspace.delete(channel, ts, user.id)
+        return {}
+
+    async def _react(self, user: User, body: Json) -> Json:
+        self._workspace.react(self._member_channel(user, body), _text(body, "ts"), user.id, _text(body, "name").strip(":"))
+        return {}
+
+    async def _unreact(self, user: User, body: Json) -> Json:
+        self._workspace.unreact(self._member_channel(user, body), _text(body, "ts"), user.id, _text(body, "name").strip(":"))
+        return {}
+
+    async def _action(self, user: User, body: Json) -> Json:
+        action_id, block_id = _text(body, "action_id"), body.get("block_id") or None
+        if body.get("view_id"):
+            done = await self.interactions.press_in_view(user, body["view_id"], action_id, block_id, body)
+        else:
+            done = await self.interactions.press(
+                user, self._seen_channel(user, body), _text(body, "ts"), action_id, block_id, body
+            )
+        return {"acknowledged": done}
+
+    async def _shortcut(self, user: User, body: Json) -> Json:
+        channel = self._seen_channel(user, body)
+        return {"acknowledged": await self.interactions.shortcut(user, channel, _text(body, "ts"), _text(body, "callback_id"))}
+
+    async def _view_submit(self, user: User, body: Json) -> Json:
+        values = body.get("values") or {}
+        if not isinstance(values, dict) or not all(isinstance(one, dict) for one in values.values()):
+            raise SlackError("invalid_arguments")
+        return {"acknowledged": await self.interactions.submit(user, _text(body, "view_id"), values)}
+
+    async def _view_close(self, user: User, body: Json) -> Json:
+        return {"acknowledged": await self.interactions.close(user, _text(body, "view_id"))}
+
+    async def _open_dm(self, user: User, body: Json) -> Json:
+        other = self._workspace.user(_text(body, "other"))
+        channel = self._workspace.direct_channel(user, other)
+        if other.is_bot:
+            self._announce_home(user, channel, "messages", None)
+        return {"channel": channel.id}
+
+    async def _invite(self, user: User, body: Json) -> Json:
+        member = self._workspace.user(_text(body, "member"))
+        channel = self._seen_channel(user, body)
+        if member.id != user.id and user.id not in channel.members:
+            raise SlackError("not_in_channel")
+        self._workspace.join(channel, member, inviter="" if member.id == user.id else user.id)
+        return {}
+
+    async def _kick(self, user: User, body: Json) -> Json:
+        channel = self._member_channel(user, body)
+        self._workspace.leave(channel, self._workspace.user(_text(body, "member")), by=user.id)
+        return {}
+
+    async def _home(self, user: User, _body: Json) -> Json:
+        view = self.views.home(user.id)
+        if view is not None:
+            self.tell(user.id, {"type": "home", "view": view})
+        channel = self._workspace.direct_channel(user, self._workspace.users[self._workspace.bot_user_id])
+        self._announce_home(user, channel, "home", view)
+        return {"view": view}
+
+    def _announce_home(self, user: User, channel: Channel, tab: str, view: Json | None) -> None:
+        for payload in self._events.home_opened(user.id, channel, tab, view):
+            self._road.send_event(payload)
+
+    # --- reading what was asked ---
+
+    def _person(self, body: Json) -> User:
+        user = self._workspace.user(_text(body, "user"))
+        if user.is_bot:
+            raise SlackError("user_not_found")
+        return user
+
+    def _seen_channel(self, user: User, body: Json) -> Channel:
+        channel = self._workspace.channel(_text(body, "channel"))
+        if not self._workspace.can_see(user, channel):
+            raise SlackError("channel_not_found")
+        return channel
+
+    def _member_channel(self, user: User, body: Json) -> Channel:
+        channel = self._seen_channel(user, body)
+        if user.id not in channel.members:
+            raise SlackError("not_in_channel")
+        return channel
+
+    def _describe(self, me: User, channel: Channel) -> Json:
+        described: Json = {
+            "id": channel.id, "name": channel.name, "is_private": channel.kind != "channel", "is_im": channel.kind == "im",
+            "members": list(channel.members),
+        }  # fmt: skip
+        if channel.kind == "im":
+            described["user"] = next((one for one in channel.members if one != me.id), me.id)
+            described["name"] = self._workspace.users[described["user"]].name
+        return described
+
+
+async def _body(request: web.Request) -> Json:
+    try:
+        body = await request.json()
+    except ValueError:
+        raise SlackError("invalid_arguments") from None
+    if not isinstance(body, dict):
+        raise SlackError("invalid_arguments")
+    return body
+
+
+async def _write(socket: web.WebSocketResponse, frames: "asyncio.Queue[str | None]") -> None:
+    try:
+        while (frame := await frames.get()) is not None:
+            await socket.send_str(frame)
+        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+    except ConnectionError:
+        return
+
+
+def _text(body: Json, name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise SlackError("invalid_arguments")
+    return value
+
+
+def _refuse(error: SlackError) -> web.Response:
+    sentence = _SENTENCES.get(error.code, f"Slack respondió «{error.code}».")
+    return web.json_response({"ok": False, "error": error.code, "message": sentence}, status=400)

@@ -1,0 +1,76 @@
+"""response_url: the addresses through which an app answers a command, a button or a shortcut."""
+
+import secrets
+import time
+from typing import NamedTuple
+
+from bot.simulator import blocks
+from bot.simulator.errors import Json, SlackError
+from bot.simulator.workspace import Channel, User, Workspace
+
+USES = 5
+LIFE_S = 1800.0
+
+
+class _Address(NamedTuple):
+    channel: Channel
+    user: User
+    message_ts: str | None  # the message whose button was pressed
+    until: float
+
+
+class ResponseUrls:
+    """All addresses that were given out; each is good for five answers within 30 minutes."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.base = ""  # set once the server knows its port
+        self._workspace = workspace
+        self._addresses: dict[str, _Address] = {}
+        self._uses: dict[str, int] = {}
+
+    def new(self, kind: str, channel: Channel, user: User, message_ts: str | None = None) -> str:
+        """A new address; `kind` is "commands", "actions" or "app", as in Slack's own."""
+        now = time.monotonic()
+        while self._addresses and (oldest := next(iter(self._addresses.items())))[1].until < now - LIFE_S:
+            del self._addresses[oldest[0]], self._uses[oldest[0]]
+        secret = secrets.token_urlsafe(18)
+        self._addresses[secret] = _Address(channel, user, message_ts, now + LIFE_S)
+        self._uses[secret] = 0
+        return f"{self.base}/{kind}/{self._workspace.team_id}/{secrets.randbelow(10**13)}/{secret}"
+
+    def answer(self, secret: str, body: Json) -> None:
+        """What the app answered is shown, replaced or deleted."""
+        address = self._addresses.get(secret)
+        if address is None or address.until < time.monotonic():
+            raise SlackError("expired_url")
+        if self._uses[secret] >= USES:
+            raise SlackError("used_url")
+        self.show(address.channel, address.user, body, address.message_ts)
+        self._uses[secret] += 1
+
+    def show(self, channel: Channel, user: User, body: Json, message_ts: str | None = None) -> None:
+        """An answer is shown to `user`, or to the channel if it says so; `message_ts` is the message it may replace."""
+        workspace = self._workspace
+        ephemeral = message_ts in workspace.ephemerals.get((channel.id, user.id), {})
+        if body.get("delete_original") and message_ts:
+            if ephemeral:
+                return workspace.replace_ephemeral(channel, user, message_ts, None)
+            return workspace.delete(channel, message_ts, workspace.bot_user_id)
+        text = body.get("text") or ""
+        shown = blocks.check_message(body["blocks"]) if body.get("blocks") else None
+        if not text and not shown and not body.get("attachments"):
+            raise SlackError("no_text")
+        if body.get("replace_original") and message_ts:
+            message = workspace.bot_message(text, blocks=shown, attachments=body.get("attachments"))
+            if ephemeral:
+                return workspace.replace_ephemeral(channel, user, message_ts, message)
+            fields = {"text": message["text"], "blocks": shown, "attachments": body.get("attachments")}
+            workspace.edit(channel, message_ts, workspace.bot_user_id, fields)
+        elif body.get("response_type") == "in_channel":
+            workspace.post_as_bot(
+                channel, text, blocks=shown, attachments=body.get("attachments"), thread_ts=body.get("thread_ts")
+            )
+        else:
+            message = workspace.bot_message(text, blocks=shown, attachments=body.get("attachments"))
+            workspace.post_ephemeral(channel, user, message, body.get("thread_ts"))
+        return None

@@ -1,0 +1,239 @@
+"""The simulator as one server: Slack's side for the app, the page and the person API for people."""
+
+import asyncio
+import errno
+import ipaddress
+import json
+import re
+from collections import deque
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.simulator.delivery import Road
+from bot.simulator.errors import Json, SlackError
+from bot.simulator.events import Events
+from bot.simulator.faults import Faults
+from bot.simulator.interactions import Interactions
+from bot.simulator.people import People
+from bot.simulator.response_urls import ResponseUrls
+from bot.simulator.signed_http import SignedHttp
+from bot.simulator.socket_mode import SocketMode
+from bot.simulator.uploads import Uploads
+from bot.simulator.views import Views
+from bot.simulator.web_api import Call, WebApi
+from bot.simulator.workspace import Change, Workspace
+
+MANIFEST = Path(__file__).parent.parent / "manifest.json"
+PAGE = Path(__file__).parent / "page"
+BOT_TOKEN = "xoxb-simulator"  # noqa: S105 (opens nothing but this simulator)
+APP_TOKEN = "xapp-simulator"  # noqa: S105
+SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105
+_BODY_BYTES = 60_000_000  # above the largest file
+# The page's own files and nothing else; styles that its script sets are its own too.
+_POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+
+
+class Simulator:
+    """A Slack workspace with the app of `manifest` installed, on one loopback port.
+
+    With `events_url` everything for the app is POSTed there, signed; without, it goes through Socket Mode. `clock_scale`
+    shortens the three seconds to acknowledge, the life of triggers, and the waits before redelivery.
+    """
+
+    bot_token = BOT_TOKEN
+    app_token = APP_TOKEN
+    signing_secret = SIGNING_SECRET
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        manifest: Json | None = None,
+        events_url: str | None = None,
+        clock_scale: float = 1.0,
+        rate_limits: bool = True,
+    ) -> None:
+        if not _is_loopback(host):
+            raise ValueError(f"the simulator listens on loopback only, not on {host}: its tokens are known to everybody")
+        self.host = host
+        self.port = port
+        self.url = ""
+        self.faults = Faults()
+        manifest = read_manifest(MANIFEST) if manifest is None else manifest
+        bot_name = manifest["features"]["bot_user"]["display_name"]
+        self.workspace = Workspace(bot_name=bot_name, app_name=manifest["display_information"]["name"])
+        self._events = Events(self.workspace, manifest)
+        self._sockets = SocketMode(self.faults, clock_scale, self.workspace.app_id) if events_url is None else None
+        self._road: Road = self._sockets or SignedHttp(self.faults, clock_scale, events_url or "", SIGNING_SECRET)
+        self._people = People(self.workspace, self._events, self._road, manifest)
+        home = manifest["features"].get("app_home", {}).get("home_tab_enabled", False)
+        self._views = Views(self.workspace, self._people.tell, clock_scale=clock_scale, home_enabled=home)
+        self._uploads = Uploads(self.workspace)
+        self._response_urls = ResponseUrls(self.workspace)
+        self._people.views = self._views
+        self._people.interactions = Interactions(
+            self.workspace, self._views, self._response_urls, self._road, manifest, self._people.tell
+        )
+        self._api = WebApi(
+            self.workspace,
+            self._views,
+            self._uploads,
+            self.faults,
+            scopes=tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
+            bot_token=BOT_TOKEN,
+            app_token=APP_TOKEN,
+            open_socket=self._socket_url if self._sockets else None,
+            rate_limits=rate_limits,
+        )
+        self.workspace.watchers.append(self._send_events)
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def transcript(self) -> deque[Call]:
+        """The newest 10,000 calls of the Web API, oldest first."""
+        return self._api.transcript
+
+    async def start(self) -> None:
+        """The workspace is served at `url`; raises OSError when the port is taken."""
+        app = web.Application(middlewares=[_refuse_strangers], client_max_size=_BODY_BYTES)
+        app.add_routes(self._routes())
+        # Sockets are closed by stop(); whatever else still runs then has lost its client.
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            self._runner = None
+            if error.errno == errno.EADDRINUSE:
+                raise OSError(errno.EADDRINUSE, f"port {self.port} on {self.host} is taken: choose another one") from error
+            raise
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        self._api.base = self._uploads.base = self._response_urls.base = self.url
+        await self._road.start()
+
+    async def stop(self) -> None:
+        """Nothing is served any more; every connection is closed."""
+        if self._runner is None:
+            return
+        await self._road.stop()
+        await self._people.stop()
+        await self._runner.cleanup()
+        self._runner = None
+
+    def _routes(self) -> list[web.RouteDef]:
+        routes = [
+            web.get("/", self._page),
+            web.get("/page/{name}", self._page),
+            web.get("/health", self._health),
+            web.route("*", "/api/{method}", self._api.answer),
+            web.get("/person/state", self._people.state),
+            web.get("/person/messages", self._people.messages),
+            web.get("/person/socket", self._people.socket),
+            web.post("/person/{verb}", self._people.act),
+            web.post("/{kind:commands|actions|app}/{team}/{number}/{secret}", self._respond),
+            web.post("/upload/v1/{ticket}", self._upload),
+            web.get("/files/{id}", self._file),
+            web.get("/archives/{channel}/{stamp}", self._archive),
+        ]
+        return [*routes, web.get("/link", self._sockets.connect)] if self._sockets else routes
+
+    def _send_events(self, change: Change) -> None:
+        for payload in self._events.payloads(change):
+            self._road.send_event(payload)
+
+    def _socket_url(self) -> str:
+        assert self._sockets is not None
+        return f"{self.url.replace('http', 'ws', 1)}/link?ticket={self._sockets.new_ticket()}&app_id={self.workspace.app_id}"
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "sockets": self._road.sockets})
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        file = PAGE / request.match_info.get("name", "index.html")
+        if file.parent != PAGE or not file.is_file():
+            raise web.HTTPNotFound(text="no such file")
+        return web.FileResponse(file, headers={"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY})
+
+    async def _respond(self, request: web.Request) -> web.Response:
+        """A POST to a response_url."""
+        try:
+            body = await request.json()
+            if not isinstance(body, dict):
+                raise SlackError("invalid_payload")
+            self._response_urls.answer(request.match_info["secret"], body)
+        except ValueError:
+            return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
+        except SlackError as error:
+            return web.json_response(error.reply, status=404 if error.code in ("expired_url", "used_url") else 400)
+        return web.Response(text="ok")
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        if request.content_type.startswith("multipart/"):
+            parts = [part.file.read() for part in (await request.post()).values() if isinstance(part, web.FileField)]
+            content = parts[0] if parts else b""
+        else:
+            content = await request.read()
+        try:
+            upload = self._uploads.receive(request.match_info["ticket"], content)
+        except SlackError as error:
+            return web.Response(status=400, text=error.code)
+        return web.Response(text=f"OK - {upload.length}")
+
+    async def _file(self, request: web.Request) -> web.Response:
+        try:
+            upload = self._uploads.get(request.match_info["id"])
+        except SlackError:
+            raise web.HTTPNotFound(text="no such file") from None
+        kind = self._uploads.file(upload)["mimetype"]
+        # Uploaded pages must not run here: only pictures are shown, all else is saved.
+        shown = kind in ("image/png", "image/jpeg", "image/gif")
+        headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "inline" if shown else "attachment"}
+        return web.Response(body=upload.content, content_type=kind, headers=headers)
+
+    async def _archive(self, request: web.Request) -> web.Response:
+        """A permalink leads to the page, which finds channel and message in the fragment."""
+        found = re.fullmatch(r"p(\d+)(\d{6})", request.match_info["stamp"])
+        if not found:
+            raise web.HTTPNotFound(text="no such message")
+        raise web.HTTPFound(f"/#{request.match_info['channel']}/{found[1]}.{found[2]}")
+
+
+async def run(host: str = "127.0.0.1", port: int = 3000, manifest_path: Path = MANIFEST, events_url: str | None = None) -> None:
+    """Serves the simulator until cancelled."""
+    simulator = Simulator(host=host, port=port, manifest=read_manifest(manifest_path), events_url=events_url)
+    await simulator.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await simulator.stop()
+
+
+def read_manifest(path: Path) -> Json:
+    """The app's manifest in that file."""
+    manifest: Json = json.loads(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+@web.middleware
+async def _refuse_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Another web site must reach nothing here, neither from its own pages nor by pointing its name at loopback."""
+    host = urlsplit(f"//{request.headers.get('Host', '')}")
+    origin = request.headers.get("Origin")
+    if not _is_loopback(host.hostname or "") or (origin is not None and urlsplit(origin).netloc != host.netloc):
+        return web.json_response({"ok": False, "error": "forbidden", "message": "Solo desde esta misma página."}, status=403)
+    return await handler(request)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

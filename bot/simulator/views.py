@@ -1,0 +1,207 @@
+"""Modals and Home tabs: what is open for whom, and the triggers that open them."""
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bot.simulator import blocks
+from bot.simulator.errors import Json, SlackError, invalid_arguments
+from bot.simulator.workspace import Workspace
+
+TRIGGER_LIFE_S = 3.0
+STACKED_VIEWS = 3
+_KEPT_TRIGGER_S = 600.0  # so long we can still tell "expired" from "never existed"
+
+
+class _Trigger(NamedTuple):
+    user: str
+    until: float
+    view_id: str | None  # the modal in which it arose
+
+
+class Views:
+    """The views of all people. `tell(user, frame)` hears what a person's screen must show."""
+
+    def __init__(
+        self, workspace: Workspace, tell: Callable[[str, Json], None], *, clock_scale: float, home_enabled: bool
+    ) -> None:
+        self._workspace = workspace
+        self._tell = tell
+        self._trigger_life_s = TRIGGER_LIFE_S * clock_scale
+        self._home_enabled = home_enabled
+        self._triggers: dict[str, _Trigger | None] = {}  # None: exchanged
+        self._views: dict[str, Json] = {}
+        self._owners: dict[str, str] = {}
+        self._stacks: dict[str, list[str]] = {}
+        self._homes: dict[str, str] = {}
+
+    # --- triggers ---
+
+    def new_trigger(self, user: str, view_id: str | None = None) -> str:
+        """A trigger_id of that person's gesture: good once, for three of Slack's seconds."""
+        now = time.monotonic()
+        while self._triggers:
+            oldest = next(iter(self._triggers))
+            trigger = self._triggers[oldest]
+            if trigger is not None and trigger.until + _KEPT_TRIGGER_S > now:
+                break
+            del self._triggers[oldest]
+        trigger_id = f"{time.time_ns() // 1_000_000}.{secrets.randbelow(10**13)}.{secrets.token_hex(16)}"
+        self._triggers[trigger_id] = _Trigger(user, now + self._trigger_life_s, view_id)
+        return trigger_id
+
+    def _redeem(self, trigger_id: str) -> _Trigger:
+        if trigger_id not in self._triggers:
+            raise SlackError("invalid_trigger_id")
+        trigger = self._triggers[trigger_id]
+        if trigger is None:
+            raise SlackError("exchanged_trigger_id")
+        if trigger.until < time.monotonic():
+            raise SlackError("expired_trigger_id")
+        self._triggers[trigger_id] = None
+        return trigger
+
+    # --- what the app calls ---
+
+    def open(self, trigger_id: str, view: Any) -> Json:
+        """A new modal is open for the person behind the trigger, in place of those that were open."""
+        checked = blocks.check_view(view, "modal")
+        self._refuse_duplicate(checked["external_id"])
+        user = self._redeem(trigger_id).user
+        self.close_all(user)
+        return self._show(user, checked, previous=None)
+
+    def push(self, trigger_id: str, view: Any) -> Json:
+        """A new modal lies over the one in which the trigger arose."""
+        checked = blocks.check_view(view, "modal")
+        self._refuse_duplicate(checked["external_id"])
+        trigger = self._redeem(trigger_id)
+        if trigger.view_id not in self._stacks.get(trigger.user, ()):
+            raise SlackError("not_found")
+        return self.push_onto(trigger.user, checked)
+
+    def push_onto(self, user: str, checked: Json) -> Json:
+        """A checked view lies over what is open for `user`."""
+        stack = self._stacks.get(user, [])
+        if len(stack) >= STACKED_VIEWS:
+            raise SlackError("push_limit_reached")
+        return self._show(user, checked, previous=stack[-1] if stack else None)
+
+    def update(self, view_id: str | None, external_id: str | None, view: Any, hash_: str | None) -> Json:
+        """An open view shows something else."""
+        current = self._find(view_id, external_id)
+        if hash_ and hash_ != current["hash"]:
+            raise SlackError("hash_conflict")
+        checked = blocks.check_view(view, current["type"])
+        if checked["external_id"] != current["external_id"]:
+            self._refuse_duplicate(checked["external_id"])
+        return self.replace(current["id"], checked)
+
+    def publish(self, user_id: str, view: Any, hash_: str | None) -> Json:
+        """The person's Home tab shows that view."""
+        if not self._home_enabled:
+            raise SlackError("not_enabled")
+        if user_id not in self._workspace.users:
+            raise invalid_arguments("invalid `user_id`")
+        checked = blocks.check_view(view, "home")
+        current = self.home(user_id)
+        if current is not None:
+            if hash_ and hash_ != current["hash"]:
+                raise SlackError("hash_conflict")
+            return self.replace(current["id"], checked)
+        record = self._record(checked, previous=None)
+        self._homes[user_id] = record["id"]
+        self._keep(user_id, record)
+        self._tell(user_id, {"type": "home", "view": record})
+        return record
+
+    # --- what the person does ---
+
+    def home(self, user_id: str) -> Json | None:
+        """The person's Home tab, None while nothing was published."""
+        return self._views.get(self._homes.get(user_id, ""))
+
+    def of(self, user_id: str, view_id: str) -> Json:
+        """That view, if it is open for that person."""
+        view = self._views.get(view_id)
+        if view is None or self._owners[view_id] != user_id:
+            raise SlackError("view_not_found")
+        return view
+
+    def shown(self, user_id: str) -> list[Json]:
+        """The modals open for that person, the lowest first."""
+        return [self._views[one] for one in self._stacks.get(user_id, ())]
+
+    def replace(self, view_id: str, checked: Json) -> Json:
+        """The view shows the checked fields and has a new hash."""
+        current = self._views[view_id]
+        keep = {name: current[name] for name in ("id", "root_view_id", "previous_view_id", "state")}
+        record = {**self._record(checked, previous=None), **keep}
+        user = self._owners[view_id]
+        self._keep(user, record)
+        self._tell(user, {"type": "home" if record["type"] == "home" else "view", "view": record})
+        return record
+
+    def set_state(self, view_id: str, values: Json) -> Json:
+        """The view as it is with what the person typed and chose."""
+        self._views[view_id] = {**self._views[view_id], "state": {"values": values}}
+        return self._views[view_id]
+
+    def close(self, user: str, view_id: str) -> None:
+        """The modal is gone; what lay over it too."""
+        stack = self._stacks.get(user, [])
+        if view_id not in stack:
+            return
+        at = stack.index(view_id)
+        for gone in reversed(stack[at:]):
+            del self._views[gone], self._owners[gone]
+            self._tell(user, {"type": "view_closed", "view_id": gone})
+        del stack[at:]
+
+    def close_all(self, user: str) -> None:
+        """No modal is open for that person."""
+        for view_id in self._stacks.get(user, [])[:1]:
+            self.close(user, view_id)
+
+    def _show(self, user: str, checked: Json, previous: str | None) -> Json:
+        record = self._record(checked, previous)
+        self._stacks.setdefault(user, []).append(record["id"])
+        self._keep(user, record)
+        self._tell(user, {"type": "view", "view": record})
+        return record
+
+    def _record(self, checked: Json, previous: str | None) -> Json:
+        id_ = "V" + secrets.token_hex(5).upper()
+        workspace = self._workspace
+        return {
+            "id": id_,
+            "team_id": workspace.team_id,
+            **checked,
+            "state": {"values": {}},
+            "hash": f"{int(time.time())}.{secrets.token_urlsafe(6)}",
+            "previous_view_id": previous,
+            "root_view_id": self._views[previous]["root_view_id"] if previous else id_,
+            "app_id": workspace.app_id,
+            "app_installed_team_id": workspace.team_id,
+            "bot_id": workspace.bot_id,
+        }
+
+    def _keep(self, user: str, record: Json) -> None:
+        self._views[record["id"]] = record
+        self._owners[record["id"]] = user
+
+    def _find(self, view_id: str | None, external_id: str | None) -> Json:
+        if view_id:
+            found = self._views.get(view_id)
+        elif external_id:
+            found = next((view for view in self._views.values() if view["external_id"] == external_id), None)
+        else:
+            raise invalid_arguments("missing required field: view_id or external_id")
+        if found is None:
+            raise SlackError("not_found")
+        return found
+
+    def _refuse_duplicate(self, external_id: str) -> None:
+        if external_id and any(view["external_id"] == external_id for view in self._views.values()):
+            raise SlackError("duplicate_external_id")

@@ -1,0 +1,408 @@
+"""The state of the simulated workspace: people, channels, messages and reactions. No network, no clock but its own."""
+
+import bisect
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from bot.simulator import composer
+from bot.simulator.errors import Json, SlackError
+
+TEXT_LIMIT = 40_000  # characters that Slack keeps of a text
+REACTIONS_PER_PERSON = 23
+REACTIONS_PER_MESSAGE = 50
+
+_THREAD_FIELDS = ("thread_ts", "reply_count", "reply_users_count", "latest_reply", "reply_users", "is_locked", "subscribed")
+_SAME_EMOJI = {"thumbsup": "+1", "thumbsdown": "-1"}  # Slack keeps one name of the two
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody in the workspace, or the bot."""
+
+    id: str
+    name: str
+    real_name: str
+    color: str
+    is_bot: bool = False
+    is_admin: bool = False
+    is_restricted: bool = False
+
+
+@dataclass(slots=True)
+class Channel:
+    """A conversation. Messages are never changed in place, so whoever holds one holds a snapshot."""
+
+    id: str
+    name: str
+    kind: Literal["channel", "group", "im"]
+    created: int
+    creator: str
+    members: dict[str, None] = field(default_factory=dict)  # in the order of joining
+    messages: dict[str, Json] = field(default_factory=dict)  # by ts
+    roots: list[str] = field(default_factory=list)  # ts of what stands in the channel itself, ascending
+    threads: dict[str, list[str]] = field(default_factory=dict)  # ts of the replies, ascending, by the parent's ts
+    metadata: dict[str, Json] = field(default_factory=dict)  # by ts
+
+
+class Change(NamedTuple):
+    """Something that happened. `message` is as it is now (as it was, for "deleted"), `previous` as it was before."""
+
+    kind: Literal[
+        "posted", "changed", "deleted", "reacted", "unreacted", "joined", "left",
+        "ephemeral", "ephemeral_changed", "ephemeral_deleted",
+    ]  # fmt: skip
+    channel: Channel
+    message: Json
+    ts: str
+    user: str = ""  # who did it; who alone sees it, for the ephemeral ones
+    previous: Json | None = None
+    reaction: str = ""
+    inviter: str = ""
+
+
+class Workspace:
+    """One Slack workspace with one app installed. Every change is told to all `watchers`, in order."""
+
+    team_id = "T0SIMULADOR"
+    team_name = "Cooperativa Sol Andino"
+    domain = "cooperativa-sol-andino"
+    app_id = "A0SIMUBETO"
+    bot_id = "B0SIMUBETO"
+    bot_user_id = "U0SIMUBETO"
+
+    def __init__(self, *, bot_name: str = "beto", app_name: str = "BETO", clock: Callable[[], float] = time.time) -> None:
+        self.app_name = app_name
+        self.watchers: list[Callable[[Change], None]] = []
+        self.users: dict[str, User] = {}
+        self.channels: dict[str, Channel] = {}
+        self.user_ids: dict[str, str] = {}  # by name
+        self.channel_ids: dict[str, str] = {}  # by name, without direct messages
+        self.ephemerals: dict[tuple[str, str], dict[str, Json]] = {}  # by channel and person, then by ts
+        self._direct: dict[frozenset[str], str] = {}
+        self._clock = clock
+        self._last_ts = 0
+        self.started = int(clock())
+        self._bot_profile = {
+            "id": self.bot_id, "app_id": self.app_id, "name": app_name, "deleted": False,
+            "icons": {}, "updated": self.started, "team_id": self.team_id,
+        }  # fmt: skip
+        self._add_user(User("U0SIMUANA", "ana", "Ana Quishpe", "9f69e7", is_admin=True))
+        self._add_user(User("U0SIMULUIS", "luis", "Luis Cevallos", "4bbe2e"))
+        self._add_user(User("U0SIMUMARIA", "maria", "María Guamán", "e7392d"))
+        self._add_user(User("U0SIMUCARLOS", "carlos", "Carlos Vera", "3c989f", is_restricted=True))
+        self._add_user(User(self.bot_user_id, bot_name, app_name, "1d3f72", is_bot=True))
+        self._add_channel("C0SIMUGENERAL", "general", "channel", ("ana", "luis", "maria", "carlos"))
+        self._add_channel("C0SIMUATENCION", "atencion", "channel", ("ana", "luis", "maria", "carlos"))
+        self._add_channel("C0SIMURECLAMOS", "reclamos", "channel", ("ana", "luis", "maria"))
+        self._add_channel("C0SIMUFRAUDES", "fraudes", "group", ("ana", "luis"))
+
+    # --- looking up ---
+
+    def user(self, key: str) -> User:
+        """The user with that id or name."""
+        found = self.users.get(self.user_ids.get(key, key))
+        if found is None:
+            raise SlackError("user_not_found")
+        return found
+
+    def channel(self, key: str) -> Channel:
+        """The channel with that id, or with that name (with or without #)."""
+        found = self.channels.get(key) or self.channels.get(self.channel_ids.get(key.removeprefix("#"), ""))
+        if found is None:
+            raise SlackError("channel_not_found")
+        return found
+
+    def message(self, channel: Channel, ts: str) -> Json:
+        """The message of that channel with that ts, in a thread or not."""
+        found = channel.messages.get(ts)
+        if found is None or found.get("subtype") == "tombstone":
+            raise SlackError("message_not_found")
+        return found
+
+    def thread(self, channel: Channel, ts: str) -> list[Json]:
+        """The parent and its replies, oldest first; `ts` is the parent's or a reply's."""
+        message = channel.messages.get(ts)
+        if message is None:
+            raise SlackError("thread_not_found")
+        parent = message.get("thread_ts", ts)
+        return [channel.messages[one] for one in (parent, *channel.threads.get(parent, ()))]
+
+    def next_ts(self) -> str:
+        """A message timestamp, later than every one before."""
+        self._last_ts = max(int(self._clock() * 1_000_000), self._last_ts + 1)
+        return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    # --- messages ---
+
+    def post_as_person(self, user: User, channel: Channel, typed: str, thread_ts: str | None = None) -> Json:
+        """A person's message is in the channel (or in the thread); its text is what they typed, in Slack's markup."""
+        text = composer.compose(typed, self.user_ids, self.channel_ids)
+        if not text.strip():
+            raise SlackError("no_text")
+        if len(text) > TEXT_LIMIT:
+            raise SlackError("msg_too_long")
+        ts = self.next_ts()
+        message: Json = {
+            "client_msg_id": str(uuid.uuid4()), "type": "message", "text": text, "user": user.id, "ts": ts,
+            "team": self.team_id, "blocks": [composer.rich_text(text, secrets.token_urlsafe(4))],
+        }  # fmt: skip
+        return self._store(channel, message, thread_ts)
+
+    def post_as_bot(
+        self,
+        channel: Channel,
+        text: str,
+        *,
+        blocks: list[Json] | None = None,
+        attachments: list[Json] | None = None,
+        files: list[Json] | None = None,
+        thread_ts: str | None = None,
+        broadcast: bool = False,
+        metadata: Json | None = None,
+    ) -> Json:
+        """The bot's message is in the channel or in the thread.
+
+        As in Slack, a reply to a message that is gone stands in the channel itself (slack-go#1571).
+        """
+        message = self.bot_message(text, blocks=blocks, attachments=attachments)
+        if files:
+            message |= {"subtype": "file_share", "files": files, "upload": False}
+        if metadata:
+            channel.metadata[message["ts"]] = metadata
+        parent = channel.messages.get(thread_ts or "")
+        if parent is None or parent.get("subtype") == "tombstone":
+            thread_ts = None
+        return self._store(channel, message, thread_ts, broadcast=broadcast)
+
+    def bot_message(self, text: str, *, blocks: list[Json] | None = None, attachments: list[Json] | None = None) -> Json:
+        """A message object of the bot's that is in no channel yet."""
+        message: Json = {
+            "user": self.bot_user_id, "type": "message", "ts": self.next_ts(), "bot_id": self.bot_id, "app_id": self.app_id,
+            "text": composer.sanitise(text[:TEXT_LIMIT]), "team": self.team_id, "bot_profile": self._bot_profile,
+        }  # fmt: skip
+        if blocks:
+            message["blocks"] = blocks
+        if attachments:
+            message["attachments"] = attachments
+        return message
+
+    def edit(self, channel: Channel, ts: str, user: str, fields: Json) -> Json:
+        """The message has `fields` (a field that is None is gone) and says who edited it."""
+        previous = self.message(channel, ts)
+        now = self.next_ts()
+        message = {key: value for key, value in {**previous, **fields}.items() if value is not None}
+        message["edited"] = {"user": user, "ts": f"{now.partition('.')[0]}.000000"}
+        channel.messages[ts] = message
+        self._tell(Change("changed", channel, message, now, user=user, previous=previous))
+        return message
+
+    def edit_as_person(self, user: User, channel: Channel, ts: str, typed: str) -> Json:
+        """A person's own message says something else."""
+        if self.message(channel, ts)["user"] != user.id:
+            raise SlackError("cant_update_message")
+        text = composer.compose(typed, self.user_ids, self.channel_ids)
+        if not text.strip():
+            raise SlackError("no_text")
+        blocks = [composer.rich_text(text, secrets.token_urlsafe(4))]
+        return self.edit(channel, ts, user.id, {"text": text, "blocks": blocks})
+
+    def delete(self, channel: Channel, ts: str, user: str) -> None:
+        """The message is gone; a parent with replies leaves a tombstone, as in Slack."""
+        previous = self.message(channel, ts)
+        channel.metadata.pop(ts, None)
+        if channel.threads.get(ts):
+            thread = {key: previous[key] for key in _THREAD_FIELDS if key in previous}
+            message = {
+                "type": "message", "subtype": "tombstone", "text": "This message was deleted.", "user": "USLACKBOT",
+                "hidden": True, "ts": ts, **thread,
+            }  # fmt: skip
+            channel.messages[ts] = message
+            self._tell(Change("changed", channel, message, self.next_ts(), user=user, previous=previous))
+            return
+        del channel.messages[ts]
+        parent = previous.get("thread_ts")
+        if parent is None or previous.get("subtype") == "thread_broadcast":
+            _discard(channel.roots, ts)
+        self._tell(Change("deleted", channel, previous, self.next_ts(), user=user))
+        if parent is not None and parent != ts:
+            _discard(channel.threads[parent], ts)
+            self._count_replies(channel, parent, afresh=True)
+
+    def _store(self, channel: Channel, message: Json, thread_ts: str | None, *, broadcast: bool = False) -> Json:
+        ts = message["ts"]
+        parent = channel.messages.get(thread_ts) if thread_ts else None
+        if thread_ts and parent is None:
+            raise SlackError("thread_not_found")
+        if parent is None:
+            channel.roots.append(ts)
+        else:
+            root: str = parent.get("thread_ts") or parent["ts"]  # a reply to a reply is a reply to the parent
+            message |= {"thread_ts": root, "parent_user_id": channel.messages[root]["user"]}
+            channel.threads.setdefault(root, []).append(ts)
+            if broadcast:
+                message["subtype"] = "thread_broadcast"
+                channel.roots.append(ts)
+        channel.messages[ts] = message
+        self._tell(Change("posted", channel, message, ts, user=message["user"]))
+        if parent is not None:
+            self._count_replies(channel, message["thread_ts"])
+        return message
+
+    def _count_replies(self, channel: Channel, ts: str, *, afresh: bool = False) -> None:
+        """The parent tells how many replies it has; Slack sends this as a change without a new text.
+
+        Only the newest reply is looked at, unless `afresh`: long threads must not make each reply slower.
+        """
+        previous = channel.messages[ts]
+        replies = channel.threads[ts]
+        message = {key: value for key, value in previous.items() if key not in _THREAD_FIELDS}
+        if replies:
+            users = [] if afresh else previous.get("reply_users", [])
+            new = dict.fromkeys(channel.messages[one]["user"] for one in (replies if afresh else replies[-1:]))
+            users = [*users, *(user for user in new if user not in users)]
+            message |= {
+                "thread_ts": ts, "reply_count": len(replies), "reply_users_count": len(users), "latest_reply": replies[-1],
+                "reply_users": users, "is_locked": False, "subscribed": self.bot_user_id in users,
+            }  # fmt: skip
+        channel.messages[ts] = message
+        self._tell(Change("changed", channel, message, self.next_ts(), user=message["user"], previous=previous))
+
+    # --- what one person sees ---
+
+    def post_ephemeral(self, channel: Channel, user: User, message: Json, thread_ts: str | None = None) -> Json:
+        """Only `user` sees the message; it is in no history."""
+        message = {**message, "ephemeral": True}
+        if thread_ts:
+            message["thread_ts"] = thread_ts
+        self.ephemerals.setdefault((channel.id, user.id), {})[message["ts"]] = message
+        self._tell(Change("ephemeral", channel, message, message["ts"], user=user.id))
+        return message
+
+    def replace_ephemeral(self, channel: Channel, user: User, ts: str, message: Json | None) -> None:
+        """The ephemeral message says something else, or is gone (None)."""
+        shown = self.ephemerals.get((channel.id, user.id), {})
+        previous = shown.get(ts)
+        if previous is None:
+            raise SlackError("message_not_found")
+        if message is None:
+            del shown[ts]
+            self._tell(Change("ephemeral_deleted", channel, previous, self.next_ts(), user=user.id))
+            return
+        kept: Json = {key: previous[key] for key in ("ts", "thread_ts") if key in previous}
+        shown[ts] = {**message, "ephemeral": True, **kept}
+        self._tell(Change("ephemeral_changed", channel, shown[ts], self.next_ts(), user=user.id, previous=previous))
+
+    # --- reactions ---
+
+    def react(self, channel: Channel, ts: str, user: str, name: str) -> None:
+        """`user` has put the emoji `name` on the message."""
+        name = _SAME_EMOJI.get(name, name)
+        if not composer.is_emoji(name):
+            raise SlackError("invalid_name")
+        previous = self.message(channel, ts)
+        reactions: list[Json] = list(previous.get("reactions", ()))
+        at = next((n for n, one in enumerate(reactions) if one["name"] == name), None)
+        if at is not None and user in reactions[at]["users"]:
+            raise SlackError("already_reacted")
+        if sum(user in one["users"] for one in reactions) >= REACTIONS_PER_PERSON:
+            raise SlackError("too_many_reactions")
+        if at is None:
+            if len(reactions) >= REACTIONS_PER_MESSAGE:
+                raise SlackError("too_many_emoji")
+            reactions.append({"name": name, "users": [user], "count": 1})
+        else:
+            users = [*reactions[at]["users"], user]
+            reactions[at] = {"name": name, "users": users, "count": len(users)}
+        self._set_reactions("reacted", channel, previous, reactions, user, name)
+
+    def unreact(self, channel: Channel, ts: str, user: str, name: str) -> None:
+        """`user` has taken the emoji `name` back."""
+        name = _SAME_EMOJI.get(name, name)
+        if not composer.is_emoji(name):
+            raise SlackError("invalid_name")
+        previous = self.message(channel, ts)
+        reactions: list[Json] = list(previous.get("reactions", ()))
+        at = next((n for n, one in enumerate(reactions) if one["name"] == name and user in one["users"]), None)
+        if at is None:
+            raise SlackError("no_reaction")
+        users = [one for one in reactions[at]["users"] if one != user]
+        reactions[at : at + 1] = [{"name": name, "users": users, "count": len(users)}] if users else []
+        self._set_reactions("unreacted", channel, previous, reactions, user, name)
+
+    def _set_reactions(
+        self, kind: Literal["reacted", "unreacted"], channel: Channel, previous: Json, reactions: list[Json], user: str, name: str
+    ) -> None:
+        message = {key: value for key, value in previous.items() if key != "reactions"}
+        if reactions:
+            message["reactions"] = reactions
+        channel.messages[message["ts"]] = message
+        self._tell(Change(kind, channel, message, self.next_ts(), user=user, previous=previous, reaction=name))
+
+    # --- channels ---
+
+    def join(self, channel: Channel, user: User, inviter: str = "") -> None:
+        """`user` is a member, and the channel says so."""
+        if channel.kind == "im":
+            raise SlackError("method_not_supported_for_channel_type")
+        if user.id in channel.members:
+            raise SlackError("already_in_channel")
+        channel.members[user.id] = None
+        self._tell(Change("joined", channel, {}, self.next_ts(), user=user.id, inviter=inviter))
+        subtype = "channel_join" if channel.kind == "channel" else "group_join"
+        message: Json = {
+            "type": "message", "subtype": subtype, "ts": self.next_ts(), "user": user.id,
+            "text": f"<@{user.id}> has joined the {'channel' if channel.kind == 'channel' else 'group'}",
+        }  # fmt: skip
+        self._store(channel, message | ({"inviter": inviter} if inviter else {}), None)
+
+    def leave(self, channel: Channel, user: User, by: str = "") -> None:
+        """`user` is no member any more."""
+        if channel.kind == "im":
+            raise SlackError("method_not_supported_for_channel_type")
+        if user.id not in channel.members:
+            raise SlackError("not_in_channel")
+        del channel.members[user.id]
+        self._tell(Change("left", channel, {}, self.next_ts(), user=user.id, inviter=by))
+        subtype = "channel_leave" if channel.kind == "channel" else "group_leave"
+        text = f"<@{user.id}> has left the {'channel' if channel.kind == 'channel' else 'group'}"
+        message: Json = {"type": "message", "subtype": subtype, "ts": self.next_ts(), "user": user.id, "text": text}
+        self._store(channel, message, None)
+
+    def direct_channel(self, one: User, other: User) -> Channel:
+        """The direct messages between the two, opened when they were not."""
+        pair = frozenset((one.id, other.id))
+        if pair not in self._direct:
+            channel = Channel(f"D0SIMU{len(self._direct) + 1:05d}", "", "im", int(self._clock()), one.id)
+            channel.members = dict.fromkeys((one.id, other.id))
+            self.channels[channel.id] = channel
+            self._direct[pair] = channel.id
+            self._tell(Change("joined", channel, {}, self.next_ts(), user=one.id))
+        return self.channels[self._direct[pair]]
+
+    def can_see(self, user: User, channel: Channel) -> bool:
+        """Whether `user` may read the channel: members, and everybody but guests where it is public."""
+        return user.id in channel.members or (channel.kind == "channel" and not user.is_restricted)
+
+    def _add_user(self, user: User) -> None:
+        self.users[user.id] = user
+        self.user_ids[user.name] = user.id
+
+    def _add_channel(self, id_: str, name: str, kind: Literal["channel", "group"], members: tuple[str, ...]) -> None:
+        ids = [self.user_ids[member] for member in members]
+        self.channels[id_] = Channel(id_, name, kind, self.started, ids[0], dict.fromkeys(ids))
+        self.channel_ids[name] = id_
+
+    def _tell(self, change: Change) -> None:
+        for watcher in self.watchers:
+            watcher(change)
+
+
+def _discard(stamps: list[str], ts: str) -> None:
+    """`ts` is not in the ascending list; all stamps have the same width, so text order is time order."""
+    at = bisect.bisect_left(stamps, ts)
+    if at < len(stamps) and stamps[at] == ts:
+        del stamps[at]
