@@ -1,0 +1,130 @@
+// Block Kit, drawn. A surface is one message, modal or home: it knows its blocks' controls and their values.
+
+import { h, localPicture } from "./dom.js";
+import { control, wordsOf } from "./inputs.js";
+import { channelNode, emojiNode, link, mention, mrkdwn, textObject } from "./mrkdwn.js";
+import { t } from "./words.js";
+
+export class Surface {
+  /** `onact({block_id, action_id, ...payload})` returns a promise: the simulator took the action. */
+  constructor(onact) {
+    this.onact = onact;
+    this.controls = []; // {block, element, control}
+  }
+
+  /** One node per block. */
+  draw(blocks) {
+    return (blocks ?? []).map((block, index) => {
+      const node = (BLOCKS[block.type] ?? unknown)(block, this, index);
+      node.classList.add("block", block.type);
+      if (block.block_id) node.dataset.blockId = block.block_id;
+      return node;
+    });
+  }
+
+  /** The control of an element, remembered under its block. */
+  add(block, element, { acts = true, props = {} } = {}) {
+    const onact = (payload) => (acts ? this.onact({ block_id: block.block_id, action_id: element.action_id, ...payload }) : undefined);
+    const made = control(element, onact, props);
+    if (!made) return h("span", { class: "unknown", text: t("not_shown", { type: element.type }) });
+    this.controls.push({ block, element, control: made });
+    return made.node;
+  }
+
+  /** {block_id: {action_id: entry}}, as `view.state.values`. */
+  values() {
+    const values = {};
+    for (const { block, element, control: one } of this.controls) {
+      const entry = one.value();
+      if (entry) (values[block.block_id] ??= {})[element.action_id] = entry;
+    }
+    return values;
+  }
+
+  /** What was entered in `values` stands again in the controls of the same block and action. */
+  restore(values) {
+    for (const { block, element, control: one } of this.controls) {
+      const entry = values[block.block_id]?.[element.action_id];
+      if (entry) one.set(entry);
+    }
+  }
+}
+
+/** A picture of this machine; one from elsewhere is named instead, since nothing leaves or enters this machine. */
+export function picture(url, alt, title = null) {
+  const local = localPicture(url);
+  const caption = title ? h("figcaption", {}, title) : null;
+  if (!local) return h("figure", { class: "picture" }, caption, h("span", { class: "unknown", text: t("image_external", { name: alt || url }) }));
+  return h("figure", { class: "picture" }, caption,
+    h("a", { href: local, target: "_blank", rel: "noopener" }, h("img", { src: local, alt: alt ?? "" })));
+}
+
+const unknown = (block) => h("div", { class: "unknown", text: t("not_shown", { type: block.type }) });
+
+const BLOCKS = {
+  section(block, surface) {
+    const accessory = block.accessory;
+    return h("div", { class: accessory ? "with-accessory" : "" },
+      h("div", { class: "section-body" },
+        block.text ? h("div", { class: "text" }, textObject(block.text)) : null,
+        block.fields?.length ? h("div", { class: "fields" }, block.fields.map((field) => h("div", { class: "text" }, textObject(field)))) : null),
+      accessory ? h("div", { class: "accessory" }, accessory.type === "image" ? picture(accessory.image_url, accessory.alt_text)
+        : surface.add(block, accessory, { props: { "aria-label": wordsOf(block.text) || null } })) : null);
+  },
+  context: (block) => h("div", {}, block.elements.map((element) =>
+    element.type === "image" ? (localPicture(element.image_url) ? h("img", { src: localPicture(element.image_url), alt: element.alt_text ?? "" }) : h("span", { text: element.alt_text }))
+      : h("span", { class: "text" }, textObject(element)))),
+  divider: () => h("hr"),
+  header: (block) => h("h3", {}, textObject(block.text)),
+  actions: (block, surface) => h("div", {}, block.elements.map((element) => surface.add(block, element, { props: { "aria-label": wordsOf(element.placeholder) || null } }))),
+  image: (block) => picture(block.image_url ?? block.slack_file?.url, block.alt_text, block.title ? textObject(block.title) : null),
+  input(block, surface, index) {
+    const id = `f-${block.block_id ?? index}-${crypto.randomUUID().slice(0, 6)}`;
+    const grouped = ["checkboxes", "radio_buttons", "multi_static_select"].includes(block.element.type);
+    const label = wordsOf(block.label);
+    const props = { "aria-describedby": `${id}-note`, "aria-required": block.optional ? null : "true", ...(grouped ? { "aria-label": label } : { id }) };
+    return h("div", { dataset: { testid: "input" } },
+      h(grouped ? "div" : "label", { class: "label", for: grouped ? null : id }, textObject(block.label),
+        block.optional ? h("span", { class: "hint", text: ` ${t("optional")}` }) : null),
+      surface.add(block, { ...block.element, dispatch: block.dispatch_action }, { acts: Boolean(block.dispatch_action), props }),
+      h("div", { class: "note", id: `${id}-note` },
+        block.hint ? h("span", { class: "hint" }, textObject(block.hint)) : null, h("span", { class: "error", role: "alert", dataset: { testid: "field-error" } })));
+  },
+  rich_text: (block) => h("div", { class: "text" }, (block.elements ?? []).map(richPart)),
+};
+
+/** One paragraph-like part of rich text. */
+function richPart(part) {
+  const inside = () => (part.elements ?? []).map((one) => (one.type?.startsWith("rich_text") ? richPart(one) : richRun(one)));
+  if (part.type === "rich_text_list") {
+    return h(part.style === "ordered" ? "ol" : "ul", { class: `indent-${part.indent ?? 0}` }, part.elements.map((item) => h("li", {}, richPart(item))));
+  }
+  if (part.type === "rich_text_quote") return h("blockquote", {}, inside());
+  if (part.type === "rich_text_preformatted") return h("pre", {}, h("code", {}, inside()));
+  return h("span", { class: "run" }, inside());
+}
+
+/** One run of rich text with its style. */
+function richRun(run) {
+  const node = {
+    emoji: () => emojiNode(run.name),
+    link: () => link(run.url, run.text || run.url),
+    user: () => mention(run.user_id),
+    channel: () => channelNode(run.channel_id),
+    broadcast: () => h("span", { class: "mention me", text: `@${run.range}` }),
+  }[run.type]?.() ?? h("span", { class: "run", text: run.text ?? "" });
+  const style = run.style ?? {};
+  return ["bold", "italic", "strike", "code"].reduce((inner, key) => (style[key] ? h({ bold: "b", italic: "i", strike: "s", code: "code" }[key], {}, inner) : inner), node);
+}
+
+/** A message's old-style attachment: a coloured bar beside text, fields and blocks. */
+export function attachment(one, surface) {
+  const node = h("div", { class: "attachment" },
+    one.pretext ? h("div", { class: "text" }, mrkdwn(one.pretext)) : null,
+    one.title ? h("strong", {}, one.title_link ? link(one.title_link, one.title) : one.title) : null,
+    one.text && !one.blocks ? h("div", { class: "text" }, mrkdwn(one.text)) : null,
+    surface.draw(one.blocks),
+    one.image_url ? picture(one.image_url, one.fallback) : null);
+  if (/^#?[0-9a-f]{6}$/i.test(one.color ?? "")) node.style.borderLeftColor = `#${one.color.replace("#", "")}`;
+  return node;
+}

@@ -1,0 +1,327 @@
+// A list of messages that stays true: a channel, or one thread. It holds its messages, redraws only what changed,
+// keeps the reader's place and the focus, and is one tab stop with arrow keys inside.
+
+import { h, iconButton } from "./dom.js";
+import { messageMenu, pickReaction, toggleReaction, tryTo } from "./gestures.js";
+import { drawMessage, isSystem, spokenMessage } from "./message.js";
+import { typed } from "./mrkdwn.js";
+import { readMessages } from "./wire.js";
+import { workspace } from "./workspace.js";
+import { count, dayKey, dayName, spoken, t } from "./words.js";
+
+const PAGE = 150; // messages drawn at once; older ones on demand
+const TOGETHER_S = 300; // messages of one author within this time share a heading
+const QUICK = ["white_check_mark", "x"]; // what beto reads as "right" and "wrong"
+
+export class Feed {
+  channel = null;
+  threadTs = null;
+  #messages = new Map(); // ts -> message
+  #drawn = new Map(); // ts -> {signature, element}
+  #shown = PAGE;
+  #editing = null;
+  #current = null; // ts of the message that Tab reaches
+  #due = 0;
+  #stuck = true; // the reader is at the end
+  #reading = 0; // the latest read wins
+
+  /** `host` offers openThread(ts), intro() -> node above the first message, write() -> focus the composer, say(text). */
+  constructor(host, label) {
+    this.host = host;
+    this.list = h("div", { class: "list", role: "feed", "aria-label": label });
+    this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() }, t("new_below"), " ↓");
+    this.element = h("div", { class: "feed" }, this.list, this.jump);
+    this.toolbar = this.#makeToolbar();
+    this.list.addEventListener("scroll", () => {
+      this.#stuck = this.#atEnd();
+      if (this.#stuck) this.jump.hidden = true;
+    }, { passive: true });
+    // Pictures arrive after their message, and the pane may be resized; a reader at the end stays there.
+    const stay = () => this.#stuck && this.toEnd();
+    this.list.addEventListener("load", stay, true);
+    new ResizeObserver(stay).observe(this.list);
+    this.list.addEventListener("pointerover", (event) => this.#arm(event.target.closest(".message")));
+    this.list.addEventListener("focusin", (event) => {
+      const article = event.target.closest(".message");
+      if (article) this.#select(article);
+    });
+    this.list.addEventListener("keydown", (event) => this.#onKey(event));
+  }
+
+  get inThread() {
+    return Boolean(this.threadTs);
+  }
+
+  /** The feed shows this channel or thread, read afresh, at its end. */
+  async show(channel, threadTs = null) {
+    const same = this.channel === channel && this.threadTs === threadTs;
+    this.channel = channel;
+    this.threadTs = threadTs;
+    if (!same) {
+      this.#messages.clear();
+      this.#editing = null;
+      this.#current = null;
+      this.#shown = PAGE;
+      this.jump.hidden = true;
+      this.list.replaceChildren(h("div", { class: "loading", text: t("loading") }));
+    }
+    const reading = ++this.#reading;
+    const messages = await readMessages(channel, threadTs);
+    if (reading !== this.#reading) return;
+    const stick = !same || this.#stuck;
+    // Ephemeral messages are not always kept by the server; those that came live stay until the feed changes.
+    const live = same ? [...this.#messages.values()].filter((message) => message.ephemeral) : [];
+    this.#messages = new Map([...live, ...messages].map((message) => [message.ts, message]));
+    this.draw();
+    if (stick) this.toEnd();
+  }
+
+  /** The change is shown, if it is about this channel or thread. */
+  take(change) {
+    if (change.channel !== this.channel) return;
+    if (change.type === "message_deleted") {
+      if (!this.#messages.delete(change.ts)) return this.#replyGone(change);
+    } else {
+      const message = change.message;
+      if (!this.#belongs(message)) return this.#replyCame(change);
+      const isNew = !this.#messages.has(message.ts);
+      if (isNew && change.type === "message_changed" && !this.inThread && this.#messages.size && message.ts < this.oldest) return;
+      this.#messages.set(message.ts, message);
+      if (isNew && message.user !== workspace.me.id) this.host.say(spokenMessage(message));
+    }
+    this.#soon();
+  }
+
+  get oldest() {
+    return [...this.#messages.keys()].sort()[0];
+  }
+
+  /** All messages, oldest first. */
+  get messages() {
+    return [...this.#messages.values()].sort((a, b) => (a.ts < b.ts ? -1 : 1));
+  }
+
+  #belongs(message) {
+    if (this.inThread) return message.ts === this.threadTs || message.thread_ts === this.threadTs;
+    return !message.thread_ts || message.thread_ts === message.ts || message.subtype === "thread_broadcast";
+  }
+
+  /** A reply to a root of ours: its line is brought up to date, should the root's own change not come. */
+  #replyCame({ type, message }) {
+    const root = this.#messages.get(message.thread_ts);
+    if (this.inThread || type !== "message" || !root || message.ephemeral || !(message.ts > (root.latest_reply ?? ""))) return;
+    const users = root.reply_users ?? [];
+    this.#messages.set(root.ts, {
+      ...root, thread_ts: root.ts, reply_count: (root.reply_count ?? 0) + 1, latest_reply: message.ts,
+      reply_users: users.includes(message.user) ? users : [...users, message.user] });
+    this.#soon();
+  }
+
+  #replyGone({ thread_ts: root }) {
+    if (!this.inThread && root && this.#messages.has(root)) this.show(this.channel).catch(() => {});
+  }
+
+  #soon() {
+    this.#due ||= setTimeout(() => {
+      this.#due = 0;
+      const stick = this.#stuck;
+      const before = this.#messages.size;
+      this.draw();
+      if (stick) this.toEnd();
+      else if (before) this.jump.hidden = false;
+    }, 16);
+  }
+
+  /** The list equals the messages. */
+  draw() {
+    const all = this.messages;
+    const shown = all.slice(-this.#shown);
+    const focus = this.#focusKey();
+    const nodes = [];
+    if (all.length > shown.length) nodes.push(h("button", { type: "button", class: "button older", onclick: () => this.#older() }, t("older")));
+    else if (!this.inThread) nodes.push(this.host.intro());
+    const drawn = new Map();
+    let before = null;
+    for (const message of shown) {
+      if (!this.inThread && (!before || dayKey(before.ts) !== dayKey(message.ts))) {
+        nodes.push(h("div", { class: "day", role: "separator" }, h("span", { text: dayName(message.ts) })));
+        before = null;
+      }
+      const element = this.#element(message, before);
+      drawn.set(message.ts, element);
+      nodes.push(element.element);
+      if (this.inThread && message.ts === this.threadTs) {
+        nodes.push(h("div", { class: "day replies", role: "separator" }, h("span", { text: all.length > 1 ? count("replies", all.length - 1) : t("thread_empty") })));
+      }
+      before = this.inThread && message.ts === this.threadTs ? null : message;
+    }
+    this.#drawn = drawn;
+    reconcile(this.list, nodes);
+    this.#tabStop();
+    if (focus) this.#refocus(focus);
+  }
+
+  #element(message, before) {
+    const compact = Boolean(before) && !isSystem(before) && !isSystem(message) && before.user === message.user && before.username === message.username
+      && !before.ephemeral && !message.ephemeral && Number(message.ts) - Number(before.ts) < TOGETHER_S;
+    const editing = this.#editing === message.ts;
+    const signature = JSON.stringify([message, compact, editing, spoken(), workspace.me.id, this.inThread]);
+    const old = this.#drawn.get(message.ts);
+    if (old?.signature === signature) return old;
+    const element = drawMessage(message, {
+      channel: this.channel, compact, editing, inThread: this.inThread,
+      openThread: this.host.openThread, edit: (ts) => this.edit(ts), save: (...args) => this.#save(...args) });
+    return { signature, element };
+  }
+
+  /** The message is a form now (or none is, for null). */
+  edit(ts) {
+    const before = this.#editing;
+    this.#editing = ts;
+    this.draw();
+    const element = this.#drawn.get(ts ?? before)?.element;
+    (element?.querySelector(".editor textarea") ?? element)?.focus();
+  }
+
+  /** The last own message is a form; false when there is none. */
+  editLast() {
+    const last = this.messages.findLast((message) => message.user === workspace.me.id && !message.ephemeral && !isSystem(message));
+    if (last) this.edit(last.ts);
+    return Boolean(last);
+  }
+
+  async #save(message, words) {
+    const text = words.trim();
+    if (text && text !== typed(message.text) && !(await tryTo("edit", { channel: this.channel, ts: message.ts, text }))) return;
+    this.edit(null);
+  }
+
+  #older() {
+    const from = this.list.scrollHeight - this.list.scrollTop;
+    this.#shown += PAGE;
+    this.draw();
+    this.list.scrollTop = this.list.scrollHeight - from;
+  }
+
+  #atEnd() {
+    return this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
+  }
+
+  /** The newest message is in sight. */
+  toEnd() {
+    this.list.scrollTop = this.list.scrollHeight;
+    this.jump.hidden = true;
+    this.#stuck = true;
+  }
+
+  /** The focus is on the current message, or the newest one. */
+  focus() {
+    const ts = this.#drawn.has(this.#current) ? this.#current : this.messages.at(-1)?.ts;
+    (this.#drawn.get(ts)?.element ?? this.list).focus();
+  }
+
+  /** The message with this ts is in sight and focused; nothing where it is not drawn. */
+  reveal(ts) {
+    const element = this.#drawn.get(ts)?.element;
+    element?.scrollIntoView({ block: "center" });
+    element?.focus();
+  }
+
+  #articles() {
+    return [...this.list.querySelectorAll(":scope > .message")];
+  }
+
+  #select(article) {
+    this.#current = article.dataset.ts;
+    this.#tabStop();
+    this.#arm(article);
+  }
+
+  #tabStop() {
+    const stop = this.#drawn.has(this.#current) ? this.#current : this.messages.at(-1)?.ts;
+    for (const [ts, { element }] of this.#drawn) element.tabIndex = ts === stop ? 0 : -1;
+  }
+
+  /** The toolbar stands on this message. */
+  #arm(article) {
+    if (!article || article.classList.contains("system") || article.classList.contains("editing") || this.toolbar.parentElement === article) return;
+    if (this.toolbar.querySelector('[aria-expanded="true"]')) return; // its menu is open
+    this.toolbar.hidden = false;
+    this.toolbar.classList.toggle("private", article.dataset.ephemeral === "true");
+    article.append(this.toolbar);
+  }
+
+  #makeToolbar() {
+    const of = (use) => (event) => {
+      const article = event.currentTarget.closest(".message");
+      const message = this.#messages.get(article?.dataset.ts);
+      if (message) use(message, event.currentTarget);
+    };
+    return h("div", { class: "toolbar", role: "toolbar", "aria-label": t("more"), dataset: { testid: "toolbar" } },
+      QUICK.map((name) => h("button", {
+        type: "button", class: "icon-button emoji reacts", dataset: { emoji: name }, "aria-label": name, "data-tip": `:${name}:`,
+        onclick: of((message) => toggleReaction(this.channel, message, name)) }, { white_check_mark: "✅", x: "❌" }[name])),
+      iconButton("smile", t("add_reaction"), of((message, button) => pickReaction(button, this.channel, message)), { class: "icon-button reacts", dataset: { do: "react" } }),
+      iconButton("thread", t("reply"), of((message) => this.host.openThread(message.thread_ts ?? message.ts)), { class: "icon-button reacts replies", dataset: { do: "thread" } }),
+      iconButton("more", t("more"), of((message, button) => this.#menu(message, button)), { class: "icon-button", "aria-haspopup": "menu", dataset: { do: "more" } }));
+  }
+
+  #menu(message, anchor) {
+    messageMenu(anchor, this.channel, message, { inThread: this.inThread, openThread: this.host.openThread, edit: (ts) => this.edit(ts) });
+  }
+
+  #onKey(event) {
+    const article = event.target.closest(".message");
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, textarea, select")) return;
+    if (event.key === "Escape") return this.host.write();
+    if (!article) return undefined;
+    const all = this.#articles();
+    const at = all.indexOf(article);
+    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: all.length - 1, PageUp: at - 8, PageDown: at + 8 }[event.key];
+    if (to !== undefined) {
+      event.preventDefault();
+      if (event.key === "ArrowDown" && at === all.length - 1) return this.host.write();
+      const target = all[Math.max(0, Math.min(to, all.length - 1))];
+      target.focus();
+      return target.scrollIntoView({ block: "nearest" });
+    }
+    if (event.target !== article) return undefined;
+    const message = this.#messages.get(article.dataset.ts);
+    const anchor = (name) => this.toolbar.querySelector(`[data-do="${name}"]`);
+    const mine = message.user === workspace.me.id && !message.ephemeral;
+    const deed = {
+      r: () => pickReaction(anchor("react"), this.channel, message),
+      t: () => !this.inThread && this.host.openThread(message.thread_ts ?? message.ts),
+      m: () => this.#menu(message, anchor("more")),
+      e: () => mine && this.edit(message.ts),
+    }[event.key.toLowerCase()];
+    if (!deed || isSystem(message) || (message.ephemeral && event.key.toLowerCase() !== "m")) return undefined;
+    event.preventDefault();
+    return deed();
+  }
+
+  /** Where the focus is, in words that survive a redraw. */
+  #focusKey() {
+    const active = document.activeElement;
+    const article = active?.closest?.(".message");
+    if (!article || !this.list.contains(active)) return null;
+    const marks = ["actionId", "emoji", "do", "testid"].filter((key) => active !== article && !this.toolbar.contains(active) && active.dataset[key]);
+    const selector = marks.map((key) => `[data-${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}="${CSS.escape(active.dataset[key])}"]`).join("");
+    return { ts: article.dataset.ts, element: active, selector };
+  }
+
+  #refocus({ ts, element, selector }) {
+    if (element.isConnected && document.activeElement === element) return;
+    const article = this.#drawn.get(ts)?.element;
+    (element.isConnected ? element : (selector && article?.querySelector(selector)) || article)?.focus({ preventScroll: true });
+  }
+}
+
+/** The children of `parent` are `nodes`, moving as little as possible, so that focus and pictures stay. */
+function reconcile(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.childNodes]) if (!wanted.has(child)) child.remove();
+  nodes.forEach((node, index) => {
+    if (parent.childNodes[index] !== node) parent.insertBefore(node, parent.childNodes[index] ?? null);
+  });
+}

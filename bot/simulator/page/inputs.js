@@ -1,0 +1,217 @@
+// The interactive elements of Block Kit. Each is {node, value(), set(value), focus()}: `value()` is the element's entry in
+// `view.state.values`, without its action; `onact(payload)` is told when the person used it.
+
+import { h, icon } from "./dom.js";
+import { fold } from "./emoji.js";
+import { confirmed, menu, popup, roving } from "./floating.js";
+import { mrkdwn, plain, textObject } from "./mrkdwn.js";
+import { people, workspace } from "./workspace.js";
+import { t } from "./words.js";
+
+const words = (object) => (object ? textObject(object).map((node) => node.textContent).join("") : "");
+const optionsOf = (element) => element.options ?? (element.option_groups ?? []).flatMap((group) => group.options);
+
+/** What a choice sends back: the option as Slack repeats it. */
+const chosen = (option) => (option ? { text: option.text, value: option.value } : null);
+
+/** The element's `confirm` object was accepted, or there is none. */
+async function agreed(element) {
+  const ask = element.confirm;
+  if (!ask) return true;
+  return confirmed({
+    title: words(ask.title), text: h("div", { class: "text" }, ask.text?.type === "plain_text" ? textObject(ask.text) : mrkdwn(ask.text?.text)),
+    yes: words(ask.confirm) || t("yes"), no: words(ask.deny) || t("cancel"), danger: ask.style === "danger",
+  });
+}
+
+function button(element, onact) {
+  const style = { primary: "primary", danger: "danger" }[element.style] ?? "";
+  const node = h("button", {
+    type: "button", class: `button ${style}`, "aria-label": element.accessibility_label, dataset: { actionId: element.action_id, value: element.value },
+    onclick: async () => {
+      if (node.getAttribute("aria-busy") || !(await agreed(element))) return;
+      if (element.url && /^https?:/i.test(element.url)) window.open(element.url, "_blank", "noopener");
+      node.setAttribute("aria-busy", "true");
+      try {
+        await onact({ type: "button", value: element.value, text: element.text });
+      } finally {
+        node.removeAttribute("aria-busy");
+      }
+    },
+  }, textObject(element.text));
+  return { node, value: () => null, set: () => {}, focus: () => node.focus() };
+}
+
+function overflow(element, onact) {
+  const node = h("button", {
+    type: "button", class: "button overflow", "aria-label": t("more"), "aria-haspopup": "menu", dataset: { actionId: element.action_id },
+    onclick: () => menu(node, t("more"), element.options.map((option) => ({
+      label: words(option.text), note: words(option.description), dataset: { value: option.value },
+      onpick: async () => (await agreed(element)) && onact({ type: "overflow", selected_option: chosen(option) }),
+    })), { end: true }),
+  }, icon("more"));
+  return { node, value: () => null, set: () => {}, focus: () => node.focus() };
+}
+
+function staticSelect(element, onact, props) {
+  const all = optionsOf(element);
+  const entry = (option) => h("option", { value: String(all.indexOf(option)) }, words(option.text));
+  const node = h("select", { class: "select", dataset: { actionId: element.action_id }, ...props },
+    h("option", { value: "" }, words(element.placeholder) || t("choose")),
+    element.option_groups ? element.option_groups.map((group) => h("optgroup", { label: words(group.label) }, group.options.map(entry))) : all.map(entry));
+  const select = (option) => {
+    const index = all.findIndex((one) => one.value === option?.value);
+    node.value = index < 0 ? "" : String(index);
+  };
+  const value = () => ({ type: element.type, selected_option: chosen(all[Number(node.value || -1)]) });
+  let before = "";
+  select(element.initial_option);
+  before = node.value;
+  node.addEventListener("change", async () => {
+    if (node.value && (await agreed(element))) {
+      before = node.value;
+      await onact(value());
+    } else if (node.value) node.value = before;
+  });
+  return { node, value, set: (entry_) => { select(entry_.selected_option); before = node.value; }, focus: () => node.focus() };
+}
+
+/** A select of users or channels: the same control over options that the workspace gives. */
+function workspaceSelect(element, onact, props) {
+  const users = element.type === "users_select";
+  const from = users ? people().map((user) => [user.id, user.real_name || user.name])
+    : [...workspace.channels.values()].filter((channel) => !channel.is_im).map((channel) => [channel.id, `#${channel.name}`]);
+  const key = users ? "selected_user" : element.type === "channels_select" ? "selected_channel" : "selected_conversation";
+  const initial = element.initial_user ?? element.initial_channel ?? element.initial_conversation;
+  const node = h("select", { class: "select", dataset: { actionId: element.action_id }, ...props },
+    h("option", { value: "" }, words(element.placeholder) || t("choose")), from.map(([id, name]) => h("option", { value: id }, name)));
+  node.value = initial ?? "";
+  const value = () => ({ type: element.type, [key]: node.value || null });
+  node.addEventListener("change", () => node.value && onact(value()));
+  return { node, value, set: (entry) => { node.value = entry[key] ?? ""; }, focus: () => node.focus() };
+}
+
+function multiSelect(element, onact, props) {
+  const all = optionsOf(element);
+  let picked = (element.initial_options ?? []).map((option) => all.find((one) => one.value === option.value)).filter(Boolean);
+  const id = `m${crypto.randomUUID().slice(0, 8)}`;
+  const chips = h("span", { class: "chips" });
+  const node = h("div", { class: "multi", dataset: { actionId: element.action_id } });
+  const opener = h("button", { type: "button", class: "multi-open", "aria-haspopup": "listbox", "aria-expanded": "false", ...props, onclick: () => open() }, icon("down"));
+  node.append(chips, opener);
+  node.addEventListener("click", (event) => (event.target === node || event.target === chips) && open());
+
+  const drawChips = () => {
+    chips.replaceChildren(...picked.map((option) => h("span", { class: "chip", dataset: { value: option.value } }, textObject(option.text),
+      h("button", { type: "button", class: "chip-x", "aria-label": t("remove", { name: words(option.text) }), onclick: () => {
+        toggle(option);
+        onact(value());
+        opener.focus();
+      } }, icon("close")))));
+    if (!picked.length) chips.append(h("span", { class: "hint", text: words(element.placeholder) || t("choose_many") }));
+    opener.setAttribute("aria-label", `${props["aria-label"] ?? t("choose_many")}: ${picked.map((option) => words(option.text)).join(", ") || t("none_chosen")}`);
+  };
+  const toggle = (option) => {
+    if (picked.includes(option)) picked = picked.filter((one) => one !== option);
+    else if (!element.max_selected_items || picked.length < element.max_selected_items) picked = all.filter((one) => one === option || picked.includes(one));
+    drawChips();
+  };
+  const value = () => ({ type: element.type, selected_options: picked.map(chosen) });
+
+  const open = () => {
+    const before = picked;
+    const search = h("input", { type: "search", class: "field", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", dataset: { testid: "multi-search" } });
+    const list = h("div", { class: "multi-list", role: "listbox", id, "aria-multiselectable": "true", "aria-label": t("choose_many") });
+    const draw = () => {
+      const wanted = fold(search.value.trim());
+      const shown = all.filter((option) => fold(`${words(option.text)} ${words(option.description)}`).includes(wanted));
+      list.replaceChildren(...shown.map((option) => h("button", {
+        type: "button", class: "multi-option", role: "option", "aria-selected": String(picked.includes(option)), tabindex: "-1", dataset: { value: option.value },
+        onclick: (event) => {
+          toggle(option);
+          event.currentTarget.setAttribute("aria-selected", String(picked.includes(option)));
+        },
+      }, h("span", { class: "box" }, icon("check")), h("span", {}, textObject(option.text), option.description ? h("small", {}, textObject(option.description)) : null))));
+      if (!shown.length) list.append(h("p", { class: "picker-none", text: t("no_match", { text: search.value }) }));
+    };
+    search.addEventListener("input", draw);
+    search.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      list.querySelector("button")?.click();
+    });
+    const box = h("div", { class: "multi-box" }, search, list);
+    roving(box, () => [search, ...list.querySelectorAll("button")]);
+    draw();
+    box.style.width = `${Math.max(260, node.offsetWidth)}px`;
+    popup(opener, box, { beside: node, onclose: () => picked !== before && onact(value()) });
+    search.focus();
+  };
+  drawChips();
+  return {
+    node, value, focus: () => opener.focus(),
+    set: (entry) => {
+      const values = (entry.selected_options ?? []).map((option) => option.value);
+      picked = all.filter((option) => values.includes(option.value));
+      drawChips();
+    },
+  };
+}
+
+function choices(element, onact, props, many) {
+  const name = `c${crypto.randomUUID().slice(0, 8)}`;
+  const initial = many ? element.initial_options ?? [] : [element.initial_option].filter(Boolean);
+  const boxes = element.options.map((option) => h("input", {
+    type: many ? "checkbox" : "radio", name, value: option.value, checked: initial.some((one) => one.value === option.value) }));
+  const node = h("div", { class: "choices", role: many ? "group" : "radiogroup", dataset: { actionId: element.action_id }, ...props },
+    element.options.map((option, index) => h("label", { class: "choice", dataset: { value: option.value } }, boxes[index],
+      h("span", {}, textObject(option.text), option.description ? h("small", {}, textObject(option.description)) : null))));
+  const picked = () => element.options.filter((_, index) => boxes[index].checked).map(chosen);
+  const value = () => (many ? { type: element.type, selected_options: picked() } : { type: element.type, selected_option: picked()[0] ?? null });
+  node.addEventListener("change", () => onact(value()));
+  return {
+    node, value, focus: () => boxes[0]?.focus(),
+    set: (entry) => {
+      const values = [...(entry.selected_options ?? []), entry.selected_option].filter(Boolean).map((option) => option.value);
+      element.options.forEach((option, index) => { boxes[index].checked = values.includes(option.value); });
+    },
+  };
+}
+
+function textInput(element, onact, props) {
+  const kind = { number_input: "number", datepicker: "date", timepicker: "time", email_text_input: "email", url_text_input: "url" }[element.type] ?? "text";
+  const key = { datepicker: "selected_date", timepicker: "selected_time" }[element.type] ?? "value";
+  const node = h(element.multiline ? "textarea" : "input", {
+    class: "field", type: element.multiline ? null : kind, rows: element.multiline ? "4" : null, placeholder: words(element.placeholder) || null,
+    minlength: element.min_length, maxlength: element.max_length, min: element.min_value, max: element.max_value, autocomplete: "off",
+    step: element.is_decimal_allowed ? "any" : null, dataset: { actionId: element.action_id }, ...props });
+  node.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? "";
+  const value = () => ({ type: element.type, [key]: node.value || null });
+  node.addEventListener(key === "value" ? "keydown" : "change", (event) => {
+    if (event.type === "change" || (event.key === "Enter" && !element.multiline && element.dispatch)) onact(value());
+  });
+  return { node, value, set: (entry) => { node.value = entry[key] ?? ""; }, focus: () => node.focus() };
+}
+
+const KINDS = {
+  button, overflow,
+  static_select: staticSelect,
+  multi_static_select: multiSelect,
+  users_select: workspaceSelect, channels_select: workspaceSelect, conversations_select: workspaceSelect,
+  checkboxes: (element, onact, props) => choices(element, onact, props, true),
+  radio_buttons: (element, onact, props) => choices(element, onact, props, false),
+  plain_text_input: textInput, number_input: textInput, datepicker: textInput, timepicker: textInput, email_text_input: textInput, url_text_input: textInput,
+};
+
+/** The control for a Block Kit element, or null where the page has none. `props` are attributes such as aria-label. */
+export function control(element, onact, props = {}) {
+  return KINDS[element.type]?.(element, onact, props) ?? null;
+}
+
+/** True when nothing was entered or chosen. */
+export function isEmpty(value) {
+  return Object.entries(value ?? {}).every(([key, one]) => key === "type" || one === null || one === "" || (Array.isArray(one) && !one.length));
+}
+
+/** What stands on a text object, in plain words. */
+export const wordsOf = (object) => (object?.type === "mrkdwn" ? plain(object.text) : words(object));

@@ -1,0 +1,128 @@
+// One message as an article: author, time, text or blocks, pictures, reactions, the line of its thread.
+
+import { avatar, h, icon } from "./dom.js";
+import { attachment, picture, Surface } from "./blocks.js";
+import { emojiOf, meaningNamed } from "./emoji.js";
+import { pickReaction, toggleReaction, tryTo } from "./gestures.js";
+import { mrkdwn, onlyEmoji, plain, typed } from "./mrkdwn.js";
+import { authorOf, nameOf, workspace } from "./workspace.js";
+import { clock, count, fullDate, moment, names, t } from "./words.js";
+
+const LONG = 4000; // characters; longer texts are folded until asked for
+const SYSTEM = new Set(["channel_join", "channel_leave", "group_join", "group_leave", "channel_topic", "channel_purpose", "channel_name"]);
+
+/** True for lines such as "beto joined": they carry no reactions, replies or menu. */
+export const isSystem = (message) => SYSTEM.has(message.subtype);
+
+/** The message for screen readers and for the live region. */
+export function spokenMessage(message) {
+  return `${nameOf(authorOf(message))}: ${plain(message.text) || (message.blocks ?? []).map((block) => plain(block.text?.text ?? "")).join(" ")}`;
+}
+
+/**
+ * A message's article. `view` is {channel, compact, inThread, editing, openThread(ts), edit(ts|null)}.
+ */
+export function drawMessage(message, view) {
+  const author = authorOf(message);
+  const inner = isSystem(message) ? system(message, author) : [
+    view.compact ? h("time", { class: "gutter", text: clock(message.ts), "aria-hidden": "true" }) : avatar(author),
+    h("div", { class: "content" },
+      message.ephemeral ? h("div", { class: "ephemeral-note" }, icon("lock"), t("ephemeral"), " · ",
+        h("button", { type: "button", class: "link", dataset: { do: "dismiss" }, onclick: () => tryTo("delete", { channel: view.channel, ts: message.ts }) }, t("dismiss"))) : null,
+      view.compact ? null : h("div", { class: "byline" },
+        h("span", { class: "author", text: nameOf(author) }), author.is_bot ? h("span", { class: "badge", text: t("app") }) : null,
+        author.is_restricted ? h("span", { class: "badge quiet", text: t("guest") }) : null,
+        h("time", { text: clock(message.ts), "data-tip": fullDate(message.ts) })),
+      view.editing ? editor(message, view) : body(message, view),
+      reactions(message, view),
+      view.inThread || message.ephemeral ? null : threadLine(message, view)),
+  ];
+  return h("article", {
+    class: ["message", view.compact && "compact", message.ephemeral && "ephemeral", isSystem(message) && "system", view.editing && "editing"].filter(Boolean).join(" "),
+    tabindex: "-1", "aria-label": `${spokenMessage(message)}. ${clock(message.ts)}`,
+    dataset: { testid: "message", ts: message.ts, channel: view.channel, user: author.name, ephemeral: message.ephemeral ? "true" : null, threadTs: message.thread_ts },
+  }, inner);
+}
+
+const system = (message, author) => [
+  avatar(author, "small"),
+  h("div", { class: "content" }, h("span", { class: "text" }, mrkdwn(message.text)), h("time", { text: clock(message.ts), "data-tip": fullDate(message.ts) })),
+];
+
+/** Text or blocks, then attachments and files. */
+function body(message, view) {
+  const surface = new Surface((payload) => tryTo("action", {
+    channel: view.channel, ts: message.ts, ...(message.thread_ts ? { thread_ts: message.thread_ts } : {}), ...payload }));
+  if (message.subtype === "tombstone") return h("div", { class: "text hint", text: t("tombstone") });
+  const edited = message.edited && !message.bot_id ? h("span", { class: "edited", text: ` ${t("edited")}` }) : null;
+  // A person's rich_text repeats the text; the text is what mrkdwn can draw.
+  const blocks = message.bot_id || authorOf(message).is_bot ? message.blocks : null;
+  const drawn = blocks?.length ? surface.draw(blocks) : [text(message.text, edited)];
+  return h("div", { class: "message-body" }, drawn, blocks?.length ? edited : null,
+    (message.attachments ?? []).map((one) => attachment(one, surface)),
+    (message.files ?? []).map(file));
+}
+
+function text(words, edited) {
+  const node = h("div", { class: `text ${onlyEmoji(words) ? "jumbo" : ""}` });
+  const whole = String(words ?? "");
+  if (whole.length <= LONG) {
+    node.append(...mrkdwn(whole), edited ?? "");
+    return node;
+  }
+  node.append(...mrkdwn(`${whole.slice(0, LONG)}…`), h("button", {
+    type: "button", class: "link more-text", text: t("cut"), onclick: () => node.replaceChildren(...mrkdwn(whole), edited ?? "") }));
+  return node;
+}
+
+function file(one) {
+  const name = one.title || one.name || t("file");
+  if (one.mimetype?.startsWith("image/")) return picture(one.url_private ?? one.permalink, one.alt_txt ?? name, name);
+  return h("a", { class: "file", href: one.url_private ?? one.permalink ?? null, target: "_blank", rel: "noopener" }, icon("link"), name);
+}
+
+function reactions(message, view) {
+  if (!message.reactions?.length) return null;
+  const me = workspace.me.id;
+  const pills = message.reactions.map((reaction) => {
+    const mine = reaction.users.includes(me);
+    const who = names(reaction.users.map((id) => (id === me ? t("you") : nameOf(workspace.users.get(id)))));
+    const meaning = meaningNamed(reaction.name);
+    const tip = `${t(reaction.users.length === 1 ? "reacted" : "reacted_n", { names: who, emoji: reaction.name })}${meaning ? ` · ${meaning}` : ""}`;
+    return h("button", {
+      type: "button", class: `pill ${mine ? "mine" : ""}`, "aria-pressed": String(mine), "aria-label": `${tip}. ${reaction.count}`, "data-tip": tip,
+      dataset: { testid: "reaction", emoji: reaction.name, count: reaction.count },
+      onclick: () => toggleReaction(view.channel, message, reaction.name),
+    }, h("span", { class: "emoji" }, emojiOf(reaction.name) ?? `:${reaction.name}:`), h("span", { text: reaction.count }));
+  });
+  const add = h("button", {
+    type: "button", class: "pill add", "aria-label": t("add_reaction"), "data-tip": t("add_reaction"), dataset: { do: "react" },
+    onclick: (event) => pickReaction(event.currentTarget, view.channel, message) }, icon("smile"));
+  return h("div", { class: "reactions" }, pills, add);
+}
+
+function threadLine(message, view) {
+  if (!message.reply_count) return null;
+  const faces = (message.reply_users ?? []).slice(0, 4).map((id) => avatar(workspace.users.get(id), "tiny"));
+  return h("button", { type: "button", class: "thread-line", dataset: { testid: "replies", count: message.reply_count }, onclick: () => view.openThread(message.ts) },
+    h("span", { class: "faces" }, faces), h("strong", { text: count("replies", message.reply_count) }),
+    message.latest_reply ? h("span", { class: "hint", text: t("last_reply", { when: moment(message.latest_reply) }) }) : null);
+}
+
+/** A small form in place of the text: Enter saves, Esc gives up. */
+function editor(message, view) {
+  const field = h("textarea", { class: "field", rows: "2", "aria-label": t("edit"), dataset: { testid: "editor" } });
+  field.value = typed(message.text);
+  const save = () => view.save(message, field.value);
+  field.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "Escape") view.edit(null);
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      save();
+    }
+  });
+  return h("form", { class: "editor", onsubmit: (event) => { event.preventDefault(); save(); } }, field,
+    h("div", { class: "row" }, h("button", { type: "button", class: "button", onclick: () => view.edit(null) }, t("cancel")),
+      h("button", { type: "submit", class: "button primary" }, t("save"))));
+}

@@ -1,0 +1,167 @@
+// Slack's text: shown (mrkdwn -> nodes), spoken (-> plain words), typed again (-> what a person would write).
+
+import { h } from "./dom.js";
+import { emojiOf, NAME } from "./emoji.js";
+import { people, theBot, workspace } from "./workspace.js";
+
+const SAFE_LINK = /^(https?:|mailto:|tel:)/i;
+const EMOJI = new RegExp(`:(${NAME}):`, "gu");
+const BROADCASTS = { here: "@here", channel: "@channel", everyone: "@everyone" };
+
+const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
+
+/** A link, or plain text where the address is of a kind that a click should not open. */
+export function link(url, label = url) {
+  if (!SAFE_LINK.test(url)) return document.createTextNode(label);
+  return h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: label });
+}
+
+/** An emoji by its Slack name; unknown names stay readable as `:name:`. */
+export function emojiNode(name) {
+  const char = emojiOf(name);
+  return char ? h("span", { class: "emoji", role: "img", "aria-label": name.replaceAll("_", " "), text: char }) : document.createTextNode(`:${name}:`);
+}
+
+/** A mention of a user; one's own stands out. */
+export function mention(id, label = null) {
+  const user = workspace.users.get(id);
+  return h("span", { class: `mention ${id === workspace.me?.id ? "me" : ""}`, dataset: { user: id }, text: `@${user?.name ?? label ?? id}` });
+}
+
+/** A channel's name that opens the channel (the page listens for clicks on `data-open-channel`). */
+export function channelNode(id, label = null) {
+  const channel = workspace.channels.get(id);
+  if (!channel) return h("span", { class: "mention", text: `#${label || id}` });
+  return h("button", { type: "button", class: "mention link", dataset: { openChannel: id }, text: `#${channel.name}` });
+}
+
+/** What stands between < and >. */
+function special(inner) {
+  const cut = inner.indexOf("|");
+  const target = cut < 0 ? inner : inner.slice(0, cut);
+  const label = cut < 0 ? null : unescape(inner.slice(cut + 1));
+  if (target.startsWith("@")) return mention(target.slice(1), label);
+  if (target.startsWith("#")) return channelNode(target.slice(1), label);
+  if (target.startsWith("!")) {
+    const name = target.slice(1).split("^")[0];
+    return h("span", { class: name in BROADCASTS ? "mention me" : "", text: BROADCASTS[name] ?? label ?? `@${name}` });
+  }
+  return link(unescape(target), label ?? unescape(target).replace(/^mailto:/, ""));
+}
+
+// Each with the sticky flag: tried at one place, in this order. The marks of bold and its kin must hug the text
+// and stand at a word's edge, so that snake_case and 2*3*4 stay as they are.
+const PIECES = [
+  ["special", /<([^<>\n]+)>/uy],
+  ["code", /`([^`\n]+)`/uy],
+  ["b", /\*(?=[^\s*])([^\n]*?[^\s*])\*(?![\p{L}\p{N}*])/uy],
+  ["i", /_(?=[^\s_])([^\n]*?[^\s_])_(?![\p{L}\p{N}_])/uy],
+  ["s", /~(?=[^\s~])([^\n]*?[^\s~])~(?![\p{L}\p{N}~])/uy],
+  ["emoji", new RegExp(`:(${NAME}):`, "uy")],
+  ["link", /https?:\/\/[^\s<>`*|]+[^\s<>`*|.,;:!?)'"»]/uy],
+  ["br", /\n/uy],
+];
+
+/** The nodes of one run of text. */
+function inline(text) {
+  const nodes = [];
+  let plain = "";
+  const flush = () => {
+    if (plain) nodes.push(document.createTextNode(unescape(plain)));
+    plain = "";
+  };
+  let at = 0;
+  scan: while (at < text.length) {
+    const atEdge = at === 0 || !/[\p{L}\p{N}]/u.test(text[at - 1]);
+    for (const [kind, piece] of PIECES) {
+      if ("bis".includes(kind) && !atEdge) continue;
+      piece.lastIndex = at;
+      const match = piece.exec(text);
+      if (!match || (kind === "emoji" && !emojiOf(match[1]))) continue;
+      flush();
+      at += match[0].length;
+      if (kind === "special") nodes.push(special(match[1]));
+      else if (kind === "code") nodes.push(h("code", { text: unescape(match[1]) }));
+      else if (kind === "emoji") nodes.push(emojiNode(match[1]));
+      else if (kind === "link") nodes.push(link(unescape(match[0])));
+      else if (kind === "br") nodes.push(h("br"));
+      else nodes.push(h(kind, {}, inline(match[1])));
+      continue scan;
+    }
+    plain += text[at];
+    at += 1;
+  }
+  flush();
+  return nodes;
+}
+
+/** Lines, with neighbouring quoted ones in one blockquote. */
+function paragraphs(text) {
+  const nodes = [];
+  let quoted = null;
+  let open = [];
+  const flush = () => {
+    if (open.length) nodes.push(quoted ? h("blockquote", {}, inline(open.join("\n"))) : h("span", { class: "run" }, inline(open.join("\n"))));
+    open = [];
+  };
+  const lines = text.split("\n");
+  for (const [index, line] of lines.entries()) {
+    const whole = /^(?:&gt;|>){3}\s?/.exec(line);
+    if (whole) {
+      flush();
+      nodes.push(h("blockquote", {}, inline([line.slice(whole[0].length), ...lines.slice(index + 1)].join("\n"))));
+      return nodes;
+    }
+    const one = /^(?:&gt;|>(?!\S*\|))\s?/.exec(line);
+    if (Boolean(one) !== quoted) flush();
+    quoted = Boolean(one);
+    open.push(one ? line.slice(one[0].length) : line);
+  }
+  flush();
+  return nodes;
+}
+
+/** Slack's mrkdwn as nodes. */
+export function mrkdwn(text) {
+  const nodes = [];
+  for (const [index, part] of String(text ?? "").split("```").entries()) {
+    if (index % 2) nodes.push(h("pre", {}, h("code", { text: unescape(part.replace(/^\n|\n$/g, "")) })));
+    else if (part.trim() || (part && !nodes.length)) nodes.push(...paragraphs(index ? part.replace(/^\n/, "") : part));
+  }
+  return nodes;
+}
+
+/** A text object of Block Kit as nodes: mrkdwn, or plain text whose only markup is `:emoji:`. */
+export function textObject(object) {
+  if (!object) return [];
+  if (object.type === "mrkdwn") return mrkdwn(object.text);
+  return String(object.text ?? "").split(EMOJI).map((part, index) =>
+    (index % 2 ? emojiNode(part) : document.createTextNode(unescape(part))));
+}
+
+/** Only the words, for labels and for screen readers. */
+export function plain(text) {
+  return h("div", {}, mrkdwn(text)).textContent.replace(/\s+/g, " ").trim();
+}
+
+/** True when the text is nothing but a few emoji, which are then shown large. */
+export function onlyEmoji(text) {
+  const rest = String(text ?? "").replace(EMOJI, (whole, name) => (emojiOf(name) ? "😀" : whole)).trim();
+  return /^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f]*\s*){1,12}$/u.test(rest);
+}
+
+/** Slack's text as a person would type it again. */
+export function typed(text) {
+  return unescape(
+    String(text ?? "").replace(/<([^<>\n]+)>/g, (whole, inner) => {
+      const [target, label] = inner.split("|");
+      if (target.startsWith("@")) return `@${workspace.users.get(target.slice(1))?.name ?? label ?? target.slice(1)}`;
+      if (target.startsWith("#")) return `#${workspace.channels.get(target.slice(1))?.name ?? label ?? target.slice(1)}`;
+      if (target.startsWith("!")) return BROADCASTS[target.slice(1)] ?? label ?? target;
+      return target;
+    }),
+  );
+}
+
+/** Everybody who can be mentioned: apps first, since this is how one talks to them. */
+export const mentionable = () => [theBot(), ...people()].filter(Boolean);

@@ -1,0 +1,178 @@
+// Modals and the app's home: what `views.open`, `views.push`, `views.update` and `views.publish` bring to the person.
+
+import { avatar, h } from "./dom.js";
+import { Surface } from "./blocks.js";
+import { dialog, toast } from "./floating.js";
+import { tryTo } from "./gestures.js";
+import { isEmpty, wordsOf } from "./inputs.js";
+import { act, Refused } from "./wire.js";
+import { theBot } from "./workspace.js";
+import { t } from "./words.js";
+
+/** The open modals, the top one last. */
+export class Modals {
+  #stack = []; // [{view, surface, values}]
+  #dialog = null;
+
+  /** The view is on top, or its newer state replaces the older; what was typed in unchanged blocks stays. */
+  show(view) {
+    this.#keep();
+    const old = this.#stack.find((one) => one.view.id === view.id);
+    if (old) old.view = view;
+    else this.#stack.push({ view, values: {} });
+    this.#draw();
+  }
+
+  /** The view is gone; the one below it, if any, is seen again. */
+  drop(viewId) {
+    this.#keep();
+    this.#stack = this.#stack.filter((one) => one.view.id !== viewId);
+    this.#draw();
+  }
+
+  /** All are gone (another person sits down). */
+  clear() {
+    this.#stack = [];
+    this.#draw();
+  }
+
+  /** Each named block says what is wrong with it; the first is focused. */
+  fail(viewId, errors) {
+    const top = this.#stack.at(-1);
+    if (top?.view.id !== viewId) return;
+    this.#busy(false);
+    let first = null;
+    for (const { block, control } of top.surface.controls) {
+      const node = this.#dialog.querySelector(`.input[data-block-id="${CSS.escape(block.block_id ?? "")}"]`);
+      const text = errors[block.block_id] ?? "";
+      if (node) node.querySelector(".error").textContent = text;
+      node?.classList.toggle("wrong", Boolean(text));
+      if (text) first ??= control;
+    }
+    if (first) first.focus();
+    else toast(Object.values(errors).join(" "), "error");
+  }
+
+  #keep() {
+    const top = this.#stack.at(-1);
+    if (top?.surface) top.values = { ...top.values, ...top.surface.values() };
+  }
+
+  #draw() {
+    const top = this.#stack.at(-1);
+    const seen = this.#dialog;
+    this.#dialog = null;
+    if (seen?.open) seen.close();
+    if (!top) return;
+    const { view } = top;
+    top.surface = new Surface((payload) => tryTo("action", { view_id: view.id, values: top.surface.values(), ...payload }));
+    const body = top.surface.draw(view.blocks);
+    top.surface.restore(top.values);
+    const closeText = wordsOf(view.close) || (view.submit ? t("cancel") : t("close"));
+    const box = dialog({
+      title: wordsOf(view.title),
+      picture: avatar(theBot(), "small"),
+      className: "modal",
+      dataset: { testid: "modal", viewId: view.id, callbackId: view.callback_id },
+      body,
+      footer: [
+        h("span", { class: "grow hint modal-busy", role: "status" }),
+        h("button", { type: "button", class: "button", dataset: { testid: "modal-close" }, onclick: () => box.close() }, closeText),
+        view.submit ? h("button", { type: "button", class: "button primary", dataset: { testid: "modal-submit" }, onclick: () => this.#submit() }, wordsOf(view.submit)) : null,
+      ],
+      onclose: () => this.#closed(box, view),
+    });
+    this.#dialog = box;
+    box.addEventListener("keydown", (event) => {
+      const enter = event.key === "Enter" && (event.ctrlKey || event.metaKey || (event.target.matches("input.field") && !event.target.closest(".popup")));
+      if (!enter || !view.submit) return;
+      event.preventDefault();
+      this.#submit();
+    });
+    const wanted = top.surface.controls.find(({ element }) => element.focus_on_load) ?? top.surface.controls.find(({ block }) => block.type === "input");
+    wanted?.control.focus();
+  }
+
+  /** Closed by the person (not by us in favour of another state): the app is told, if it asked for that. */
+  #closed(box, view) {
+    if (this.#dialog !== box) return;
+    this.#dialog = null;
+    this.#stack = this.#stack.filter((one) => one.view.id !== view.id);
+    tryTo("view_close", { view_id: view.id });
+    this.#draw();
+  }
+
+  #busy(on) {
+    const button = this.#dialog?.querySelector('[data-testid="modal-submit"]');
+    if (!button) return;
+    button.toggleAttribute("disabled", on);
+    if (on) button.setAttribute("aria-busy", "true");
+    else button.removeAttribute("aria-busy");
+    this.#dialog.querySelector(".modal-busy").textContent = on ? t("loading") : "";
+  }
+
+  async #submit() {
+    const top = this.#stack.at(-1);
+    const box = this.#dialog;
+    if (!top || box.querySelector('[data-testid="modal-submit"][disabled]')) return;
+    const values = top.surface.values();
+    const missing = top.surface.controls.filter(({ block, control }) => block.type === "input" && !block.optional && isEmpty(control.value()));
+    if (missing.length) {
+      this.fail(top.view.id, Object.fromEntries(missing.map(({ block }) => [block.block_id, t("required")])));
+      return;
+    }
+    this.#busy(true);
+    try {
+      const answer = await act("view_submit", { view_id: top.view.id, values });
+      if (answer.errors) this.fail(top.view.id, answer.errors);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (error.answer.errors) this.fail(top.view.id, error.answer.errors);
+      else toast(error.message, "error");
+    }
+    if (this.#dialog === box) this.#busy(false);
+  }
+}
+
+/** The Home tab of the app. */
+export class Home {
+  #view = null;
+  #asked = false;
+
+  constructor() {
+    this.element = h("section", { class: "home", "aria-label": t("home"), tabindex: "0", dataset: { testid: "home" } });
+  }
+
+  /** The app is told that its home was opened; what it published is shown. */
+  async open() {
+    this.#asked = true;
+    this.#draw();
+    const answer = await tryTo("home");
+    if (answer?.view) this.#view = answer.view;
+    this.#asked = false;
+    this.#draw();
+  }
+
+  /** A newer home was published. */
+  show(view) {
+    this.#view = view;
+    this.#asked = false;
+    this.#draw();
+  }
+
+  /** Another person has another home. */
+  clear() {
+    this.#view = null;
+  }
+
+  #draw() {
+    if (!this.#view) {
+      const name = theBot()?.name ?? "";
+      this.element.replaceChildren(h("div", { class: "blank" }, avatar(theBot(), "large"), h("p", { text: this.#asked ? t("home_loading") : t("home_empty", { name }) })));
+      return;
+    }
+    const view = this.#view;
+    const surface = new Surface((payload) => tryTo("action", { view_id: view.id, values: surface.values(), ...payload }));
+    this.element.replaceChildren(h("div", { class: "home-body" }, surface.draw(view.blocks)));
+  }
+}

@@ -1,0 +1,97 @@
+// The person API: calls over HTTP, changes over one websocket.
+
+import { t } from "./words.js";
+
+let user = "";
+
+/** All further calls are made by this person (a handle or an id). */
+export function actAs(person) {
+  user = person;
+}
+
+/** The simulator said no, or could not be reached; the message is a sentence for people. */
+export class Refused extends Error {
+  constructor(code, sentence, answer = {}) {
+    super(sentence);
+    this.code = code;
+    this.answer = answer;
+  }
+}
+
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Refused("offline", t("offline"));
+  }
+  const answer = await response.json().catch(() => ({ ok: false }));
+  if (!answer.ok) {
+    const code = answer.error ?? String(response.status);
+    throw new Refused(code, answer.message ?? t("failed", { why: code }), answer);
+  }
+  return answer;
+}
+
+/** The verb is done and its answer returned; raises Refused otherwise. */
+export function act(verb, body = {}) {
+  return ask(`person/${verb}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ user, ...body }),
+  });
+}
+
+/** What this person can see of the workspace. */
+export const readState = () => ask(`person/state?${new URLSearchParams({ user })}`);
+
+/** The messages of a channel, or of one thread with its root, oldest first. */
+export async function readMessages(channel, threadTs = null) {
+  const query = new URLSearchParams({ user, channel });
+  if (threadTs) query.set("thread_ts", threadTs);
+  return (await ask(`person/messages?${query}`)).messages;
+}
+
+/**
+ * A websocket that comes back by itself. `onChange` gets every change, `onLink(up, again)` every loss and return;
+ * after a return the page must read again, since changes may have been missed.
+ */
+export class Connection {
+  #socket = null;
+  #wait_ms = 0;
+  #timer = 0;
+  #closed = false;
+  #before = false;
+
+  constructor(onChange, onLink) {
+    this.onChange = onChange;
+    this.onLink = onLink;
+    this.#open();
+  }
+
+  #open() {
+    const url = new URL(`person/socket?${new URLSearchParams({ user })}`, location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(url);
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#wait_ms = 0;
+      this.onLink(true, this.#before);
+      this.#before = true;
+    };
+    socket.onmessage = (event) => this.onChange(JSON.parse(event.data));
+    socket.onclose = () => {
+      if (this.#closed) return;
+      this.onLink(false, this.#before);
+      this.#wait_ms = Math.min(Math.max(500, this.#wait_ms * 2), 8000);
+      this.#timer = setTimeout(() => this.#open(), this.#wait_ms);
+    };
+  }
+
+  /** No further change is told. */
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket.close();
+  }
+}

@@ -1,0 +1,198 @@
+// What the page says: one line per phrase, Spanish first, English second. `{name}` is filled in.
+
+const WORDS = {
+  about_keys: ["Atajos de teclado", "Keyboard shortcuts"],
+  add_reaction: ["Añadir una reacción", "Add a reaction"],
+  app: ["APP", "APP"],
+  apps: ["Aplicaciones", "Apps"],
+  ask_delete: ["¿Eliminar este mensaje?", "Delete this message?"],
+  ask_delete_text: ["Nadie podrá verlo después, y beto borra también su respuesta.", "Nobody can see it afterwards, and beto deletes its answer too."],
+  cancel: ["Cancelar", "Cancel"],
+  channels: ["Canales", "Channels"],
+  channel_intro: ["Este es el comienzo de {name}", "This is the very beginning of {name}"],
+  channel_public: ["Canal público: lo ve todo el equipo.", "Public channel: the whole team can see it."],
+  channel_private: ["Canal privado: solo lo ven sus miembros.", "Private channel: only its members can see it."],
+  channel_dm: ["Esta conversación queda entre {name} y tú.", "This conversation is between {name} and you."],
+  channel_dm_app: ["Escribe aquí y {name} etiqueta tu mensaje en su hilo.", "Write here and {name} labels your message in its thread."],
+  choose: ["Elige una opción", "Choose an option"],
+  choose_many: ["Elige opciones", "Choose options"],
+  close: ["Cerrar", "Close"],
+  code: ["Código", "Code"],
+  commands: ["Órdenes", "Commands"],
+  copied: ["Enlace copiado.", "Link copied."],
+  copy_link: ["Copiar enlace", "Copy link"],
+  cut: ["Ver todo el mensaje", "Show the whole message"],
+  delete: ["Eliminar mensaje", "Delete message"],
+  delete_yes: ["Eliminar", "Delete"],
+  dismiss: ["Descartar", "Dismiss"],
+  direct: ["Mensajes directos", "Direct messages"],
+  edit: ["Editar mensaje", "Edit message"],
+  edited: ["(editado)", "(edited)"],
+  emoji: ["Emoji", "Emoji"],
+  ephemeral: ["Solo tú puedes ver esto", "Only you can see this"],
+  failed: ["No se pudo completar: {why}", "That did not work: {why}"],
+  file: ["Archivo", "File"],
+  find_emoji: ["Busca un emoji (p. ej. «tarjeta» o «fire»)", "Search emoji (e.g. “card” or “fuego”)"],
+  group_frequent: ["Frecuentes", "Frequent"],
+  group_faces: ["Caras", "Faces"],
+  group_people: ["Personas y gestos", "People and gestures"],
+  group_nature: ["Naturaleza", "Nature"],
+  group_food: ["Comida", "Food"],
+  group_activities: ["Actividades", "Activities"],
+  group_travel: ["Viajes y lugares", "Travel and places"],
+  group_objects: ["Objetos", "Objects"],
+  group_symbols: ["Símbolos", "Symbols"],
+  group_others: ["Todos los demás", "All the others"],
+  group_flags: ["Banderas", "Flags"],
+  guest: ["Invitado", "Guest"],
+  admin: ["Administra", "Admin"],
+  here_all: ["Avisa a todo el canal", "Notifies the whole channel"],
+  hint_invite: ["Añade a alguien a este canal", "Adds somebody to this channel"],
+  hint_remove: ["Saca a alguien de este canal", "Removes somebody from this channel"],
+  home: ["Inicio", "Home"],
+  home_empty: ["{name} todavía no ha publicado su inicio.", "{name} has not published its home yet."],
+  home_loading: ["Abriendo el inicio…", "Opening the home…"],
+  image_external: ["Imagen de otra máquina, no se carga: {name}", "Picture from another machine, not loaded: {name}"],
+  invite_bot: ["Invitar a {name}", "Invite {name}"],
+  italic: ["Cursiva", "Italic"],
+  bold: ["Negrita", "Bold"],
+  join: ["Unirme al canal", "Join the channel"],
+  join_why: ["Estás viendo {name} sin ser miembro.", "You are viewing {name} without being a member."],
+  key_arrows: ["Ir al mensaje anterior o siguiente", "Previous or next message"],
+  key_ends: ["Primer o último mensaje", "First or last message"],
+  key_react: ["Reaccionar al mensaje", "React to the message"],
+  key_thread: ["Abrir el hilo del mensaje", "Open the message's thread"],
+  key_more: ["Más acciones del mensaje", "More actions for the message"],
+  key_edit: ["Editar el mensaje (si es tuyo)", "Edit the message (if yours)"],
+  key_channels: ["Canal anterior o siguiente", "Previous or next channel"],
+  key_regions: ["Saltar entre canales, mensajes, redacción e hilo", "Jump between channels, messages, composer and thread"],
+  key_escape: ["Cerrar lo abierto; volver a escribir", "Close what is open; back to writing"],
+  key_send: ["Enviar", "Send"],
+  key_newline: ["Línea nueva", "New line"],
+  key_last: ["Editar tu último mensaje", "Edit your last message"],
+  key_help: ["Mostrar estos atajos", "Show these shortcuts"],
+  key_in_list: ["En la lista de mensajes", "In the message list"],
+  key_in_composer: ["Al escribir", "While writing"],
+  key_anywhere: ["En cualquier parte", "Anywhere"],
+  language: ["English", "Español"],
+  language_name: ["Cambiar a inglés", "Switch to Spanish"],
+  last_reply: ["última: {when}", "last: {when}"],
+  loading: ["Cargando…", "Loading…"],
+  members: ["Miembros", "Members"],
+  members_n: ["{n} miembros", "{n} members"],
+  members_1: ["1 miembro", "1 member"],
+  mention: ["Mencionar a alguien", "Mention somebody"],
+  menu: ["Canales y personas", "Channels and people"],
+  messages: ["Mensajes", "Messages"],
+  messages_in: ["Mensajes de {name}", "Messages in {name}"],
+  more: ["Más acciones", "More actions"],
+  new_below: ["Mensajes nuevos", "New messages"],
+  no_match: ["Nada coincide con «{text}»", "Nothing matches “{text}”"],
+  none_chosen: ["Nada elegido", "Nothing chosen"],
+  not_found: ["No existe ese canal o no puedes verlo.", "That channel does not exist or you cannot see it."],
+  not_shown: ["Bloque «{type}»: el simulador no lo dibuja.", "Block “{type}”: the simulator does not draw it."],
+  offline: ["Sin conexión con el simulador. Reintentando…", "No connection to the simulator. Retrying…"],
+  online: ["Conectado otra vez.", "Connected again."],
+  older: ["Mostrar mensajes anteriores", "Show earlier messages"],
+  optional: ["(opcional)", "(optional)"],
+  private: ["privado", "private"],
+  reacted: ["{names} reaccionó con :{emoji}:", "{names} reacted with :{emoji}:"],
+  reacted_n: ["{names} reaccionaron con :{emoji}:", "{names} reacted with :{emoji}:"],
+  remove: ["Quitar {name}", "Remove {name}"],
+  replies_1: ["1 respuesta", "1 reply"],
+  replies_n: ["{n} respuestas", "{n} replies"],
+  reply: ["Responder en el hilo", "Reply in thread"],
+  reply_placeholder: ["Responder…", "Reply…"],
+  required: ["Completa este campo.", "Complete this field."],
+  save: ["Guardar cambios", "Save changes"],
+  search: ["Buscar…", "Search…"],
+  send: ["Enviar", "Send"],
+  send_hint: ["Intro envía · Mayús+Intro, línea nueva", "Enter sends · Shift+Enter, new line"],
+  simulator: ["Simulador: nada sale de esta máquina", "Simulator: nothing leaves this machine"],
+  slash: ["Órdenes", "Commands"],
+  starting: ["Abriendo el espacio de trabajo…", "Opening the workspace…"],
+  start_failed: ["El simulador no responde. Comprueba que siga en marcha.", "The simulator does not answer. Check that it is still running."],
+  theme_dark: ["Tema oscuro", "Dark theme"],
+  theme_light: ["Tema claro", "Light theme"],
+  thread: ["Hilo", "Thread"],
+  thread_empty: ["Aún no hay respuestas. Las etiquetas de beto llegan aquí.", "No replies yet. beto's labels arrive here."],
+  tombstone: ["Este mensaje se eliminó.", "This message was deleted."],
+  today: ["Hoy", "Today"],
+  today_at: ["hoy a las {time}", "today at {time}"],
+  try_1: ["Invita a beto", "Invite beto"],
+  try_1_text: ["Solo lee los canales a los que alguien lo invitó.", "It reads only the channels that somebody invited it to."],
+  try_2: ["Pídele que vigile el canal", "Ask it to watch the channel"],
+  try_2_text: ["Así etiqueta cada mensaje; sin esto, solo los que lo mencionan.", "It then labels every message; otherwise only those that mention it."],
+  try_3: ["Escribe un mensaje", "Write a message"],
+  try_3_text: ["Sus etiquetas llegan al hilo. Si fallan, corrígelas con una reacción.", "Its labels arrive in the thread. If they are wrong, mend them with a reaction."],
+  try_example: [
+    "Me cobraron dos veces la comisión de la tarjeta y la app no me deja reclamar, lo necesito hoy",
+    "Me cobraron dos veces la comisión de la tarjeta y la app no me deja reclamar, lo necesito hoy",
+  ],
+  try_title: ["Tres cosas para probar", "Three things to try"],
+  try_write: ["Escribir", "Write it"],
+  unread: ["{n} sin leer", "{n} unread"],
+  unknown_person: ["Alguien", "Somebody"],
+  who: ["Eres:", "You are:"],
+  who_menu: ["Actuar como otra persona", "Act as another person"],
+  write_in: ["Mensaje para {name}", "Message {name}"],
+  yesterday: ["Ayer", "Yesterday"],
+  yesterday_at: ["ayer a las {time}", "yesterday at {time}"],
+  yes: ["Sí", "Yes"],
+  you: ["tú", "you"],
+};
+
+let language = "es";
+
+/** The language in use: "es" or "en". */
+export const spoken = () => language;
+
+/** From now on `t` answers in this language; anything but "en" is Spanish. */
+export function speak(wanted) {
+  language = wanted === "en" ? "en" : "es";
+  document.documentElement.lang = language;
+}
+
+/** The phrase called `key` in the language in use, with `{name}` filled in from `values`. */
+export function t(key, values = {}) {
+  const phrase = WORDS[key]?.[language === "en" ? 1 : 0] ?? key;
+  return phrase.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** "1 respuesta", "3 respuestas": `key` has the forms `key_1` and `key_n`. */
+export const count = (key, n) => t(n === 1 ? `${key}_1` : `${key}_n`, { n });
+
+/** A list of names as people say it: "Ana, Luis y María". */
+export function names(list) {
+  return new Intl.ListFormat(language, { type: "conjunction" }).format(list);
+}
+
+const dayOf = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+const dateOf = (ts) => new Date(Number.parseFloat(ts) * 1000);
+
+/** The time of day of a Slack timestamp: "9:41". */
+export const clock = (ts) => dateOf(ts).toLocaleTimeString(language, { hour: "numeric", minute: "2-digit" });
+
+/** A number that is the same for all timestamps of one local day. */
+export const dayKey = (ts) => dayOf(dateOf(ts));
+
+/** "Hoy", "Ayer", or the date in words. */
+export function dayName(ts) {
+  const date = dateOf(ts);
+  const days = Math.round((dayOf(new Date()) - dayOf(date)) / 86_400_000);
+  if (days === 0) return t("today");
+  if (days === 1) return t("yesterday");
+  const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return date.toLocaleDateString(language, { weekday: "long", day: "numeric", month: "long", year });
+}
+
+/** "hoy a las 9:41", for the line below a message with a thread. */
+export function moment(ts) {
+  const days = Math.round((dayOf(new Date()) - dayKey(ts)) / 86_400_000);
+  if (days === 0) return t("today_at", { time: clock(ts) });
+  if (days === 1) return t("yesterday_at", { time: clock(ts) });
+  return `${dateOf(ts).toLocaleDateString(language, { day: "numeric", month: "short" })}, ${clock(ts)}`;
+}
+
+/** The whole date and time, for tooltips. */
+export const fullDate = (ts) => dateOf(ts).toLocaleString(language, { dateStyle: "full", timeStyle: "medium" });

@@ -1,0 +1,60 @@
+// Who and what there is, as the simulator told it last: the page's one copy of `/person/state`.
+
+import { t } from "./words.js";
+
+export const workspace = {
+  name: "",
+  me: null, // the person we act as
+  users: new Map(), // id -> user
+  channels: new Map(), // id -> channel that this person may see
+  commands: [],
+  shortcuts: [],
+};
+
+/** The workspace is what `state` says. */
+export function adopt(state) {
+  workspace.name = state.team?.name ?? "";
+  workspace.users = new Map(state.users.map((user) => [user.id, user]));
+  workspace.channels = new Map(state.channels.map((channel) => [channel.id, channel]));
+  workspace.commands = state.commands ?? [];
+  workspace.shortcuts = (state.shortcuts ?? []).filter((shortcut) => shortcut.type === "message");
+  workspace.me = workspace.users.get(state.me?.id ?? state.me) ?? findUser(state.me?.name ?? state.me);
+}
+
+/** The user with this id or handle, or undefined. */
+export function findUser(nameOrId) {
+  return workspace.users.get(nameOrId) ?? [...workspace.users.values()].find((user) => user.name === nameOrId);
+}
+
+/** The channel with this id or name; a handle means the direct messages with that user. */
+export function findChannel(nameOrId) {
+  const all = [...workspace.channels.values()];
+  return (
+    workspace.channels.get(nameOrId) ??
+    all.find((channel) => !channel.is_im && channel.name === nameOrId) ??
+    all.find((channel) => channel.is_im && workspace.users.get(channel.user)?.name === nameOrId)
+  );
+}
+
+/** The people, without apps, in the order of the simulator. */
+export const people = () => [...workspace.users.values()].filter((user) => !user.is_bot);
+
+/** The app of this workspace (its bot user), or undefined. */
+export const theBot = () => [...workspace.users.values()].find((user) => user.is_bot);
+
+/** What a user is called on the page. */
+export const nameOf = (user) => (user?.is_bot ? user.name : user?.real_name || user?.name) || t("unknown_person");
+
+/** "#general", "Luis Andrade". */
+export function titleOf(channel) {
+  if (!channel) return "";
+  return channel.is_im ? nameOf(workspace.users.get(channel.user)) : `#${channel.name}`;
+}
+
+/** True when the person we act as is in the channel. */
+export const isMember = (channel) => channel.is_im || channel.members.includes(workspace.me.id);
+
+/** The author of a message: a known user, or what an app without a user calls itself. */
+export function authorOf(message) {
+  return workspace.users.get(message.user) ?? { name: message.username || t("unknown_person"), is_bot: Boolean(message.bot_id), id: message.user };
+}
