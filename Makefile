@@ -1,0 +1,34 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need first.
+VENV ?= .venv
+PYTHON ?= python3
+READY := $(VENV)/.ready
+
+.PHONY: demo test check system-packages clean
+
+# Everything is installed at the versions of constraints.txt; done again only when they or the dependencies change.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[model,dev]'
+	touch $@
+
+# The main job, working, on this machine: a simulated Slack, the bot, and a chat page. Ctrl-C ends it.
+demo: $(READY)
+	@exec $(VENV)/bin/beto demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT)) $(if $(BASE),--base $(BASE))
+
+# All tests. Redis comes with the Python packages; PostgreSQL and Chromium from Debian where we may install them.
+test: $(READY) system-packages
+	$(VENV)/bin/pytest $(ARGS)
+
+check: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+system-packages:
+	@.ci/system-packages
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,277 @@
+"""The `beto` command. Every command imports what it needs when it runs, so that help and small processes stay small."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from model.schema import Scores
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(context_settings=CONTEXT)
+def beto() -> None:
+    """A Spanish text classifier that lives in a Slack workspace and learns from its corrections.
+
+    Start with `beto demo`, which needs no Slack and no account.
+    """
+
+
+@beto.command()
+@click.option("--exit", "leave", is_flag=True, help="End after the story instead of staying until Ctrl-C.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the chat page (default 8765, or a free one).")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+def demo(leave: bool, port: int | None, base: str) -> None:
+    """Show the whole way on this machine, with a simulated Slack and a chat page in the browser."""
+    from bot import demo as showing
+
+    sys.exit(showing.run(leave=leave or not sys.stdout.isatty(), port=port, base=base))
+
+
+@beto.command()
+@click.option("--http", is_flag=True, help="Receive signed HTTP requests instead of Socket Mode.")
+def up(http: bool) -> None:
+    """Run all processes on this machine, with real Slack tokens."""
+    from bot import up as machine
+
+    sys.exit(machine.run(http=http))
+
+
+@beto.command()
+@click.option("--http", is_flag=True, help="Receive signed HTTP requests instead of Socket Mode.")
+def bot(http: bool) -> None:
+    """Hear Slack: save each message and enqueue its classification."""
+    from bot.app import run_bot
+
+    run_bot(http=http)
+
+
+@beto.command()
+def replies() -> None:
+    """Post and redraw the replies in the threads."""
+    from bot.replies import run_replies
+
+    run_replies()
+
+
+@beto.command()
+def worker() -> None:
+    """Host the live version and classify what is queued."""
+    from worker.run import run_worker
+
+    run_worker()
+
+
+@beto.command()
+def trainer() -> None:
+    """Train versions, one at a time; the first one by itself."""
+    from worker.run import run_trainer
+
+    run_trainer()
+
+
+@beto.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: a free one.")
+@click.option("--events", "events_url", help="Send signed HTTP events here instead of using Socket Mode.")
+@click.option("--manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The app's manifest.")
+@click.option("--rate-limits/--no-rate-limits", default=True, show_default=True, help="Answer 429 as Slack does.")
+def simulator(host: str, port: int, events_url: str | None, manifest: Path | None, rate_limits: bool) -> None:
+    """A Slack that fits on this machine, for trying out any Bolt app."""
+    import asyncio
+
+    from bot.simulator import server
+
+    asyncio.run(server.run(host, port, manifest, events_url, rate_limits=rate_limits))
+
+
+@beto.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="JSONL or CSV of labelled messages.")
+@click.option("--dev", type=click.Path(path_type=Path), help="Messages to stop early on; default: a tenth of --data.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The new version's folder.")
+@click.option("--base", default=None, help="mini, a folder or a hub name; default BETO_BASE.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, as_json: bool) -> None:
+    """Fine-tune a version on a file of labelled messages."""
+    from model import training
+    from model.dataset import assign_splits, read_examples
+    from model.labels import Taxonomy, seed_taxonomy
+    from model.settings import ModelSettings
+
+    settings = ModelSettings()
+    examples = read_examples(data)
+    if dev is not None:
+        training_set, dev_set = examples, read_examples(dev)
+    else:
+        sides = assign_splits([example.text for example in examples])
+        training_set = [example for example, side in zip(examples, sides, strict=True) if side != "dev"]
+        dev_set = [example for example, side in zip(examples, sides, strict=True) if side == "dev"]
+    names = sorted({label for example in [*training_set, *dev_set] for label in example.labels})
+    ours = seed_taxonomy()
+    taxonomy = ours if all(name in ours for name in names) else Taxonomy.from_names(names)
+    with click.progressbar(length=1000, label="fine-tuning", file=sys.stderr) as bar:
+        card = training.train(
+            training_set,
+            dev_set,
+            taxonomy=taxonomy,
+            base=base or settings.base,
+            out=out,
+            seed=seed,
+            device=settings.device,
+            on_progress=lambda progress: bar.update(max(0, 1000 * progress.step // max(progress.steps, 1) - bar.pos)),
+        )
+    if as_json:
+        click.echo(card.model_dump_json())
+    else:
+        click.echo(_table({card.base: card.scores["dev"], "floor": card.floor["dev"]}))
+        click.echo(f"saved in {out}")
+
+
+@beto.command()
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="A version's folder.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="JSONL or CSV of labelled messages.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def evaluate(model: Path, data: Path, as_json: bool) -> None:
+    """Score a version on labelled messages, beside the floor."""
+    from model.classifier import load
+
+    from model.baseline import load_floor
+    from model.dataset import read_examples
+    from model.evaluation import score
+    from model.labels import Taxonomy
+    from model.settings import ModelSettings
+
+    classifier = load(model, device=ModelSettings().device)
+    examples = read_examples(data, Taxonomy.from_names(classifier.labels))
+    texts, gold = [example.text for example in examples], [example.labels for example in examples]
+    network = score(gold, [prediction.labels for prediction in classifier.predict(texts)], classifier.labels)
+    floor = score(gold, load_floor(model).predict(texts), classifier.labels)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "base": classifier.card.base,
+                    "version": classifier.card.version,
+                    **network.model_dump(),
+                    "floor": floor.model_dump(),
+                }
+            )
+        )
+    else:
+        click.echo(_table({classifier.card.base: network, "floor": floor}))
+
+
+@beto.command()
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="A version's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Accepted for symmetry: the output is JSON lines anyway.")
+@click.argument("texts", nargs=-1)
+def predict(model: Path, as_json: bool, texts: tuple[str, ...]) -> None:  # noqa: ARG001 - see the option's help
+    """Label TEXTS, or lines of standard input: a JSON line for each."""
+    from model.classifier import load
+
+    from model.settings import ModelSettings
+
+    classifier = load(model, device=ModelSettings().device)
+    # Bytes that are no UTF-8 become U+FFFD: a bad line gets a poor answer, the others a good one.
+    lines = texts or (line.decode("utf-8", "replace").rstrip("\r\n") for line in sys.stdin.buffer)
+    batch: list[str] = []
+
+    def answer() -> None:
+        for text, prediction in zip(batch, classifier.predict(batch), strict=True):
+            click.echo(json.dumps({"text": text, **prediction.model_dump(mode="json")}, ensure_ascii=False))
+        batch.clear()
+
+    for line in lines:
+        batch.append(line)
+        if len(batch) == 256:
+            answer()
+    if batch:
+        answer()
+
+
+@beto.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_(file: Path) -> None:
+    """Take labelled messages in from FILE (JSONL or CSV); what is there already stays as it is."""
+    from bot.transfer import import_file
+
+    click.echo(import_file(file))
+
+
+@beto.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+def export(file: Path) -> None:
+    """Write the labelled messages to FILE (JSONL or CSV)."""
+    from bot.transfer import export_file
+
+    click.echo(export_file(file))
+
+
+@beto.group()
+def bench() -> None:
+    """Measure the product on this machine; the last line with --json is one JSON object."""
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(10), default=300, show_default=True, help="At saturation.")
+@click.option("--seconds", type=click.IntRange(5), default=30, show_default=True, help="At one message a second.")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def journey(messages: int, seconds: int, base: str, as_json: bool) -> None:
+    """From a message's event to its reply in the thread, with every process real."""
+    from bot.bench import journey as measure
+
+    result = measure(messages=messages, seconds=seconds, base=base)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
+@beto.command()
+def doctor() -> None:
+    """Look at tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""
+    from bot.doctor import examine
+
+    sys.exit(examine())
+
+
+def _table(columns: "dict[str, Scores]") -> str:
+    """Scores side by side, a line per measure and then per label, in per cent."""
+    any_scores = next(iter(columns.values()))
+    width = max(16, *map(len, any_scores.per_label)) + 2
+    lines = [f"{any_scores.texts} texts".ljust(width) + "".join(f"{name[-14:]:>16}" for name in columns)]
+    for measure in ("jaccard", "micro_f1", "macro_f1", "exact_match"):
+        lines.append(measure.ljust(width) + "".join(f"{100 * getattr(each, measure):16.1f}" for each in columns.values()))
+    lines += [
+        f"  {label}".ljust(width)
+        + "".join(f"{100 * each.per_label[label].f1:16.1f}" for each in columns.values())
+        + f"   ({scores.support} texts)"
+        for label, scores in any_scores.per_label.items()
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The entry point: errors that we know become one sentence and status 1, all others keep their traceback."""
+    from pydantic import ValidationError
+
+    from bot.errors import BotError
+    from model.errors import ModelError
+
+    try:
+        beto()
+    except (BotError, ModelError) as error:
+        click.echo(f"beto: {error}", err=True)
+        sys.exit(1)
+    except ValidationError as error:
+        for problem in error.errors():
+            click.echo(f"beto: {'.'.join(map(str, problem['loc'])).upper()}: {problem['msg']}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

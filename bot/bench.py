@@ -1,0 +1,151 @@
+"""`beto bench`: what the product costs, measured with every process real. Numbers are wall-clock seconds unless named."""
+
+import asyncio
+import itertools
+import os
+import platform
+import statistics
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.demo import start_simulator, wait_for_training
+from bot.settings import BotSettings
+from bot.simulator.person import Person
+from bot.up import Machine, local_environment
+from model.dataset import seed_examples
+from model.settings import ModelSettings
+from model.store import Store
+
+CHANNELS = ("general", "atencion", "reclamos")
+IN_FLIGHT = 64
+
+
+def machine_facts() -> dict[str, Any]:
+    """What a reader needs to place the numbers: processor, cores, versions, commit."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        platform.processor(),
+    )
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+    ).stdout.strip()
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("beto-bot", "torch", "transformers", "celery", "slack-bolt")},
+        "commit": commit or "not a git checkout",
+    }
+
+
+def journey(*, messages: int, seconds: int, base: str) -> dict[str, Any]:
+    """Latency and throughput from a message's event to its reply in the simulator, and how much of it is the model.
+
+    Both ends are stamped by the simulator's own clock: the message's ts and the reply's ts. Slack's limit of one post a
+    second and channel is off. The version trained for the first run is kept for the next.
+    """
+    home = BotSettings().home_folder.absolute() / "bench"
+    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base)
+    environment.pop("BETO_DATABASE_URL", None)
+    with Machine(home, environment) as machine:
+        machine.environment["BETO_REDIS_URL"] = machine.start_redis()
+        url = start_simulator(machine, None, "--no-rate-limits")
+        processes = [machine.start(name) for name in ("trainer", "worker", "replies", "bot")]
+        wait_for_training(home, base, lambda: False)
+        for process in processes:
+            machine.wait_ready(process, 60)
+        light, saturated = asyncio.run(_measure(url, machine, messages, seconds))
+    store = Store(ModelSettings(home=home, database_url="").store_url)
+    in_model = store.model_seconds()
+    store.close()
+    result = {"bench": "journey", "base": base, "seed": 0, **machine_facts()}
+    for name, (latencies, took, cpu) in {"at_1_per_s": light, "saturated": saturated}.items():
+        own = [in_model[ts] for ts in latencies if ts in in_model]
+        result[name] = {
+            "messages": len(latencies),
+            "p50_ms": _milliseconds(latencies.values(), 50),
+            "p99_ms": _milliseconds(latencies.values(), 99),
+            "model_p50_ms": _milliseconds(own, 50),
+            "model_p99_ms": _milliseconds(own, 99),
+            "messages_per_s": round(len(latencies) / took, 1),
+            "cpu_ms_per_message": {each: round(1000 * spent / len(latencies), 2) for each, spent in cpu.items()},
+        }
+    for name in ("at_1_per_s", "saturated"):
+        each = result[name]
+        click.echo(
+            f"{name:12} {each['messages']} messages, {each['messages_per_s']}/s: event to reply p50 {each['p50_ms']} ms, "
+            f"p99 {each['p99_ms']} ms; of it the model p50 {each['model_p50_ms']} ms",
+            err=True,
+        )
+        click.echo(f"{'':12} CPU ms a message: {each['cpu_ms_per_message']}", err=True)
+    return result
+
+
+Phase = tuple[dict[str, float], float, dict[str, float]]
+
+
+async def _measure(url: str, machine: Machine, messages: int, seconds: int) -> tuple[Phase, Phase]:
+    """(seconds from message to reply by the message's ts, seconds in all, CPU seconds by process) for both loads."""
+    examples = [example.text for side in seed_examples().values() for example in side]
+    texts = itertools.cycle(examples)
+    async with Person(url, "ana") as ana:
+        bot_user = next(each["id"] for each in (await ana.state())["users"] if each["is_bot"])
+        for channel in CHANNELS:
+            await ana.invite(channel, bot_user)
+            await ana.command(channel, "/beto", "watch")
+        channels = itertools.cycle(CHANNELS)
+
+        async def one(latencies: dict[str, float]) -> None:
+            channel = next(channels)
+            ts = await ana.message(channel, next(texts))
+            reply = await ana.wait_for_reply(channel, ts, 60)
+            latencies[ts] = float(reply["ts"]) - float(ts)
+
+        await asyncio.gather(*(one({}) for _ in range(8)))  # warm
+        light: dict[str, float] = {}
+        began, before = time.perf_counter(), _cpu_seconds(machine)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(seconds):
+                tasks.create_task(one(light))
+                await asyncio.sleep(1)
+        first = (light, time.perf_counter() - began, _difference(_cpu_seconds(machine), before))
+
+        saturated: dict[str, float] = {}
+        gate = asyncio.Semaphore(IN_FLIGHT)
+
+        async def gated() -> None:
+            async with gate:
+                await one(saturated)
+
+        began, before = time.perf_counter(), _cpu_seconds(machine)
+        await asyncio.gather(*(gated() for _ in range(messages)))
+        return first, (saturated, time.perf_counter() - began, _difference(_cpu_seconds(machine), before))
+
+
+def _cpu_seconds(machine: Machine) -> dict[str, float]:
+    """User and system time of each process so far, and of this one, which plays the people."""
+    tick = os.sysconf("SC_CLK_TCK")
+    pids = {process.name: process.popen.pid for process in machine.processes if process.popen} | {"people": os.getpid()}
+    spent = {}
+    for name, pid in pids.items():
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        spent[name] = (int(fields[11]) + int(fields[12])) / tick
+    return spent
+
+
+def _difference(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
+    return {name: after[name] - before[name] for name in after}
+
+
+def _milliseconds(values: Any, percentile: int) -> float:
+    ordered = sorted(values)
+    if not ordered:
+        return 0.0
+    if percentile == 50:
+        return round(1000 * statistics.median(ordered), 1)
+    return round(1000 * ordered[min(len(ordered) - 1, percentile * len(ordered) // 100)], 1)

@@ -1,0 +1,55 @@
+"""Settings of the processes that talk to Slack."""
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr
+
+from worker.settings import WorkerSettings
+
+SLACK_API_URL = "https://slack.com/api/"
+
+
+class BotSettings(WorkerSettings):
+    """What `bot` and `replies` read: the tokens come from Slack's own variable names."""
+
+    slack_bot_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("SLACK_BOT_TOKEN"), description="xoxb-..., from OAuth"
+    )
+    slack_app_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("SLACK_APP_TOKEN"), description="xapp-..., Socket Mode"
+    )
+    slack_signing_secret: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("SLACK_SIGNING_SECRET"), description="HTTP mode only"
+    )
+    slack_api_url: str = Field(
+        default=SLACK_API_URL,
+        validation_alias=AliasChoices("SLACK_API_URL"),
+        description="another only for the simulator",
+    )
+    language: Literal["es", "en"] = Field(default="es", description="of what people read in Slack")
+    http_host: str = Field(default="127.0.0.1", description="HTTP mode: the address to listen on")
+    http_port: int = Field(default=3000, ge=1, le=65535, description="HTTP mode: the port to listen on")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Slack is a simulator on this machine."""
+        return (urlsplit(self.slack_api_url).hostname or "") in {"127.0.0.1", "localhost", "::1"}
+
+    def complaints(self, *, http: bool) -> list[str]:
+        """What is missing or wrong before Slack is even asked, a sentence each that names the variable and the way out."""
+        found = []
+        bot, app = self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()
+        if not bot.startswith("xoxb-"):
+            found.append(
+                f"SLACK_BOT_TOKEN is {'missing' if not bot else 'no bot token'}: copy the one that begins with xoxb- "
+                "from your app's page, OAuth & Permissions"
+            )
+        if http and not self.slack_signing_secret.get_secret_value():
+            found.append("SLACK_SIGNING_SECRET is missing: copy it from your app's page, Basic Information")
+        if not http and not app.startswith("xapp-"):
+            found.append(
+                f"SLACK_APP_TOKEN is {'missing' if not app else 'no app-level token'}: make one that begins with xapp- "
+                "with the scope connections:write on your app's page, Basic Information"
+            )
+        return found

@@ -1,0 +1,134 @@
+"""The store's tables, as SQLAlchemy Core; the migrations in `migrations/` create them, a test holds the two together."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("team", String(32), primary_key=True),
+    Column("channel", String(32), primary_key=True),
+    Column("mode", String(16), nullable=False),  # auto | mention
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("team", String(32), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("ts", String(64), nullable=False),
+    Column("thread_ts", String(64)),
+    Column("user", String(32), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("response_url", Text),  # of a command, until it is answered
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("deleted_at", DateTime(timezone=True)),
+    Column("revision", Integer, nullable=False),  # of the text: an edit adds one
+    Column("state", Integer, nullable=False),  # adds one whenever the reply should look different
+    Column("owed", String(16), nullable=False),  # what is still to be done: prediction | reply | nothing
+    Column("tries", Integer, nullable=False, server_default="0"),  # how often the sweep sent it again
+    Column("retry_at", DateTime(timezone=True), nullable=False),  # the sweep leaves it alone until then
+    UniqueConstraint("team", "channel", "ts"),
+)
+# The sweep looks only at the few rows that wait, however many are stored.
+Index(
+    "ix_messages_owed",
+    messages.c.retry_at,
+    sqlite_where=text("owed != 'nothing'"),
+    postgresql_where=text("owed != 'nothing'"),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("prediction", JSON, nullable=False),
+    Column("model_s", Float, nullable=False),  # seconds inside the network, of the micro-batch that it was in
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("message_id", "revision", "version"),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("ts", String(64)),  # of the reply in Slack; empty until it is posted
+    Column("shown", Integer, nullable=False),  # the message's state that the reply shows
+    Column("claimed_by", String(64)),
+    Column("claimed_until", DateTime(timezone=True)),
+    Column("posted_at", DateTime(timezone=True)),
+)
+
+# Labelled messages that somebody imported; seed messages stay in the package.
+examples = Table(
+    "examples",
+    metadata,
+    Column("text_key", String(64), primary_key=True),  # a hash of the normalised text
+    Column("text", Text, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("unknown", JSON, nullable=False),
+    Column("saved_at", DateTime(timezone=True), nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("folder", Text, nullable=False),  # relative to the versions folder in BETO_HOME
+    Column("card", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+# Append-only: the newest row names the live version, so promotion and rollback are one insert.
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", ForeignKey("versions.number"), nullable=False),
+    Column("promoted_by", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("promoted_at", DateTime(timezone=True), nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("requested_by", String(64), nullable=False),
+    Column("status", String(16), nullable=False),  # queued | running | done | failed
+    Column("progress", JSON),
+    Column("version", Integer),
+    Column("error", Text),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("beat_at", DateTime(timezone=True), nullable=False),  # last sign of life
+    Column("open", Boolean),  # true while queued or running, else null: the unique index below is the lock
+)
+Index("uq_runs_open", runs.c.open, unique=True)

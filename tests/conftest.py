@@ -1,0 +1,105 @@
+"""Real services for the tests: a PostgreSQL cluster and a Redis server of their own, on free loopback ports."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.up import PROXIES, answers, free_port, redis_server
+from model.store import Store
+
+for _name in PROXIES:
+    os.environ.pop(_name, None)
+
+
+def missing(what: str) -> None:
+    """A missing service skips on a laptop and fails in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is not installed, and CI must have it")
+    pytest.skip(f"{what} is not installed (`make system-packages` installs it on Debian)")
+
+
+def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:
+    """`true()` holds, or the test fails naming `what`."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout_s:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL, without a database's name, of a cluster that lives as long as the tests."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    found = shutil.which("pg_ctl")
+    if not binaries and not found:
+        missing("PostgreSQL")
+    folder = binaries[-1] if binaries else Path(str(found)).parent
+    data = tmp_path_factory.mktemp("postgres")
+    as_user = {}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        owner = pwd.getpwnam("postgres")
+        as_user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        os.chown(data, owner.pw_uid, owner.pw_gid)
+        for parent in data.parents:
+            if parent == Path("/tmp"):
+                break
+            parent.chmod(parent.stat().st_mode | 0o011)
+    port = free_port()
+    run: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": "/", **as_user}
+    subprocess.run(
+        [folder / "initdb", "-D", data, "-U", "beto", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+        check=True,
+        **run,
+    )
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=200"
+    subprocess.run([folder / "pg_ctl", "-D", data, "-w", "-o", options, "start"], check=True, **run)
+    yield f"postgresql://beto@127.0.0.1:{port}"
+    subprocess.run([folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **run)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of a new, empty database."""
+    import psycopg
+
+    name = f"test_{time.monotonic_ns()}"
+    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    return f"{postgres_server}/{name}".replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: the same tests on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'beto.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A migrated store."""
+    opened = Store(store_url)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server that lives as long as the tests."""
+    port = free_port()
+    command = [redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL)
+    wait_until(lambda: answers(port), 10, "Redis answers")
+    yield f"redis://127.0.0.1:{port}/0"
+    process.terminate()
+    process.wait(10)

@@ -1,0 +1,59 @@
+"""The structure's rules that a reader relies on; imports are checked by `lint-imports` in `make check`."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(path for package in ("bot", "worker", "model") for path in (ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", ["bot.app", "bot.replies", "bot.simulator.server", "worker.tasks", "model.store"])
+def test_the_small_processes_hold_no_torch(module: str) -> None:
+    """bot and replies must stay small enough to run beside anything."""
+    code = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'sklearn', 'numpy'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_nothing_can_be_unpickled() -> None:
+    """A pickle that somebody altered runs their code: JSON on the wire, safetensors on disk."""
+    for path in SOURCES:
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert not imported & {"pickle", "shelve", "marshal", "dill", "cloudpickle", "joblib"}, path
+
+
+def test_a_worker_has_nowhere_to_put_a_slack_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever breaks into the process with the model must not find the keys to the workspace."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-secret")
+    from worker.settings import WorkerSettings
+
+    assert "xoxb-secret" not in str(WorkerSettings().model_dump())
+
+
+def test_the_top_level_is_as_agreed() -> None:
+    """Three packages; a fourth would need a reason that everybody knows."""
+    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    folders = {name.split("/")[0] for name in listed if "/" in name}
+    assert folders <= {"bot", "worker", "model", "tests", ".ci"}
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    """`beto --help` is the first thing that anybody types."""
+    code = "import sys, bot.__main__; print(sorted({'torch', 'celery', 'sqlalchemy', 'slack_bolt'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=os.environ)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,105 @@
+"""The batcher's rules."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from worker.batcher import Batcher
+
+
+class Recorder:
+    """Answers in upper case, remembers its batches, and can be held back or made to fail."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.began = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def __call__(self, items: Sequence[str]) -> list[str]:
+        self.began.set()
+        self.go_on.wait(10)
+        self.batches.append(list(items))
+        if any(item == "poison" for item in items):
+            raise ValueError("poison")
+        return [item.upper() for item in items]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def batcher(recorder: Recorder) -> Iterator[Batcher[str, str]]:
+    made = Batcher(recorder, size=len, budget=30)
+    yield made
+    recorder.go_on.set()
+    made.close()
+
+
+def ask_together(batcher: Batcher[str, str], recorder: Recorder, items: list[str]) -> list[str | Exception]:
+    """All of `items` wait while the first batch is held back, so they are cut into batches by rule, not by luck."""
+
+    def ask(item: str) -> str | Exception:
+        try:
+            return batcher.ask(item, 10)
+        except ValueError as error:
+            return error
+
+    recorder.go_on.clear()
+    recorder.began.clear()
+    with ThreadPoolExecutor(len(items) + 1) as pool:
+        first = pool.submit(ask, "first")
+        recorder.began.wait(10)
+        rest = []
+        for item in items:
+            rest.append(pool.submit(ask, item))
+            while batcher._waiting.qsize() < len(rest):
+                threading.Event().wait(0.001)
+        recorder.go_on.set()
+        assert first.result() == "FIRST"
+        return [future.result() for future in rest]
+
+
+def test_a_lone_message_is_answered_at_once(batcher: Batcher[str, str], recorder: Recorder) -> None:
+    """Nobody waits for a batch to fill."""
+    assert batcher.ask("hola", 10) == "HOLA"
+    assert recorder.batches == [["hola"]]
+
+
+def test_what_waits_together_is_answered_together(batcher: Batcher[str, str], recorder: Recorder) -> None:
+    """Under load the batches fill by themselves."""
+    assert ask_together(batcher, recorder, ["a", "b", "c"]) == ["A", "B", "C"]
+    assert recorder.batches == [["first"], ["a", "b", "c"]]
+
+
+def test_a_batch_never_exceeds_its_budget(batcher: Batcher[str, str], recorder: Recorder) -> None:
+    """Memory and the wait of the short ones are bounded however much is queued."""
+    items = ["x" * 12, "y" * 12, "z" * 12, "w" * 40]
+    assert ask_together(batcher, recorder, items) == [item.upper() for item in items]
+    assert recorder.batches[1:] == [["x" * 12, "y" * 12], ["z" * 12], ["w" * 40]]
+
+
+def test_one_bad_text_does_not_fail_its_batch(batcher: Batcher[str, str], recorder: Recorder) -> None:
+    """Strangers share a batch; one person's odd message must not cost another an answer."""
+    answers = ask_together(batcher, recorder, ["a", "b", "poison", "c", "d"])
+    assert [answers[0], answers[1], answers[3], answers[4]] == ["A", "B", "C", "D"]
+    assert isinstance(answers[2], ValueError)
+    assert batcher.ask("after", 10) == "AFTER"
+
+
+def test_a_caller_who_has_left_costs_no_work(batcher: Batcher[str, str], recorder: Recorder) -> None:
+    """When the model falls behind, it must not spend itself on answers that nobody waits for."""
+    recorder.go_on.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(batcher.ask, "first", 10)
+        recorder.began.wait(10)
+        with pytest.raises(TimeoutError):
+            batcher.ask("impatient", 0.01)
+        recorder.go_on.set()
+        assert first.result() == "FIRST"
+    assert batcher.ask("after", 10) == "AFTER"
+    assert ["impatient"] not in recorder.batches

@@ -1,0 +1,208 @@
+"""The store's rules, each on SQLite and on PostgreSQL."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from model.errors import StoreUnavailable
+from model.schema import Example, Message, Prediction, Progress, Source
+from model.store import Store
+from model.tables import metadata
+
+TEAM, CHANNEL = "T1", "C1"
+
+
+def a_message(ts: str = "1.000001", text: str = "Se tragó mi tarjeta el cajero", **changes: object) -> Message:
+    return Message(team=TEAM, channel=CHANNEL, ts=ts, user="U1", text=text, source=Source.CHANNEL).model_copy(update=changes)
+
+
+def a_prediction(version: int = 1, *labels: str) -> Prediction:
+    return Prediction(version=version, base="mini", scores={"cajero": 0.9, "tarjeta": 0.7}, labels=labels or ("cajero",))
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(store: Store) -> None:
+    """An operator who upgrades must not find that code and schema have drifted apart."""
+    with store.engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    assert differences == []
+
+
+def test_migrating_again_and_at_the_same_time_changes_nothing(store_url: str) -> None:
+    """All processes migrate at start-up, and they start together."""
+    stores = [Store(store_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(Store.migrate, stores))
+    stores[0].ping()
+    for each in stores:
+        each.close()
+
+
+def test_a_message_sent_twice_is_kept_once(store: Store) -> None:
+    """Slack delivers at least once, under the same or another event id."""
+    first, new = store.save_message(a_message())
+    again, new_again = store.save_message(a_message(source=Source.MENTION))
+    assert (first, new, new_again) == (again, True, False)
+    assert store.counts(TEAM)["messages"] == 1
+
+
+def test_two_processes_saving_the_same_message_at_once_keep_one(store: Store) -> None:
+    """Two bots may hear the two events of one post at the same moment."""
+    with ThreadPoolExecutor(8) as pool:
+        saved = list(pool.map(lambda _: store.save_message(a_message()), range(16)))
+    assert len({message_id for message_id, _ in saved}) == 1
+    assert sum(new for _, new in saved) == 1
+
+
+def test_an_edit_with_the_same_text_is_no_edit(store: Store) -> None:
+    """Slack reports an edit for every unfurl; answering each would loop."""
+    message_id, _ = store.save_message(a_message(text="hola"))
+    assert store.edit_message(TEAM, CHANNEL, "1.000001", "hola") is None
+    assert store.edit_message(TEAM, CHANNEL, "1.000001", "hola a todos") == message_id
+    stored = store.message(message_id)
+    assert stored is not None
+    assert (stored.revision, stored.owed, stored.message.text) == (2, "prediction", "hola a todos")
+
+
+def test_a_prediction_of_an_older_text_is_dropped(store: Store) -> None:
+    """The edit overtook the prediction; its labels would describe words that nobody sees."""
+    message_id, _ = store.save_message(a_message())
+    store.edit_message(TEAM, CHANNEL, "1.000001", "otro texto")
+    assert not store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    assert store.save_prediction(message_id, 2, a_prediction(), 0.01)
+
+
+def test_the_same_prediction_twice_owes_one_reply(store: Store) -> None:
+    """A redelivered task must not make the reply flicker."""
+    message_id, _ = store.save_message(a_message())
+    assert store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    state = store.message(message_id).state
+    assert not store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    assert store.message(message_id).state == state
+    assert store.has_prediction(message_id, 1, 1)
+    assert not store.has_prediction(message_id, 1, 2)
+
+
+def test_only_one_may_post_a_reply_at_a_time(store: Store) -> None:
+    """Two reply processes with the same task must not both post."""
+    message_id, _ = store.save_message(a_message())
+    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda n: store.claim_reply(message_id, f"owner{n}", 60), range(8)))
+    assert sum(claim is not None for claim in claims) == 1
+
+
+def test_a_claim_that_died_is_taken_over_and_known_as_orphaned(store: Store) -> None:
+    """Its owner may have posted and then been killed: whoever follows must look into the thread first."""
+    message_id, _ = store.save_message(a_message())
+    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    first = store.claim_reply(message_id, "dies", 0.0)
+    assert first is not None
+    assert not first.orphaned
+    second = store.claim_reply(message_id, "lives", 60)
+    assert second is not None
+    assert second.orphaned
+
+
+def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
+    """A new version's prediction that arrives while the reply is being posted must be shown too."""
+    message_id, _ = store.save_message(a_message())
+    store.save_prediction(message_id, 1, a_prediction(1), 0.01)
+    claim = store.claim_reply(message_id, "one", 60)
+    store.save_prediction(message_id, 1, a_prediction(2, "tarjeta"), 0.01)
+    assert store.record_reply(message_id, "one", state=claim.message.state, reply_ts="9.9")
+    again = store.claim_reply(message_id, "one", 60)
+    assert again is not None
+    assert (again.reply_ts, again.prediction.version) == ("9.9", 2)
+    assert not store.record_reply(message_id, "one", state=again.message.state, reply_ts="9.9")
+    assert store.claim_reply(message_id, "one", 60) is None
+
+
+def test_a_deleted_message_keeps_no_text_and_loses_its_reply(store: Store) -> None:
+    """A person who deletes their words expects them gone."""
+    message_id, _ = store.save_message(a_message())
+    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    claim = store.claim_reply(message_id, "one", 60)
+    store.record_reply(message_id, "one", state=claim.message.state, reply_ts="9.9")
+    assert store.delete_message(TEAM, CHANNEL, "1.000001") == message_id
+    assert store.delete_message(TEAM, CHANNEL, "1.000001") is None
+    stored = store.message(message_id)
+    assert stored is not None
+    assert (stored.message.text, stored.deleted) == ("", True)
+    claim = store.claim_reply(message_id, "one", 60)
+    assert (claim.reply_ts, claim.prediction) == ("9.9", None)
+
+
+def test_what_waits_too_long_is_found_and_then_left_alone_for_a_while(store: Store) -> None:
+    """The sweep must bring back what Redis lost, and must not flood the queues with it."""
+    message_id, _ = store.save_message(a_message())
+    assert store.waiting() == []  # its first task is still on its way
+    store.release_reply(message_id, "nobody", retry_in_s=-1)
+    assert store.waiting() == [(message_id, "prediction")]
+    assert store.waiting() == []
+
+
+def test_a_command_forgets_its_response_url_once_it_is_answered(store: Store) -> None:
+    """The URL lets anybody write to that person for half an hour."""
+    message_id, _ = store.save_message(a_message(source=Source.COMMAND, response_url="https://hooks.example/secret"))
+    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    claim = store.claim_reply(message_id, "one", 60)
+    assert claim.message.message.response_url == "https://hooks.example/secret"
+    assert "secret" not in repr(claim)
+    store.record_reply(message_id, "one", state=claim.message.state, reply_ts=None)
+    assert store.message(message_id).message.response_url is None
+
+
+def test_a_channel_is_asked_about_only_when_somebody_chose_to_watch_it(store: Store) -> None:
+    """An invited bot that labels everything unasked would be thrown out."""
+    assert store.channel_mode(TEAM, CHANNEL) == "mention"
+    assert store.set_channel_mode(TEAM, CHANNEL, "auto")
+    assert not store.set_channel_mode(TEAM, CHANNEL, "auto")
+    assert store.channel_mode(TEAM, CHANNEL) == "auto"
+    assert store.channel_mode("T2", CHANNEL) == "mention"
+    store.rename_channel(TEAM, CHANNEL, "C2")
+    assert store.channel_mode(TEAM, "C2") == "auto"
+
+
+def test_one_training_runs_at_a_time(store: Store) -> None:
+    """Two trainings at once would halve the machine and race for the next version's number."""
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda n: store.open_run(f"U{n}"), range(4)))
+    assert len({run_id for run_id, _ in opened}) == 1
+    assert sum(new for _, new in opened) == 1
+    run_id = opened[0][0]
+    assert store.start_run(run_id)
+    assert not store.start_run(run_id)  # a redelivered task recognises itself
+    store.beat_run(run_id, Progress(stage="training", step=3, steps=10, loss=0.5))
+    assert store.run(run_id).progress.step == 3
+    store.close_run(run_id, version=1)
+    assert store.run(run_id).status == "done"
+    assert store.open_run("U1")[1]
+
+
+def test_a_run_whose_process_died_is_closed_as_failed(store: Store) -> None:
+    """Else "training" would stand there for ever and block every later run."""
+    run_id, _ = store.open_run("U1")
+    store.start_run(run_id)
+    assert store.close_dead_runs(silent_s=60) == []
+    assert store.close_dead_runs(silent_s=-1) == [run_id]
+    assert store.run(run_id).status == "failed"
+    assert store.open_run("U1")[1]
+
+
+def test_an_imported_text_takes_its_new_labels(store: Store) -> None:
+    """Somebody mends a spreadsheet and imports it again."""
+    first = Example(text="hola", labels=())
+    assert store.save_examples([("k1", first), ("k2", Example(text="pago", labels=("app",)))]) == (2, 0)
+    mended = Example(text="hola", labels=("app",))
+    assert store.save_examples([("k1", mended), ("k2", Example(text="pago", labels=("app",)))]) == (0, 1)
+    assert [example.labels for example in store.examples()] == [("app",), ("app",)]
+
+
+def test_a_database_that_is_away_is_named_as_such() -> None:
+    """The operator should read which part is down, not a driver's traceback."""
+    away = Store("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    with pytest.raises(StoreUnavailable, match="database does not answer"):
+        away.ping()
+    away.close()

@@ -1,0 +1,51 @@
+"""The Celery application: queues, routes and acknowledgement, the same for whoever publishes and whoever works."""
+
+from typing import Any
+
+from celery import Celery
+
+from worker.settings import WorkerSettings
+
+INFERENCE = "inference"
+REPLIES = "replies"
+TRAINING = "training"
+
+
+def _configuration() -> dict[str, Any]:
+    settings = WorkerSettings()
+    return {
+        "broker_url": settings.redis_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # Redis may be away for hours; the store keeps what waits
+        "broker_transport_options": {
+            # Longer than any training, else Redis hands a running task to a second trainer.
+            "visibility_timeout": 6 * 3600,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+        },
+        # A publisher does not wait for Redis: what is not published is found by the sweep.
+        "task_publish_retry": False,
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        # Done means acknowledged; every task may run twice and is written for it.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "worker_hijack_root_logger": False,
+        "worker_enable_remote_control": True,
+        "worker_send_task_events": False,
+        "task_default_queue": INFERENCE,
+        "task_routes": {
+            "worker.classify": {"queue": INFERENCE},
+            "worker.train": {"queue": TRAINING},
+            "bot.*": {"queue": REPLIES},
+        },
+    }
+
+
+app = Celery("beto")
+# A promise: read when the configuration is first needed, not when this module is imported.
+app.add_defaults(_configuration)

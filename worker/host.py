@@ -1,0 +1,111 @@
+"""The live version in memory: loaded, warmed up, and exchanged between two batches when another is promoted."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from model.errors import BrokenVersion, ModelError, StoreUnavailable
+from model.registry import Registry
+from model.schema import Prediction
+from model.store import Store
+from worker.batcher import Batcher
+from worker.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from model.classifier import Classifier
+
+log = logging.getLogger(__name__)
+
+# How often the host asks the store which version is live. One indexed row: nothing, even with ten workers.
+LOOK_EVERY_S = 2.0
+# Of BETO's vocabulary on Spanish chat: words are split a little, so 3 characters a token never undercounts by much.
+CHARACTERS_A_TOKEN = 3
+WARM_UP = ("Hola", "No puedo entrar a la app y necesito pagar la tarjeta hoy, ¿me ayudan por favor?")
+
+
+class NoVersion(ModelError):
+    """There is no version to serve yet: the first training is still under way, or has failed."""
+
+
+class Host:
+    """Serves the live version from one thread. `start` once, in the process that will serve."""
+
+    def __init__(self, store: Store, settings: WorkerSettings) -> None:
+        self.registry = Registry(store, settings.home_folder)
+        self.settings = settings
+        self._classifier: Classifier | None = None
+        self._serving = 0  # the number of the version in memory
+        self._refused: set[int] = set()
+        self._loaded = threading.Event()
+        self._stop = threading.Event()
+        self._batcher: Batcher[str, tuple[Prediction, float]] = Batcher(
+            self._answer, size=lambda text: len(text) // CHARACTERS_A_TOKEN + 2, budget=settings.batch_tokens
+        )
+        self._watcher = threading.Thread(target=self._watch, name="version-watcher", daemon=True)
+
+    def start(self) -> None:
+        """The live version is being loaded, and every later one will be; returns at once."""
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Everything asked is answered and the threads have ended."""
+        self._stop.set()
+        self._batcher.close()
+        if self._watcher.is_alive():
+            self._watcher.join()
+
+    def predict(self, text: str, timeout_s: float) -> tuple[Prediction, float]:
+        """What the live version says of `text`, and the seconds that its micro-batch took in the network."""
+        began = time.monotonic()
+        if not self._loaded.wait(timeout_s):
+            raise NoVersion("no version is live yet: see `beto doctor`, or train one with `beto train`")
+        return self._batcher.ask(text, timeout_s - (time.monotonic() - began))
+
+    @property
+    def serving(self) -> int:
+        """The number of the version in memory; 0 before the first is loaded."""
+        return self._serving
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether a version was in memory within `timeout_s` seconds."""
+        return self._loaded.wait(timeout_s)
+
+    def _answer(self, texts: Sequence[str]) -> list[tuple[Prediction, float]]:
+        classifier = self._classifier
+        assert classifier is not None  # `predict` waited for the first version
+        began = time.perf_counter()
+        predictions = classifier.predict(texts)
+        seconds = time.perf_counter() - began
+        return [(prediction, seconds) for prediction in predictions]
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._take_up_live()
+            except StoreUnavailable as error:
+                log.warning("cannot see which version is live, version %s goes on serving: %s", self._serving, error)
+            self._stop.wait(LOOK_EVERY_S)
+
+    def _take_up_live(self) -> None:
+        """The newest promoted version that is sound is in memory; a broken one is refused once, aloud."""
+        from model import classifier  # torch, in this process only
+
+        for version in self.registry.promoted():
+            if version.number == self._serving:
+                return
+            if version.number in self._refused:
+                continue
+            try:
+                loaded = classifier.load(version.folder, device=self.settings.device)
+            except BrokenVersion as error:
+                self._refused.add(version.number)
+                log.error("version %s is refused, the last good one serves: %s", version.number, error)
+                continue
+            loaded.predict(WARM_UP)
+            # One assignment: a batch in hand ends with the old version, the next begins with the new one.
+            self._classifier, self._serving = loaded, version.number
+            self._loaded.set()
+            log.info("version %s (%s) serves", version.number, version.card.base)
+            return

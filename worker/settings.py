@@ -1,0 +1,15 @@
+"""Settings of the processes that talk to the queue."""
+
+from pydantic import Field
+
+from model.settings import ModelSettings
+
+
+class WorkerSettings(ModelSettings):
+    """What `worker` and `trainer` read; there is no field here that could hold a Slack token."""
+
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False, description="the broker")
+    concurrency: int = Field(default=32, ge=1, le=512, description="messages that one worker holds at a time")
+    batch_tokens: int = Field(default=2048, ge=64, description="most tokens in one micro-batch")
+    health_port: int = Field(default=0, ge=0, le=65535, description="where /live and /ready answer; 0: nowhere")
+    health_host: str = Field(default="127.0.0.1", description="the address that the health page listens on")
