@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import bisect
 import json
 import re
 from typing import Any
@@ -86,6 +87,14 @@ class Arguments:
 def next_cursor(at: str) -> str:
     """The cursor behind which the next page starts; "" says that there is none."""
     return base64.b64encode(f"at:{at}".encode()).decode() if at else ""
+
+
+def page(args: Arguments, items: list[str]) -> tuple[list[str], str]:
+    """One page of the ascending items, and the cursor of the next ("" when there is none)."""
+    start = bisect.bisect_right(items, args.cursor())
+    limit = args.number("limit", 100, most=1000)
+    found = items[start : start + limit]
+    return found, next_cursor(found[-1]) if start + limit < len(items) else ""
 
 
 async def read(request: web.Request, *, takes_json: bool) -> Arguments:

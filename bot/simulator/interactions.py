@@ -107,12 +107,14 @@ class Interactions:
             payload["message"] = message
         return await self._ask("interactive", payload, user, "el botón") is not None
 
-    async def press_in_view(self, user: User, view_id: str, action_id: str, block_id: str | None, chosen: Json) -> bool:
-        """A button, or another element, of a modal or a Home tab."""
+    async def press_in_view(
+        self, user: User, view_id: str, action_id: str, block_id: str | None, chosen: Json, given: Json
+    ) -> bool:
+        """A button, or another element, of a modal or a Home tab; `given` is what stands in its other elements."""
         view = self._views.of(user.id, view_id)
         block, element = _find_element(view["blocks"], action_id, block_id)
         action = self._action(block, element, chosen)
-        values = {**initial_values(view["blocks"]), **view["state"]["values"]}
+        values = _filled(view, given)
         _note(values, block, element, action)
         view = self._views.set_state(view_id, values)
         modal = view_id if view["type"] == "modal" else None
@@ -138,13 +140,11 @@ class Interactions:
     async def submit(self, user: User, view_id: str, given: Json) -> bool:
         """A modal is submitted with the values given; those that are missing are as they were at first."""
         view = self._views.of(user.id, view_id)
-        values = {**initial_values(view["blocks"]), **view["state"]["values"]}
-        for block_id, actions in given.items():
-            values[block_id] = {**values.get(block_id, {}), **actions}
+        values = _filled(view, given)
         errors = _unfilled(view["blocks"], values)
         if errors:
             self._tell(user.id, {"type": "view_errors", "view_id": view_id, "errors": errors})
-            raise SlackError("missing_fields")
+            raise SlackError("missing_fields", errors=errors)
         view = self._views.set_state(view_id, values)
         payload = self._interaction("view_submission", user, view_id) | {"view": view, "response_urls": []}
         answer = await self._ask("interactive", payload, user, "el formulario")
@@ -229,6 +229,16 @@ def initial_values(view_blocks: list[Json]) -> Json:
             empty: object = [] if name.endswith("s") else None
             one = {"type": element["type"], name: element.get(initial, empty)}
             values.setdefault(block["block_id"], {})[element["action_id"]] = one
+    return values
+
+
+def _filled(view: Json, given: Json) -> Json:
+    """`state.values` of the view with what the person has given since; what the view does not have is left out."""
+    values: Json = initial_values(view["blocks"])
+    for source in (view["state"]["values"], given):
+        for block_id, actions in source.items():
+            known = values.get(block_id, {})
+            known.update({action_id: state for action_id, state in actions.items() if action_id in known})
     return values
 
 

@@ -1,20 +1,18 @@
 """The person API: what the page, the story, tests and benchmarks use to act as somebody."""
 
-import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
 from bot.simulator.delivery import Road
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.events import Events
 from bot.simulator.interactions import Interactions
+from bot.simulator.screens import Screens
 from bot.simulator.views import Views
-from bot.simulator.workspace import Change, Channel, User, Workspace
+from bot.simulator.workspace import Channel, User, Workspace
 
-_BACKLOG = 10_000  # frames; a screen that is further behind is cut off and starts again
 _COMMAND = re.compile(r"/(?P<name>[\w-]+)(?:\s+(?P<text>.*))?", re.DOTALL)
 _SENTENCES = {
     "action_not_found": "Ese botón ya no existe.",
@@ -47,25 +45,33 @@ Verb = Callable[[User, Json], Awaitable[Json]]
 
 
 class People:
-    """Serves `/person/...`, and shows every change to the people who may see it."""
+    """Serves `/person/...`."""
 
-    def __init__(self, workspace: Workspace, events: Events, road: Road, manifest: Json) -> None:
-        self.views: Views  # set by the server: views tell people, people ask views
-        self.interactions: Interactions
+    def __init__(
+        self,
+        workspace: Workspace,
+        screens: Screens,
+        views: Views,
+        interactions: Interactions,
+        events: Events,
+        road: Road,
+        manifest: Json,
+    ) -> None:
         self._workspace = workspace
+        self._screens = screens
+        self._views = views
+        self._interactions = interactions
         self._events = events
         self._road = road
         features = manifest["features"]
         self._commands: list[Json] = features.get("slash_commands", [])
         self._shortcuts: list[Json] = [one for one in features.get("shortcuts", ()) if one["type"] == "message"]
-        self._screens: dict[str, list[tuple[web.WebSocketResponse, asyncio.Queue[str | None]]]] = {}
         self._verbs: dict[str, Verb] = {
             "message": self._message, "edit": self._edit, "delete": self._delete, "react": self._react, "unreact": self._unreact,
             "command": self._command, "action": self._action, "shortcut": self._shortcut, "view_submit": self._view_submit,
             "view_close": self._view_close, "open_dm": self._open_dm, "invite": self._invite, "kick": self._kick,
             "home": self._home,
         }  # fmt: skip
-        workspace.watchers.append(self._show)
 
     # --- HTTP ---
 
@@ -123,63 +129,7 @@ class People:
             me = self._person(dict(request.query))
         except SlackError as error:
             return _refuse(error)
-        socket = web.WebSocketResponse(heartbeat=30)
-        await socket.prepare(request)
-        frames: asyncio.Queue[str | None] = asyncio.Queue(maxsize=_BACKLOG)
-        screen = (socket, frames)
-        self._screens.setdefault(me.id, []).append(screen)
-        for view in self.views.shown(me.id):
-            frames.put_nowait(json.dumps({"type": "view", "view": view}))
-        writer = asyncio.create_task(_write(socket, frames))
-        try:
-            async for _ in socket:
-                pass  # people act through POST; whatever comes here is only a sign of life
-        finally:
-            self._screens[me.id].remove(screen)
-            writer.cancel()
-        return socket
-
-    async def stop(self) -> None:
-        """All screens are closed."""
-        for socket, _ in [screen for screens in self._screens.values() for screen in screens]:
-            await socket.close(code=WSCloseCode.GOING_AWAY)
-
-    def tell(self, user_id: str, frame: Json) -> None:
-        """That person's screens show the frame."""
-        screens = self._screens.get(user_id)
-        if screens:
-            self._send(screens, json.dumps(frame))
-
-    # --- what changed ---
-
-    def _show(self, change: Change) -> None:
-        if change.kind in ("joined", "left"):
-            text = json.dumps({"type": "state"})
-            for screens in self._screens.values():
-                self._send(screens, text)
-            return
-        channel, message = change.channel, change.message
-        if change.kind in ("deleted", "ephemeral_deleted"):
-            frame: Json = {"type": "message_deleted", "channel": channel.id, "ts": message["ts"]}
-            frame |= {"thread_ts": message["thread_ts"]} if "thread_ts" in message else {}
-        else:
-            kind = "message" if change.kind in ("posted", "ephemeral") else "message_changed"
-            frame = {"type": kind, "channel": channel.id, "message": message}
-        if change.kind.startswith("ephemeral"):
-            self.tell(change.user, frame)
-            return
-        text = ""
-        for user_id, screens in self._screens.items():
-            if screens and self._workspace.can_see(self._workspace.users[user_id], channel):
-                text = text or json.dumps(frame)
-                self._send(screens, text)
-
-    def _send(self, screens: list[tuple[web.WebSocketResponse, "asyncio.Queue[str | None]"]], text: str) -> None:
-        for _, frames in screens:
-            if frames.qsize() < _BACKLOG - 1:
-                frames.put_nowait(text)
-            elif not frames.full():
-                frames.put_nowait(None)  # the writer closes the socket; the page reconnects and reads the state afresh
+        return await self._screens.serve(request, me, [{"type": "view", "view": view} for view in self._views.shown(me.id)])
 
     # --- verbs ---
 
@@ -206,7 +156,7 @@ class People:
                 else:
                     self._workspace.leave(channel, member, by=user.id)
             return {}
-        return {"acknowledged": await self.interactions.command(user, channel, command, text)}
+        return {"acknowledged": await self._interactions.command(user, channel, command, text)}
 
     async def _edit(self, user: User, body: Json) -> Json:
         channel = self._member_channel(user, body)
@@ -235,25 +185,22 @@ class People:
     async def _action(self, user: User, body: Json) -> Json:
         action_id, block_id = _text(body, "action_id"), body.get("block_id") or None
         if body.get("view_id"):
-            done = await self.interactions.press_in_view(user, body["view_id"], action_id, block_id, body)
+            done = await self._interactions.press_in_view(user, body["view_id"], action_id, block_id, body, _values(body))
         else:
-            done = await self.interactions.press(
+            done = await self._interactions.press(
                 user, self._seen_channel(user, body), _text(body, "ts"), action_id, block_id, body
             )
         return {"acknowledged": done}
 
     async def _shortcut(self, user: User, body: Json) -> Json:
         channel = self._seen_channel(user, body)
-        return {"acknowledged": await self.interactions.shortcut(user, channel, _text(body, "ts"), _text(body, "callback_id"))}
+        return {"acknowledged": await self._interactions.shortcut(user, channel, _text(body, "ts"), _text(body, "callback_id"))}
 
     async def _view_submit(self, user: User, body: Json) -> Json:
-        values = body.get("values") or {}
-        if not isinstance(values, dict) or not all(isinstance(one, dict) for one in values.values()):
-            raise SlackError("invalid_arguments")
-        return {"acknowledged": await self.interactions.submit(user, _text(body, "view_id"), values)}
+        return {"acknowledged": await self._interactions.submit(user, _text(body, "view_id"), _values(body))}
 
     async def _view_close(self, user: User, body: Json) -> Json:
-        return {"acknowledged": await self.interactions.close(user, _text(body, "view_id"))}
+        return {"acknowledged": await self._interactions.close(user, _text(body, "view_id"))}
 
     async def _open_dm(self, user: User, body: Json) -> Json:
         other = self._workspace.user(_text(body, "other"))
@@ -276,9 +223,9 @@ class People:
         return {}
 
     async def _home(self, user: User, _body: Json) -> Json:
-        view = self.views.home(user.id)
+        view = self._views.home(user.id)
         if view is not None:
-            self.tell(user.id, {"type": "home", "view": view})
+            self._screens.tell(user.id, {"type": "home", "view": view})
         channel = self._workspace.direct_channel(user, self._workspace.users[self._workspace.bot_user_id])
         self._announce_home(user, channel, "home", view)
         return {"view": view}
@@ -328,15 +275,6 @@ async def _body(request: web.Request) -> Json:
     return body
 
 
-async def _write(socket: web.WebSocketResponse, frames: "asyncio.Queue[str | None]") -> None:
-    try:
-        while (frame := await frames.get()) is not None:
-            await socket.send_str(frame)
-        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
-    except ConnectionError:
-        return
-
-
 def _text(body: Json, name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str):
@@ -344,6 +282,14 @@ def _text(body: Json, name: str) -> str:
     return value
 
 
+def _values(body: Json) -> Json:
+    """{block_id: {action_id: {...}}}, empty when it is missing."""
+    values = body.get("values") or {}
+    if not isinstance(values, dict) or not all(isinstance(one, dict) for one in values.values()):
+        raise SlackError("invalid_arguments")
+    return values
+
+
 def _refuse(error: SlackError) -> web.Response:
     sentence = _SENTENCES.get(error.code, f"Slack respondió «{error.code}».")
-    return web.json_response({"ok": False, "error": error.code, "message": sentence}, status=400)
+    return web.json_response({**error.reply, "message": sentence}, status=400)

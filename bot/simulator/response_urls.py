@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from bot.simulator import blocks
@@ -22,8 +23,8 @@ class _Address(NamedTuple):
 class ResponseUrls:
     """All addresses that were given out; each is good for five answers within 30 minutes."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.base = ""  # set once the server knows its port
+    def __init__(self, workspace: Workspace, base: Callable[[], str]) -> None:
+        self._base = base
         self._workspace = workspace
         self._addresses: dict[str, _Address] = {}
         self._uses: dict[str, int] = {}
@@ -36,7 +37,7 @@ class ResponseUrls:
         secret = secrets.token_urlsafe(18)
         self._addresses[secret] = _Address(channel, user, message_ts, now + LIFE_S)
         self._uses[secret] = 0
-        return f"{self.base}/{kind}/{self._workspace.team_id}/{secrets.randbelow(10**13)}/{secret}"
+        return f"{self._base()}/{kind}/{self._workspace.team_id}/{secrets.randbelow(10**13)}/{secret}"
 
     def answer(self, secret: str, body: Json) -> None:
         """What the app answered is shown, replaced or deleted."""

@@ -7,7 +7,7 @@ import json
 import re
 from collections import deque
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -16,9 +16,11 @@ from bot.simulator.delivery import Road
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.events import Events
 from bot.simulator.faults import Faults
+from bot.simulator.installation import Installation
 from bot.simulator.interactions import Interactions
 from bot.simulator.people import People
 from bot.simulator.response_urls import ResponseUrls
+from bot.simulator.screens import Screens
 from bot.simulator.signed_http import SignedHttp
 from bot.simulator.socket_mode import SocketMode
 from bot.simulator.uploads import Uploads
@@ -69,23 +71,22 @@ class Simulator:
         self._events = Events(self.workspace, manifest)
         self._sockets = SocketMode(self.faults, clock_scale, self.workspace.app_id) if events_url is None else None
         self._road: Road = self._sockets or SignedHttp(self.faults, clock_scale, events_url or "", SIGNING_SECRET)
-        self._people = People(self.workspace, self._events, self._road, manifest)
         home = manifest["features"].get("app_home", {}).get("home_tab_enabled", False)
-        self._views = Views(self.workspace, self._people.tell, clock_scale=clock_scale, home_enabled=home)
-        self._uploads = Uploads(self.workspace)
-        self._response_urls = ResponseUrls(self.workspace)
-        self._people.views = self._views
-        self._people.interactions = Interactions(
-            self.workspace, self._views, self._response_urls, self._road, manifest, self._people.tell
-        )
+        self._screens = Screens(self.workspace)
+        tell = self._screens.tell
+        views = Views(self.workspace, tell, clock_scale=clock_scale, home_enabled=home)
+        self._uploads = Uploads(self.workspace, self._base)
+        self._response_urls = ResponseUrls(self.workspace, self._base)
+        interactions = Interactions(self.workspace, views, self._response_urls, self._road, manifest, tell)
+        self._people = People(self.workspace, self._screens, views, interactions, self._events, self._road, manifest)
         self._api = WebApi(
-            self.workspace,
-            self._views,
+            Installation(self.workspace, tuple(manifest["oauth_config"]["scopes"].get("bot", ()))),
+            views,
             self._uploads,
             self.faults,
-            scopes=tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
             bot_token=BOT_TOKEN,
             app_token=APP_TOKEN,
+            base=self._base,
             open_socket=self._socket_url if self._sockets else None,
             rate_limits=rate_limits,
         )
@@ -114,7 +115,6 @@ class Simulator:
             raise
         self.port = self._runner.addresses[0][1]
         self.url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-        self._api.base = self._uploads.base = self._response_urls.base = self.url
         await self._road.start()
 
     async def stop(self) -> None:
@@ -122,14 +122,13 @@ class Simulator:
         if self._runner is None:
             return
         await self._road.stop()
-        await self._people.stop()
+        await self._screens.stop()
         await self._runner.cleanup()
         self._runner = None
 
     def _routes(self) -> list[web.RouteDef]:
         routes = [
             web.get("/", self._page),
-            web.get("/page/{name}", self._page),
             web.get("/health", self._health),
             web.route("*", "/api/{method}", self._api.answer),
             web.get("/person/state", self._people.state),
@@ -141,11 +140,16 @@ class Simulator:
             web.get("/files/{id}", self._file),
             web.get("/archives/{channel}/{stamp}", self._archive),
         ]
-        return [*routes, web.get("/link", self._sockets.connect)] if self._sockets else routes
+        if self._sockets:
+            routes.append(web.get("/link", self._sockets.connect))
+        return [*routes, web.get("/{name}", self._page), web.get("/page/{name}", self._page)]
 
     def _send_events(self, change: Change) -> None:
         for payload in self._events.payloads(change):
             self._road.send_event(payload)
+
+    def _base(self) -> str:
+        return self.url
 
     def _socket_url(self) -> str:
         assert self._sockets is not None
@@ -197,16 +201,24 @@ class Simulator:
         return web.Response(body=upload.content, content_type=kind, headers=headers)
 
     async def _archive(self, request: web.Request) -> web.Response:
-        """A permalink leads to the page, which finds channel and message in the fragment."""
+        """A permalink leads to the page, with the message's thread open."""
         found = re.fullmatch(r"p(\d+)(\d{6})", request.match_info["stamp"])
-        if not found:
+        channel = self.workspace.channels.get(request.match_info["channel"])
+        if not found or channel is None:
             raise web.HTTPNotFound(text="no such message")
-        raise web.HTTPFound(f"/#{request.match_info['channel']}/{found[1]}.{found[2]}")
+        thread = request.query.get("thread_ts", f"{found[1]}.{found[2]}")
+        raise web.HTTPFound("/?" + urlencode({"channel": channel.name or channel.id, "thread": thread}))
 
 
-async def run(host: str = "127.0.0.1", port: int = 3000, manifest_path: Path = MANIFEST, events_url: str | None = None) -> None:
-    """Serves the simulator until cancelled."""
-    simulator = Simulator(host=host, port=port, manifest=read_manifest(manifest_path), events_url=events_url)
+async def run(host: str, port: int, manifest_path: Path | None, events_url: str | None, *, rate_limits: bool = True) -> None:
+    """Serves the simulator until cancelled; without `manifest_path` for the app that this package ships."""
+    simulator = Simulator(
+        host=host,
+        port=port,
+        manifest=read_manifest(manifest_path or MANIFEST),
+        events_url=events_url,
+        rate_limits=rate_limits,
+    )
     await simulator.start()
     try:
         await asyncio.Event().wait()

@@ -7,11 +7,10 @@ import json
 import secrets
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import aiohttp
-from multidict import CIMultiDictProxy
 
 from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Road, Unanswered
 from bot.simulator.errors import Json
@@ -19,6 +18,13 @@ from bot.simulator.faults import Faults
 
 _VERIFY_EVERY_S = 0.25  # real seconds: the app usually starts after us
 _AT_ONCE = 50  # connections to the app
+
+
+class _Answer(NamedTuple):
+    is_ok: bool
+    is_json: bool
+    no_retry: bool
+    body: str
 
 
 class SignedHttp(Road):
@@ -52,19 +58,20 @@ class SignedHttp(Road):
         """The body of the app's answer, {} when it is empty; raises Unanswered."""
         form = urlencode(payload if kind == "slash_commands" else {"payload": json.dumps(payload)})
         try:
-            status, body, headers = await self._post(form.encode(), "application/x-www-form-urlencoded", {})
+            answer = await self._post(form.encode(), "application/x-www-form-urlencoded", {})
         except TimeoutError:
             raise Unanswered("operation_timeout") from None
         except (aiohttp.ClientError, OSError):
             raise Unanswered("dispatch_failed") from None
-        if not 200 <= status < 300:
+        if not answer.is_ok:
             raise Unanswered("dispatch_failed")
-        if not body.strip():
-            return {}
-        if headers.get("Content-Type", "").startswith("application/json"):
-            answer = json.loads(body)
-            return answer if isinstance(answer, dict) else {}
-        return {"text": body}
+        if not answer.is_json:
+            return {"text": answer.body} if answer.body.strip() else {}
+        try:
+            content = json.loads(answer.body or "{}")
+        except ValueError:
+            raise Unanswered("dispatch_failed") from None
+        return content if isinstance(content, dict) else {}
 
     def _deliver(self, delivery: Delivery) -> None:
         if self._verified:
@@ -77,14 +84,14 @@ class SignedHttp(Road):
             {"X-Slack-Retry-Num": str(delivery.attempt), "X-Slack-Retry-Reason": delivery.reason} if delivery.attempt else {}
         )
         try:
-            status, _, answered = await self._post(json.dumps(delivery.payload).encode(), "application/json", headers)
+            answer = await self._post(json.dumps(delivery.payload).encode(), "application/json", headers)
         except TimeoutError:
             return self._retry(delivery, "http_timeout")
         except (aiohttp.ClientError, OSError):
             return self._retry(delivery, "connection_failed")
-        if answered.get("X-Slack-No-Retry") == "1":
+        if answer.no_retry:
             return None
-        if not 200 <= status < 300:
+        if not answer.is_ok:
             return self._retry(delivery, "http_error")
         if self.faults.take_lost_ack():
             return self._retry(delivery, "http_timeout")
@@ -95,8 +102,8 @@ class SignedHttp(Road):
             challenge = secrets.token_urlsafe(24)
             request = {"token": "simulator-verification-token", "challenge": challenge, "type": "url_verification"}
             try:
-                status, body, _ = await self._post(json.dumps(request).encode(), "application/json", {})
-                self._verified = status == 200 and challenge in body
+                answer = await self._post(json.dumps(request).encode(), "application/json", {})
+                self._verified = answer.is_ok and challenge in answer.body
             except (TimeoutError, aiohttp.ClientError, OSError):
                 pass
             if not self._verified:
@@ -104,14 +111,19 @@ class SignedHttp(Road):
         while self._waiting:
             self._deliver(self._waiting.popleft())
 
-    async def _post(self, body: bytes, content_type: str, headers: dict[str, str]) -> tuple[int, str, CIMultiDictProxy[str]]:
+    async def _post(self, body: bytes, content_type: str, headers: dict[str, str]) -> _Answer:
         assert self._session is not None, "start() comes first"
         now = str(int(time.time()))
         signature = hmac.new(self._secret, b"v0:" + now.encode() + b":" + body, hashlib.sha256).hexdigest()
         signed = {"Content-Type": content_type, "X-Slack-Request-Timestamp": now, "X-Slack-Signature": f"v0={signature}"}
         timeout = aiohttp.ClientTimeout(total=ACK_WITHIN_S * self._scale)
         async with self._session.post(self._url, data=body, headers=signed | headers, timeout=timeout) as response:
-            return response.status, await response.text(), response.headers
+            return _Answer(
+                is_ok=200 <= response.status < 300,
+                is_json=response.content_type == "application/json",
+                no_retry=response.headers.get("X-Slack-No-Retry") == "1",
+                body=await response.text(errors="replace"),
+            )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

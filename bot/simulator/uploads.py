@@ -3,6 +3,7 @@
 import mimetypes
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.simulator.errors import Json, SlackError, invalid_arguments
@@ -28,8 +29,8 @@ class Upload:
 class Uploads:
     """All files of the workspace."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.base = ""  # set once the server knows its port
+    def __init__(self, workspace: Workspace, base: Callable[[], str]) -> None:
+        self._base = base
         self._workspace = workspace
         self._by_id: dict[str, Upload] = {}
         self._by_ticket: dict[str, Upload] = {}
@@ -43,7 +44,7 @@ class Uploads:
         upload = Upload("F" + secrets.token_hex(5).upper(), name, length, int(time.time()))
         ticket = secrets.token_urlsafe(24)
         self._by_id[upload.id] = self._by_ticket[ticket] = upload
-        return {"upload_url": f"{self.base}/upload/v1/{ticket}", "file_id": upload.id}
+        return {"upload_url": f"{self._base()}/upload/v1/{ticket}", "file_id": upload.id}
 
     def receive(self, ticket: str, content: bytes) -> Upload:
         """The bytes are there; raises file_not_found for a ticket that is unknown or used."""
@@ -80,12 +81,13 @@ class Uploads:
         """The file object as Slack shows it."""
         kind = mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
         extension = upload.name.rpartition(".")[2].lower() if "." in upload.name else "binary"
-        address = f"{self.base}/files/{upload.id}"
+        address = f"{self._base()}/files/{upload.id}"
         return {
             "id": upload.id, "created": upload.created, "timestamp": upload.created, "name": upload.name, "title": upload.title,
             "mimetype": kind, "filetype": extension, "pretty_type": extension.upper(), "user": self._workspace.bot_user_id,
             "user_team": self._workspace.team_id, "editable": False, "size": upload.length, "mode": "hosted",
-            "is_external": False, "external_type": "", "is_public": bool(upload.channels), "public_url_shared": False, "display_as_bot": False,
+            "is_external": False, "external_type": "", "is_public": bool(upload.channels), "public_url_shared": False,
+            "display_as_bot": False,
             "username": "", "url_private": address, "url_private_download": address, "permalink": address,
             "channels": [one for one in upload.channels if one.startswith("C")],
             "groups": [], "ims": [one for one in upload.channels if one.startswith("D")],

@@ -1,0 +1,57 @@
+"""The app as it is installed: what its bot may do and see."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bot.simulator.arguments import Arguments
+from bot.simulator.errors import Json, SlackError
+from bot.simulator.workspace import Channel, User, Workspace
+
+
+class Method(NamedTuple):
+    """One method of the Web API: what answers it, and the scope, rate tier and forms of the reference."""
+
+    run: Callable[[Arguments], Json]
+    scope: str = ""
+    tier: int = 3
+    takes_json: bool = True
+    app_token: bool = False
+
+
+class Installation:
+    """The bot user's rights in the workspace."""
+
+    def __init__(self, workspace: Workspace, scopes: tuple[str, ...]) -> None:
+        self.workspace = workspace
+        self.scopes = scopes
+        self.bot: User = workspace.users[workspace.bot_user_id]
+
+    def need(self, scope: str) -> None:
+        """The app has the scope, or the call is refused."""
+        if scope not in self.scopes:
+            raise SlackError("missing_scope", needed=scope, provided=",".join(self.scopes))
+
+    def is_member(self, channel: Channel) -> bool:
+        """Whether the bot is in the channel."""
+        return self.bot.id in channel.members
+
+    def channel(self, key: str) -> Channel:
+        """The channel with that id, as far as the bot may know of it: a private one only as a member."""
+        channel = self.workspace.channels.get(key)
+        if channel is None or (channel.kind != "channel" and not self.is_member(channel)):
+            raise SlackError("channel_not_found")
+        return channel
+
+    def own_channel(self, key: str) -> Channel:
+        """The channel with that id, if the bot is in it."""
+        channel = self.channel(key)
+        if not self.is_member(channel):
+            raise SlackError("not_in_channel")
+        return channel
+
+    def post_channel(self, key: str) -> Channel:
+        """Where a post goes: a channel's id or name, or a person's id for the direct messages with them."""
+        user = self.workspace.users.get(key)
+        if user is not None and not user.is_bot:
+            return self.workspace.direct_channel(self.bot, user)
+        return self.own_channel(self.workspace.channel_ids.get(key.removeprefix("#"), key))

@@ -1,0 +1,89 @@
+"""What people see as it happens: one websocket for each open page."""
+
+import asyncio
+import json
+
+from aiohttp import WSCloseCode, web
+
+from bot.simulator.errors import Json
+from bot.simulator.workspace import Change, User, Workspace
+
+_BACKLOG = 10_000  # frames; a screen that is further behind is cut off and starts again
+
+_Screen = tuple[web.WebSocketResponse, "asyncio.Queue[str | None]"]
+
+
+class Screens:
+    """All open screens. Each change is shown to the people who may see it."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._screens: dict[str, list[_Screen]] = {}
+        workspace.watchers.append(self._show)
+
+    async def serve(self, request: web.Request, me: User, first: list[Json]) -> web.StreamResponse:
+        """Serves one screen of that person until it closes; `first` is what it shows at once."""
+        socket = web.WebSocketResponse(heartbeat=30)
+        await socket.prepare(request)
+        frames: asyncio.Queue[str | None] = asyncio.Queue(maxsize=_BACKLOG)
+        screen = (socket, frames)
+        self._screens.setdefault(me.id, []).append(screen)
+        for frame in first:
+            frames.put_nowait(json.dumps(frame))
+        writer = asyncio.create_task(_write(socket, frames))
+        try:
+            async for _ in socket:
+                pass  # people act through POST; whatever comes here is only a sign of life
+        finally:
+            self._screens[me.id].remove(screen)
+            writer.cancel()
+        return socket
+
+    async def stop(self) -> None:
+        """All screens are closed."""
+        for socket, _ in [screen for screens in self._screens.values() for screen in screens]:
+            await socket.close(code=WSCloseCode.GOING_AWAY)
+
+    def tell(self, user_id: str, frame: Json) -> None:
+        """That person's screens show the frame."""
+        screens = self._screens.get(user_id)
+        if screens:
+            self._send(screens, json.dumps(frame))
+
+    def _show(self, change: Change) -> None:
+        if change.kind in ("joined", "left"):
+            text = json.dumps({"type": "state"})
+            for screens in self._screens.values():
+                self._send(screens, text)
+            return
+        channel, message = change.channel, change.message
+        if change.kind in ("deleted", "ephemeral_deleted"):
+            frame: Json = {"type": "message_deleted", "channel": channel.id, "ts": message["ts"]}
+            frame |= {"thread_ts": message["thread_ts"]} if "thread_ts" in message else {}
+        else:
+            kind = "message" if change.kind in ("posted", "ephemeral") else "message_changed"
+            frame = {"type": kind, "channel": channel.id, "message": message}
+        if change.kind.startswith("ephemeral"):
+            self.tell(change.user, frame)
+            return
+        text = ""
+        for user_id, screens in self._screens.items():
+            if screens and self._workspace.can_see(self._workspace.users[user_id], channel):
+                text = text or json.dumps(frame)
+                self._send(screens, text)
+
+    def _send(self, screens: list[_Screen], text: str) -> None:
+        for _, frames in screens:
+            if frames.qsize() < _BACKLOG - 1:
+                frames.put_nowait(text)
+            elif not frames.full():
+                frames.put_nowait(None)  # the writer closes the socket; the page reconnects and reads the state afresh
+
+
+async def _write(socket: web.WebSocketResponse, frames: "asyncio.Queue[str | None]") -> None:
+    try:
+        while (frame := await frames.get()) is not None:
+            await socket.send_str(frame)
+        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+    except ConnectionError:
+        return
