@@ -1,17 +1,17 @@
 // A list of messages that stays true: a channel, or one thread. It holds its messages, redraws only what changed,
 // keeps the reader's place and the focus, and is one tab stop with arrow keys inside.
 
-import { h, iconButton } from "./dom.js";
-import { messageMenu, pickReaction, toggleReaction, tryTo } from "./gestures.js";
+import { h } from "./dom.js";
+import { tryTo } from "./gestures.js";
 import { drawMessage, isSystem, spokenMessage } from "./message.js";
 import { typed } from "./mrkdwn.js";
+import { Toolbar } from "./toolbar.js";
 import { readMessages } from "./wire.js";
 import { workspace } from "./workspace.js";
 import { count, dayKey, dayName, spoken, t } from "./words.js";
 
 const PAGE = 150; // messages drawn at once; older ones on demand
 const TOGETHER_S = 300; // messages of one author within this time share a heading
-const QUICK = ["white_check_mark", "x"]; // what beto reads as "right" and "wrong"
 
 export class Feed {
   channel = null;
@@ -23,7 +23,8 @@ export class Feed {
   #current = null; // ts of the message that Tab reaches
   #due = 0;
   #stuck = true; // the reader is at the end
-  #reading = 0; // the latest read wins
+  #reading = null; // the latest read, which wins
+  #meanwhile = []; // changes that came during a read, which its answer may not know yet
 
   /** `host` offers openThread(ts), intro() -> node above the first message, write() -> focus the composer, say(text). */
   constructor(host, label) {
@@ -31,7 +32,7 @@ export class Feed {
     this.list = h("div", { class: "list", role: "feed", "aria-label": label });
     this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() }, t("new_below"), " ↓");
     this.element = h("div", { class: "feed" }, this.list, this.jump);
-    this.toolbar = this.#makeToolbar();
+    this.toolbar = new Toolbar(this);
     this.list.addEventListener("scroll", () => {
       this.#stuck = this.#atEnd();
       if (this.#stuck) this.jump.hidden = true;
@@ -59,31 +60,58 @@ export class Feed {
     this.threadTs = threadTs;
     if (!same) {
       this.#messages.clear();
+      this.#drawn.clear();
       this.#editing = null;
       this.#current = null;
       this.#shown = PAGE;
       this.jump.hidden = true;
       this.list.replaceChildren(h("div", { class: "loading", text: t("loading") }));
     }
-    const reading = ++this.#reading;
-    const messages = await readMessages(channel, threadTs);
-    if (reading !== this.#reading) return;
+    const reading = (this.#reading = Symbol(channel));
+    this.#meanwhile = [];
+    let messages = null;
+    try {
+      messages = await readMessages(channel, threadTs);
+    } finally {
+      if (reading === this.#reading) this.#reading = null;
+      else messages = null; // a later read knows more
+    }
+    if (!messages) return;
     const stick = !same || this.#stuck;
-    // Ephemeral messages are not always kept by the server; those that came live stay until the feed changes.
-    const live = same ? [...this.#messages.values()].filter((message) => message.ephemeral) : [];
-    this.#messages = new Map([...live, ...messages].map((message) => [message.ts, message]));
+    this.#messages = new Map(messages.map((message) => [message.ts, message]));
+    for (const change of this.#meanwhile.splice(0)) this.#apply(change);
     this.draw();
     if (stick) this.toEnd();
+  }
+
+  /** The message with this ts, or undefined. */
+  messageOf(ts) {
+    return this.#messages.get(ts);
+  }
+
+  openThread(ts) {
+    this.host.openThread(ts);
   }
 
   /** The change is shown, if it is about this channel or thread. */
   take(change) {
     if (change.channel !== this.channel) return;
+    if (this.#reading) this.#meanwhile.push(change);
+    else this.#apply(change);
+  }
+
+  #apply(change) {
     if (change.type === "message_deleted") {
-      if (!this.#messages.delete(change.ts)) return this.#replyGone(change);
+      if (!this.#messages.delete(change.ts)) {
+        this.#replyGone(change);
+        return;
+      }
     } else {
       const message = change.message;
-      if (!this.#belongs(message)) return this.#replyCame(change);
+      if (!this.#belongs(message)) {
+        this.#replyCame(change);
+        return;
+      }
       const isNew = !this.#messages.has(message.ts);
       if (isNew && change.type === "message_changed" && !this.inThread && this.#messages.size && message.ts < this.oldest) return;
       this.#messages.set(message.ts, message);
@@ -170,7 +198,7 @@ export class Feed {
     if (old?.signature === signature) return old;
     const element = drawMessage(message, {
       channel: this.channel, compact, editing, inThread: this.inThread,
-      openThread: this.host.openThread, edit: (ts) => this.edit(ts), save: (...args) => this.#save(...args) });
+      openThread: (ts) => this.openThread(ts), edit: (ts) => this.edit(ts), save: (...args) => this.#save(...args) });
     return { signature, element };
   }
 
@@ -237,37 +265,14 @@ export class Feed {
     this.#arm(article);
   }
 
+  #arm(article) {
+    // On the topmost message it would be cut off by the edge of the list.
+    if (article) this.toolbar.stand(article, article.offsetTop - this.list.scrollTop < 20);
+  }
+
   #tabStop() {
     const stop = this.#drawn.has(this.#current) ? this.#current : this.messages.at(-1)?.ts;
     for (const [ts, { element }] of this.#drawn) element.tabIndex = ts === stop ? 0 : -1;
-  }
-
-  /** The toolbar stands on this message. */
-  #arm(article) {
-    if (!article || article.classList.contains("system") || article.classList.contains("editing") || this.toolbar.parentElement === article) return;
-    if (this.toolbar.querySelector('[aria-expanded="true"]')) return; // its menu is open
-    this.toolbar.hidden = false;
-    this.toolbar.classList.toggle("private", article.dataset.ephemeral === "true");
-    article.append(this.toolbar);
-  }
-
-  #makeToolbar() {
-    const of = (use) => (event) => {
-      const article = event.currentTarget.closest(".message");
-      const message = this.#messages.get(article?.dataset.ts);
-      if (message) use(message, event.currentTarget);
-    };
-    return h("div", { class: "toolbar", role: "toolbar", "aria-label": t("more"), dataset: { testid: "toolbar" } },
-      QUICK.map((name) => h("button", {
-        type: "button", class: "icon-button emoji reacts", dataset: { emoji: name }, "aria-label": name, "data-tip": `:${name}:`,
-        onclick: of((message) => toggleReaction(this.channel, message, name)) }, { white_check_mark: "✅", x: "❌" }[name])),
-      iconButton("smile", t("add_reaction"), of((message, button) => pickReaction(button, this.channel, message)), { class: "icon-button reacts", dataset: { do: "react" } }),
-      iconButton("thread", t("reply"), of((message) => this.host.openThread(message.thread_ts ?? message.ts)), { class: "icon-button reacts replies", dataset: { do: "thread" } }),
-      iconButton("more", t("more"), of((message, button) => this.#menu(message, button)), { class: "icon-button", "aria-haspopup": "menu", dataset: { do: "more" } }));
-  }
-
-  #menu(message, anchor) {
-    messageMenu(anchor, this.channel, message, { inThread: this.inThread, openThread: this.host.openThread, edit: (ts) => this.edit(ts) });
   }
 
   #onKey(event) {
@@ -287,14 +292,14 @@ export class Feed {
     }
     if (event.target !== article) return undefined;
     const message = this.#messages.get(article.dataset.ts);
-    const anchor = (name) => this.toolbar.querySelector(`[data-do="${name}"]`);
     const mine = message.user === workspace.me.id && !message.ephemeral;
     const deed = {
-      r: () => pickReaction(anchor("react"), this.channel, message),
-      t: () => !this.inThread && this.host.openThread(message.thread_ts ?? message.ts),
-      m: () => this.#menu(message, anchor("more")),
+      r: () => this.toolbar.react(),
+      t: () => !this.inThread && this.toolbar.reply(),
+      m: () => this.toolbar.menu(),
       e: () => mine && this.edit(message.ts),
     }[event.key.toLowerCase()];
+    this.#arm(article);
     if (!deed || isSystem(message) || (message.ephemeral && event.key.toLowerCase() !== "m")) return undefined;
     event.preventDefault();
     return deed();
@@ -305,7 +310,7 @@ export class Feed {
     const active = document.activeElement;
     const article = active?.closest?.(".message");
     if (!article || !this.list.contains(active)) return null;
-    const marks = ["actionId", "emoji", "do", "testid"].filter((key) => active !== article && !this.toolbar.contains(active) && active.dataset[key]);
+    const marks = ["actionId", "emoji", "do", "testid"].filter((key) => active !== article && !this.toolbar.element.contains(active) && active.dataset[key]);
     const selector = marks.map((key) => `[data-${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}="${CSS.escape(active.dataset[key])}"]`).join("");
     return { ts: article.dataset.ts, element: active, selector };
   }

@@ -30,9 +30,10 @@ export function popup(anchor, content, { above, end, beside = anchor, onclose } 
     if (done) return;
     done = true;
     const inside = content.contains(document.activeElement) || document.activeElement === document.body;
-    anchor.setAttribute("aria-expanded", "false");
     content.remove();
+    // Focus first: what is only shown while its menu is open (a message's toolbar) could not take it after.
     if (inside && anchor.isConnected) anchor.focus();
+    anchor.setAttribute("aria-expanded", "false");
     onclose?.();
   };
   content.addEventListener("toggle", (event) => event.newState === "closed" && close());

@@ -4,7 +4,7 @@ import { avatar, h, icon } from "./dom.js";
 import { attachment, picture, Surface } from "./blocks.js";
 import { emojiOf, meaningNamed } from "./emoji.js";
 import { pickReaction, toggleReaction, tryTo } from "./gestures.js";
-import { mrkdwn, onlyEmoji, plain, typed } from "./mrkdwn.js";
+import { mention, mrkdwn, onlyEmoji, plain, typed } from "./mrkdwn.js";
 import { authorOf, nameOf, workspace } from "./workspace.js";
 import { clock, count, fullDate, moment, names, t } from "./words.js";
 
@@ -46,8 +46,15 @@ export function drawMessage(message, view) {
 
 const system = (message, author) => [
   avatar(author, "small"),
-  h("div", { class: "content" }, h("span", { class: "text" }, mrkdwn(message.text)), h("time", { text: clock(message.ts), "data-tip": fullDate(message.ts) })),
+  h("div", { class: "content" }, h("span", { class: "text" }, happened(message)), h("time", { text: clock(message.ts), "data-tip": fullDate(message.ts) })),
 ];
+
+/** What the line says, in the page's language where it is a joining or leaving. */
+function happened(message) {
+  const key = { channel_join: "joined", group_join: "joined", channel_leave: "left", group_leave: "left" }[message.subtype];
+  if (!key) return mrkdwn(message.text);
+  return [mention(message.user), ` ${t(key)}`, message.inviter ? [` · ${t("invited_by")} `, mention(message.inviter)] : null];
+}
 
 /** Text or blocks, then attachments and files. */
 function body(message, view) {

@@ -2,18 +2,20 @@
 // each part is a noun beside it. State worth sharing stands in the address: ?user=ana&channel=general&thread=TS.
 
 import { Composer } from "./composer.js";
-import { avatar, fill, h, icon, iconButton } from "./dom.js";
+import { h, icon, iconButton } from "./dom.js";
 import { loadEmoji } from "./emoji.js";
 import { Feed } from "./feed.js";
-import { popup, toast, tooltips } from "./floating.js";
+import { toast, tooltips } from "./floating.js";
 import { tryTo } from "./gestures.js";
+import { drawHead } from "./head.js";
+import { intro } from "./intro.js";
 import { showKeys } from "./keys.js";
 import { drawSidebar, findDirect } from "./sidebar.js";
 import { Unread } from "./unread.js";
 import { Home, Modals } from "./views.js";
 import { actAs, Connection, readMessages, readState, Refused } from "./wire.js";
-import { adopt, findChannel, findUser, isMember, nameOf, theBot, titleOf, workspace } from "./workspace.js";
-import { count, speak, spoken, t } from "./words.js";
+import { adopt, findChannel, findUser, isMember, theBot, titleOf, workspace } from "./workspace.js";
+import { speak, spoken, t } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const [frame, nav, scrim, head, banner, stage, side] = ["frame", "sidebar", "scrim", "head", "banner", "stage", "thread"].map(at);
@@ -44,46 +46,17 @@ function remember(push = false) {
 // ---- what is seen
 
 function drawAll() {
-  drawSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, sitDown });
-  drawHead();
+  drawNav();
+  drawTop();
   drawStage();
 }
 
-function drawHead() {
-  const channel = theChannel();
-  if (!channel) return;
-  const other = channel.is_im ? workspace.users.get(channel.user) : null;
-  const bot = theBot();
-  const members = channel.members.map((id) => workspace.users.get(id)).filter(Boolean);
-  const tab = (name, label) => h("button", {
-    type: "button", class: "tab", role: "tab", "aria-selected": String(here.tab === name), dataset: { testid: `tab-${name}` }, onclick: () => openTab(name) }, label);
-  const dark = getComputedStyle(document.documentElement).colorScheme === "dark"
-    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-  fill(head,
-    iconButton("menu", t("menu"), () => showSidebar(true), { class: "icon-button burger", dataset: { testid: "burger" } }),
-    h("div", { class: "head-title" },
-      other ? avatar(other, "small") : icon(channel.is_private ? "lock" : "hash"),
-      h("h1", { text: other ? nameOf(other) : channel.name, dataset: { testid: "channel-name" } }),
-      other?.is_bot ? h("span", { class: "badge", text: t("app") }) : null),
-    other?.is_bot ? h("div", { class: "tabs", role: "tablist" }, tab("home", t("home")), tab("messages", t("messages"))) : null,
-    h("span", { class: "grow" }),
-    !channel.is_im && bot && isMember(channel) && !channel.members.includes(bot.id)
-      ? h("button", { type: "button", class: "button invite", dataset: { testid: "invite-bot" }, onclick: () => tryTo("invite", { channel: channel.id, member: bot.id }) },
-        avatar(bot, "tiny"), t("invite_bot", { name: bot.name })) : null,
-    channel.is_im ? null : h("button", {
-      type: "button", class: "members", "aria-label": `${count("members", members.length)}`, "data-tip": t("members"), "aria-haspopup": "dialog", dataset: { testid: "members" },
-      onclick: (event) => showMembers(event.currentTarget, members) },
-    h("span", { class: "faces" }, members.slice(0, 3).map((user) => avatar(user, "tiny"))), h("span", { text: members.length })),
-    h("button", { type: "button", class: "button flat language", "aria-label": t("language_name"), onclick: toggleLanguage, dataset: { testid: "language" } }, spoken() === "es" ? "EN" : "ES"),
-    iconButton(dark ? "sun" : "moon", t(dark ? "theme_light" : "theme_dark"), () => chooseTheme(dark ? "light" : "dark"), { dataset: { testid: "theme" } }),
-    iconButton("keyboard", `${t("about_keys")} (?)`, () => showKeys(spoken()), { dataset: { testid: "show-keys" } }));
+function drawNav() {
+  drawSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, sitDown });
 }
 
-function showMembers(anchor, members) {
-  popup(anchor, h("div", { class: "member-list", role: "dialog", "aria-label": t("members") }, h("h3", { text: t("members") }),
-    members.map((user) => h("button", { type: "button", class: "menu-item", onclick: () => openPerson(user) },
-      avatar(user, "small"), h("span", { class: "menu-text" }, h("span", { text: nameOf(user) }),
-        h("small", { text: user.is_bot ? t("app") : user.is_restricted ? t("guest") : `@${user.name}` }))))), { end: true }) ;
+function drawTop() {
+  if (theChannel()) drawHead(head, theChannel(), { tab: here.tab, openTab, openPerson, toggleLanguage, chooseTheme, showSidebar: () => showSidebar(true) });
 }
 
 let staged = "";
@@ -96,34 +69,6 @@ function drawStage() {
   const join = h("div", { class: "join" }, h("span", { text: t("join_why", { name: titleOf(channel) }) }),
     h("button", { type: "button", class: "button primary", dataset: { testid: "join" }, onclick: () => tryTo("invite", { channel: here.channel, member: workspace.me.id }) }, t("join")));
   return stage.replaceChildren(feed.element, mode === "write" ? composer.element : join);
-}
-
-/** What stands above a channel's first message: where we are, and for newcomers what to try. */
-let introSeen = { key: "", node: null };
-function intro() {
-  const channel = theChannel();
-  const bot = theBot();
-  const other = channel?.is_im ? workspace.users.get(channel.user) : null;
-  const answered = feed.messages.some((message) => message.reply_users?.includes(bot?.id));
-  const invited = channel?.members.includes(bot?.id);
-  const key = JSON.stringify([channel?.id, answered, invited, spoken(), workspace.me.id]);
-  if (introSeen.key === key) return introSeen.node;
-  const about = other ? t(other.is_bot ? "channel_dm_app" : "channel_dm", { name: nameOf(other) }) : t(channel?.is_private ? "channel_private" : "channel_public");
-  const card = (number, title, text, code, done, testid) => h("li", { class: `try ${done ? "done" : ""}` },
-    h("span", { class: "try-number", "aria-hidden": "true" }, done ? icon("check") : String(number)),
-    h("strong", { text: title }), h("p", { text }),
-    h("button", { type: "button", class: "try-code", dataset: { testid }, "aria-label": `${t("try_write")}: ${code}`, onclick: () => composer.write(code) }, h("code", { text: code })));
-  const cards = !other && bot && !answered && channel && isMember(channel) ? h("div", { class: "tries" }, h("h3", { text: t("try_title") }),
-    h("ol", {},
-      card(1, t("try_1"), t("try_1_text"), `/invite @${bot.name}`, invited, "try-invite"),
-      card(2, t("try_2"), t("try_2_text"), "/beto watch", false, "try-watch"),
-      card(3, t("try_3"), t("try_3_text"), t("try_example"), false, "try-message")),
-    h("p", { class: "hint try-local" }, icon("lock"), t("simulator"))) : null;
-  const node = h("div", { class: "intro", dataset: { testid: "intro" } },
-    h("div", { class: "intro-sign" }, other ? avatar(other, "large") : icon(channel?.is_private ? "lock" : "hash")),
-    h("h2", { text: other ? nameOf(other) : t("channel_intro", { name: titleOf(channel) }) }), h("p", { text: about }), cards);
-  introSeen = { key, node };
-  return node;
 }
 
 // ---- where we are
@@ -158,6 +103,7 @@ async function openPerson(user) {
 
 function openTab(name) {
   here.tab = name;
+  closeThread(false);
   staged = "";
   drawAll();
   remember(true);
@@ -215,7 +161,7 @@ async function sitDown(person, { channel = null, thread = null, tab = "messages"
   for (const one of workspace.channels.values()) {
     if (one.id !== here.channel && isMember(one)) unread.recount(one.id, await readMessages(one.id).catch(() => []));
   }
-  drawSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, sitDown });
+  drawNav();
 }
 
 async function refreshState() {
@@ -239,12 +185,13 @@ function onChange(change) {
   if (change.channel === here.channel && here.tab === "messages" && !document.hidden) unread.clear(change.channel, change.message.ts);
   else if (isMember(workspace.channels.get(change.channel) ?? { is_im: true })) unread.add(change.channel, change.message);
   if (!workspace.channels.has(change.channel)) return guarded(refreshState());
-  return drawSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, sitDown });
+  return drawNav();
 }
 
-function onLink(up, again) {
+function onLink(up) {
   clearTimeout(tellLost);
   if (!up) {
+    document.body.dataset.online = "false";
     // A moment's patience: a page that is being left also loses its connection.
     tellLost = setTimeout(() => {
       banner.replaceChildren(icon("offline"), t("offline"));
@@ -254,8 +201,9 @@ function onLink(up, again) {
   }
   if (!banner.hidden) toast(t("online"));
   banner.hidden = true;
-  if (!again) return;
-  guarded(refreshState().then(() => feed.show(here.channel)).then(() => here.thread && threadFeed.show(here.channel, here.thread)));
+  document.body.dataset.online = "true";
+  // Also after the first opening: something may have happened between reading and listening.
+  guarded(refreshState().then(() => here.channel && feed.show(here.channel)).then(() => here.thread && threadFeed.show(here.channel, here.thread)));
 }
 
 /** A refusal is told; anything else is a fault of ours and stays one. */
@@ -290,7 +238,7 @@ function showSidebar(open) {
 function chooseTheme(name) {
   document.documentElement.dataset.theme = name;
   store("beto.theme", name);
-  drawHead();
+  drawTop();
 }
 
 function toggleLanguage() {
@@ -312,7 +260,8 @@ function store(key, value) {
 /** The parts whose words are drawn once. */
 function makeParts() {
   const say = (text) => { at("live").textContent = text; };
-  const host = (write) => ({ openThread: (ts) => openThread(ts), intro, write, say });
+  const first = () => intro(theChannel(), feed.messages.some((message) => message.reply_users?.includes(theBot()?.id)), (text) => composer.write(text));
+  const host = (write) => ({ openThread: (ts) => openThread(ts), intro: first, write, say });
   feed = new Feed(host(() => composer.focus()), t("messages"));
   threadFeed = new Feed(host(() => threadComposer.focus()), t("thread"));
   composer = new Composer("composer", (text) => send(text), { up: () => feed.editLast(), leave: () => feed.focus() });
@@ -348,7 +297,6 @@ async function start() {
   const theme = query.get("theme") ?? store("beto.theme");
   if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
   at("splash-text").textContent = t("starting");
-  makeParts();
   tooltips();
   addEventListener("keydown", onKey);
   scrim.addEventListener("click", () => showSidebar(false));
@@ -364,12 +312,13 @@ async function start() {
   addEventListener("visibilitychange", () => {
     if (document.hidden || !here.channel) return;
     unread.clear(here.channel);
-    drawSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, sitDown });
+    drawNav();
   });
   // A permalink of the simulator ends in #CHANNEL/TS.
   const [, channel, ts] = /^#(\w+)\/([\d.]+)$/.exec(location.hash) ?? [null, query.get("channel"), query.get("thread")];
   try {
     await loadEmoji();
+    makeParts();
     await sitDown({ name: query.get("user") ?? "ana" }, { channel, thread: ts, tab: query.get("tab") ?? "messages" });
     at("splash").remove();
     document.body.dataset.ready = "true";

@@ -1,6 +1,6 @@
 // Modals and the app's home: what `views.open`, `views.push`, `views.update` and `views.publish` bring to the person.
 
-import { avatar, h } from "./dom.js";
+import { avatar, fill, h } from "./dom.js";
 import { Surface } from "./blocks.js";
 import { dialog, toast } from "./floating.js";
 import { tryTo } from "./gestures.js";
@@ -25,6 +25,7 @@ export class Modals {
 
   /** The view is gone; the one below it, if any, is seen again. */
   drop(viewId) {
+    if (!this.#stack.some((one) => one.view.id === viewId)) return;
     this.#keep();
     this.#stack = this.#stack.filter((one) => one.view.id !== viewId);
     this.#draw();
@@ -58,47 +59,52 @@ export class Modals {
     if (top?.surface) top.values = { ...top.values, ...top.surface.values() };
   }
 
+  /** One dialog for the whole stack: an update changes what is in it, so that nothing flickers and the focus stays. */
   #draw() {
     const top = this.#stack.at(-1);
-    const seen = this.#dialog;
-    this.#dialog = null;
-    if (seen?.open) seen.close();
-    if (!top) return;
+    if (!top) {
+      const box = this.#dialog;
+      this.#dialog = null;
+      box?.close();
+      return;
+    }
     const { view } = top;
-    top.surface = new Surface((payload) => tryTo("action", { view_id: view.id, values: top.surface.values(), ...payload }));
-    const body = top.surface.draw(view.blocks);
+    const box = (this.#dialog ??= this.#open());
+    const focused = box.contains(document.activeElement) ? document.activeElement.closest("[data-action-id]")?.dataset.actionId : null;
+    const again = box.dataset.viewId === view.id;
+    Object.assign(box.dataset, { viewId: view.id, callbackId: view.callback_id ?? "" });
+    top.surface = new Surface((payload) => tryTo("action", { view_id: view.id, ...payload }));
+    box.querySelector("h2").textContent = wordsOf(view.title);
+    fill(box.querySelector(".dialog-body"), top.surface.draw(view.blocks));
     top.surface.restore(top.values);
-    const closeText = wordsOf(view.close) || (view.submit ? t("cancel") : t("close"));
-    const box = dialog({
-      title: wordsOf(view.title),
-      picture: avatar(theBot(), "small"),
-      className: "modal",
-      dataset: { testid: "modal", viewId: view.id, callbackId: view.callback_id },
-      body,
-      footer: [
-        h("span", { class: "grow hint modal-busy", role: "status" }),
-        h("button", { type: "button", class: "button", dataset: { testid: "modal-close" }, onclick: () => box.close() }, closeText),
-        view.submit ? h("button", { type: "button", class: "button primary", dataset: { testid: "modal-submit" }, onclick: () => this.#submit() }, wordsOf(view.submit)) : null,
-      ],
-      onclose: () => this.#closed(box, view),
-    });
-    this.#dialog = box;
+    fill(box.querySelector(".dialog-foot"),
+      h("span", { class: "grow hint modal-busy", role: "status" }),
+      h("button", { type: "button", class: "button", dataset: { testid: "modal-close" }, onclick: () => box.close() }, wordsOf(view.close) || t(view.submit ? "cancel" : "close")),
+      view.submit ? h("button", { type: "button", class: "button primary", dataset: { testid: "modal-submit" }, onclick: () => this.#submit() }, wordsOf(view.submit)) : null);
+    const { controls } = top.surface;
+    const wanted = (again && controls.find(({ element }) => element.action_id === focused)) || controls.find(({ element }) => element.focus_on_load)
+      || controls.find(({ block }) => block.type === "input");
+    if (wanted) wanted.control.focus();
+    else box.querySelector('[data-testid="modal-close"]').focus();
+  }
+
+  #open() {
+    const box = dialog({ title: "", picture: avatar(theBot(), "small"), className: "modal", dataset: { testid: "modal" }, body: "", footer: "…", onclose: () => this.#closed(box) });
     box.addEventListener("keydown", (event) => {
       const enter = event.key === "Enter" && (event.ctrlKey || event.metaKey || (event.target.matches("input.field") && !event.target.closest(".popup")));
-      if (!enter || !view.submit) return;
+      if (!enter || !this.#stack.at(-1)?.view.submit) return;
       event.preventDefault();
       this.#submit();
     });
-    const wanted = top.surface.controls.find(({ element }) => element.focus_on_load) ?? top.surface.controls.find(({ block }) => block.type === "input");
-    wanted?.control.focus();
+    return box;
   }
 
-  /** Closed by the person (not by us in favour of another state): the app is told, if it asked for that. */
-  #closed(box, view) {
+  /** Closed by the person, not by us: the app is told, if it asked for that, and the view below is seen again. */
+  #closed(box) {
     if (this.#dialog !== box) return;
     this.#dialog = null;
-    this.#stack = this.#stack.filter((one) => one.view.id !== view.id);
-    tryTo("view_close", { view_id: view.id });
+    const gone = this.#stack.pop();
+    if (gone) tryTo("view_close", { view_id: gone.view.id });
     this.#draw();
   }
 
@@ -172,7 +178,7 @@ export class Home {
       return;
     }
     const view = this.#view;
-    const surface = new Surface((payload) => tryTo("action", { view_id: view.id, values: surface.values(), ...payload }));
+    const surface = new Surface((payload) => tryTo("action", { view_id: view.id, ...payload }));
     this.element.replaceChildren(h("div", { class: "home-body" }, surface.draw(view.blocks)));
   }
 }

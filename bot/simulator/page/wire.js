@@ -53,15 +53,14 @@ export async function readMessages(channel, threadTs = null) {
 }
 
 /**
- * A websocket that comes back by itself. `onChange` gets every change, `onLink(up, again)` every loss and return;
- * after a return the page must read again, since changes may have been missed.
+ * A websocket that comes back by itself. `onChange` gets every change, `onLink(up)` every loss and (re)opening;
+ * after an opening the page must read again, since changes may have been missed.
  */
 export class Connection {
   #socket = null;
   #wait_ms = 0;
   #timer = 0;
   #closed = false;
-  #before = false;
 
   constructor(onChange, onLink) {
     this.onChange = onChange;
@@ -76,13 +75,12 @@ export class Connection {
     this.#socket = socket;
     socket.onopen = () => {
       this.#wait_ms = 0;
-      this.onLink(true, this.#before);
-      this.#before = true;
+      this.onLink(true);
     };
     socket.onmessage = (event) => this.onChange(JSON.parse(event.data));
     socket.onclose = () => {
       if (this.#closed) return;
-      this.onLink(false, this.#before);
+      this.onLink(false);
       this.#wait_ms = Math.min(Math.max(500, this.#wait_ms * 2), 8000);
       this.#timer = setTimeout(() => this.#open(), this.#wait_ms);
     };
