@@ -16,8 +16,12 @@ export function place(element, anchor, { above = false, end = false } = {}) {
   element.style.left = `${Math.max(8, Math.min(left, innerWidth - own.width - 8))}px`;
 }
 
+// A press on the button of an open pop-up first closes it from outside; the click that follows must not open it again.
+const dismissed = { anchor: null, at: 0 };
+
 /** `content` floats beside `anchor` (or `beside`) until Esc, a click elsewhere or `close()`; focus then returns to `anchor`. */
 export function popup(anchor, content, { above, end, beside = anchor, onclose } = {}) {
+  if (dismissed.anchor === anchor && performance.now() - dismissed.at < 250) return () => {};
   content.popover = "auto";
   content.classList.add("popup");
   // Inside a modal dialog everything outside it is inert, so the pop-up must be inside, too.
@@ -36,6 +40,7 @@ export function popup(anchor, content, { above, end, beside = anchor, onclose } 
     anchor.setAttribute("aria-expanded", "false");
     onclose?.();
   };
+  content.addEventListener("beforetoggle", (event) => event.newState === "closed" && Object.assign(dismissed, { anchor, at: performance.now() }));
   content.addEventListener("toggle", (event) => event.newState === "closed" && close());
   return close;
 }

@@ -40,7 +40,7 @@ export function pickEmoji(anchor, onpick) {
     tabs.hidden = Boolean(query);
     const found = query ? findEmoji(query) : null;
     if (found && !found.length) grid.replaceChildren(h("p", { class: "picker-none", text: t("no_match", { text: query }) }));
-    else if (found) grid.replaceChildren(...section(t("search"), found, "found"));
+    else if (found) grid.replaceChildren(...section(t("found"), found, "found"));
     else grid.replaceChildren(...groups.flatMap((group) => section(t(`group_${group.id}`), group.entries, group.id)));
     grid.scrollTop = 0;
     tell(found?.[0] ?? (found ? null : groups[0].entries[0]));

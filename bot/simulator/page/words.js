@@ -33,6 +33,7 @@ const WORDS = {
   failed: ["No se pudo completar: {why}", "That did not work: {why}"],
   file: ["Archivo", "File"],
   find_emoji: ["Busca un emoji (p. ej. «tarjeta» o «fire»)", "Search emoji (e.g. “card” or “fuego”)"],
+  found: ["Resultados", "Results"],
   group_frequent: ["Frecuentes", "Frequent"],
   group_faces: ["Caras", "Faces"],
   group_people: ["Personas y gestos", "People and gestures"],
