@@ -93,9 +93,11 @@ function reactions(message, view) {
   const me = workspace.me.id;
   const pills = message.reactions.map((reaction) => {
     const mine = reaction.users.includes(me);
-    const who = names(reaction.users.map((id) => (id === me ? t("you") : nameOf(workspace.users.get(id)))));
+    const others = reaction.users.filter((id) => id !== me).map((id) => nameOf(workspace.users.get(id)));
+    const who = names(mine ? [...others, t("you")] : others);
+    const phrase = reaction.users.length > 1 ? "reacted_n" : mine ? "reacted_me" : "reacted";
     const meaning = meaningNamed(reaction.name);
-    const tip = `${t(reaction.users.length === 1 ? "reacted" : "reacted_n", { names: who, emoji: reaction.name })}${meaning ? ` · ${meaning}` : ""}`;
+    const tip = `${t(phrase, { names: who, emoji: reaction.name })}${meaning ? ` · ${meaning}` : ""}`;
     return h("button", {
       type: "button", class: `pill ${mine ? "mine" : ""}`, "aria-pressed": String(mine), "aria-label": `${tip}. ${reaction.count}`, "data-tip": tip,
       dataset: { testid: "reaction", emoji: reaction.name, count: reaction.count },

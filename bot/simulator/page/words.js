@@ -101,6 +101,7 @@ const WORDS = {
   optional: ["(opcional)", "(optional)"],
   private: ["privado", "private"],
   reacted: ["{names} reaccionó con :{emoji}:", "{names} reacted with :{emoji}:"],
+  reacted_me: ["Reaccionaste con :{emoji}:", "You reacted with :{emoji}:"],
   reacted_n: ["{names} reaccionaron con :{emoji}:", "{names} reacted with :{emoji}:"],
   remove: ["Quitar {name}", "Remove {name}"],
   replies_1: ["1 respuesta", "1 reply"],
