@@ -78,8 +78,8 @@ class ChatMethods:
             raise SlackError("msg_too_long")
         text, content = self._content(args)
         fields: Json = {"text": self._app.workspace.bot_message(text)["text"]}
-        # Text alone takes the blocks away, and so does an empty list; attachments likewise.
-        fields |= {"blocks": content["blocks"], "attachments": content["attachments"]}
+        # What is not sent stays, so that text alone changes nothing that people see of a message with blocks; [] removes.
+        fields |= {name: content[name] for name in ("blocks", "attachments") if args.values.get(name) not in (None, "")}
         if "metadata" in args.values:
             channel.metadata.pop(ts, None)
             if metadata := _metadata(args):

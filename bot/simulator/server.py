@@ -74,14 +74,14 @@ class Simulator:
         home = manifest["features"].get("app_home", {}).get("home_tab_enabled", False)
         self._screens = Screens(self.workspace)
         tell = self._screens.tell
-        views = Views(self.workspace, tell, clock_scale=clock_scale, home_enabled=home)
+        self.views = Views(self.workspace, tell, clock_scale=clock_scale, home_enabled=home)
         self._uploads = Uploads(self.workspace, self._base)
         self._response_urls = ResponseUrls(self.workspace, self._base)
-        interactions = Interactions(self.workspace, views, self._response_urls, self._road, manifest, tell)
-        self._people = People(self.workspace, self._screens, views, interactions, self._events, self._road, manifest)
+        interactions = Interactions(self.workspace, self.views, self._response_urls, self._road, manifest, tell)
+        self._people = People(self.workspace, self._screens, self.views, interactions, self._events, self._road, manifest)
         self._api = WebApi(
             Installation(self.workspace, tuple(manifest["oauth_config"]["scopes"].get("bot", ()))),
-            views,
+            self.views,
             self._uploads,
             self.faults,
             bot_token=BOT_TOKEN,
@@ -92,6 +92,11 @@ class Simulator:
         )
         self.workspace.watchers.append(self._send_events)
         self._runner: web.AppRunner | None = None
+
+    @property
+    def sockets(self) -> int:
+        """How many websockets of the app are open."""
+        return self._road.sockets
 
     @property
     def transcript(self) -> deque[Call]:
@@ -156,7 +161,7 @@ class Simulator:
         return f"{self.url.replace('http', 'ws', 1)}/link?ticket={self._sockets.new_ticket()}&app_id={self.workspace.app_id}"
 
     async def _health(self, _request: web.Request) -> web.Response:
-        return web.json_response({"ok": True, "sockets": self._road.sockets})
+        return web.json_response({"ok": True, "sockets": self.sockets})
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         file = PAGE / request.match_info.get("name", "index.html")
@@ -235,11 +240,18 @@ def read_manifest(path: Path) -> Json:
 @web.middleware
 async def _refuse_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Another web site must reach nothing here, neither from its own pages nor by pointing its name at loopback."""
-    host = urlsplit(f"//{request.headers.get('Host', '')}")
-    origin = request.headers.get("Origin")
-    if not _is_loopback(host.hostname or "") or (origin is not None and urlsplit(origin).netloc != host.netloc):
+    host = request.headers.get("Host", "")
+    if not _is_loopback(_without_port(host)) or request.headers.get("Origin", f"http://{host}") != f"http://{host}":
         return web.json_response({"ok": False, "error": "forbidden", "message": "Solo desde esta misma página."}, status=403)
     return await handler(request)
+
+
+def _without_port(host: str) -> str:
+    """The name or address in a Host header."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_loopback(host: str) -> bool:

@@ -102,7 +102,7 @@ class SignedHttp(Road):
             challenge = secrets.token_urlsafe(24)
             request = {"token": "simulator-verification-token", "challenge": challenge, "type": "url_verification"}
             try:
-                answer = await self._post(json.dumps(request).encode(), "application/json", {})
+                answer = await self._post(json.dumps(request).encode(), "application/json", {}, ACK_WITHIN_S)
                 self._verified = answer.is_ok and challenge in answer.body
             except (TimeoutError, aiohttp.ClientError, OSError):
                 pass
@@ -111,12 +111,12 @@ class SignedHttp(Road):
         while self._waiting:
             self._deliver(self._waiting.popleft())
 
-    async def _post(self, body: bytes, content_type: str, headers: dict[str, str]) -> _Answer:
+    async def _post(self, body: bytes, content_type: str, headers: dict[str, str], within_s: float | None = None) -> _Answer:
         assert self._session is not None, "start() comes first"
         now = str(int(time.time()))
         signature = hmac.new(self._secret, b"v0:" + now.encode() + b":" + body, hashlib.sha256).hexdigest()
         signed = {"Content-Type": content_type, "X-Slack-Request-Timestamp": now, "X-Slack-Signature": f"v0={signature}"}
-        timeout = aiohttp.ClientTimeout(total=ACK_WITHIN_S * self._scale)
+        timeout = aiohttp.ClientTimeout(total=within_s or ACK_WITHIN_S * self._scale)
         async with self._session.post(self._url, data=body, headers=signed | headers, timeout=timeout) as response:
             return _Answer(
                 is_ok=200 <= response.status < 300,
