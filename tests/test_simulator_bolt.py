@@ -437,7 +437,7 @@ async def test_the_home_tab_is_published_for_one_person(bot, ana):
     assert (await bot.next("app_home_opened"))["view"]["type"] == "home"
 
 
-@pytest.mark.parametrize("clock_scale", [0.002])
+@pytest.mark.parametrize("clock_scale", [0.005])
 async def test_an_event_that_nobody_acknowledges_comes_four_times(bot, ana):
     """Bolt leaves events without a listener unanswered: Slack sends them again after 0, 60 and 300 s, then gives up."""
     ts = await ana.message("general", "hola")
