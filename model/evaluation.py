@@ -1,0 +1,117 @@
+"""How well predictions agree with people: scores, and the calibration and threshold that go with a network."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import UnknownLabel
+from model.schema import Example, LabelScores, Scores
+
+Matrix = NDArray[np.float64]  # one row a text, one column a label
+
+_STEPS = np.linspace(0.05, 0.95, 181)  # where a threshold may stand
+
+
+def score(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]) -> Scores:
+    """Scores of `predicted` against `gold`, text by text in the same order, over `labels`.
+
+    As scikit-learn counts them. Jaccard is averaged over texts with zero_division=1 (a text without labels, rightly
+    left alone, is right); precision, recall and F1 have zero_division=0, and macro-F1 is over all `labels`, also
+    those that no text carries.
+    """
+    if len(gold) != len(predicted):
+        raise ValueError(f"{len(gold)} texts with labels, but {len(predicted)} predictions")
+    pairs = [(frozenset(g), frozenset(p)) for g, p in zip(gold, predicted, strict=True)]
+    per_label = {label: _score_label(label, pairs) for label in labels}
+    shared = sum(len(g & p) for g, p in pairs)
+    return Scores(
+        texts=len(pairs),
+        jaccard=_ratio(sum(len(g & p) / len(g | p) if g | p else 1.0 for g, p in pairs), len(pairs)),
+        micro_f1=_ratio(2 * shared, sum(len(g) + len(p) for g, p in pairs)),
+        macro_f1=_ratio(sum(one.f1 for one in per_label.values()), len(per_label)),
+        exact_match=_ratio(sum(g == p for g, p in pairs), len(pairs)),
+        per_label=per_label,
+    )
+
+
+def _score_label(label: str, pairs: Sequence[tuple[frozenset[str], frozenset[str]]]) -> LabelScores:
+    support = sum(label in g for g, _ in pairs)
+    given = sum(label in p for _, p in pairs)
+    right = sum(label in g and label in p for g, p in pairs)
+    return LabelScores(
+        precision=_ratio(right, given),
+        recall=_ratio(right, support),
+        f1=_ratio(2 * right, support + given),
+        support=support,
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def check_labels(examples: Iterable[Example], labels: Collection[str], path: Path) -> None:
+    """Raise UnknownLabel, naming `path`, when an example carries a label that is not among `labels`."""
+    strangers = sorted({label for example in examples for label in example.labels} - set(labels))
+    if strangers:
+        raise UnknownLabel(
+            f"{path}: this version does not know {', '.join(strangers)}; it knows {', '.join(labels)}: "
+            "mend the file, or train a version with these labels (`beto train`)"
+        )
+
+
+def table(scores: Mapping[str, Scores]) -> str:
+    """The scores of several systems on the same texts, side by side in per cent, for a terminal."""
+    summary = ("micro_f1", "macro_f1", "jaccard", "exact_match")
+    rows = [["", *scores], *([name, *(f"{100 * getattr(one, name):.1f}" for one in scores.values())] for name in summary)]
+    for label in next(iter(scores.values())).per_label:
+        each = [one.per_label[label] for one in scores.values()]
+        rows.append([f"  {label} ({each[0].support})", *(f"{100 * one.f1:.1f}" for one in each)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        f"{row[0]:<{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    )
+
+
+def calibrate(logits: Matrix, truth: Matrix, known: Matrix) -> tuple[float, float]:
+    """The (scale, shift) for which sigmoid(scale * logit + shift) is likeliest: Platt's, one pair for all labels.
+
+    `truth` and `known` are 0/1 of the same shape as `logits`; what is not known does not count. Without both kinds of
+    truth there is nothing to learn from, and the logits stay as they are: (1, 0).
+    """
+    x, y = logits[known > 0], truth[known > 0]
+    if not 0 < y.sum() < len(y):
+        return 1.0, 0.0
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    # Newton on two parameters, held near (1, 0) by a weak prior so that a perfectly separated dev split stays finite.
+    start = np.array([1.0, 0.0])
+    weights = start.copy()
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        gradient = design.T @ (p - y) + (weights - start)
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        # A longer step overshoots where the curvature is nearly flat.
+        weights -= step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < 1e-8:
+            break
+    scale, shift = float(weights[0]), float(weights[1])
+    return (scale, shift) if scale > 0 else (1.0, 0.0)
+
+
+def best_threshold(scores: Matrix, truth: Matrix, known: Matrix) -> float:
+    """The one threshold for all labels with the best micro-F1; 0.5 where nothing is true.
+
+    One for all: tuned label by label, thresholds follow the chance of a few dev texts and lose. Among neighbours of
+    equal worth the middle of the best stretch is taken, for the same reason.
+    """
+    x, y = scores[known > 0], truth[known > 0] > 0
+    if not y.any():
+        return 0.5
+    given = x[None, :] >= _STEPS[:, None]
+    f1 = 2 * (given & y).sum(1) / (given.sum(1) + y.sum())
+    smooth = np.convolve(np.pad(f1, 5, mode="edge"), np.ones(11) / 11, mode="valid")
+    return float(_STEPS[int(np.argmax(smooth))])

@@ -1,0 +1,111 @@
+"""A version's folder: written whole or not at all, and read only while it is what was written.
+
+Beside the plain transformers folder it holds `card.json`, the floor's two files, and `manifest.json` with the SHA-256 of
+every file but the card, which is given its number later.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from model.errors import BrokenVersion, ModelError
+from model.schema import Card
+
+CARD_FILE = "card.json"
+MANIFEST_FILE = "manifest.json"
+WEIGHTS_FILE = "model.safetensors"
+
+_Manifest = TypeAdapter(dict[str, str])
+
+
+def check_free(out: Path) -> None:
+    """Raise ModelError unless a version can be written at `out`: nothing is there, and its parent takes new folders."""
+    if out.exists():
+        raise ModelError(f"{out} is there already: choose another folder, or remove this one")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent)).rmdir()
+    except OSError as error:
+        raise ModelError(f"{out} cannot be written: {error.strerror}: {error.filename}") from error
+
+
+@contextmanager
+def building(out: Path) -> Iterator[Path]:
+    """A new folder to fill; when the block ends well, all of it is at `out` in one step, else nothing is.
+
+    The files are on the disk itself by then, so that a power cut leaves a whole version or none.
+    """
+    check_free(out)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        yield folder
+        files = sorted(path for path in folder.iterdir() if path.name != CARD_FILE)
+        manifest = {path.name: file_sha256(path) for path in files}
+        (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        folder.chmod(0o755)  # mkdtemp's 0700 and safetensors' 0600 would keep a worker under another user out
+        for path in folder.iterdir():
+            path.chmod(0o644)
+            _flush(path)
+        _flush(folder)
+        os.rename(folder, out)
+        _flush(out.parent)
+    except OSError as error:
+        raise ModelError(f"{out} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """`card` is the folder's card."""
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path) -> Card:
+    """The folder's card; BrokenVersion where there is none or it is not one."""
+    try:
+        return Card.model_validate_json((folder / CARD_FILE).read_bytes())
+    except FileNotFoundError:
+        raise BrokenVersion(f"{folder / CARD_FILE} is missing: this is no finished version") from None
+    except (OSError, ValidationError) as error:
+        raise BrokenVersion(f"{folder / CARD_FILE} cannot be read: {error}") from error
+
+
+def verify(folder: Path) -> Card:
+    """The card of a folder of which every file is as it was written; BrokenVersion naming the first that is not."""
+    card = read_card(folder)
+    try:
+        manifest = _Manifest.validate_json((folder / MANIFEST_FILE).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BrokenVersion(f"{folder / MANIFEST_FILE} cannot be read: {error}") from error
+    for name in (WEIGHTS_FILE, "config.json"):
+        if name not in manifest:
+            raise BrokenVersion(f"{folder / MANIFEST_FILE} does not list {name}")
+    for name, expected in manifest.items():
+        try:
+            found = file_sha256(folder / name)
+        except OSError as error:
+            raise BrokenVersion(f"{folder / name} cannot be read: {error.strerror}") from error
+        if found != expected:
+            raise BrokenVersion(f"{folder / name} is not what was written: its SHA-256 differs from {MANIFEST_FILE}")
+    return card
+
+
+def file_sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal; about half a second for a network of BETO's size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
