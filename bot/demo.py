@@ -185,3 +185,5 @@ async def _tell_story(url: str, stopped: Callable[[], bool]) -> None:
                 raise StartRefused(f"no labels within {REPLY_WITHIN_S:.0f} s for: {text}") from None
             milliseconds = 1000 * (time.perf_counter() - began)
             click.secho(f"   └ beto: {reply['text']}   ({milliseconds:.0f} ms)", fg="green")
+            # Slack takes one post a second and channel; faster than that its limit would be shown, not our speed.
+            await asyncio.sleep(1)

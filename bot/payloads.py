@@ -93,8 +93,9 @@ def read_shortcut(body: dict[str, Any], *, team: str, bot_user: str) -> Message 
 
 
 def without_mention(text: str, bot_user: str) -> str:
-    """`text` without the words that call the bot, cut at Slack's own limit."""
-    return text.replace(f"<@{bot_user}>", " ").strip()[:LONGEST] if f"<@{bot_user}>" in text else text[:LONGEST]
+    """`text` without the words that call the bot, without NULs (PostgreSQL keeps none), cut at Slack's own limit."""
+    text = text.replace("\0", "")
+    return (text.replace(f"<@{bot_user}>", " ").strip() if f"<@{bot_user}>" in text else text)[:LONGEST]
 
 
 def _read_change(event: dict[str, Any], team: str, channel: str, bot_user: str) -> Edit | Deletion | None:

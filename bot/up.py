@@ -64,7 +64,7 @@ class Machine:
 
     def start(self, name: str, *arguments: str) -> Process:
         """`beto NAME ...` runs, with its output in the logs folder and a health page of its own."""
-        process = Process(name, [sys.executable, "-m", "bot", *(arguments or (name,))], free_port())
+        process = Process(name, [sys.executable, "-P", "-m", "bot", *(arguments or (name,))], free_port())
         self.processes.append(process)
         self._spawn(process)
         return process

@@ -5,7 +5,7 @@ import pwd
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from bot.up import PROXIES, answers, free_port, redis_server
 from model.store import Store
+from tests.town import wait_until
 
 for _name in PROXIES:
     os.environ.pop(_name, None)
@@ -23,15 +24,6 @@ def missing(what: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is not installed, and CI must have it")
     pytest.skip(f"{what} is not installed (`make system-packages` installs it on Debian)")
-
-
-def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:
-    """`true()` holds, or the test fails naming `what`."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {timeout_s:.0f} s: {what}")
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -103,3 +95,16 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"redis://127.0.0.1:{port}/0"
     process.terminate()
     process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def trained_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version folder: mini, trained on the shipped messages for a few epochs only."""
+    from model import training
+    from model.dataset import seed_examples
+    from model.labels import seed_taxonomy
+
+    folder = tmp_path_factory.mktemp("trained") / "mini"
+    data = seed_examples()
+    training.train(data["train"], data["dev"], taxonomy=seed_taxonomy(), base="mini", out=folder, epochs=5)
+    return folder

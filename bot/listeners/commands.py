@@ -1,6 +1,7 @@
 """`/beto` and its words, Spanish and English alike."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         message = Message(
             team=str(context.team_id),
             channel=body["channel_id"],
-            ts=f"command-{body['trigger_id']}",  # unique for this gesture, and the same when Slack repeats it
+            # Unique for this gesture, and no longer the trigger itself.
+            ts=f"command-{hashlib.sha256(body['trigger_id'].encode()).hexdigest()[:32]}",
             user=body["user_id"],
             text=rest,
             source=Source.COMMAND,

@@ -1,0 +1,172 @@
+"""What people said about a message's labels, and what follows from it. Pure: gestures in, state out.
+
+A gesture is kept as it was made and never changed; the state is computed from all of them, in Slack's own order of time.
+So it does not matter in which order they reached us, or how often.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from model.schema import Frozen
+
+
+class Kind(StrEnum):
+    """What a gesture means; DESIGN of the gestures is in `/beto ayuda`."""
+
+    LABEL = "label"  # this label applies; nothing is said of others
+    CORRECT = "correct"  # what is shown is right and complete
+    WRONG = "wrong"  # what is shown is wrong, but for labels that this person named
+    NONE = "none"  # no label applies
+    SET = "set"  # exactly these labels apply
+
+
+class Gesture(Frozen):
+    """One thing that one person did, or took back.
+
+    `handle` names what a withdrawal takes back: the same person, item and reaction. `at` is Slack's time of the gesture
+    in microseconds. `predicted` are the labels that the network had given when it was made.
+    """
+
+    user: str
+    handle: str
+    at: int
+    kind: Kind
+    labels: tuple[str, ...] = ()  # of LABEL (one) and SET
+    withdrawn: bool = False  # the gesture takes `handle` back instead of making it
+    predicted: tuple[str, ...] = ()
+    via: str = "reaction"  # reaction | button | modal | import | undo
+
+
+Status = Literal["predicted", "confirmed", "added", "rejected", "disputed", "unjudged"]
+
+
+@dataclass(frozen=True)
+class LabelState:
+    """What is held of one label: who says yes, who says no, and what follows.
+
+    `applies` is None where nobody said anything or opinions are even: the network's word stands then, and training
+    does not learn from it.
+    """
+
+    status: Status
+    applies: bool | None
+    yes: tuple[str, ...] = ()
+    no: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MessageState:
+    """The labels of one message, in the taxonomy's order."""
+
+    labels: Mapping[str, LabelState]
+    judges: tuple[str, ...] = field(default=())  # everybody whose word counts at present
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The labels that stand: said by people, or predicted and not contradicted."""
+        return tuple(name for name, state in self.labels.items() if _stands(state))
+
+    @property
+    def disputed(self) -> tuple[str, ...]:
+        """The labels on which opinions are even."""
+        return tuple(name for name, state in self.labels.items() if state.status == "disputed")
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The labels that nobody decided: training masks them."""
+        return tuple(name for name, state in self.labels.items() if state.applies is None)
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A gesture that stands: who made it, and what it says of which label."""
+
+    user: str
+    kind: Kind
+    says: Mapping[str, bool]
+
+
+def fold(
+    gestures: Iterable[Gesture],
+    *,
+    names: Sequence[str],
+    predicted: Collection[str],
+    experts: Collection[str] = (),
+) -> MessageState:
+    """The state of a message after these gestures, in whatever order and however often they are given.
+
+    The last word of each person on each label counts; across people the majority decides; where experts spoke only they
+    count; a tie is a dispute. `predicted` are the labels that the network gives now.
+    """
+    active: dict[str, _Word] = {}  # by handle, in the order of time
+    for gesture in sorted(set(gestures), key=lambda each: (each.at, each.withdrawn, each.handle)):
+        active.pop(gesture.handle, None)  # a repeated gesture is the later word
+        if not gesture.withdrawn:
+            active[gesture.handle] = _Word(gesture.user, gesture.kind, _meaning(gesture, active, names, experts))
+    return _decide(active, names, predicted, experts)
+
+
+def _meaning(
+    gesture: Gesture,
+    active: Mapping[str, _Word],
+    names: Sequence[str],
+    experts: Collection[str],
+) -> dict[str, bool]:
+    """What a gesture says of which label, given what stood when it was made."""
+    match gesture.kind:
+        case Kind.LABEL:
+            return dict.fromkeys(gesture.labels, True)
+        case Kind.SET:
+            return {name: name in gesture.labels for name in names}
+        case Kind.NONE:
+            return dict.fromkeys(names, False)
+    stood = _decide(active, names, gesture.predicted, experts)
+    if gesture.kind is Kind.CORRECT:
+        # A label in dispute is shown as a question, and this is no answer to it.
+        return {name: name in stood.shown for name in names if name not in stood.disputed}
+    named = _named_by(gesture.user, active)
+    return {name: False for name in stood.shown if name not in named}
+
+
+def _named_by(user: str, active: Mapping[str, _Word]) -> set[str]:
+    """The labels that this person asks for by name; a "correct" before it was only agreement with what is shown."""
+    words: dict[str, bool] = {}
+    for word in active.values():
+        if word.user == user and word.kind in {Kind.LABEL, Kind.SET}:
+            words |= word.says
+    return {name for name, says_yes in words.items() if says_yes}
+
+
+def _decide(
+    active: Mapping[str, _Word],
+    names: Sequence[str],
+    predicted: Collection[str],
+    experts: Collection[str],
+) -> MessageState:
+    words: dict[str, dict[str, bool]] = {name: {} for name in names}  # label -> person -> last word
+    for word in active.values():
+        for name, says_yes in word.says.items():
+            if name in words:  # a label that was retired since says nothing any more
+                words[name][word.user] = says_yes
+    labels = {name: _state(said, name in predicted, experts) for name, said in words.items()}
+    return MessageState(labels, tuple(sorted({user for said in words.values() for user in said})))
+
+
+def _state(said: Mapping[str, bool], predicted: bool, experts: Collection[str]) -> LabelState:
+    yes = tuple(sorted(user for user, says_yes in said.items() if says_yes))
+    no = tuple(sorted(user for user, says_yes in said.items() if not says_yes))
+    if not said:
+        return LabelState("predicted" if predicted else "unjudged", None)
+    weighed = [says_yes for user, says_yes in said.items() if user in experts] or list(said.values())
+    balance = sum(1 if says_yes else -1 for says_yes in weighed)
+    if balance == 0:
+        return LabelState("disputed", None, yes, no)
+    if balance > 0:
+        return LabelState("confirmed" if predicted else "added", True, yes, no)
+    return LabelState("rejected", False, yes, no)
+
+
+def _stands(state: LabelState) -> bool:
+    return state.applies is True or state.status == "predicted"

@@ -1,0 +1,215 @@
+"""The whole way, with every part real but Slack: from a person's message to the reply in its thread.
+
+Each journey runs over Socket Mode with SQLite and over signed HTTP with PostgreSQL.
+"""
+
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.simulator.person import Person
+from tests.town import Town, running_town, wait_until
+
+CARD = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
+
+
+@pytest.fixture(scope="module", params=["socket-sqlite", "http-postgresql"])
+def town(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, trained_version: Path, redis_url: str
+) -> Iterator[Town]:
+    home = tmp_path_factory.mktemp("town")
+    if request.param == "socket-sqlite":
+        url = f"sqlite:///{home / 'beto.db'}"
+    else:
+        server = request.getfixturevalue("postgres_server")
+        import psycopg
+
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute("create database journey")
+        url = f"{server}/journey".replace("postgresql://", "postgresql+psycopg://")
+    with running_town(home, url, trained_version, http=request.param == "http-postgresql") as made:
+        yield made
+
+
+@pytest.fixture
+async def ana(town: Town) -> AsyncIterator[Person]:
+    async with Person(town.url, "ana") as person:
+        if town.slack.workspace.bot_user_id not in town.slack.workspace.channel("C0SIMUATENCION").members:
+            await person.invite("atencion", town.slack.workspace.bot_user_id)
+        yield person
+
+
+async def replies_to(person: Person, channel: str, ts: str) -> list[str]:
+    return [message["text"] for message in (await person.messages(channel, ts))[1:] if message.get("bot_id")]
+
+
+async def test_a_message_in_a_watched_channel_gets_its_labels_in_its_thread(town: Town, ana: Person) -> None:
+    """The product's one promise."""
+    assert await ana.command("atencion", "/beto", "watch")
+    ts = await ana.message("atencion", CARD)
+    reply = await ana.wait_for_reply("atencion", ts, 20)
+    assert reply["thread_ts"] == ts
+    assert "%" in str(reply["blocks"])
+    assert "mini · versión 1" in str(reply["blocks"])
+    stored = town.store.find_message("T0SIMULADOR", "C0SIMUATENCION", ts)
+    wait_until(lambda: town.store.message(stored.id).owed == "nothing", 5, "the reply is recorded")
+
+
+async def test_an_unwatched_channel_is_left_alone_until_somebody_asks(town: Town, ana: Person) -> None:
+    """An invited bot must not talk unasked."""
+    await ana.command("atencion", "/beto", "unwatch")
+    unasked = await ana.message("atencion", "esto no es para nadie en especial")
+    asked = await ana.message("atencion", f"@beto {CARD}")
+    await ana.wait_for_reply("atencion", asked, 20)
+    assert await replies_to(ana, "atencion", unasked) == []
+    assert len(await replies_to(ana, "atencion", asked)) == 1  # `app_mention` and `message` both told of it
+
+
+async def test_a_direct_message_is_answered(ana: Person, town: Town) -> None:
+    channel = await ana.open_dm(town.slack.workspace.bot_user_id)
+    ts = await ana.message(channel, "olvidé la clave de la app")
+    assert (await ana.wait_for_reply(channel, ts, 20))["thread_ts"] == ts
+
+
+async def test_a_command_answers_its_person_alone(ana: Person) -> None:
+    """`/beto clasifica` is for a text that others need not see."""
+    changes = ana.changes()
+    assert await ana.command("general", "/beto", f"clasifica {CARD}")
+    async for change in changes:
+        if change["type"] == "message" and change["message"].get("ephemeral"):
+            assert "%" in str(change["message"]["blocks"])
+            break
+    assert CARD not in str(await ana.messages("general"))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("", "/beto watch"),
+        ("ayuda", "/beto watch"),
+        ("estado", "mini · versión 1"),
+        ("status", "mini · versión 1"),
+        ("clasifica", "Escribe el texto después"),
+        ("bailar `<!channel>", "No conozco"),
+    ],
+)
+async def test_every_word_gets_a_private_answer(ana: Person, words: str, says: str) -> None:
+    """Also one that does not exist: silence would look like a fault."""
+    changes = ana.changes()
+    assert await ana.command("atencion", "/beto", words)
+    async for change in changes:
+        if change["type"] == "message":
+            assert change["message"]["ephemeral"]
+            assert says in change["message"]["text"]
+            break
+
+
+async def test_the_shortcut_labels_any_message_and_says_when_it_was_labelled_before(ana: Person) -> None:
+    ts = await ana.message("atencion", "me cobraron una comisión que nadie me explicó")
+    assert await ana.shortcut("atencion", ts, "classify_message")
+    await ana.wait_for_reply("atencion", ts, 20)
+    changes = ana.changes()
+    assert await ana.shortcut("atencion", ts, "classify_message")
+    async for change in changes:
+        if change["type"] == "message" and change["message"].get("ephemeral"):
+            assert "ya tiene sus etiquetas" in change["message"]["text"]
+            break
+    assert len(await replies_to(ana, "atencion", ts)) == 1
+
+
+async def test_an_edited_message_is_labelled_again_in_the_same_reply(town: Town, ana: Person) -> None:
+    """The labels must be of the words that stand there."""
+    await ana.command("atencion", "/beto", "watch")
+    ts = await ana.message("atencion", "hola")
+    before = await ana.wait_for_reply("atencion", ts, 20)
+    changes = ana.changes()
+    await ana.edit("atencion", ts, "quiero sacar un préstamo para una casa, ¿qué requisitos piden y cuál es la tasa?")
+    async for change in changes:
+        if change["type"] == "message_changed" and change["message"]["ts"] == before["ts"]:
+            assert change["message"]["blocks"] != before["blocks"]
+            break
+    assert len(await replies_to(ana, "atencion", ts)) == 1
+
+
+async def test_a_deleted_message_takes_its_reply_and_its_text_with_it(town: Town, ana: Person) -> None:
+    ts = await ana.message("atencion", "mi cédula secreta es 1700000001")
+    reply = await ana.wait_for_reply("atencion", ts, 20)
+    changes = ana.changes()
+    await ana.delete("atencion", ts)
+    async for change in changes:
+        if change["type"] == "message_deleted" and change["ts"] == reply["ts"]:
+            break
+    assert "secreta" not in town.store.find_message("T0SIMULADOR", "C0SIMUATENCION", ts).message.text
+
+
+async def test_what_slack_delivers_twice_is_answered_once(town: Town, ana: Person) -> None:
+    """Under the same event id, under a new one, and again after an acknowledgement that was lost."""
+    town.slack.faults.duplicate_next(new_event_id=True)
+    first = await ana.message("atencion", "se cayó la app otra vez")
+    town.slack.faults.drop_acks(1)
+    second = await ana.message("atencion", "no me llega el código al celular")
+    for ts in (first, second):
+        await ana.wait_for_reply("atencion", ts, 20)
+    last = await ana.message("atencion", "y gracias por todo")
+    await ana.wait_for_reply("atencion", last, 20)
+    assert [len(await replies_to(ana, "atencion", ts)) for ts in (first, second)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "😡😡😡",
+        "https://ejemplo.com/promo?x=1&y=2",
+        "\u202eחשבון שלי نحن\u0007\u0000 \u200b",
+        "<!channel> <!everyone> @here miren esto",
+        "*_~`&lt;script&gt;",
+        "tarjeta bloqueada " * 2200,
+    ],
+    ids=["emoji", "link", "rtl and control", "mentions everyone", "markup", "40,000 characters"],
+)
+async def test_odd_texts_get_an_answer_too(ana: Person, text: str) -> None:
+    """Whatever people paste: one reply, nobody else is called by it, and a cut text says that it was cut."""
+    ts = await ana.message("atencion", text[:39_900])
+    reply = await ana.wait_for_reply("atencion", ts, 30)
+    assert "<!" not in str(reply["blocks"])
+    assert ("leí solo el principio" in str(reply["blocks"])) == (len(text) > 10_000)
+
+
+async def test_slack_failing_to_take_a_reply_delays_it_and_does_not_double_it(town: Town, ana: Person) -> None:
+    town.slack.faults.fail_next("chat.postMessage", 500)
+    town.slack.faults.fail_next("chat.postMessage", "ratelimited")
+    ts = await ana.message("atencion", "no reconozco este consumo de $90 en mi tarjeta")
+    await ana.wait_for_reply("atencion", ts, 60)
+    assert len(await replies_to(ana, "atencion", ts)) == 1
+
+
+async def test_redis_may_be_wiped_while_messages_come_in(town: Town, ana: Person) -> None:
+    """Redis is only the road: what was saved and not answered comes back by the sweep."""
+    redis = town.processes["redis"]
+    assert redis.popen is not None
+    redis.popen.kill()
+    redis.popen.wait()
+    ts = await ana.message("atencion", "¿a qué hora abre la agencia del centro?")
+    wait_until(
+        lambda: town.store.find_message("T0SIMULADOR", "C0SIMUATENCION", ts) is not None, 10, "the message is saved without Redis"
+    )
+    town.machine._spawn(redis)
+    await ana.wait_for_reply("atencion", ts, 90)
+    assert len(await replies_to(ana, "atencion", ts)) == 1
+
+
+@pytest.mark.parametrize("name", ["worker", "replies", "bot"])
+async def test_a_process_killed_in_the_middle_loses_nothing(town: Town, ana: Person, name: str) -> None:
+    """SIGKILL while messages stream in; the process comes back; each message has one reply."""
+    process = town.processes[name]
+    sent = [await ana.message("atencion", f"{CARD} número {n}") for n in range(5)]
+    assert process.popen is not None
+    process.popen.send_signal(signal.SIGKILL)
+    process.popen.wait()
+    sent += [await ana.message("atencion", f"{CARD} después {n}") for n in range(5)]
+    town.machine._spawn(process)
+    for ts in sent:
+        await ana.wait_for_reply("atencion", ts, 120)
+    assert [len(await replies_to(ana, "atencion", ts)) for ts in sent] == [1] * len(sent)

@@ -1,0 +1,105 @@
+"""The product running as processes against the simulated Slack, for tests of whole journeys."""
+
+import asyncio
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.simulator.server import Simulator
+from bot.up import Machine, Process, free_port, local_environment
+from model.registry import Registry
+from model.schema import Card
+from model.store import Store
+
+
+def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:
+    """`true()` holds, or the test fails naming `what`."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout_s:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+class SimulatorThread:
+    """The simulated Slack in a thread with a loop of its own, so that tests of any kind can talk to it over loopback."""
+
+    def __init__(self, **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator")
+        self._thread.start()
+        self.simulator = Simulator(**options)
+        asyncio.run_coroutine_threadsafe(self.simulator.start(), self._loop).result(10)
+        self.url = self.simulator.url
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.simulator.stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+def slack_environment(url: str) -> dict[str, str]:
+    """What makes a process of ours take the simulator for Slack."""
+    return {
+        "SLACK_API_URL": f"{url}/api/",
+        "SLACK_BOT_TOKEN": Simulator.bot_token,
+        "SLACK_APP_TOKEN": Simulator.app_token,
+        "SLACK_SIGNING_SECRET": Simulator.signing_secret,
+    }
+
+
+def publish_version(store: Store, home: Path, trained: Path) -> int:
+    """A copy of the trained folder is the store's live version."""
+    registry = Registry(store, home)
+    built = registry.workshop(0)
+    shutil.copytree(trained, built)
+    card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
+    number = registry.add(built, card).number
+    registry.promote(number, by="test", reason="a test needs it")
+    return number
+
+
+@dataclass
+class Town:
+    """Everything running, against the simulated Slack."""
+
+    url: str
+    slack: Simulator
+    machine: Machine
+    store: Store
+    processes: dict[str, Process]
+
+
+@contextmanager
+def running_town(home: Path, store_url: str, trained: Path, *, http: bool) -> Iterator[Town]:
+    """bot, replies and worker run as processes with an embedded Redis, and are ready."""
+    port = free_port()
+    thread = SimulatorThread(
+        events_url=f"http://127.0.0.1:{port}/slack/events" if http else None, clock_scale=1.0, rate_limits=False
+    )
+    store = Store(store_url)
+    store.migrate()
+    publish_version(store, home, trained)
+    environment = local_environment(
+        BETO_HOME=str(home), BETO_DATABASE_URL=store_url, BETO_HTTP_PORT=str(port), **slack_environment(thread.url)
+    )
+    try:
+        with Machine(home, environment) as machine:
+            machine.environment["BETO_REDIS_URL"] = machine.start_redis()
+            processes = {name: machine.start(name) for name in ("worker", "replies")}
+            processes["bot"] = machine.start("bot", "bot", *(["--http"] if http else []))
+            processes["redis"] = machine.processes[0]
+            for name in ("worker", "replies", "bot"):
+                machine.wait_ready(processes[name], 60)
+            yield Town(thread.url, thread.simulator, machine, store, processes)
+    finally:
+        store.close()
+        thread.stop()
