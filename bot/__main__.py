@@ -138,9 +138,8 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def evaluate(model: Path, data: Path, as_json: bool) -> None:
     """Score a version on labelled messages, beside the floor."""
-    from model.classifier import load
-
     from model.baseline import load_floor
+    from model.classifier import load
     from model.dataset import read_examples
     from model.evaluation import score
     from model.labels import Taxonomy
@@ -173,7 +172,6 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
 def predict(model: Path, as_json: bool, texts: tuple[str, ...]) -> None:  # noqa: ARG001 - see the option's help
     """Label TEXTS, or lines of standard input: a JSON line for each."""
     from model.classifier import load
-
     from model.settings import ModelSettings
 
     classifier = load(model, device=ModelSettings().device)

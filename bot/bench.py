@@ -7,6 +7,7 @@ import platform
 import statistics
 import subprocess
 import time
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,7 @@ def _difference(after: dict[str, float], before: dict[str, float]) -> dict[str, 
     return {name: after[name] - before[name] for name in after}
 
 
-def _milliseconds(values: Any, percentile: int) -> float:
+def _milliseconds(values: Iterable[float], percentile: int) -> float:
     ordered = sorted(values)
     if not ordered:
         return 0.0

@@ -3,10 +3,17 @@
 from typing import Any
 
 from bot.texts import Texts
+from model.judgements import LabelState, MessageState
 from model.labels import Taxonomy
 from model.schema import Prediction
 
 Block = dict[str, Any]
+
+CORRECT_ACTION = "labels_correct"
+EDIT_ACTION = "labels_edit"
+EDIT_VIEW = "labels_view"
+CHOICE = "labels"
+NOTE = "note"
 
 
 def escape(text: str) -> str:
@@ -24,27 +31,41 @@ def context(*texts: str) -> Block:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:2000]} for text in texts]}
 
 
-def reply(prediction: Prediction, taxonomy: Taxonomy, texts: Texts) -> tuple[str, list[Block]]:
-    """The reply in the thread, and its text for notifications: each label with its probability, strongest first.
+def reply(
+    prediction: Prediction, state: MessageState, taxonomy: Taxonomy, texts: Texts, *, stale: int = 0, buttons: bool = True
+) -> tuple[str, list[Block]]:
+    """The reply in the thread, and its text for notifications: each label that stands, strongest first, and who said what.
 
-    Where no label passes its threshold, the best guess stands there as a guess.
+    Where no label stands, the best guess is there as a guess, or that people said so. `stale` gestures were about an
+    earlier text.
     """
-    named = [(name, *_name_and_emoji(name, taxonomy, texts)) for name in prediction.labels]
-    if named:
-        body = "   ".join(
-            texts("reply.label", emoji=emoji, title=escape(title), percent=texts.percent(prediction.scores[name]))
-            for name, title, emoji in named
-        )
-        summary = " · ".join(f"{title} {texts.percent(prediction.scores[name])}" for name, title, _ in named)
-    else:
-        best = max(prediction.scores, key=lambda name: prediction.scores[name])
-        title, emoji = _name_and_emoji(best, taxonomy, texts)
-        body = texts("reply.none", emoji=emoji, title=escape(title), percent=texts.percent(prediction.scores[best]))
-        summary = texts("reply.none_short")
-    small = texts("reply.signature", base=escape(base_name(prediction.base)), version=prediction.version)
+    body, summary = _standing(prediction, state, taxonomy, texts)
+    shown = [section(body)]
+    lines = _who_said_what(state, taxonomy, texts)
+    if stale and not state.judges:
+        lines.append(texts("reply.stale"))
     if prediction.truncated:
-        small = f"{texts('reply.truncated')}\n{small}"
-    return summary, [section(body), context(small)]
+        lines.append(texts("reply.truncated"))
+    if lines:
+        shown.append(context("\n".join(lines)))
+    if buttons:
+        shown.append(
+            {
+                "type": "actions",
+                "elements": [
+                    button(CORRECT_ACTION, texts("reply.correct")),
+                    button(EDIT_ACTION, texts("reply.edit")),
+                ],
+            }
+        )
+    signature = texts("reply.signature", base=escape(base_name(prediction.base)), version=prediction.version)
+    shown.append(context(f"{signature} · {texts('reply.how')}" if buttons else signature))
+    return summary, shown
+
+
+def button(action: str, text: str) -> Block:
+    """A plain button; what it is about is looked up from the message that it stands on, never read from the button."""
+    return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": text, "emoji": True}}
 
 
 def base_name(base: str) -> str:
@@ -52,6 +73,96 @@ def base_name(base: str) -> str:
     if base == "mini":
         return "mini"
     return "BETO" if "bert-base-spanish-wwm" in base else base.rstrip("/").rsplit("/", 1)[-1]
+
+
+def names(labels: tuple[str, ...] | list[str], taxonomy: Taxonomy, texts: Texts) -> str:
+    """The labels' titles in a row; a dash for none."""
+    return ", ".join(escape(_title(name, taxonomy, texts)) for name in labels) or texts("reply.no_label")
+
+
+def dispute(label: str, state: LabelState, taxonomy: Taxonomy, texts: Texts) -> str:
+    """The question to those who differ about a label."""
+    return texts(
+        "reply.ask",
+        emoji=_emoji(label, taxonomy),
+        title=escape(_title(label, taxonomy, texts)),
+        yes=_people(state.yes),
+        no=_people(state.no),
+    )
+
+
+def loading(texts: Texts) -> dict[str, Any]:
+    """The modal while the store is asked: Slack lets a trigger open something for three seconds only."""
+    return {
+        "type": "modal",
+        "callback_id": EDIT_VIEW,
+        "title": _plain(texts("modal.title")),
+        "close": _plain(texts("modal.close")),
+        "blocks": [section(texts("modal.loading"))],
+    }
+
+
+def labels_modal(
+    text: str,
+    chosen: tuple[str, ...],
+    state: MessageState | None,
+    taxonomy: Taxonomy,
+    texts: Texts,
+    *,
+    metadata: str,
+    warning: str = "",
+) -> dict[str, Any]:
+    """The modal with every label to choose from, its description beside it, and a note."""
+    options = [_option(label.name, taxonomy, texts) for label in taxonomy]
+    choice: Block = {
+        "type": "multi_static_select",
+        "action_id": CHOICE,
+        "placeholder": _plain(texts("modal.choose")),
+        "options": options,
+        "focus_on_load": True,
+    }
+    if initial := [option for option in options if option["value"] in chosen]:
+        choice["initial_options"] = initial
+    quoted = escape(text) if len(text) <= 600 else escape(text[:600]) + "…"
+    said = _who_said_what(state, taxonomy, texts) if state is not None else []
+    return {
+        "type": "modal",
+        "callback_id": EDIT_VIEW,
+        "private_metadata": metadata,
+        "title": _plain(texts("modal.title")),
+        "submit": _plain(texts("modal.submit")),
+        "close": _plain(texts("modal.close")),
+        "blocks": [
+            *([section(f":warning: {warning}")] if warning else []),
+            section("\n".join(f"&gt; {line}" for line in quoted.splitlines()) or "&gt;"),
+            *([context("\n".join(said))] if said else []),
+            {
+                "type": "input",
+                "block_id": CHOICE,
+                "optional": True,  # no label at all is an answer
+                "label": _plain(texts("modal.labels")),
+                "hint": _plain(texts("modal.hint")),
+                "element": choice,
+            },
+            {
+                "type": "input",
+                "block_id": NOTE,
+                "optional": True,
+                "label": _plain(texts("modal.note")),
+                "element": {"type": "plain_text_input", "action_id": NOTE, "multiline": True, "max_length": 500},
+            },
+        ],
+    }
+
+
+def sorry(text: str, texts: Texts) -> dict[str, Any]:
+    """A modal that only says why there is nothing to choose."""
+    return {
+        "type": "modal",
+        "title": _plain(texts("modal.title")),
+        "close": _plain(texts("modal.close")),
+        "blocks": [section(text)],
+    }
 
 
 def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
@@ -69,6 +180,75 @@ def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
     }
 
 
-def _name_and_emoji(name: str, taxonomy: Taxonomy, texts: Texts) -> tuple[str, str]:
-    """A label's title and emoji; a label of an older set that was retired since keeps its bare name."""
-    return (texts.title(taxonomy[name]), taxonomy[name].emoji) if name in taxonomy else (name, "label")
+def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, texts: Texts) -> tuple[str, str]:
+    """(mrkdwn, plain) of the labels that stand."""
+    unknown_here = [name for name in prediction.labels if name not in state.labels]  # of a set that is no more
+    standing = sorted([*state.shown, *unknown_here], key=lambda name: -prediction.scores.get(name, 0.0))
+    if not standing:
+        if state.judges and not state.disputed:
+            return texts("reply.judged_none"), texts("reply.judged_none")
+        best = max(prediction.scores, key=lambda name: prediction.scores[name], default="")
+        if not best or state.judges:
+            return texts("reply.none_short"), texts("reply.none_short")
+        guess = {"emoji": _emoji(best, taxonomy), "title": escape(_title(best, taxonomy, texts))}
+        return texts("reply.none", percent=texts.percent(prediction.scores[best]), **guess), texts("reply.none_short")
+    pieces, plain = [], []
+    for name in standing:
+        title = _title(name, taxonomy, texts)
+        status = state.labels[name].status if name in state.labels else "predicted"
+        # What people said needs no probability any more.
+        mark = texts.percent(prediction.scores[name]) if status == "predicted" else {"added": "＋"}.get(status, "✓")
+        pieces.append(texts("reply.label", emoji=_emoji(name, taxonomy), title=escape(title), mark=mark))
+        plain.append(f"{title} {mark}")
+    return "   ".join(pieces), " · ".join(plain)
+
+
+def _who_said_what(state: MessageState, taxonomy: Taxonomy, texts: Texts) -> list[str]:
+    """A line for each kind of word and the same people, and one for each dispute."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    lines = []
+    for name, label in state.labels.items():
+        if label.status in {"confirmed", "added"}:
+            together.setdefault((label.status, label.yes), []).append(name)
+        elif label.status == "rejected" and label.yes + label.no and _worth_saying(state, name):
+            together.setdefault((label.status, label.no), []).append(name)
+        elif label.status == "disputed":
+            title = escape(_title(name, taxonomy, texts))
+            lines.append(texts("reply.disputed", title=title, yes=_people(label.yes), no=_people(label.no)))
+    said = [
+        texts(f"reply.{status}", labels=names(labels, taxonomy, texts), people=_people(people))
+        for (status, people), labels in together.items()
+    ]
+    return said + lines
+
+
+def _worth_saying(state: MessageState, name: str) -> bool:
+    """Whether a rejected label was ever on show: "correct" also says no to all that nobody thought of."""
+    return name in state.predicted or bool(state.labels[name].yes)
+
+
+def _option(name: str, taxonomy: Taxonomy, texts: Texts) -> Block:
+    label = taxonomy[name]
+    return {
+        "text": {"type": "plain_text", "text": f":{label.emoji}: {texts.title(label)}"[:75], "emoji": True},
+        "value": name,
+        "description": _plain(label.description if len(label.description) <= 75 else label.description[:74] + "…"),
+    }
+
+
+def _people(users: tuple[str, ...]) -> str:
+    shown = ", ".join(f"<@{user}>" for user in users[:5])
+    return shown if len(users) <= 5 else f"{shown} +{len(users) - 5}"
+
+
+def _title(name: str, taxonomy: Taxonomy, texts: Texts) -> str:
+    """A label's title; one that was retired since keeps its bare name."""
+    return texts.title(taxonomy[name]) if name in taxonomy else name
+
+
+def _emoji(name: str, taxonomy: Taxonomy) -> str:
+    return (taxonomy[name].emoji or "label") if name in taxonomy else "label"
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": True}

@@ -1,12 +1,17 @@
 """Slack's dictionaries to our types. Pure; what cannot be read is None, never an exception."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
+from model.judgements import Gesture, Kind
+from model.labels import Taxonomy, canonical_emoji
 from model.schema import Message, Source
 
 # A person's own words; every other subtype is Slack's or a bot's.
 SPOKEN = {None, "file_share", "thread_broadcast", "me_message"}
+# The emoji that speak of all labels at once; every label's own emoji is in the taxonomy.
+GESTURES = {Kind.CORRECT: "white_check_mark", Kind.WRONG: "x", Kind.NONE: "no_entry_sign"}
 # Slack sends at most this many characters of a message; anything longer is not Slack's.
 LONGEST = 40_000
 
@@ -19,6 +24,7 @@ class Edit:
     channel: str
     ts: str
     text: str
+    at: int  # Slack's time of the edit, microseconds
 
 
 @dataclass(frozen=True)
@@ -110,4 +116,51 @@ def _read_change(event: dict[str, Any], team: str, channel: str, bot_user: str) 
         return None
     if text == previous.get("text"):
         return None
-    return Edit(team, channel, ts, without_mention(text, bot_user))
+    edited_ts = (message.get("edited") or {}).get("ts") or event.get("event_ts")
+    return Edit(team, channel, ts, without_mention(text, bot_user), microseconds(edited_ts))
+
+
+def read_reaction(event: dict[str, Any], *, taxonomy: Taxonomy, bot_user: str) -> tuple[str, str, Gesture] | None:
+    """(channel, ts of the item, gesture) of a `reaction_added` or `reaction_removed` event.
+
+    None for the bot's own reactions, for what is no message, and for emoji that mean nothing here.
+    """
+    item, user, name = event.get("item") or {}, event.get("user"), event.get("reaction")
+    channel, item_ts = item.get("channel"), item.get("ts")
+    if item.get("type") != "message" or not isinstance(channel, str) or not isinstance(item_ts, str):
+        return None
+    if not isinstance(user, str) or not isinstance(name, str) or user == bot_user:
+        return None
+    kind, labels = _meaning_of(name, taxonomy)
+    if kind is None:
+        return None
+    return (
+        channel,
+        item_ts,
+        Gesture(
+            user=user,
+            # The whole name, skin tone and all: Slack counts each tone as a reaction of its own.
+            handle=f"reaction/{user}/{item_ts}/{name}"[:255],
+            at=microseconds(event.get("event_ts")),
+            kind=kind,
+            labels=labels,
+            withdrawn=event.get("type") == "reaction_removed",
+        ),
+    )
+
+
+def microseconds(ts: object) -> int:
+    """Slack's `1716400000.123456` as an integer, exactly; the present time for what is none."""
+    seconds, _, fraction = str(ts).partition(".")
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12) or not (fraction.isascii() and fraction.isdigit()):
+        return time.time_ns() // 1000
+    return int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
+
+
+def _meaning_of(name: str, taxonomy: Taxonomy) -> tuple[Kind | None, tuple[str, ...]]:
+    sign = canonical_emoji(name)
+    for kind, emoji in GESTURES.items():
+        if sign == canonical_emoji(emoji):
+            return kind, ()
+    label = taxonomy.by_emoji(name)
+    return (None, ()) if label is None else (Kind.LABEL, (label.name,))

@@ -4,6 +4,7 @@ import logging
 import threading
 import uuid
 from functools import cache
+from typing import Any
 
 from celery import signals
 from celery.canvas import Signature
@@ -12,13 +13,14 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 from slack_sdk.webhook import WebhookClient
 
-from bot import blocks
+from bot import blocks, people
 from bot.settings import BotSettings
 from bot.texts import load_texts
 from model.errors import StoreUnavailable
+from model.gestures import Gestures, Judged
 from model.labels import seed_taxonomy
 from model.schema import Source
-from model.store import Claim, Store
+from model.store import RETRY_AFTER_S, Claim, Store, now
 from worker.app import REPLIES, app
 from worker.run import consume
 from worker.tasks import classify
@@ -29,6 +31,12 @@ METADATA = "beto_reply"
 # Longer than a post with its retries; a claim that lives longer belongs to a dead process.
 LEASE_S = 60.0
 SWEEP_EVERY_S = 5.0
+# Between two drawings of the same reply. Slack allows an update about once a second, and people read no faster.
+REDRAW_EVERY_S = 1.0
+# A channel may want the emoji of at most so many labels, those with at least this probability.
+SEEDS = 5
+SEED_FROM = 0.15
+QUIET: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 # Slack will never take these, however often we try.
 HOPELESS = {
     "account_inactive", "cant_update_message", "channel_not_found", "edit_window_closed", "is_archived", "message_not_found",
@@ -39,14 +47,26 @@ HOPELESS = {
 @cache
 def store() -> Store:
     """This process's store."""
-    return Store(BotSettings().store_url)
+    return Store(settings().store_url)
+
+
+@cache
+def settings() -> BotSettings:
+    """This process's settings."""
+    return BotSettings()
+
+
+@cache
+def gestures() -> Gestures:
+    """What people said, in this process's store."""
+    return Gestures(store())
 
 
 @cache
 def slack() -> WebClient:
     """This process's Slack client: waits out rate limits and server errors by itself."""
-    settings = BotSettings()
-    client = WebClient(token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, timeout=20)
+    token = settings().slack_bot_token.get_secret_value()
+    client = WebClient(token=token, base_url=settings().slack_api_url, timeout=20)
     client.retry_handlers += [RateLimitErrorRetryHandler(max_retry_count=3), ServerErrorRetryHandler(max_retry_count=2)]
     return client
 
@@ -63,8 +83,13 @@ def reply(message_id: int) -> None:
     """The thread shows what the store knows of this message: one reply, or none where the message is gone."""
     owner = uuid.uuid4().hex
     while (claim := store().claim_reply(message_id, owner, LEASE_S)) is not None:
+        if claim.drawn_at is not None and (early_s := REDRAW_EVERY_S - (now() - claim.drawn_at).total_seconds()) > 0:
+            # Fifty people who react within a second are one redrawing, not fifty.
+            store().release_reply(message_id, owner, retry_in_s=early_s + RETRY_AFTER_S)
+            reply.apply_async((message_id,), countdown=early_s)
+            return
         try:
-            reply_ts = _bring_up_to_date(claim)
+            reply_ts, asked = _bring_up_to_date(claim)
         except SlackApiError as error:
             reason = error.response.get("error", "")
             if reason not in HOPELESS:
@@ -72,15 +97,17 @@ def reply(message_id: int) -> None:
                 store().release_reply(message_id, owner, retry_in_s=30.0)
                 raise
             log.warning("message %s can have no reply: %s", message_id, reason)
-            reply_ts = claim.reply_ts
+            reply_ts, asked = claim.reply_ts, claim.asked
         # Any other exception leaves the claim to expire: the post may have arrived, and the next claim looks first.
-        moved_on = store().record_reply(message_id, owner, state=claim.message.state, reply_ts=reply_ts)
+        moved_on = store().record_reply(message_id, owner, state=claim.message.state, reply_ts=reply_ts, asked=asked)
+        if claim.reply_ts is None and reply_ts is not None:
+            _seed(claim)
         if not moved_on:
             return
 
 
-def _bring_up_to_date(claim: Claim) -> str | None:
-    """Slack shows what the claim says; the ts of the reply, None where there is none."""
+def _bring_up_to_date(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
+    """Slack shows what the claim says; the ts of the reply (None: there is none) and the labels asked about."""
     message = claim.message.message
     key = f"{message.team}:{message.channel}:{message.ts}"
     thread = message.thread_ts or message.ts
@@ -90,28 +117,76 @@ def _bring_up_to_date(claim: Claim) -> str | None:
     if claim.message.deleted:
         if reply_ts is not None:
             slack().chat_delete(channel=message.channel, ts=reply_ts)
-        return None
+        return None, ()
     assert claim.prediction is not None  # a reply is owed only once there is one
-    settings = BotSettings()
-    text, shown = blocks.reply(claim.prediction, seed_taxonomy(), load_texts(settings.language))
-    if message.source is Source.COMMAND:
+    taxonomy, texts = seed_taxonomy(), load_texts(settings().language)
+    judged = _judged(claim.message.id, message.channel, thread)
+    private = message.source is Source.COMMAND
+    text, shown = blocks.reply(claim.prediction, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private)
+    if private:
         if message.response_url:
             WebhookClient(message.response_url, timeout=10).send(text=text, blocks=shown, response_type="ephemeral")
-        return None
-    metadata = {"event_type": METADATA, "event_payload": {"message": key}}
+        return None, ()
+    post: dict[str, Any] = {
+        "channel": message.channel,
+        "text": text,
+        "blocks": shown,
+        "metadata": {"event_type": METADATA, "event_payload": {"message": key}},
+    }
     if reply_ts is not None:
-        slack().chat_update(channel=message.channel, ts=reply_ts, text=text, blocks=shown, metadata=metadata)
-        return reply_ts
-    posted = slack().chat_postMessage(
-        channel=message.channel,
-        thread_ts=thread,
-        text=text,
-        blocks=shown,
-        metadata=metadata,
-        unfurl_links=False,
-        unfurl_media=False,
-    )
-    return str(posted["ts"])
+        slack().chat_update(ts=reply_ts, **post)
+    else:
+        reply_ts = str(slack().chat_postMessage(thread_ts=thread, **post, **QUIET)["ts"])
+    new = [label for label in judged.state.disputed if label not in claim.asked]
+    for label in new:
+        question = blocks.dispute(label, judged.state.labels[label], taxonomy, texts)
+        slack().chat_postMessage(channel=message.channel, thread_ts=thread, text=question, **QUIET)
+    return reply_ts, (*claim.asked, *new)
+
+
+def _judged(message_id: int, channel: str, thread: str) -> Judged:
+    """What people said of the message; who of them counts was looked up before, and the others are told once."""
+    names = seed_taxonomy().names
+    judged = gestures().judged(message_id, names)
+    assert judged is not None  # its reply is claimed
+    if judged.unknown_people:
+        stored = store().message(message_id)
+        assert stored is not None
+        for user in judged.unknown_people:
+            people.look_at(slack(), gestures(), settings(), team=stored.message.team, user=user)
+        judged = gestures().judged(message_id, names)
+        assert judged is not None
+    for user in judged.strangers:
+        stored = store().message(message_id)
+        if stored is not None and gestures().take_telling(stored.message.team, user):
+            refused = load_texts(settings().language)("judge.refused")
+            try:
+                slack().chat_postEphemeral(channel=channel, user=user, thread_ts=thread, text=refused)
+            except SlackApiError as error:  # they may have left; the labels matter more
+                log.info("could not tell %s that their corrections do not count: %s", user, error.response["error"])
+    return judged
+
+
+def _seed(claim: Claim) -> None:
+    """The likeliest labels' emoji are on the message, where the channel wants that: a correction is one tap then."""
+    message = claim.message.message
+    if claim.prediction is None or not store().seeds(message.team, message.channel):
+        return
+    scores, taxonomy = claim.prediction.scores, seed_taxonomy()
+    likely = sorted((name for name in scores if name in taxonomy and scores[name] >= SEED_FROM), key=lambda name: -scores[name])
+    for name in likely[:SEEDS]:
+        seed.delay(message.channel, message.ts, taxonomy[name].emoji)
+
+
+# Slack allows about 50 a minute (tier 3), and redrawing needs reactions.get's share of it too.
+@app.task(name="bot.seed", rate_limit="40/m")
+def seed(channel: str, ts: str, emoji: str) -> None:
+    """The bot's own reaction is on the message; it is no judgement of anybody's."""
+    try:
+        slack().reactions_add(channel=channel, timestamp=ts, name=emoji)
+    except SlackApiError as error:
+        if error.response.get("error") not in {"already_reacted", "message_not_found", "too_many_reactions", *HOPELESS}:
+            raise
 
 
 def _find_in_thread(channel: str, thread: str, key: str) -> str | None:

@@ -28,6 +28,11 @@ class BotSettings(WorkerSettings):
         description="another only for the simulator",
     )
     language: Literal["es", "en"] = Field(default="es", description="of what people read in Slack")
+    judges: str = Field(
+        default="", description="whose corrections count: user ids and one user group's id, by commas; empty: everybody's"
+    )
+    experts: str = Field(default="", description="whose word outweighs the others', likewise; empty: nobody's")
+    guests_judge: bool = Field(default=False, description="count guests and people from other organisations too")
     http_host: str = Field(default="127.0.0.1", description="HTTP mode: the address to listen on")
     http_port: int = Field(default=3000, ge=1, le=65535, description="HTTP mode: the port to listen on")
 

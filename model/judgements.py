@@ -5,7 +5,7 @@ So it does not matter in which order they reached us, or how often.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
@@ -61,7 +61,8 @@ class MessageState:
     """The labels of one message, in the taxonomy's order."""
 
     labels: Mapping[str, LabelState]
-    judges: tuple[str, ...] = field(default=())  # everybody whose word counts at present
+    judges: tuple[str, ...] = ()  # everybody who said something that counts
+    predicted: frozenset[str] = frozenset()  # what the network says
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ def _decide(
             if name in words:  # a label that was retired since says nothing any more
                 words[name][word.user] = says_yes
     labels = {name: _state(said, name in predicted, experts) for name, said in words.items()}
-    return MessageState(labels, tuple(sorted({user for said in words.values() for user in said})))
+    return MessageState(labels, tuple(sorted({user for said in words.values() for user in said})), frozenset(predicted))
 
 
 def _state(said: Mapping[str, bool], predicted: bool, experts: Collection[str]) -> LabelState:

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, create_engine, event, func, select, text, true
+from sqlalchemy import Connection, Row, case, create_engine, event, func, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from model.errors import StoreUnavailable
 from model.schema import Example, Message, Prediction, Progress, Source
-from model.tables import channels, examples, messages, metadata, predictions, replies, runs
+from model.tables import channels, examples, gestures, messages, metadata, predictions, replies, runs
 
 Mode = Literal["auto", "mention"]
 Owed = Literal["prediction", "reply", "nothing"]
@@ -53,6 +53,8 @@ class Claim:
     prediction: Prediction | None
     reply_ts: str | None
     orphaned: bool
+    drawn_at: datetime | None = None
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Store:
                 return found, False
             moment = now()
             row = connection.execute(
-                self._insert_or_ignore(messages)
+                self.insert_or_ignore(messages)
                 .values(
                     **message.model_dump(mode="json"),
                     received_at=moment,
@@ -140,14 +142,24 @@ class Store:
             assert existing is not None
             return existing, False
 
-    def edit_message(self, team: str, channel: str, ts: str, text: str) -> int | None:
-        """The message has the new text and wants a new prediction; its id, or None where nothing changed."""
+    def edit_message(self, team: str, channel: str, ts: str, text: str, edited_at: int = 0) -> int | None:
+        """The message has the new text and wants a new prediction; its id, or None where nothing changed.
+
+        `edited_at` is Slack's time of the edit in microseconds: an older edit that comes late changes nothing, and what
+        people said before it was about another text.
+        """
         with self.writing() as connection:
             row = connection.execute(
                 messages.update()
-                .where(*_key(team, channel, ts), messages.c.text != text, messages.c.deleted_at.is_(None))
+                .where(
+                    *_key(team, channel, ts),
+                    messages.c.text != text,
+                    messages.c.deleted_at.is_(None),
+                    messages.c.edited_at <= edited_at,
+                )
                 .values(
                     text=text,
+                    edited_at=edited_at,
                     revision=messages.c.revision + 1,
                     state=messages.c.state + 1,
                     owed="prediction",
@@ -217,11 +229,11 @@ class Store:
         with self.reading() as connection:
             total = connection.execute(select(func.count()).select_from(messages).where(ours)).scalar_one()
             waiting = connection.execute(
-                select(messages.c.owed, func.count().label("count"))
+                select(messages.c.owed, func.count().label("waiting"))
                 .where(ours, messages.c.owed != "nothing")
                 .group_by(messages.c.owed)
             ).all()
-            return {"messages": total, "prediction": 0, "reply": 0} | {row.owed: row.count for row in waiting}
+            return {"messages": total, "prediction": 0, "reply": 0} | {row.owed: row.waiting for row in waiting}
 
     # Predictions and replies
 
@@ -242,7 +254,7 @@ class Store:
             if current is None:
                 return False
             added = connection.execute(
-                self._insert_or_ignore(predictions)
+                self.insert_or_ignore(predictions)
                 .values(
                     message_id=message_id,
                     revision=revision,
@@ -279,7 +291,7 @@ class Store:
             if row is None or row.owed != "reply":
                 return None
             moment = now()
-            connection.execute(self._insert_or_ignore(replies).values(message_id=message_id, shown=0))
+            connection.execute(self.insert_or_ignore(replies).values(message_id=message_id, shown=0))
             reply = connection.execute(select(replies).where(replies.c.message_id == message_id).with_for_update()).one()
             if reply.claimed_by is not None and aware(reply.claimed_until) > moment:
                 return None
@@ -299,20 +311,45 @@ class Store:
                 prediction=None if latest is None or row.deleted_at else Prediction.model_validate(latest),
                 reply_ts=reply.ts,
                 orphaned=reply.claimed_by is not None and reply.ts is None,
+                drawn_at=None if reply.drawn_at is None else aware(reply.drawn_at),
+                asked=tuple(reply.asked or ()),
             )
 
-    def record_reply(self, message_id: int, owner: str, *, state: int, reply_ts: str | None) -> bool:
+    def record_reply(self, message_id: int, owner: str, *, state: int, reply_ts: str | None, asked: Sequence[str] = ()) -> bool:
         """The reply `reply_ts` shows `state` (None: there is no reply any more) and the claim is given back.
 
-        Returns True when the message has moved on meanwhile, so that the reply must be drawn once more.
+        `asked` are the labels in dispute that the thread has been asked about. Returns True when the message has moved on
+        meanwhile, so that the reply must be drawn once more.
         """
         with self.writing() as connection:
+            message = connection.execute(select(messages).where(messages.c.id == message_id)).one()
+            lock_channel(connection, message.team, message.channel)
+            before = connection.execute(select(replies.c.ts).where(replies.c.message_id == message_id)).scalar_one()
+            moment = now()
             # Also when the lease ran out meanwhile: the reply is there, whoever holds the claim by now.
             connection.execute(
                 replies.update()
                 .where(replies.c.message_id == message_id)
-                .values(ts=reply_ts, shown=state, posted_at=func.coalesce(replies.c.posted_at, now()))
+                .values(
+                    ts=reply_ts,
+                    shown=state,
+                    posted_at=func.coalesce(replies.c.posted_at, moment),
+                    drawn_at=moment,
+                    asked=list(asked),
+                )
             )
+            if reply_ts is not None and before != reply_ts:
+                early = connection.execute(
+                    select(gestures.c.id)
+                    .where(
+                        gestures.c.team == message.team,
+                        gestures.c.channel == message.channel,
+                        gestures.c.item_ts == reply_ts,
+                    )
+                    .limit(1)
+                ).first()
+                if early is not None:  # somebody reacted to the reply before we knew it by its ts
+                    owe_reply(connection, message_id)
             connection.execute(
                 replies.update()
                 .where(replies.c.message_id == message_id, replies.c.claimed_by == owner)
@@ -337,6 +374,32 @@ class Store:
             connection.execute(
                 messages.update().where(messages.c.id == message_id).values(retry_at=now() + timedelta(seconds=retry_in_s))
             )
+
+    def predictions_of(self, message_id: int) -> list[tuple[datetime, Prediction]]:
+        """What each version said of the message, of earlier texts too, oldest first."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(predictions.c.created_at, predictions.c.prediction)
+                .where(predictions.c.message_id == message_id)
+                .order_by(predictions.c.id)
+            ).all()
+            return [(aware(row.created_at), Prediction.model_validate(row.prediction)) for row in rows]
+
+    def last_message(self, team: str, channel: str) -> int | None:
+        """The newest message of this channel that we were asked about and that is still there."""
+        with self.reading() as connection:
+            newest: int | None = connection.execute(
+                select(messages.c.id)
+                .where(
+                    messages.c.team == team,
+                    messages.c.channel == channel,
+                    messages.c.deleted_at.is_(None),
+                    messages.c.source != Source.COMMAND.value,
+                )
+                .order_by(messages.c.ts.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+            return newest
 
     def model_seconds(self) -> dict[str, float]:
         """By a message's ts, the seconds that its latest prediction spent in the network."""
@@ -369,14 +432,29 @@ class Store:
             before = connection.execute(
                 select(channels.c.mode).where(channels.c.team == team, channels.c.channel == channel)
             ).scalar_one_or_none()
-            insert = self._insert(channels).values(team=team, channel=channel, mode=mode)
+            insert = self.insert(channels).values(team=team, channel=channel, mode=mode)
             connection.execute(insert.on_conflict_do_update(index_elements=["team", "channel"], set_={"mode": mode}))
             return (before or "mention") != mode
+
+    def seeds(self, team: str, channel: str) -> bool:
+        """Whether the likely labels' emoji are put on this channel's messages."""
+        with self.reading() as connection:
+            return bool(
+                connection.execute(
+                    select(channels.c.seeds).where(channels.c.team == team, channels.c.channel == channel)
+                ).scalar_one_or_none()
+            )
+
+    def set_seeds(self, team: str, channel: str, seeds: bool) -> None:
+        """The channel has this choice."""
+        with self.writing() as connection:
+            insert = self.insert(channels).values(team=team, channel=channel, mode="mention", seeds=seeds)
+            connection.execute(insert.on_conflict_do_update(index_elements=["team", "channel"], set_={"seeds": seeds}))
 
     def rename_channel(self, team: str, old: str, new: str) -> None:
         """What was kept under the channel's old id stands under the new one (Slack changes ids now and then)."""
         with self.writing() as connection:
-            for table in (channels, messages):
+            for table in (channels, messages, gestures):
                 connection.execute(table.update().where(table.c.team == team, table.c.channel == old).values(channel=new))
 
     # Imported examples
@@ -501,12 +579,14 @@ class Store:
         with _unavailable(), self._reader.connect() as connection:
             yield connection
 
-    def _insert(self, table: Any) -> Any:
+    def insert(self, table: Any) -> Any:
+        """An insert of this database's own kind, which can say what is to happen on a conflict."""
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
         return dialect.insert(table)
 
-    def _insert_or_ignore(self, table: Any) -> Any:
-        return self._insert(table).on_conflict_do_nothing()
+    def insert_or_ignore(self, table: Any) -> Any:
+        """An insert that leaves a row with the same key as it is."""
+        return self.insert(table).on_conflict_do_nothing()
 
     def _message_id(self, connection: Connection, team: str, channel: str, ts: str) -> int | None:
         return connection.execute(select(messages.c.id).where(*_key(team, channel, ts))).scalar_one_or_none()
@@ -541,6 +621,28 @@ def _unavailable() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable(f"the database does not answer: {error.orig}") from error
+
+
+def owe_reply(connection: Connection, message_id: int) -> None:
+    """The message's reply is to be drawn again, once it has been predicted."""
+    connection.execute(
+        messages.update()
+        .where(messages.c.id == message_id)
+        .values(
+            state=messages.c.state + 1,
+            owed=case((messages.c.owed == "prediction", "prediction"), else_="reply"),
+            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+    )
+
+
+def lock_channel(connection: Connection, team: str, channel: str) -> None:
+    """Until the transaction ends, nobody else links gestures with replies in this channel.
+
+    Else a gesture on a reply and the record of that reply could each miss the other. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{team}/{channel}", 0))))
 
 
 def _key(team: str, channel: str, ts: str) -> Sequence[Any]:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -32,6 +33,7 @@ channels = Table(
     Column("team", String(32), primary_key=True),
     Column("channel", String(32), primary_key=True),
     Column("mode", String(16), nullable=False),  # auto | mention
+    Column("seeds", Boolean, nullable=False, default=False),  # put the likely labels' emoji on messages
 )
 
 messages = Table(
@@ -49,6 +51,7 @@ messages = Table(
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("deleted_at", DateTime(timezone=True)),
     Column("revision", Integer, nullable=False),  # of the text: an edit adds one
+    Column("edited_at", BigInteger, nullable=False, server_default="0"),  # Slack's time of the last edit, microseconds
     Column("state", Integer, nullable=False),  # adds one whenever the reply should look different
     Column("owed", String(16), nullable=False),  # what is still to be done: prediction | reply | nothing
     Column("tries", Integer, nullable=False, server_default="0"),  # how often the sweep sent it again
@@ -85,6 +88,44 @@ replies = Table(
     Column("claimed_by", String(64)),
     Column("claimed_until", DateTime(timezone=True)),
     Column("posted_at", DateTime(timezone=True)),
+    Column("drawn_at", DateTime(timezone=True)),
+    Column("asked", JSON),  # labels in dispute that the thread was asked about
+)
+Index("ix_replies_ts", replies.c.ts)  # a reaction on a reply names only its ts
+
+# Append-only: what people did, as they did it. What follows from it is computed (`judgements.fold`).
+gestures = Table(
+    "gestures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),  # a hash of all that makes it this gesture and no other
+    Column("team", String(32), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("item_ts", String(64), nullable=False),  # of the message or of its reply, which may not be known yet
+    Column("user", String(32), nullable=False),
+    Column("handle", String(255), nullable=False),
+    Column("at", BigInteger, nullable=False),  # Slack's time, microseconds
+    Column("kind", String(16), nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("via", String(16), nullable=False),
+    Column("prediction_id", Integer),  # what was shown when it was made; empty: nothing yet
+    Column("note", Text),
+    Column("saved_at", DateTime(timezone=True), nullable=False),
+)
+Index("ix_gestures_item", gestures.c.team, gestures.c.channel, gestures.c.item_ts)
+Index("ix_gestures_user", gestures.c.team, gestures.c.user, gestures.c.at)
+
+# What the replies process learnt about people who judge, so that others need not ask Slack.
+people = Table(
+    "people",
+    metadata,
+    Column("team", String(32), primary_key=True),
+    Column("user", String(32), primary_key=True),
+    Column("may_judge", Boolean, nullable=False),
+    Column("expert", Boolean, nullable=False),
+    Column("looked_at", DateTime(timezone=True), nullable=False),
+    Column("told_at", DateTime(timezone=True)),  # when somebody who may not judge was last told so
 )
 
 # Labelled messages that somebody imported; seed messages stay in the package.

@@ -6,15 +6,17 @@ import pytest
 
 from bot import blocks
 from bot.texts import load_texts
+from model.judgements import Gesture, Kind, fold
 from model.labels import seed_taxonomy
 from model.schema import Prediction
 
 
-def reply(language: str = "es", **changes: object) -> tuple[str, str]:
+def reply(language: str = "es", *gestures: Gesture, **changes: object) -> tuple[str, str]:
     prediction = Prediction(
         version=3, base="mini", scores={"tarjeta": 0.923, "fraude": 0.61, "app": 0.004}, labels=("tarjeta", "fraude")
     ).model_copy(update=changes)
-    text, shown = blocks.reply(prediction, seed_taxonomy(), load_texts(language))
+    state = fold(gestures, names=seed_taxonomy().names, predicted=prediction.labels)
+    text, shown = blocks.reply(prediction, state, seed_taxonomy(), load_texts(language))
     return text, json.dumps(shown, ensure_ascii=False)
 
 
@@ -41,6 +43,32 @@ def test_mini_is_never_called_beto() -> None:
 def test_certainty_is_never_claimed() -> None:
     """0.999 is not 100 %, and 0.004 is not nothing."""
     assert [load_texts("es").percent(p) for p in (0.999, 0.004)] == ["99\N{NO-BREAK SPACE}%", "1\N{NO-BREAK SPACE}%"]
+
+
+def said(kind: Kind, *labels: str, user: str = "UANA", at: int = 1) -> Gesture:
+    predicted = ("tarjeta", "fraude")
+    return Gesture(user=user, handle=f"{user}/{kind}/{labels}", at=at, kind=kind, labels=labels, predicted=predicted)
+
+
+def test_the_reply_shows_what_was_said_and_by_whom() -> None:
+    """People must see that their tap was understood, and others whom to ask."""
+    _, shown = reply("es", said(Kind.LABEL, "tarjeta"), said(Kind.LABEL, "app", user="ULUIS"))
+    assert "*Tarjeta* ✓" in shown
+    assert "✓ Tarjeta: confirmado por <@UANA>" in shown
+    assert "*App y web* ＋" in shown
+    assert "＋ App y web: lo añade <@ULUIS>" in shown
+    assert "*Fraude* 61" in shown
+    _, shown = reply("es", said(Kind.WRONG))
+    assert "✗ Tarjeta, Fraude: no, según <@UANA>" in shown
+    assert "*Tarjeta*" not in shown
+    _, shown = reply("es", said(Kind.LABEL, "tarjeta"), said(Kind.NONE, user="ULUIS"))
+    assert "⚖ Tarjeta: en disputa (sí: <@UANA>; no: <@ULUIS>)" in shown
+
+
+def test_no_label_by_agreement_is_not_shown_as_doubt() -> None:
+    text, shown = reply("es", said(Kind.NONE))
+    assert text == "Ninguna etiqueta"
+    assert "Lo más probable" not in shown
 
 
 def test_a_label_of_an_older_set_is_still_named() -> None:

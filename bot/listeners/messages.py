@@ -63,7 +63,7 @@ def _save_if_wanted(store: Store, message: Message) -> int | None:
 
 
 def _edit(store: Store, edit: Edit) -> tuple[int, int] | None:
-    message_id = store.edit_message(edit.team, edit.channel, edit.ts, edit.text)
+    message_id = store.edit_message(edit.team, edit.channel, edit.ts, edit.text, edit.at)
     if message_id is None:
         return None
     stored = store.message(message_id)

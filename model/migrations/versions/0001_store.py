@@ -14,6 +14,7 @@ def upgrade() -> None:
         sa.Column("team", sa.String(length=32), nullable=False),
         sa.Column("channel", sa.String(length=32), nullable=False),
         sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.Column("seeds", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("team", "channel", name=op.f("pk_channels")),
     )
     op.create_table(
@@ -25,6 +26,30 @@ def upgrade() -> None:
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("text_key", name=op.f("pk_examples")),
     )
+    op.create_table(
+        "gestures",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("team", sa.String(length=32), nullable=False),
+        sa.Column("channel", sa.String(length=32), nullable=False),
+        sa.Column("item_ts", sa.String(length=64), nullable=False),
+        sa.Column("user", sa.String(length=32), nullable=False),
+        sa.Column("handle", sa.String(length=255), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column("withdrawn", sa.Boolean(), nullable=False),
+        sa.Column("via", sa.String(length=16), nullable=False),
+        sa.Column("prediction_id", sa.Integer(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gestures")),
+        sa.UniqueConstraint("key", name=op.f("uq_gestures_key")),
+    )
+    with op.batch_alter_table("gestures", schema=None) as batch_op:
+        batch_op.create_index("ix_gestures_item", ["team", "channel", "item_ts"], unique=False)
+        batch_op.create_index("ix_gestures_user", ["team", "user", "at"], unique=False)
+
     op.create_table(
         "messages",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -39,6 +64,7 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("edited_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("state", sa.Integer(), nullable=False),
         sa.Column("owed", sa.String(length=16), nullable=False),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
@@ -55,6 +81,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("owed != 'nothing'"),
         )
 
+    op.create_table(
+        "people",
+        sa.Column("team", sa.String(length=32), nullable=False),
+        sa.Column("user", sa.String(length=32), nullable=False),
+        sa.Column("may_judge", sa.Boolean(), nullable=False),
+        sa.Column("expert", sa.Boolean(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("team", "user", name=op.f("pk_people")),
+    )
     op.create_table(
         "runs",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -88,9 +124,7 @@ def upgrade() -> None:
         sa.Column("prediction", sa.JSON(), nullable=False),
         sa.Column("model_s", sa.Float(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["messages.id"], name=op.f("fk_predictions_message_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_predictions_message_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_predictions")),
         sa.UniqueConstraint("message_id", "revision", "version", name=op.f("uq_predictions_message_id")),
     )
@@ -112,8 +146,10 @@ def upgrade() -> None:
         sa.Column("claimed_by", sa.String(length=64), nullable=True),
         sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("posted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["messages.id"], name=op.f("fk_replies_message_id"), ondelete="CASCADE"
-        ),
+        sa.Column("drawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asked", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_replies_message_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_replies")),
     )
+    with op.batch_alter_table("replies", schema=None) as batch_op:
+        batch_op.create_index("ix_replies_ts", ["ts"], unique=False)

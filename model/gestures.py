@@ -1,0 +1,339 @@
+"""What people said, kept: gestures go in as they were made, and the state of a message comes out.
+
+A gesture may come before the message or the reply that it is about, twice, or late. It is found by the ts of its item when
+the message is looked at, so nothing has to wait for anything.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, or_, select, true, tuple_
+
+from model.judgements import Gesture, Kind, MessageState, fold
+from model.schema import Prediction
+from model.store import Store, aware, lock_channel, now, owe_reply
+from model.tables import gestures, messages, people, predictions, replies
+
+# People change groups and become guests; a day is as old as what we know of them may be.
+KNOWN_FOR = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A gesture with what stands around it in the store."""
+
+    id: int
+    gesture: Gesture
+    team: str
+    channel: str
+    item_ts: str
+    note: str | None
+    saved_at: datetime
+    stale: bool  # made before the text was changed
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A message's labels as they stand, and what they follow from.
+
+    `state` counts only those who may judge; `stale` is how many gestures were about an earlier text; `strangers` are those
+    whose gestures do not count.
+    """
+
+    state: MessageState
+    prediction: Prediction | None
+    stale: int
+    strangers: tuple[str, ...]
+    unknown_people: tuple[str, ...]  # judged, and nobody has asked Slack about them lately
+
+
+class Gestures:
+    """The gestures in a store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def add(self, gesture: Gesture, *, team: str, channel: str, item_ts: str, note: str | None = None) -> tuple[int | None, bool]:
+        """The gesture is durable. Returns the message that it is about, if that is known yet, and whether it is new."""
+        with self.store.writing() as connection:
+            lock_channel(connection, team, channel)
+            message = _message_of(connection, team, channel, item_ts)
+            added = connection.execute(
+                self.store.insert_or_ignore(gestures)
+                .values(
+                    key=_key(team, channel, item_ts, gesture),
+                    team=team,
+                    channel=channel,
+                    item_ts=item_ts,
+                    user=gesture.user,
+                    handle=gesture.handle,
+                    at=gesture.at,
+                    kind=gesture.kind.value,
+                    labels=list(gesture.labels),
+                    withdrawn=gesture.withdrawn,
+                    via=gesture.via,
+                    prediction_id=None if message is None else _latest(connection, message.id, message.revision),
+                    note=note,
+                    saved_at=now(),
+                )
+                .returning(gestures.c.id)
+            ).one_or_none()
+            if added is not None and message is not None:
+                owe_reply(connection, message.id)
+            return (None if message is None else int(message.id)), added is not None
+
+    def message_of(self, team: str, channel: str, item_ts: str) -> int | None:
+        """The message that `item_ts` is, or whose reply it is."""
+        with self.store.reading() as connection:
+            row = _message_of(connection, team, channel, item_ts)
+            return None if row is None else int(row.id)
+
+    def judged(self, message_id: int, names: Sequence[str]) -> Judged | None:
+        """How the labels `names` stand for the message's present text."""
+        with self.store.reading() as connection:
+            row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
+            if row is None:
+                return None
+            said = list(self._said(connection, [row])[row.id])
+            known = _people(connection, row.team, {each.gesture.user for each in said})
+            given = {
+                prediction.id: Prediction.model_validate(prediction.prediction)
+                for prediction in connection.execute(
+                    select(predictions.c.id, predictions.c.prediction)
+                    .where(predictions.c.message_id == message_id, predictions.c.revision == row.revision)
+                    .order_by(predictions.c.id)
+                )
+            }
+        latest = next(reversed(given.values()), None)
+        fresh = [each for each in said if not each.stale]
+        moment = now()
+        allowed = {user for user in {each.gesture.user for each in said} if known.get(user) is None or known[user].may_judge}
+        state = fold(
+            (each.gesture for each in fresh if each.gesture.user in allowed),
+            names=names,
+            predicted=latest.labels if latest else (),
+            experts={user for user, person in known.items() if person.expert},
+        )
+        users = sorted({each.gesture.user for each in fresh})
+        return Judged(
+            state=state,
+            prediction=latest,
+            stale=len(said) - len(fresh),
+            strangers=tuple(user for user in users if user not in allowed),
+            unknown_people=tuple(
+                user for user in users if user not in known or moment - aware(known[user].looked_at) > KNOWN_FOR
+            ),
+        )
+
+    def history(self, message_id: int) -> list[Said]:
+        """Every gesture about the message, in Slack's order of time, stale ones among them."""
+        with self.store.reading() as connection:
+            row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
+            return [] if row is None else self._said(connection, [row])[row.id]
+
+    def last_of(self, team: str, user: str) -> Said | None:
+        """The newest gesture of this person that still stands."""
+        with self.store.reading() as connection:
+            gone: set[str] = set()
+            for row in connection.execute(
+                select(gestures)
+                .where(gestures.c.team == team, gestures.c.user == user)
+                .order_by(gestures.c.at.desc(), gestures.c.withdrawn.desc())
+                .limit(200)
+            ):
+                if row.withdrawn:
+                    gone.add(row.handle)
+                elif row.handle not in gone:
+                    return _said(row, (), 0)
+                else:
+                    gone.discard(row.handle)
+        return None
+
+    def judged_messages(self, names: Sequence[str], page: int = 500) -> Iterator[tuple[Row[Any], MessageState, list[Said]]]:
+        """Every message that somebody judged and that still has its text, with its state, oldest first; in small pages."""
+        after = 0
+        while True:
+            with self.store.reading() as connection:
+                rows = connection.execute(
+                    select(messages)
+                    .where(messages.c.id > after, messages.c.deleted_at.is_(None), _is_judged())
+                    .order_by(messages.c.id)
+                    .limit(page)
+                ).all()
+                if not rows:
+                    return
+                after = rows[-1].id
+                said = self._said(connection, rows)
+                latest = {
+                    row.message_id: Prediction.model_validate(row.prediction)
+                    for row in connection.execute(
+                        select(predictions.c.message_id, predictions.c.prediction)
+                        .join(
+                            messages,
+                            and_(messages.c.id == predictions.c.message_id, messages.c.revision == predictions.c.revision),
+                        )
+                        .where(predictions.c.message_id.in_([row.id for row in rows]))
+                        .order_by(predictions.c.id)
+                    )
+                }
+                known = {
+                    team: _people(connection, team, {each.gesture.user for row in rows for each in said[row.id]})
+                    for team in {row.team for row in rows}
+                }
+            for row in rows:
+                persons = known[row.team]
+                counted = [
+                    each
+                    for each in said[row.id]
+                    if not each.stale and (each.gesture.user not in persons or persons[each.gesture.user].may_judge)
+                ]
+                state = fold(
+                    (each.gesture for each in counted),
+                    names=names,
+                    predicted=latest[row.id].labels if row.id in latest else (),
+                    experts={user for user, person in persons.items() if person.expert},
+                )
+                yield row, state, counted
+
+    # People
+
+    def note_person(self, team: str, user: str, *, may_judge: bool, expert: bool) -> None:
+        """What Slack said about this person is known from now on."""
+        values = {"may_judge": may_judge, "expert": expert, "looked_at": now()}
+        with self.store.writing() as connection:
+            connection.execute(
+                self.store.insert(people)
+                .values(team=team, user=user, **values)
+                .on_conflict_do_update(index_elements=["team", "user"], set_=values)
+            )
+
+    def take_telling(self, team: str, user: str) -> bool:
+        """Whether this person is to be told now that their gestures do not count: once a day, by one process."""
+        with self.store.writing() as connection:
+            moment = now()
+            return (
+                connection.execute(
+                    people.update()
+                    .where(
+                        people.c.team == team,
+                        people.c.user == user,
+                        people.c.may_judge.is_not(true()),
+                        or_(people.c.told_at.is_(None), people.c.told_at < moment - KNOWN_FOR),
+                    )
+                    .values(told_at=moment)
+                    .returning(people.c.user)
+                ).one_or_none()
+                is not None
+            )
+
+    def _said(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, list[Said]]:
+        """By message, its gestures in Slack's order of time; each with the labels that the network had given by then."""
+        own = {row.id: row for row in rows}
+        items = {(row.team, row.channel, row.ts): row.id for row in rows}
+        for reply in connection.execute(
+            select(replies.c.message_id, replies.c.ts).where(replies.c.message_id.in_(own), replies.c.ts.is_not(None))
+        ):
+            message = own[reply.message_id]
+            items[message.team, message.channel, reply.ts] = reply.message_id
+        found: dict[int, list[Row[Any]]] = {message_id: [] for message_id in own}
+        for row in connection.execute(
+            select(gestures)
+            .where(tuple_(gestures.c.team, gestures.c.channel, gestures.c.item_ts).in_(list(items)))
+            .order_by(gestures.c.at, gestures.c.id)
+        ):
+            found[items[row.team, row.channel, row.item_ts]].append(row)
+        labels: dict[int, tuple[str, ...]] = {}
+        first: dict[int, tuple[str, ...]] = {}
+        for row in connection.execute(
+            select(predictions.c.id, predictions.c.message_id, predictions.c.revision, predictions.c.prediction)
+            .where(predictions.c.message_id.in_([message_id for message_id, each in found.items() if each]))
+            .order_by(predictions.c.id)
+        ):
+            labels[row.id] = tuple(row.prediction["labels"])
+            if row.revision == own[row.message_id].revision:
+                first.setdefault(row.message_id, labels[row.id])
+        return {
+            message_id: [
+                # What came before the network's first word is taken to be about that word.
+                _said(row, labels.get(row.prediction_id or 0, first.get(message_id, ())), own[message_id].edited_at)
+                for row in each
+            ]
+            for message_id, each in found.items()
+        }
+
+
+def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int) -> Said:
+    return Said(
+        id=row.id,
+        gesture=Gesture(
+            user=row.user,
+            handle=row.handle,
+            at=row.at,
+            kind=Kind(row.kind),
+            labels=tuple(row.labels),
+            withdrawn=row.withdrawn,
+            predicted=predicted,
+            via=row.via,
+        ),
+        team=row.team,
+        channel=row.channel,
+        item_ts=row.item_ts,
+        note=row.note,
+        saved_at=aware(row.saved_at),
+        stale=row.at < edited_at,
+    )
+
+
+def _message_of(connection: Connection, team: str, channel: str, item_ts: str) -> Row[Any] | None:
+    own = connection.execute(
+        select(messages).where(messages.c.team == team, messages.c.channel == channel, messages.c.ts == item_ts)
+    ).one_or_none()
+    if own is not None:
+        return own
+    return connection.execute(
+        select(messages)
+        .join(replies, replies.c.message_id == messages.c.id)
+        .where(replies.c.ts == item_ts, messages.c.team == team, messages.c.channel == channel)
+    ).first()
+
+
+def _latest(connection: Connection, message_id: int, revision: int) -> int | None:
+    found: int | None = connection.execute(
+        select(predictions.c.id)
+        .where(predictions.c.message_id == message_id, predictions.c.revision == revision)
+        .order_by(predictions.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
+def _people(connection: Connection, team: str, users: Iterable[str]) -> dict[str, Row[Any]]:
+    rows = connection.execute(select(people).where(people.c.team == team, people.c.user.in_(list(users))))
+    return {row.user: row for row in rows}
+
+
+def _is_judged() -> Any:
+    on_message = (
+        select(gestures.c.id)
+        .where(gestures.c.team == messages.c.team, gestures.c.channel == messages.c.channel, gestures.c.item_ts == messages.c.ts)
+        .exists()
+    )
+    on_reply = (
+        select(gestures.c.id)
+        .join(replies, replies.c.ts == gestures.c.item_ts)
+        .where(
+            replies.c.message_id == messages.c.id,
+            gestures.c.team == messages.c.team,
+            gestures.c.channel == messages.c.channel,
+        )
+        .exists()
+    )
+    return or_(on_message, on_reply)
+
+
+def _key(team: str, channel: str, item_ts: str, gesture: Gesture) -> str:
+    whole = "\0".join([team, channel, item_ts, gesture.user, gesture.handle, str(gesture.at), str(gesture.withdrawn)])
+    return hashlib.sha256(whole.encode()).hexdigest()
