@@ -1,6 +1,5 @@
 """A version in memory, ready to label texts. One of torch's two doors; the other is `training`."""
 
-import importlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,8 +39,7 @@ class Classifier:
         encoded = encode(self.tokenizer, texts)
         scores = logits_of(self.network, self.tokenizer, encoded, self.max_tokens, self.device).double().sigmoid()
         return [
-            self._prediction(row, truncated=len(ids) > self.max_tokens)
-            for row, ids in zip(scores.tolist(), encoded, strict=True)
+            self._prediction(row, truncated=len(ids) > self.max_tokens) for row, ids in zip(scores.tolist(), encoded, strict=True)
         ]
 
     def _prediction(self, row: Sequence[float], *, truncated: bool) -> Prediction:
@@ -85,9 +83,10 @@ def pick_device(device: str) -> torch.device:
 def quiet_transformers() -> Any:
     """The transformers module without progress bars and remarks, which would stand in people's terminals."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns in every process that forks later
-    transformers: Any = importlib.import_module("transformers")  # slow, so not at the top; and hardly typed
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    import transformers  # seconds: not before a network is wanted
+
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     return transformers
 
 
@@ -104,9 +103,7 @@ def encode(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     return ids
 
 
-def logits_of(
-    network: Any, tokenizer: Any, encoded: Sequence[list[int]], max_tokens: int, device: torch.device
-) -> torch.Tensor:
+def logits_of(network: Any, tokenizer: Any, encoded: Sequence[list[int]], max_tokens: int, device: torch.device) -> torch.Tensor:
     """Logits on the CPU, texts x labels, in the order of `encoded`; each text is cut at `max_tokens`."""
     logits = torch.zeros(len(encoded), network.config.num_labels)
     # The last token is [SEP], which a cut text keeps.

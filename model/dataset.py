@@ -47,9 +47,7 @@ def read_examples(path: Path, taxonomy: Taxonomy | None = None) -> list[Example]
         example = _example(f"{path}, line {number}", row)
         for label in (*example.labels, *example.unknown) if taxonomy is not None else ():
             if taxonomy is not None and label not in taxonomy:
-                raise UnknownLabel(
-                    f"{path}, line {number}: no label is called {label!r}; there are: {', '.join(taxonomy.names)}"
-                )
+                raise UnknownLabel(f"{path}, line {number}: no label is called {label!r}; there are: {', '.join(taxonomy.names)}")
         examples.append(example)
     return examples
 

@@ -96,6 +96,7 @@ def _say_emoji(text: str) -> str:
     import emoji  # its tables take a moment and some megabytes: loaded with the first message
 
     emoji.config.load_language("es")  # does nothing the second time
+
     def say_name(match: re.Match[str]) -> str:
         name = match[1].lower()
         sign = emoji.emojize(f":{name}:", language="alias")
