@@ -116,7 +116,8 @@ def _read_change(event: dict[str, Any], team: str, channel: str, bot_user: str) 
         return None
     if text == previous.get("text"):
         return None
-    edited_ts = (message.get("edited") or {}).get("ts") or event.get("event_ts")
+    # `edited.ts` is cut to the second, so a reaction of the same second would seem to come after it.
+    edited_ts = event.get("event_ts") or (message.get("edited") or {}).get("ts")
     return Edit(team, channel, ts, without_mention(text, bot_user), microseconds(edited_ts))
 
 

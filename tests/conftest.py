@@ -5,15 +5,16 @@ import pwd
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.simulator.person import Person
 from bot.up import PROXIES, answers, free_port, redis_server
 from model.store import Store
-from tests.town import wait_until
+from tests.town import Town, running_town, wait_until
 
 for _name in PROXIES:
     os.environ.pop(_name, None)
@@ -108,3 +109,29 @@ def trained_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = seed_examples()
     training.train(data["train"], data["dev"], taxonomy=seed_taxonomy(), base="mini", out=folder, epochs=5)
     return folder
+
+
+@pytest.fixture(scope="session", params=["socket-sqlite", "http-postgresql"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Iterator[Town]:
+    """Everything runs: over Socket Mode with SQLite, and then over signed HTTP with PostgreSQL."""
+    home = tmp_path_factory.mktemp("town")
+    if request.param == "socket-sqlite":
+        url = f"sqlite:///{home / 'beto.db'}"
+    else:
+        server = request.getfixturevalue("postgres_server")
+        import psycopg
+
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute("create database journey")
+        url = f"{server}/journey".replace("postgresql://", "postgresql+psycopg://")
+    with running_town(home, url, trained_version, http=request.param == "http-postgresql") as made:
+        yield made
+
+
+@pytest.fixture
+async def ana(town: Town) -> AsyncIterator[Person]:
+    """Ana, in a workspace where the bot is a member of #atencion."""
+    async with Person(town.url, "ana") as person:
+        if town.slack.workspace.bot_user_id not in town.slack.workspace.channel("C0SIMUATENCION").members:
+            await person.invite("atencion", town.slack.workspace.bot_user_id)
+        yield person

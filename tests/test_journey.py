@@ -4,41 +4,13 @@ Each journey runs over Socket Mode with SQLite and over signed HTTP with Postgre
 """
 
 import signal
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
 from bot.simulator.person import Person
-from tests.town import Town, running_town, wait_until
+from tests.town import Town, wait_until
 
 CARD = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
-
-
-@pytest.fixture(scope="module", params=["socket-sqlite", "http-postgresql"])
-def town(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, trained_version: Path, redis_url: str
-) -> Iterator[Town]:
-    home = tmp_path_factory.mktemp("town")
-    if request.param == "socket-sqlite":
-        url = f"sqlite:///{home / 'beto.db'}"
-    else:
-        server = request.getfixturevalue("postgres_server")
-        import psycopg
-
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-            connection.execute("create database journey")
-        url = f"{server}/journey".replace("postgresql://", "postgresql+psycopg://")
-    with running_town(home, url, trained_version, http=request.param == "http-postgresql") as made:
-        yield made
-
-
-@pytest.fixture
-async def ana(town: Town) -> AsyncIterator[Person]:
-    async with Person(town.url, "ana") as person:
-        if town.slack.workspace.bot_user_id not in town.slack.workspace.channel("C0SIMUATENCION").members:
-            await person.invite("atencion", town.slack.workspace.bot_user_id)
-        yield person
 
 
 async def replies_to(person: Person, channel: str, ts: str) -> list[str]:
