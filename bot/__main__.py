@@ -195,7 +195,10 @@ def predict(model: Path, as_json: bool, texts: tuple[str, ...]) -> None:  # noqa
 @beto.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 def import_(file: Path) -> None:
-    """Take labelled messages in from FILE (JSONL or CSV); what is there already stays as it is."""
+    """Take labelled messages in from FILE (JSONL or CSV).
+
+    A line with the id of a message that we know, and with somebody in `by`, is that person's word on that message.
+    """
     from bot.transfer import import_file
 
     click.echo(import_file(file))
@@ -203,11 +206,13 @@ def import_(file: Path) -> None:
 
 @beto.command("export")
 @click.argument("file", type=click.Path(path_type=Path))
-def export(file: Path) -> None:
-    """Write the labelled messages to FILE (JSONL or CSV)."""
+@click.option("--corrections", is_flag=True, help="Only messages where people said otherwise than the network.")
+@click.option("--pseudonyms", is_flag=True, help="Name people by a keyed hash instead of their Slack id.")
+def export(file: Path, corrections: bool, pseudonyms: bool) -> None:
+    """Write the labelled messages, judged and imported, to FILE (JSONL or CSV)."""
     from bot.transfer import export_file
 
-    click.echo(export_file(file))
+    click.echo(export_file(file, corrections=corrections, pseudonyms=pseudonyms))
 
 
 @beto.group()

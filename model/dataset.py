@@ -31,7 +31,7 @@ def read_examples(path: Path, taxonomy: Taxonomy | None = None) -> list[Example]
     """The labelled messages of a `.jsonl` or `.csv` file, in its order; other fields than Example's are left out.
 
     JSONL: `{"text": "...", "labels": ["..."]}` a line, `id` and `unknown` optional. CSV: columns `text`, `labels` and
-    optionally `id` and `unknown`, several labels separated by `;`. Raises BadData naming file and line, and
+    optionally `id`, `unknown` and `by`, several of a kind separated by `;`. Raises BadData naming file and line, and
     UnknownLabel where `taxonomy` is given and does not know a label.
     """
     if path.suffix not in (".jsonl", ".csv"):
@@ -84,7 +84,7 @@ def _csv_rows(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, dict[str,
         for row in reader:
             if None in row or None in row.values():
                 raise BadData(f"{path}, line {reader.line_num}: {len(reader.fieldnames or ())} columns expected")
-            lists = {name: re.split(r"\s*;\s*", row[name].strip()) for name in ("labels", "unknown") if row.get(name)}
+            lists = {name: re.split(r"\s*;\s*", row[name].strip()) for name in ("labels", "unknown", "by") if row.get(name)}
             yield reader.line_num, {"text": row["text"], "labels": [], "id": row.get("id") or None, **lists}
     except csv.Error as error:
         raise BadData(f"{path}, line {reader.line_num}: no CSV: {error}") from None
@@ -112,8 +112,8 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
     elif path.suffix == ".csv":
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(("id", "text", "labels", "unknown"))
-            writer.writerows((r.get("id"), r["text"], ";".join(r["labels"]), ";".join(r["unknown"])) for r in rows)
+            writer.writerow(("id", "text", "labels", "unknown", "by"))
+            writer.writerows((r.get("id"), r["text"], *(";".join(r[name]) for name in ("labels", "unknown", "by"))) for r in rows)
     else:
         raise BadData(f"{path}: neither .jsonl nor .csv")
 
@@ -188,8 +188,17 @@ def _overlap(one: frozenset[int], other: frozenset[int]) -> float:
 
 def seed_examples() -> dict[Split, list[Example]]:
     """The shipped messages on their frozen sides."""
+    return divide(seed_messages())
+
+
+def seed_messages() -> list[Example]:
+    """The shipped messages in the order that decides their sides; whatever else is divided with them comes after."""
     with resources.as_file(resources.files("model").joinpath("seed", "messages.jsonl")) as path:
-        examples = read_examples(path)
+        return read_examples(path)
+
+
+def divide(examples: Sequence[Example]) -> dict[Split, list[Example]]:
+    """`examples`, in their order, on the sides that `assign_splits` gives them."""
     divided: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     for example, split in zip(examples, assign_splits([example.text for example in examples]), strict=True):
         divided[split].append(example)

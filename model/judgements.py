@@ -34,6 +34,7 @@ class Gesture(Frozen):
     at: int
     kind: Kind
     labels: tuple[str, ...] = ()  # of LABEL (one) and SET
+    silent: tuple[str, ...] = ()  # of SET: labels that it says nothing about
     withdrawn: bool = False  # the gesture takes `handle` back instead of making it
     predicted: tuple[str, ...] = ()
     via: str = "reaction"  # reaction | button | modal | import | undo
@@ -120,7 +121,7 @@ def _meaning(
         case Kind.LABEL:
             return dict.fromkeys(gesture.labels, True)
         case Kind.SET:
-            return {name: name in gesture.labels for name in names}
+            return {name: name in gesture.labels for name in names if name not in gesture.silent}
         case Kind.NONE:
             return dict.fromkeys(names, False)
     stood = _decide(active, names, gesture.predicted, experts)

@@ -54,12 +54,16 @@ class Prediction(Frozen):
 
 
 class Example(Frozen):
-    """A labelled text: `labels` apply, `unknown` were never judged, all others do not apply."""
+    """A labelled text: `labels` apply, `unknown` were never judged, all others do not apply.
+
+    `id` of a message from Slack is "team:channel:ts"; `by` are those who judged it.
+    """
 
     text: str
     labels: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     id: str | None = None
+    by: tuple[str, ...] = ()
 
 
 class Progress(Frozen):

@@ -107,6 +107,7 @@ gestures = Table(
     Column("at", BigInteger, nullable=False),  # Slack's time, microseconds
     Column("kind", String(16), nullable=False),
     Column("labels", JSON, nullable=False),
+    Column("silent", JSON, nullable=False),
     Column("withdrawn", Boolean, nullable=False),
     Column("via", String(16), nullable=False),
     Column("prediction_id", Integer),  # what was shown when it was made; empty: nothing yet

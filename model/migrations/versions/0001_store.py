@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column("silent", sa.JSON(), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.Column("via", sa.String(length=16), nullable=False),
         sa.Column("prediction_id", sa.Integer(), nullable=True),
