@@ -87,7 +87,7 @@ export function avatar(user, size = "") {
   const color = String(user?.color ?? "");
   if (!user?.is_bot && /^#?[0-9a-f]{6}$/i.test(color)) {
     // Darker than Slack's colour, so that white letters can be read on it.
-    element.style.backgroundColor = `color-mix(in srgb, #${color.replace("#", "")} 72%, #101828)`;
+    element.style.backgroundColor = `color-mix(in srgb, #${color.replace("#", "")} 66%, #101828)`;
   }
   return element;
 }

@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { tryTo } from "./gestures.js";
-import { drawMessage, isSystem, spokenMessage } from "./message.js";
+import { drawMessage, isGone, isSystem, spokenMessage } from "./message.js";
 import { typed } from "./mrkdwn.js";
 import { Toolbar } from "./toolbar.js";
 import { readMessages } from "./wire.js";
@@ -126,7 +126,7 @@ export class Feed {
 
   /** All messages, oldest first. */
   get messages() {
-    return [...this.#messages.values()].sort((a, b) => (a.ts < b.ts ? -1 : 1));
+    return [...this.#messages.values()].filter((message) => !isGone(message)).sort((a, b) => (a.ts < b.ts ? -1 : 1));
   }
 
   #belongs(message) {
@@ -300,7 +300,7 @@ export class Feed {
       e: () => mine && this.edit(message.ts),
     }[event.key.toLowerCase()];
     this.#arm(article);
-    if (!deed || isSystem(message) || (message.ephemeral && event.key.toLowerCase() !== "m")) return undefined;
+    if (!deed || isSystem(message) || message.subtype === "tombstone" || (message.ephemeral && event.key.toLowerCase() !== "m")) return undefined;
     event.preventDefault();
     return deed();
   }

@@ -6,6 +6,8 @@ import { t } from "./words.js";
 /** `element` stands beside `anchor`, inside the window; `above` prefers the upper side. */
 export function place(element, anchor, { above = false, end = false } = {}) {
   const gap = 6;
+  // Where it stood before may have left it too little room: its own width is measured from the window's edge.
+  Object.assign(element.style, { top: "0", left: "0" });
   const box = anchor.getBoundingClientRect();
   const own = element.getBoundingClientRect();
   const roomBelow = innerHeight - box.bottom - gap;

@@ -14,8 +14,12 @@ const SYSTEM = new Set(["channel_join", "channel_leave", "group_join", "group_le
 /** True for lines such as "beto joined": they carry no reactions, replies or menu. */
 export const isSystem = (message) => SYSTEM.has(message.subtype);
 
+/** True for what was deleted together with its whole thread; where replies are left, a line says that something stood there. */
+export const isGone = (message) => message.subtype === "tombstone" && !message.reply_count;
+
 /** The message for screen readers and for the live region. */
 export function spokenMessage(message) {
+  if (message.subtype === "tombstone") return t("tombstone");
   return `${nameOf(authorOf(message))}: ${plain(message.text) || (message.blocks ?? []).map((block) => plain(block.text?.text ?? "")).join(" ")}`;
 }
 
@@ -24,12 +28,14 @@ export function spokenMessage(message) {
  */
 export function drawMessage(message, view) {
   const author = authorOf(message);
+  const deleted = message.subtype === "tombstone";
   const inner = isSystem(message) ? system(message, author) : [
-    view.compact ? h("time", { class: "gutter", text: clock(message.ts), "aria-hidden": "true" }) : avatar(author),
+    deleted ? h("span", { class: "avatar deleted" }, icon("trash"))
+      : view.compact ? h("time", { class: "gutter", text: clock(message.ts), "aria-hidden": "true" }) : avatar(author),
     h("div", { class: "content" },
       message.ephemeral ? h("div", { class: "ephemeral-note" }, icon("lock"), t("ephemeral"), " · ",
         h("button", { type: "button", class: "link", dataset: { do: "dismiss" }, onclick: () => tryTo("delete", { channel: view.channel, ts: message.ts }) }, t("dismiss"))) : null,
-      view.compact ? null : h("div", { class: "byline" },
+      view.compact || deleted ? null : h("div", { class: "byline" },
         h("span", { class: "author", text: nameOf(author) }), author.is_bot ? h("span", { class: "badge", text: t("app") }) : null,
         author.is_restricted ? h("span", { class: "badge quiet", text: t("guest") }) : null,
         h("time", { text: clock(message.ts), "data-tip": fullDate(message.ts) })),
@@ -38,7 +44,7 @@ export function drawMessage(message, view) {
       view.inThread || message.ephemeral ? null : threadLine(message, view)),
   ];
   return h("article", {
-    class: ["message", view.compact && "compact", message.ephemeral && "ephemeral", isSystem(message) && "system", view.editing && "editing"].filter(Boolean).join(" "),
+    class: ["message", deleted && "deleted", view.compact && "compact", message.ephemeral && "ephemeral", isSystem(message) && "system", view.editing && "editing"].filter(Boolean).join(" "),
     tabindex: "-1", "aria-label": `${spokenMessage(message)}. ${clock(message.ts)}`,
     dataset: { testid: "message", ts: message.ts, channel: view.channel, user: author.name, ephemeral: message.ephemeral ? "true" : null, threadTs: message.thread_ts },
   }, inner);
@@ -60,7 +66,7 @@ function happened(message) {
 function body(message, view) {
   const surface = new Surface((payload) => tryTo("action", {
     channel: view.channel, ts: message.ts, ...(message.thread_ts ? { thread_ts: message.thread_ts } : {}), ...payload }));
-  if (message.subtype === "tombstone") return h("div", { class: "text hint", text: t("tombstone") });
+  if (message.subtype === "tombstone") return h("div", { class: "message-body" }, h("div", { class: "text hint", text: t("tombstone") }));
   const edited = message.edited && !message.bot_id ? h("span", { class: "edited", text: ` ${t("edited")}` }) : null;
   // A person's rich_text repeats the text; the text is what mrkdwn can draw.
   const blocks = message.bot_id || authorOf(message).is_bot ? message.blocks : null;

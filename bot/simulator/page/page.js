@@ -10,6 +10,7 @@ import { tryTo } from "./gestures.js";
 import { drawHead } from "./head.js";
 import { intro } from "./intro.js";
 import { showKeys } from "./keys.js";
+import { isGone } from "./message.js";
 import { drawSidebar, findDirect } from "./sidebar.js";
 import { Unread } from "./unread.js";
 import { Home, Modals } from "./views.js";
@@ -138,6 +139,13 @@ function closeThread(focus = true) {
   feed.reveal(was);
 }
 
+/** The thread that was open is no more. */
+function leaveThread() {
+  if (side.contains(document.activeElement)) composer.focus();
+  closeThread(false);
+  remember();
+}
+
 /** The person at the keyboard is this one now; everything is read again through their eyes. */
 async function sitDown(person, { channel = null, thread = null, tab = "messages" } = {}) {
   const wanted = channel ?? (theChannel()?.is_im ? null : theChannel()?.name);
@@ -181,6 +189,8 @@ function onChange(change) {
   if (change.type === "notice") return toast(change.text, change.level === "error" ? "error" : "info");
   feed.take(change);
   threadFeed.take(change);
+  const gone = change.type === "message_deleted" ? change.ts : isGone(change.message) && change.message.ts;
+  if (gone && gone === here.thread && change.channel === here.channel) leaveThread();
   if (change.type !== "message") return undefined;
   if (change.channel === here.channel && here.tab === "messages" && !document.hidden) unread.clear(change.channel, change.message.ts);
   else if (isMember(workspace.channels.get(change.channel) ?? { is_im: true })) unread.add(change.channel, change.message);

@@ -31,7 +31,7 @@ export class Toolbar {
 
   /** It stands on this article, unless a menu of it is open, or there is nothing to do there. */
   stand(article, cutOff) {
-    if (!article || article.matches(".system, .editing") || this.element.parentElement === article) return;
+    if (!article || article.matches(".system, .deleted, .editing") || this.element.parentElement === article) return;
     if (this.element.querySelector('[aria-expanded="true"]')) return;
     this.element.classList.toggle("private", article.dataset.ephemeral === "true");
     this.element.classList.toggle("low", cutOff);

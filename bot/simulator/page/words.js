@@ -32,7 +32,7 @@ const WORDS = {
   ephemeral: ["Solo tú puedes ver esto", "Only you can see this"],
   failed: ["No se pudo completar: {why}", "That did not work: {why}"],
   file: ["Archivo", "File"],
-  find_emoji: ["Busca un emoji (p. ej. «tarjeta» o «fire»)", "Search emoji (e.g. “card” or “fuego”)"],
+  find_emoji: ["Busca un emoji, como «tarjeta»", "Search emoji, like “card”"],
   found: ["Resultados", "Results"],
   group_frequent: ["Frecuentes", "Frequent"],
   group_faces: ["Caras", "Faces"],
