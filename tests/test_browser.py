@@ -22,17 +22,18 @@ SHARE = re.compile(r"\d+\s%")
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Iterator[Town]:
-    home = tmp_path_factory.mktemp("town")
-    with running_town(home, f"sqlite:///{home / 'beto.db'}", trained_version, http=False) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     if (paths := installed()) is None:
         missing("Chromium")
     with running_browser(*paths, tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def town(chrome: Chrome, tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Iterator[Town]:
+    """Starts after the browser: without one there is no need."""
+    home = tmp_path_factory.mktemp("town")
+    with running_town(home, f"sqlite:///{home / 'beto.db'}", trained_version, http=False) as made:
         yield made
 
 
