@@ -111,7 +111,8 @@ def best_threshold(scores: Matrix, truth: Matrix, known: Matrix) -> float:
     x, y = scores[known > 0], truth[known > 0] > 0
     if not y.any():
         return 0.5
-    given = x[None, :] >= _STEPS[:, None]
+    given = x[None, :] >= _STEPS[:, None]  # steps x judged labels
     f1 = 2 * (given & y).sum(1) / (given.sum(1) + y.sum())
     smooth = np.convolve(np.pad(f1, 5, mode="edge"), np.ones(11) / 11, mode="valid")
-    return float(_STEPS[int(np.argmax(smooth))])
+    best = np.flatnonzero(np.isclose(smooth, smooth.max()))
+    return round(float(_STEPS[best[len(best) // 2]]), 3)
