@@ -1,14 +1,11 @@
 """The `beto` command. Every command imports what it needs when it runs, so that help and small processes stay small."""
 
+import errno
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from model.schema import Scores
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -99,18 +96,14 @@ def simulator(host: str, port: int, events_url: str | None, manifest: Path | Non
 def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, as_json: bool) -> None:
     """Fine-tune a version on a file of labelled messages."""
     from model import training
-    from model.dataset import assign_splits, read_examples
+    from model.dataset import read_examples, split_for_dev
+    from model.evaluation import table
     from model.labels import Taxonomy, seed_taxonomy
     from model.settings import ModelSettings
 
     settings = ModelSettings()
     examples = read_examples(data)
-    if dev is not None:
-        training_set, dev_set = examples, read_examples(dev)
-    else:
-        sides = assign_splits([example.text for example in examples])
-        training_set = [example for example, side in zip(examples, sides, strict=True) if side != "dev"]
-        dev_set = [example for example, side in zip(examples, sides, strict=True) if side == "dev"]
+    training_set, dev_set = split_for_dev(examples) if dev is None else (examples, read_examples(dev))
     names = sorted({label for example in [*training_set, *dev_set] for label in example.labels})
     ours = seed_taxonomy()
     taxonomy = ours if all(name in ours for name in names) else Taxonomy.from_names(names)
@@ -128,7 +121,7 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
     if as_json:
         click.echo(card.model_dump_json())
     else:
-        click.echo(_table({card.base: card.scores["dev"], "floor": card.floor["dev"]}))
+        click.echo(table({card.base: card.scores["dev"], "floor": card.floor["dev"]}))
         click.echo(f"saved in {out}")
 
 
@@ -141,7 +134,7 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
     from model.baseline import load_floor
     from model.classifier import load
     from model.dataset import read_examples
-    from model.evaluation import score
+    from model.evaluation import score, table
     from model.labels import Taxonomy
     from model.settings import ModelSettings
 
@@ -162,7 +155,7 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
             )
         )
     else:
-        click.echo(_table({classifier.card.base: network, "floor": floor}))
+        click.echo(table({classifier.card.base: network, "floor": floor}))
 
 
 @beto.command()
@@ -242,22 +235,6 @@ def doctor() -> None:
     sys.exit(examine())
 
 
-def _table(columns: "dict[str, Scores]") -> str:
-    """Scores side by side, a line per measure and then per label, in per cent."""
-    any_scores = next(iter(columns.values()))
-    width = max(16, *map(len, any_scores.per_label)) + 2
-    lines = [f"{any_scores.texts} texts".ljust(width) + "".join(f"{name[-14:]:>16}" for name in columns)]
-    for measure in ("jaccard", "micro_f1", "macro_f1", "exact_match"):
-        lines.append(measure.ljust(width) + "".join(f"{100 * getattr(each, measure):16.1f}" for each in columns.values()))
-    lines += [
-        f"  {label}".ljust(width)
-        + "".join(f"{100 * each.per_label[label].f1:16.1f}" for each in columns.values())
-        + f"   ({scores.support} texts)"
-        for label, scores in any_scores.per_label.items()
-    ]
-    return "\n".join(lines)
-
-
 def main() -> None:
     """The entry point: errors that we know become one sentence and status 1, all others keep their traceback."""
     from pydantic import ValidationError
@@ -272,7 +249,15 @@ def main() -> None:
         sys.exit(1)
     except ValidationError as error:
         for problem in error.errors():
-            click.echo(f"beto: {'.'.join(map(str, problem['loc'])).upper()}: {problem['msg']}", err=True)
+            name = str(problem["loc"][0]).upper()
+            variable = name if name.startswith("SLACK_") else f"BETO_{name}"
+            click.echo(f"beto: {variable}: {problem['msg']}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        # A file or an address that the operator named, or left to the default; whatever has none of both is a fault of ours.
+        if error.filename is None and error.errno != errno.EADDRINUSE:
+            raise
+        click.echo(f"beto: {error.strerror}{'' if error.filename is None else f': {error.filename}'}", err=True)
         sys.exit(1)
 
 

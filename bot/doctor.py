@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import ArgumentError
 
-from bot.errors import StartRefused
+from bot.errors import BotError, StartRefused
 from bot.settings import BotSettings
 from bot.up import PROXIES, RUNNING, read_health, redis_server
 from model.errors import BrokenVersion, ModelError
@@ -38,7 +39,8 @@ def examine() -> int:
     for name, look in matters:
         try:
             click.echo(f"  ok    {name:10} {look(settings)}")
-        except Amiss as finding:
+        # Each matter for itself: a database that is away must not hide what the tokens are like.
+        except (Amiss, BotError, ModelError, OSError) as finding:
             amiss += 1
             click.secho(f"  AMISS {name:10} {finding}", fg="red")
     click.echo("\nEverything works." if not amiss else f"\n{amiss} of {len(matters)} need you.")
@@ -61,12 +63,15 @@ def _home(settings: BotSettings) -> str:
 
 
 def _database(settings: BotSettings) -> str:
-    store = Store(settings.store_url)
+    try:
+        store = Store(settings.store_url)
+    except ArgumentError as error:
+        raise Amiss(f"BETO_DATABASE_URL is no URL of a database: write postgresql://..., or leave it out ({error})") from error
     try:
         store.migrate()
         counts = store.counts(None)
-    except ModelError as error:
-        raise Amiss(f"{error}. Check BETO_DATABASE_URL, or leave it out to use SQLite.") from error
+    except (ModelError, OSError) as error:
+        raise Amiss(f"{error}. Check BETO_DATABASE_URL, or leave it out to use SQLite in BETO_HOME.") from error
     finally:
         store.close()
     return f"{store.engine.dialect.name}, {counts['messages']} messages, {counts['prediction'] + counts['reply']} waiting"
@@ -80,7 +85,10 @@ def _redis(settings: BotSettings) -> str:
             return f"BETO_REDIS_URL is not set: `beto up` starts {redis_server()}"
         except StartRefused as error:
             raise Amiss(str(error)) from error
-    client = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=3)
+    try:
+        client = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=3)
+    except ValueError as error:
+        raise Amiss(f"BETO_REDIS_URL is no URL of a Redis server: {error}") from error
     try:
         info = client.info("server")
     except redis.RedisError as error:
@@ -91,7 +99,14 @@ def _redis(settings: BotSettings) -> str:
 
 
 def _model(settings: BotSettings) -> str:
-    live = Registry(Store(settings.store_url), settings.home_folder).live()
+    try:
+        store = Store(settings.store_url)
+        try:
+            live = Registry(store, settings.home_folder).live()
+        finally:
+            store.close()
+    except (ModelError, ArgumentError) as error:
+        raise Amiss("not looked at: the database must work first.") from error
     if live is None:
         return f"no version yet: the trainer makes the first from {settings.base}"
     if importlib.util.find_spec("torch") is None:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -41,11 +42,19 @@ class Process:
     restart_at: float | None = field(default=None)
 
 
-class Machine:
-    """The processes of one `beto up` or `beto demo`; as a context manager, none of them outlives it."""
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM came while something was awaited."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+
+class Machine:
+    """The processes of one `beto up` or `beto demo`; as a context manager, none of them outlives it.
+
+    `stopped` tells whether somebody wants it all to end; what is awaited then ends with Stopped.
+    """
+
+    def __init__(self, home: Path, environment: Mapping[str, str], stopped: Callable[[], bool] = lambda: False) -> None:
         self.home = home
+        self.stopped = stopped
         self.environment = dict(environment)
         self.logs = home / "logs"
         self.processes: list[Process] = []
@@ -94,9 +103,14 @@ class Machine:
             raise StartRefused(f"{error}: {reason[0]}\n{self.log_end(process)}") from None
 
     def wait_until(self, what: str, true: Callable[[], bool], *, timeout_s: float, of: Process | None = None) -> None:
-        """`true()` became true; StartRefused naming `what` after `timeout_s`, or when the process `of` has died."""
+        """`true()` became true; StartRefused naming `what` after `timeout_s`, or when the process `of` has died.
+
+        Stopped when that came first.
+        """
         deadline = time.monotonic() + timeout_s
         while not true():
+            if self.stopped():
+                raise Stopped
             if of is not None and of.popen is not None and of.popen.poll() is not None:
                 raise StartRefused(f"{of.name} ended with status {of.popen.returncode}\n{self.log_end(of)}")
             if time.monotonic() > deadline:
@@ -221,14 +235,15 @@ def until_stopped() -> Callable[[], bool]:
 
 
 def run(*, http: bool) -> int:
-    """`beto up`: everything runs until SIGTERM or Ctrl-C; the exit status."""
+    """`beto up`: everything runs until SIGTERM or Ctrl-C; the exit status, 130 where it had not started by then."""
     settings = BotSettings()
     if complaints := settings.complaints(http=http):
         raise StartRefused("\n".join(complaints))
     home = settings.home_folder.absolute()
     changes = {"BETO_HOME": str(home)}
-    with Machine(home, local_environment(**changes) if settings.is_local else os.environ | changes) as machine:
-        stopped = until_stopped()
+    environment = local_environment(**changes) if settings.is_local else os.environ | changes
+    stopped = until_stopped()
+    with suppress(Stopped), Machine(home, environment, stopped) as machine:
         if "BETO_REDIS_URL" not in os.environ:
             machine.environment["BETO_REDIS_URL"] = machine.start_redis()
         trainer = machine.start("trainer")
@@ -245,4 +260,5 @@ def run(*, http: bool) -> int:
                 click.echo("The worker serves.")
                 said = True
             time.sleep(0.5)
-    return 0
+        return 0
+    return 128 + signal.SIGINT

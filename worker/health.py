@@ -26,7 +26,7 @@ def serve(port: int, name: str, why_not_ready: Ready, *, host: str = "127.0.0.1"
     """`/live` answers 200 while the process lives, `/ready` 200 or 503 with the reason; port 0 serves nothing.
 
     Both bodies are JSON: name, pid, resident_mib, torch (whether it is in memory) and waiting_for (empty when ready).
-    OSError when the port is taken.
+    OSError, naming the port, when it is taken.
     """
     if port == 0:
         return None
@@ -52,7 +52,11 @@ def serve(port: int, name: str, why_not_ready: Ready, *, host: str = "127.0.0.1"
         def log_message(self, format: str, *args: object) -> None:
             """A health check every few seconds is no news."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
+    try:
+        server = ThreadingHTTPServer((host, port), Handler)
+    except OSError as error:
+        reason = f"the health page cannot listen on {host}:{port} ({error.strerror}): choose another BETO_HEALTH_PORT"
+        raise OSError(error.errno, reason) from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server

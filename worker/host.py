@@ -86,6 +86,8 @@ class Host:
                 self._take_up_live()
             except StoreUnavailable as error:
                 log.warning("cannot see which version is live, version %s goes on serving: %s", self._serving, error)
+            except Exception:  # a GPU without room, say: the thread must live to try again
+                log.exception("the live version cannot be taken up, version %s goes on serving", self._serving)
             self._stop.wait(LOOK_EVERY_S)
 
     def _take_up_live(self) -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 
+import billiard
 from celery import signals
 
 from worker import health
@@ -91,13 +92,22 @@ def run_trainer() -> None:
 
     signals.worker_ready.connect(begin, weak=False)
     signals.worker_process_init.connect(_in_child, weak=False)
+    signals.worker_shutting_down.connect(_end_training, weak=False)
     consume("trainer", TRAINING, ["--pool", "prefork", "--concurrency", "1", "--max-tasks-per-child", "1"])
     stop.set()
+
+
+def _end_training(**_: object) -> None:
+    """Who stops the trainer does not want to wait for minutes: the run is closed, and the next start begins it anew."""
+    for child in billiard.active_children():
+        child.terminate()
 
 
 def _in_child(**_: object) -> None:
     from worker import tasks
 
     die_with_parent()
+    # An exception, so that the training can close its run and clear away what it built.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # Connections must not be shared across a fork.
     tasks.store.cache_clear()
