@@ -227,6 +227,19 @@ def journey(messages: int, seconds: int, base: str, as_json: bool) -> None:
         click.echo(json.dumps(result))
 
 
+@bench.command()
+@click.option("--reactions", type=click.IntRange(10), default=400, show_default=True, help="At once.")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def corrections(reactions: int, base: str, as_json: bool) -> None:
+    """From a reaction to the redrawn reply, with every process real."""
+    from bot.bench import corrections as measure
+
+    result = measure(reactions=reactions, base=base)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
 @beto.command()
 def doctor() -> None:
     """Look at tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""

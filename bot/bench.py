@@ -1,13 +1,15 @@
 """`beto bench`: what the product costs, measured with every process real. Numbers are wall-clock seconds unless named."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,12 @@ import click
 
 from bot.demo import start_simulator, wait_for_training
 from bot.settings import BotSettings
+from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
 from bot.up import Machine, local_environment
-from model.dataset import seed_examples
+from model.dataset import seed_messages
+from model.gestures import Gestures
+from model.labels import seed_taxonomy
 from model.settings import ModelSettings
 from model.store import Store
 
@@ -50,17 +55,8 @@ def journey(*, messages: int, seconds: int, base: str) -> dict[str, Any]:
     Both ends are stamped by the simulator's own clock: the message's ts and the reply's ts. Slack's limit of one post a
     second and channel is off. The version trained for the first run is kept for the next.
     """
-    home = BotSettings().home_folder.absolute() / "bench"
-    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base)
-    environment.pop("BETO_DATABASE_URL", None)
-    with Machine(home, environment) as machine:
-        machine.environment["BETO_REDIS_URL"] = machine.start_redis()
-        url = start_simulator(machine, None, "--no-rate-limits")
-        processes = [machine.start(name) for name in ("trainer", "worker", "replies", "bot")]
-        wait_for_training(home, base, lambda: False)
-        for process in processes:
-            machine.wait_ready(process, 60)
-        light, saturated = asyncio.run(_measure(url, machine, messages, seconds))
+    with _everything(base) as (machine, url, home):
+        light, saturated = asyncio.run(_journeys(url, machine, messages, seconds))
     store = Store(ModelSettings(home=home, database_url="").store_url)
     in_model = store.model_seconds()
     store.close()
@@ -87,13 +83,50 @@ def journey(*, messages: int, seconds: int, base: str) -> dict[str, Any]:
     return result
 
 
+def corrections(*, reactions: int, base: str) -> dict[str, Any]:
+    """From a reaction to the redrawn reply, one at a time; then how many reactions a second are acknowledged and kept."""
+    with _everything(base) as (_, url, home):
+        latencies, kept_per_s = asyncio.run(_corrections(url, home, reactions))
+    result = {
+        "bench": "corrections",
+        "base": base,
+        "seed": 0,
+        **machine_facts(),
+        "reactions": reactions,
+        "p50_ms": _milliseconds(latencies, 50),
+        "p99_ms": _milliseconds(latencies, 99),
+        "acknowledged_per_s": kept_per_s,
+    }
+    click.echo(
+        f"reaction to redrawn reply p50 {result['p50_ms']} ms, p99 {result['p99_ms']} ms ({len(latencies)} alone); "
+        f"{kept_per_s} reactions a second acknowledged and kept ({reactions} at once)",
+        err=True,
+    )
+    return result
+
+
+@contextmanager
+def _everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
+    """All processes run with a trained version, against a simulated Slack without its limit of one post a second."""
+    home = BotSettings().home_folder.absolute() / "bench"
+    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base)
+    environment.pop("BETO_DATABASE_URL", None)
+    with Machine(home, environment) as machine:
+        machine.environment["BETO_REDIS_URL"] = machine.start_redis()
+        url = start_simulator(machine, None, "--no-rate-limits")
+        processes = [machine.start(name) for name in ("trainer", "worker", "replies", "bot")]
+        wait_for_training(home, base, lambda: False)
+        for process in processes:
+            machine.wait_ready(process, 60)
+        yield machine, url, home
+
+
 Phase = tuple[dict[str, float], float, dict[str, float]]
 
 
-async def _measure(url: str, machine: Machine, messages: int, seconds: int) -> tuple[Phase, Phase]:
+async def _journeys(url: str, machine: Machine, messages: int, seconds: int) -> tuple[Phase, Phase]:
     """(seconds from message to reply by the message's ts, seconds in all, CPU seconds by process) for both loads."""
-    examples = [example.text for side in seed_examples().values() for example in side]
-    texts = itertools.cycle(examples)
+    texts = _texts()
     async with Person(url, "ana") as ana:
         bot_user = next(each["id"] for each in (await ana.state())["users"] if each["is_bot"])
         for channel in CHANNELS:
@@ -126,6 +159,53 @@ async def _measure(url: str, machine: Machine, messages: int, seconds: int) -> t
         began, before = time.perf_counter(), _cpu_seconds(machine)
         await asyncio.gather(*(gated() for _ in range(messages)))
         return first, (saturated, time.perf_counter() - began, _difference(_cpu_seconds(machine), before))
+
+
+async def _corrections(url: str, home: Path, reactions: int) -> tuple[list[float], float]:
+    """(seconds from a reaction to the changed reply, of each of 40; reactions kept per second)."""
+    store = Store(ModelSettings(home=home, database_url="").store_url)
+    gestures, emoji = Gestures(store), [label.emoji for label in seed_taxonomy()]
+    latencies = []
+    async with Person(url, "ana") as ana:
+        bot_user = next(each["id"] for each in (await ana.state())["users"] if each["is_bot"])
+        await ana.invite(CHANNELS[0], bot_user)
+        await ana.command(CHANNELS[0], "/beto", "watch")
+        sent = [await ana.message(CHANNELS[0], f"{text} {n}") for n, text in zip(range(40), _texts(), strict=False)]
+        replies = [await ana.wait_for_reply(CHANNELS[0], ts, 60) for ts in sent]
+        channel = replies[0].get("channel") or next(
+            each["id"] for each in (await ana.state())["channels"] if each["name"] == CHANNELS[0]
+        )
+        await asyncio.sleep(2)  # a reply that was just posted is not redrawn at once; that pause is not what we measure
+        for n, (ts, reply) in enumerate(zip(sent, replies, strict=True)):
+            changes = ana.changes()
+            began = time.perf_counter()
+            await ana.react(channel, ts, emoji[n % len(emoji)])
+            async for change in changes:
+                if change["type"] == "message_changed" and change["message"]["ts"] == reply["ts"]:
+                    break
+            latencies.append(time.perf_counter() - began)
+            changes.close()
+        before = gestures.count()
+        taps = itertools.islice(itertools.product(sent, emoji[1:]), reactions)
+        gate = asyncio.Semaphore(IN_FLIGHT)
+
+        async def tap(ts: str, name: str) -> None:
+            async with gate:
+                with contextlib.suppress(SlackError):  # this emoji is there since the first part
+                    await ana.react(channel, ts, name)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(tap(ts, name) for ts, name in taps))
+        kept = before
+        while (now_kept := gestures.count()) > kept or time.perf_counter() - began < 1:
+            kept, ended = now_kept, time.perf_counter()
+            await asyncio.sleep(0.25)
+    store.close()
+    return latencies, round((kept - before) / (ended - began), 1)
+
+
+def _texts() -> Iterator[str]:
+    return itertools.cycle([example.text for example in seed_messages()])
 
 
 def _cpu_seconds(machine: Machine) -> dict[str, float]:

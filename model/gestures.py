@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select, true, tuple_
+from sqlalchemy import Connection, Row, and_, func, or_, select, true, tuple_
 
 from model.judgements import Gesture, Kind, MessageState, fold
 from model.schema import Prediction
@@ -128,6 +128,11 @@ class Gestures:
                 user for user in users if user not in known or moment - aware(known[user].looked_at) > KNOWN_FOR
             ),
         )
+
+    def count(self) -> int:
+        """How many gestures are kept."""
+        with self.store.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(gestures)).scalar_one())
 
     def history(self, message_id: int) -> list[Said]:
         """Every gesture about the message, in Slack's order of time, stale ones among them."""

@@ -23,7 +23,9 @@ def reply(language: str = "es", *gestures: Gesture, **changes: object) -> tuple[
 def test_labels_stand_strongest_first_with_emoji_and_per_cent() -> None:
     text, shown = reply()
     assert text == "Tarjeta 92\N{NO-BREAK SPACE}% · Fraude 61\N{NO-BREAK SPACE}%"
-    assert shown.index(":credit_card: *Tarjeta* 92") < shown.index(":rotating_light: *Fraude* 61")
+    assert shown.index(":credit_card: *Tarjeta*\N{NO-BREAK SPACE}92") < shown.index(
+        ":rotating_light: *Fraude*\N{NO-BREAK SPACE}61"
+    )
 
 
 def test_where_no_label_is_certain_the_best_guess_is_shown_as_a_guess() -> None:
@@ -53,11 +55,11 @@ def said(kind: Kind, *labels: str, user: str = "UANA", at: int = 1) -> Gesture:
 def test_the_reply_shows_what_was_said_and_by_whom() -> None:
     """People must see that their tap was understood, and others whom to ask."""
     _, shown = reply("es", said(Kind.LABEL, "tarjeta"), said(Kind.LABEL, "app", user="ULUIS"))
-    assert "*Tarjeta* ✓" in shown
+    assert "*Tarjeta*\N{NO-BREAK SPACE}✓" in shown
     assert "✓ Tarjeta: confirmado por <@UANA>" in shown
-    assert "*App y web* ＋" in shown
+    assert "*App y web*\N{NO-BREAK SPACE}＋" in shown
     assert "＋ App y web: lo añade <@ULUIS>" in shown
-    assert "*Fraude* 61" in shown
+    assert "*Fraude*\N{NO-BREAK SPACE}61" in shown
     _, shown = reply("es", said(Kind.WRONG))
     assert "✗ Tarjeta, Fraude: no, según <@UANA>" in shown
     assert "*Tarjeta*" not in shown
@@ -73,7 +75,7 @@ def test_no_label_by_agreement_is_not_shown_as_doubt() -> None:
 
 def test_a_label_of_an_older_set_is_still_named() -> None:
     """A version of before a label was retired may still serve."""
-    assert "*viejo* 80" in reply(scores={"viejo": 0.8}, labels=("viejo",))[1]
+    assert "*viejo*\N{NO-BREAK SPACE}80" in reply(scores={"viejo": 0.8}, labels=("viejo",))[1]
 
 
 def test_a_cut_text_says_so() -> None:
