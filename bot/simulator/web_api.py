@@ -64,6 +64,7 @@ class WebApi:
             "files.getUploadURLExternal": Method(self._files_get_upload_url, "files:write", tier=4, takes_json=False),
             "files.info": Method(self._files_info, "files:read", tier=4, takes_json=False),
             "team.info": Method(self._team_info, "team:read"),
+            "usergroups.users.list": Method(self._usergroups_users_list, "usergroups:read", tier=2, takes_json=False),
             "users.info": Method(self._users_info, "users:read", tier=4, takes_json=False),
             "users.list": Method(self._users_list, "users:read", tier=2, takes_json=False),
             "views.open": Method(self._views_open, tier=4),
@@ -168,6 +169,12 @@ class WebApi:
         if user is None:
             raise SlackError("user_not_found")
         return {"user": self._user(user)}
+
+    def _usergroups_users_list(self, args: Arguments) -> Json:
+        members = self._app.workspace.user_groups.get(args.optional("usergroup") or "")
+        if members is None:
+            raise SlackError("no_such_subteam")
+        return {"users": list(members)}
 
     def _users_list(self, args: Arguments) -> Json:
         users, cursor = page(args, sorted(self._app.workspace.users))

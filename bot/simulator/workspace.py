@@ -81,6 +81,7 @@ class Workspace:
         self.channels: dict[str, Channel] = {}
         self.user_ids: dict[str, str] = {}  # by name
         self.channel_ids: dict[str, str] = {}  # by name, without direct messages
+        self.user_groups = {"S0SIMUEXPERTOS": ("U0SIMUANA",)}
         self.ephemerals: dict[tuple[str, str], dict[str, Json]] = {}  # by channel and person, then by ts
         self._direct: dict[frozenset[str], str] = {}
         self._clock = clock
