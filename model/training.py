@@ -19,7 +19,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from model import baseline
 from model.baseline import Floor, truth_of
-from model.classifier import Classifier, encode, logits_of, longest_input, pad, pick_device, quiet_transformers
+from model.classifier import Classifier, encode, fitting_threads, logits_of, longest_input, pad, pick_device, quiet_transformers
 from model.dataset import data_sha256
 from model.errors import BadData, BaseUnavailable, UnknownLabel
 from model.evaluation import best_threshold, calibrate, score
@@ -41,8 +41,10 @@ class Recipe:
     learning_rate: float
     warm_up: float = 0.1  # share of all steps
     weight_decay: float = 0.01
-    averaging: float = 0.0  # each step keeps this share of the averaged weights; 0: the weights as they are
     masked: float = 0.0  # share of pieces hidden from the network at each step
+
+
+MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, masked=0.1)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class _Task:
     known: torch.Tensor
 
 
-def train(  # noqa: PLR0915 - one page, read from top to bottom
+def train(
     train: Sequence[Example],
     dev: Sequence[Example],
     *,
@@ -79,68 +81,28 @@ def train(  # noqa: PLR0915 - one page, read from top to bottom
     check_free(out)
     _check_data({"train": train, "dev": dev, "test": test or ()}, taxonomy)
     torch.manual_seed(seed)
-    chance = random.Random(seed)  # noqa: S311 - the order of texts is no secret
     where = pick_device(device)
 
-    # The floor, and the network that we begin with.
-    floor = baseline.fit(train, dev, taxonomy.names)
+    # The network that we begin with, and the floor that it must beat.
     if base == MINI:
+        floor = baseline.fit(train, dev, taxonomy.names)
         network, tokenizer = _new_mini(train, floor, seed)
-        recipe = Recipe(epochs=10, batch=16, learning_rate=1e-3, averaging=0.99, masked=0.1)
+        recipe = MINI_RECIPE
     else:
         network, tokenizer = _open_base(base, taxonomy.names)
+        floor = baseline.fit(train, dev, taxonomy.names)
         # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
         recipe = Recipe(epochs=min(20, max(3, 12_000 // len(train))), batch=16, learning_rate=5e-5)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     network.to(where)
+
+    # Training; then the best weights, calibrated, are judged beside the floor.
     longest = longest_input(network, tokenizer)
-
-    # Data.
     train_task, dev_task = (_task(tokenizer, examples, taxonomy.names, longest) for examples in (train, dev))
-    steps = recipe.epochs * -(-len(train) // recipe.batch)
-
-    # Optimiser (AdamW as torch has it corrects Adam's bias) and schedule: linear up, linear down.
-    optimiser = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.learning_rate)
-    warm_up = max(1, round(recipe.warm_up * steps))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up))
-    )
-
-    # Loop. The averaged weights are judged, not the wandering ones.
-    averaged = _copy(network)
-    best, best_f1, step = averaged, -1.0, 0
-    for epoch in range(1, recipe.epochs + 1):
-        network.train()
-        for batch in _batches([len(ids) for ids in train_task.encoded], recipe.batch, chance):
-            rows = pad([train_task.encoded[at] for at in batch], tokenizer.pad_token_id)
-            if recipe.masked:
-                _mask(rows["input_ids"], recipe.masked, tokenizer)
-            with torch.autocast(where.type, dtype=torch.bfloat16, enabled=where.type == "cuda"):
-                logits = network(**{name: tensor.to(where) for name, tensor in rows.items()}).logits
-            known = train_task.known[batch].to(where)
-            losses = binary_cross_entropy_with_logits(
-                logits.float(), train_task.truth[batch].to(where), weight=known, reduction="sum"
-            )
-            loss = losses / known.sum().clamp(min=1)  # what nobody judged teaches nothing: silence is not a no
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            step += 1
-            _average(averaged, network, keep=min(recipe.averaging, step / (step + 10)))
-            report(Progress(stage="training", step=step, steps=steps, epoch=epoch, loss=loss.item()))
-        wandering = _copy(network)
-        network.load_state_dict(averaged)
-        f1 = _dev_f1(network, tokenizer, dev_task, where)
-        if f1 >= best_f1:
-            best, best_f1 = _copy(network), f1
-        network.load_state_dict(wandering)
-
-    # Best weights, calibrated; then the verdict.
-    network.load_state_dict(best)
-    report(Progress(stage="judging", step=step, steps=steps, epoch=recipe.epochs))
+    with fitting_threads(network):
+        steps = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report)
+    report(Progress(stage="judging", step=steps, steps=steps, epoch=recipe.epochs))
     threshold = _calibrate(network, tokenizer, dev_task, where)
     card = Card(
         base=_name_of(base),
@@ -170,8 +132,62 @@ def train(  # noqa: PLR0915 - one page, read from top to bottom
         tokenizer.save_pretrained(folder)
         floor.save(folder)
         write_card(folder, card)
-    report(Progress(stage="done", step=step, steps=steps, epoch=recipe.epochs, seconds_left=0.0))
+    report(Progress(stage="done", step=steps, steps=steps, epoch=recipe.epochs, seconds_left=0.0))
     return card
+
+
+def _fit(
+    network: Any,
+    tokenizer: Any,
+    recipe: Recipe,
+    train: _Task,
+    dev: _Task,
+    seed: int,
+    where: torch.device,
+    report: "_Reporter",
+) -> int:
+    """`network` has the weights that were best on `dev`; the number of steps taken is returned."""
+    chance = random.Random(seed)  # noqa: S311 - the order of texts is no secret
+    lengths = [len(ids) for ids in train.encoded]
+    steps = recipe.epochs * -(-len(lengths) // recipe.batch)
+
+    # Optimiser (AdamW as torch has it corrects Adam's bias) and schedule: linear up, linear down.
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]  # biases and layer norms are not pulled towards zero
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    warm_up = max(1, round(recipe.warm_up * steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up))
+    )
+
+    # Best weights so far: those that we begin with, which for mini are already of use.
+    best = _copy(network)
+    best_f1 = _dev_f1(network, tokenizer, dev, where)
+    step = 0
+    for epoch in range(1, recipe.epochs + 1):
+        network.train()
+        for batch in _batches(lengths, recipe.batch, chance):
+            rows = pad([train.encoded[at] for at in batch], tokenizer.pad_token_id)
+            if recipe.masked:
+                _mask(rows["input_ids"], recipe.masked, tokenizer)
+            with torch.autocast(where.type, dtype=torch.bfloat16, enabled=where.type == "cuda"):
+                logits = network(**{name: tensor.to(where) for name, tensor in rows.items()}).logits
+            truth, known = train.truth[batch].to(where), train.known[batch].to(where)
+            losses = binary_cross_entropy_with_logits(logits.float(), truth, weight=known, reduction="sum")
+            loss = losses / known.sum().clamp(min=1)  # what nobody judged teaches nothing: silence is not a no
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            step += 1
+            report(Progress(stage="training", step=step, steps=steps, epoch=epoch, loss=loss.item()))
+        f1 = _dev_f1(network, tokenizer, dev, where)
+        if f1 >= best_f1:
+            best, best_f1 = _copy(network), f1
+    network.load_state_dict(best)
+    return steps
 
 
 class _Reporter:
@@ -233,21 +249,8 @@ def _mask(ids: torch.Tensor, share: float, tokenizer: Any) -> None:
     ids[(torch.rand(ids.shape) < share) & ~special] = tokenizer.mask_token_id
 
 
-def _groups(network: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Biases and layer norms are not pulled towards zero."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
 def _copy(network: Any) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-
-
-def _average(averaged: dict[str, torch.Tensor], network: Any, keep: float) -> None:
-    for name, tensor in network.state_dict().items():
-        if tensor.is_floating_point():
-            averaged[name].lerp_(tensor, 1 - keep)
 
 
 def _task_logits(network: Any, tokenizer: Any, task: _Task, where: torch.device) -> torch.Tensor:
