@@ -42,7 +42,8 @@ def examine() -> int:
         # Each matter for itself: a database that is away must not hide what the tokens are like.
         except (Amiss, BotError, ModelError, OSError) as finding:
             amiss += 1
-            click.secho(f"  AMISS {name:10} {finding}", fg="red")
+            # A driver's message may run over several lines.
+            click.secho(f"  AMISS {name:10} {' '.join(str(finding).split())}", fg="red")
     click.echo("\nEverything works." if not amiss else f"\n{amiss} of {len(matters)} need you.")
     return 1 if amiss else 0
 
@@ -164,10 +165,12 @@ def _slack(settings: BotSettings) -> str:
 def _processes(settings: BotSettings) -> str:
     for folder in (settings.home_folder, settings.home_folder / "demo"):
         if (folder / RUNNING).exists():
-            break
+            listing = json.loads((folder / RUNNING).read_text(encoding="utf-8"))
+            # One that was killed had no time to take its file away.
+            if Path(f"/proc/{listing['pid']}").exists() or not Path("/proc").exists():
+                break
     else:
         return "neither `beto up` nor `beto demo` runs here"
-    listing = json.loads((folder / RUNNING).read_text(encoding="utf-8"))
     lines = []
     for name, port in listing["health"].items():
         health = read_health(int(port))
