@@ -323,7 +323,9 @@ class Store:
         """
         with self.writing() as connection:
             message = connection.execute(select(messages).where(messages.c.id == message_id)).one()
+            # Locks are taken in one order everywhere: channel, message, reply.
             lock_channel(connection, message.team, message.channel)
+            connection.execute(select(messages.c.id).where(messages.c.id == message_id).with_for_update())
             before = connection.execute(select(replies.c.ts).where(replies.c.message_id == message_id)).scalar_one()
             moment = now()
             # Also when the lease ran out meanwhile: the reply is there, whoever holds the claim by now.
@@ -367,12 +369,12 @@ class Store:
         """The claim is given back with nothing done, and the sweep takes the message up again after `retry_in_s`."""
         with self.writing() as connection:
             connection.execute(
+                messages.update().where(messages.c.id == message_id).values(retry_at=now() + timedelta(seconds=retry_in_s))
+            )
+            connection.execute(
                 replies.update()
                 .where(replies.c.message_id == message_id, replies.c.claimed_by == owner)
                 .values(claimed_by=None, claimed_until=None)
-            )
-            connection.execute(
-                messages.update().where(messages.c.id == message_id).values(retry_at=now() + timedelta(seconds=retry_in_s))
             )
 
     def predictions_of(self, message_id: int) -> list[tuple[datetime, Prediction]]:

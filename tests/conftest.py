@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,23 +29,20 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL, without a database's name, of a cluster that lives as long as the tests."""
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     found = shutil.which("pg_ctl")
     if not binaries and not found:
         missing("PostgreSQL")
     folder = binaries[-1] if binaries else Path(str(found)).parent
-    data = tmp_path_factory.mktemp("postgres")
+    # Not below pytest's own folder: another run of pytest clears that away after a while.
+    data = Path(tempfile.mkdtemp(prefix="beto-postgres-"))
     as_user = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         owner = pwd.getpwnam("postgres")
         as_user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         os.chown(data, owner.pw_uid, owner.pw_gid)
-        for parent in data.parents:
-            if parent == Path("/tmp"):
-                break
-            parent.chmod(parent.stat().st_mode | 0o011)
     port = free_port()
     run: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": "/", **as_user}
     subprocess.run(
@@ -56,6 +54,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run([folder / "pg_ctl", "-D", data, "-w", "-o", options, "start"], check=True, **run)
     yield f"postgresql://beto@127.0.0.1:{port}"
     subprocess.run([folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **run)
+    shutil.rmtree(data, ignore_errors=True)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from model.errors import StoreUnavailable
+from model.gestures import Gestures
+from model.judgements import Gesture, Kind
 from model.schema import Example, Message, Prediction, Progress, Source
 from model.store import Store
 from model.tables import metadata
@@ -103,6 +105,31 @@ def test_a_claim_that_died_is_taken_over_and_known_as_orphaned(store: Store) -> 
     second = store.claim_reply(message_id, "lives", 60)
     assert second is not None
     assert second.orphaned
+
+
+def test_gestures_claims_and_records_at_once_never_lock_each_other_out(store: Store) -> None:
+    """All processes touch the same message when fifty people react; a deadlock would cost one of them its work."""
+    message_id, _ = store.save_message(a_message())
+    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    gestures = Gestures(store)
+
+    def react(number: int) -> None:
+        for at in range(15):
+            gesture = Gesture(user=f"U{number}", handle=f"h{at}", at=at, kind=Kind.LABEL, labels=("app",))
+            gestures.add(gesture, team=TEAM, channel=CHANNEL, item_ts="1.000001" if at % 2 else "9.9")
+
+    def draw(number: int) -> None:
+        for _ in range(15):
+            claim = store.claim_reply(message_id, f"owner{number}", 60)
+            if claim is not None:
+                store.record_reply(message_id, f"owner{number}", state=claim.message.state, reply_ts="9.9")
+
+    with ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(work, number) for number in range(4) for work in (react, draw)]:
+            future.result()
+    draw(9)
+    assert store.message(message_id).owed == "nothing"
+    assert gestures.count() == 60
 
 
 def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
