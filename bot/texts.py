@@ -16,7 +16,7 @@ class Texts:
 
     def __call__(self, key: str, **values: object) -> str:
         """The sentence with its gaps filled."""
-        return self.sentences[key].strip().format(**values)
+        return self.sentences[key].strip("\n").format(**values)
 
     def title(self, label: Label) -> str:
         """The label's name for people."""
