@@ -87,14 +87,13 @@ def test_every_command_is_in_the_readme_and_every_one_there_exists(readme: str) 
     """Neither a secret command nor a promised one."""
     named: set[str] = set()
     for line in documented(readme).strip().splitlines():
+        # `beto a | b`, `beto group a | b [--json]` and `beto a FILE | beto b FILE`.
         form = re.split(r"\s{2,}", line)[0]
-        if re.fullmatch(r"beto \w+( \| \w+)+", form):
-            named |= set(form.removeprefix("beto ").split(" | "))
-        else:
-            for one in form.split(" | beto "):
-                words = re.match(r"(?:beto )?([a-z]+(?: [a-z]+)?)", one)
-                assert words is not None, line
-                named.add(words[1])
+        group = re.match(r"beto ([a-z]+) [a-z]+", form)
+        for at, one in enumerate(form.split(" | ")):
+            words = re.match(r"(?:beto )?([a-z]+(?: [a-z]+)?)", one)
+            assert words is not None, line
+            named.add(f"{group[1]} {words[1]}" if group is not None and at > 0 else words[1])
     assert named == set(commands(beto))
 
 
