@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_is_bad_data(tmp_path: Path) -> None:
     """One kind of error for one kind of trouble: the command line shows its sentence and no traceback."""
     with pytest.raises(BadData, match="cannot be read"):
         read_examples(tmp_path / "none.jsonl")
-    with pytest.raises(BadData, match="neither .jsonl nor .csv"):
+    with pytest.raises(BadData, match=r"neither .jsonl nor .csv"):
         read_examples(tmp_path / "data.xlsx")
 
 
