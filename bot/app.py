@@ -146,6 +146,14 @@ async def _who_am_i(settings: BotSettings) -> AuthorizeResult:
 
 async def _serve_sockets(app: AsyncApp, settings: BotSettings, stop: asyncio.Event) -> None:
     token = settings.slack_app_token.get_secret_value()
+    try:
+        # Asked once by ourselves: the Socket Mode client takes a refusal for bad weather and would try for ever.
+        await slack_client(settings).apps_connections_open(app_token=token)
+    except SlackApiError as error:
+        raise StartRefused(
+            f"Slack refuses SLACK_APP_TOKEN ({error.response['error']}): it needs the scope connections:write, "
+            "and Socket Mode must be on"
+        ) from error
     handlers = [
         AsyncSocketModeHandler(app, app_token=token, ping_interval=10, web_client=slack_client(settings))
         for _ in range(CONNECTIONS)
@@ -161,11 +169,6 @@ async def _serve_sockets(app: AsyncApp, settings: BotSettings, stop: asyncio.Eve
             await handler.connect_async()
         log.info("connected to Slack by %d sockets", CONNECTIONS)
         await stop.wait()
-    except SlackApiError as error:
-        raise StartRefused(
-            f"Slack refuses SLACK_APP_TOKEN ({error.response['error']}): it needs the scope connections:write, "
-            "and Socket Mode must be on"
-        ) from error
     finally:
         for handler in handlers:
             await handler.close_async()

@@ -14,7 +14,8 @@ CARD = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
 
 
 async def replies_to(person: Person, channel: str, ts: str) -> list[str]:
-    return [message["text"] for message in (await person.messages(channel, ts))[1:] if message.get("bot_id")]
+    thread = (await person.messages(channel, ts))[1:]
+    return [message["text"] for message in thread if message.get("bot_id") and not message.get("ephemeral")]
 
 
 async def test_a_message_in_a_watched_channel_gets_its_labels_in_its_thread(town: Town, ana: Person) -> None:

@@ -34,7 +34,7 @@ async def test_the_state_names_people_channels_and_commands(ana):
     assert [one["name"] for one in state["channels"]] == ["general", "atencion", "reclamos", "fraudes"]
     assert [one["name"] for one in state["users"] if one["is_bot"]] == ["beto"]
     assert state["commands"][0]["command"] == "/beto"
-    assert {one["callback_id"] for one in state["shortcuts"]} == {"classify_message", "edit_labels"}
+    assert {one["callback_id"] for one in state["shortcuts"]} == {"classify_message", "edit_labels", "label_history"}
 
 
 async def test_everybody_sees_only_their_channels(simulator, ana):
