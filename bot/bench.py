@@ -115,6 +115,7 @@ def _everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()
         url = start_simulator(machine, None, "--no-rate-limits")
         processes = [machine.start(name) for name in ("trainer", "worker", "replies", "bot")]
+        machine.wait_ready(processes[0], 60)  # it makes the tables
         wait_for_training(home, base, lambda: False)
         for process in processes:
             machine.wait_ready(process, 60)
