@@ -4,6 +4,8 @@ Every method is one transaction and may be called from any thread. `StoreUnavail
 does not answer; nothing was changed then, and the call may be repeated.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ Owed = Literal["prediction", "reply", "nothing"]
 # A message that waits longer than this after its last step is sent again by the sweep.
 RETRY_AFTER_S = 15.0
 RETRY_AT_MOST_S = 300.0
+# How long a process waits for another's turn with a SQLite file.
+SQLITE_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -597,12 +601,12 @@ class Store:
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20, connect_args={"connect_timeout": 5})
-    engine = create_engine(url, connect_args={"timeout": 10, "isolation_level": None})
+    engine = create_engine(url, connect_args={"timeout": SQLITE_PATIENCE_S, "isolation_level": None})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        cursor.execute("pragma journal_mode=wal")
+        _use_wal(cursor)
         # FULL: an acknowledged message survives a power cut, at about a millisecond a commit.
         cursor.execute("pragma synchronous=full")
         cursor.execute("pragma foreign_keys=on")
@@ -615,6 +619,23 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql("begin" if read_only else "begin immediate")
 
     return engine
+
+
+def _use_wal(cursor: Any) -> None:
+    """Readers and the writer of this SQLite file do not wait for each other.
+
+    The switch needs the file alone for a moment, and SQLite's own time-out does not cover it: processes that start together
+    on a new file would fail here.
+    """
+    deadline = time.monotonic() + SQLITE_PATIENCE_S
+    while True:
+        try:
+            cursor.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """The store's rules, each on SQLite and on PostgreSQL."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -39,6 +42,15 @@ def test_migrating_again_and_at_the_same_time_changes_nothing(store_url: str) ->
     stores[0].ping()
     for each in stores:
         each.close()
+
+
+def test_processes_that_start_together_on_a_new_sqlite_file_all_start(tmp_path: Path) -> None:
+    """`beto up` starts four of them at once on the very first start."""
+    code = "import sys; from model.store import Store; store = Store(sys.argv[1]); store.migrate(); store.close()"
+    for attempt in range(3):
+        url = f"sqlite:///{tmp_path / f'{attempt}.db'}"
+        started = [subprocess.Popen([sys.executable, "-c", code, url], stderr=subprocess.PIPE) for _ in range(6)]
+        assert [each.communicate(timeout=60)[1] for each in started] == [b""] * 6
 
 
 def test_a_message_sent_twice_is_kept_once(store: Store) -> None:
