@@ -129,9 +129,8 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 async def ana(town: Town) -> AsyncIterator[Person]:
-    """Ana, in a workspace where the bot is a member of #atencion and watches it."""
+    """Ana, in a workspace where the bot is a member of #atencion."""
     async with Person(town.url, "ana") as person:
         if town.slack.workspace.bot_user_id not in town.slack.workspace.channel("C0SIMUATENCION").members:
             await person.invite("atencion", town.slack.workspace.bot_user_id)
-        await person.command("atencion", "/beto", "watch")
         yield person
