@@ -11,7 +11,7 @@ from bot.simulator.person import Person
 from model.gestures import Gestures, Judged
 from model.judgements import MessageState
 from model.labels import seed_taxonomy
-from tests.town import Town
+from tests.town import Town, until
 
 NAMES = seed_taxonomy().names
 EMOJI = {label.name: label.emoji for label in seed_taxonomy()}
@@ -136,15 +136,11 @@ async def filled_modal(person: Person, opening: Callable[[], "asyncio.Future[boo
     """The modal once it asks for labels; it opened at once, saying that it loads."""
     changes = person.changes()
     assert await opening()
-    views = []
-    async for change in changes:
-        if change["type"] == "view":
-            views.append(change["view"])
-            if change["view"].get("submit"):
-                break
+    first = await until(changes, lambda change: change["type"] == "view")
+    assert "Un momento" in str(first["view"])
+    change = await until(changes, lambda change: change["type"] == "view" and change["view"].get("submit"))
     changes.close()
-    assert "Un momento" in str(views[0])
-    return dict(views[-1])
+    return dict(change["view"])
 
 
 def choosing(*labels: str, note: str = "") -> dict[str, object]:
@@ -163,10 +159,8 @@ async def test_the_modal_sets_exactly_the_chosen_labels(case: Case) -> None:
     assert set(judged.state.shown) == {"fraude", "urgente"}
     changes = case.luis.changes()
     assert await case.luis.shortcut(CHANNEL, case.ts, "label_history")
-    async for change in changes:
-        if change["type"] == "message" and change["message"].get("ephemeral"):
-            assert "eligió Fraude, Urgente · «lo llamé»" in change["message"]["text"]
-            break
+    change = await until(changes, lambda change: change["type"] == "message" and change["message"].get("ephemeral"))
+    assert "eligió Fraude, Urgente · «lo llamé»" in change["message"]["text"]
 
 
 async def test_a_modal_does_not_overwrite_what_somebody_else_said_meanwhile(case: Case) -> None:
@@ -176,10 +170,8 @@ async def test_a_modal_does_not_overwrite_what_somebody_else_said_meanwhile(case
     await case.until(lambda state: state.labels["ahorro"].status == "added")
     changes = case.ana.changes()
     await case.ana.view_submit(str(view["id"]), choosing("fraude"))
-    async for change in changes:
-        if change["type"] == "view":
-            assert "Mientras tanto alguien cambió" in str(change["view"]["blocks"])
-            break
+    change = await until(changes, lambda change: change["type"] == "view")
+    assert "Mientras tanto alguien cambió" in str(change["view"]["blocks"])
     assert case.judged.state.labels["fraude"].yes == ()
     assert await case.ana.view_submit(str(view["id"]), choosing("fraude"))
     await case.until(lambda state: state.labels["fraude"].yes == ("U0SIMUANA",))

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from bot.simulator.errors import Json
+from bot.simulator.person import Changes
 from bot.simulator.server import Simulator
 from bot.up import Machine, Process, free_port, local_environment
 from model.registry import Registry
@@ -26,6 +28,15 @@ def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"not within {timeout_s:.0f} s: {what}")
         time.sleep(0.02)
+
+
+async def until(changes: Changes, wanted: Callable[[Json], object], timeout_s: float = 20.0) -> Json:
+    """The next change that is `wanted`; raises TimeoutError when none comes in time."""
+    async with asyncio.timeout(timeout_s):
+        async for change in changes:
+            if wanted(change):
+                return change
+    raise AssertionError("the person has left")
 
 
 class SimulatorThread:
@@ -79,8 +90,24 @@ class Town:
 
 
 @contextmanager
+def supervised(machine: Machine) -> Iterator[None]:
+    """What dies is started again, as under `beto up`."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            machine.watch()
+
+    thread = threading.Thread(target=watch, name="supervisor")
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@contextmanager
 def running_town(home: Path, store_url: str, trained: Path, *, http: bool) -> Iterator[Town]:
-    """bot, replies and worker run as processes with an embedded Redis, and are ready."""
+    """bot, replies and worker run as processes with an embedded Redis, are ready, and are started again when they die."""
     port = free_port()
     thread = SimulatorThread(
         events_url=f"http://127.0.0.1:{port}/slack/events" if http else None, clock_scale=1.0, rate_limits=False
@@ -99,7 +126,8 @@ def running_town(home: Path, store_url: str, trained: Path, *, http: bool) -> It
             processes["redis"] = machine.processes[0]
             for name in ("worker", "replies", "bot"):
                 machine.wait_ready(processes[name], 60)
-            yield Town(thread.url, thread.simulator, machine, store, processes)
+            with supervised(machine):
+                yield Town(thread.url, thread.simulator, machine, store, processes)
     finally:
         store.close()
         thread.stop()

@@ -40,9 +40,11 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             await desk.publish(classify_and_reply(message_id, 1))
             return
         reply_ts = await asyncio.to_thread(desk.store.reply_ts, message_id)
-        if reply_ts is not None:
-            link = await history.link_to(client, message.channel, reply_ts)
-            await _tell(client, body, desk.texts("ask.already", link=link))
+        if reply_ts is None:
+            await _tell(client, body, desk.texts("ask.coming"))
+            return
+        link = await history.link_to(client, message.channel, reply_ts)
+        await _tell(client, body, desk.texts("ask.already", link=link))
 
 
 async def _tell(client: AsyncWebClient, body: dict[str, Any], text: str) -> None:
