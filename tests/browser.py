@@ -165,13 +165,27 @@ class Window:
     def choose(self, message: str, css: str) -> None:
         """What `css` names was chosen, with the mouse, in the menu of that message."""
 
-        def point() -> bool:
+        self.point(message)
+        self.click(f"{message} [data-do=more]")
+        self.click(f"[data-testid=menu] {css}")
+
+    def react(self, message: str, search: str) -> None:
+        """The first emoji that the picker finds for these words was chosen, with the mouse, for that message."""
+        self.point(message)
+        self.click(f"{message} [data-testid=toolbar] [data-do=react]")
+        self.ask("one", "[data-testid=picker-search]").send_keys(search)
+        first = self.ask("one.dataset.emoji", "[data-testid=picker] .picker-row:only-of-type .picker-cell:first-child")
+        self.click(f"[data-testid=picker] [data-emoji={first}]")
+        self.see_none("[data-testid=picker]")
+
+    def point(self, message: str) -> None:
+        """The mouse is on the message, which now has its small buttons."""
+
+        def there() -> bool:
             ActionChains(self.chrome).move_to_element(self.ask("one", message)).perform()
             return True
 
-        self.until(point, f"the mouse on {message}")
-        self.click(f"{message} [data-do=more]")
-        self.click(f"[data-testid=menu] {css}")
+        self.until(there, f"the mouse on {message}")
 
     def write(self, text: str, composer: str = "composer") -> None:
         """The text was typed where one writes, and sent with Enter."""
@@ -181,6 +195,15 @@ class Window:
         """These keys, or texts, were typed one after the other where the focus is."""
         self._face()
         ActionChains(self.chrome).send_keys(*keys).perform()
+
+    def tab_to(self, css: str, *, back: bool = False) -> None:
+        """The element has the keyboard's focus, reached with Tab alone, or with Shift and Tab; 40 presses are too many."""
+        for _ in range(40):
+            if self.script("return document.activeElement.matches(arguments[0])", css):
+                return
+            keys = ActionChains(self.chrome)
+            (keys.key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT) if back else keys.send_keys(Keys.TAB)).perform()
+        raise AssertionError(f"Tab does not lead to {css}, but to {self.script('return document.activeElement.outerHTML')[:300]}")
 
     def go_to(self, message: str) -> None:
         """The message has the keyboard's focus, reached from the composer with the arrow key up alone."""

@@ -1,6 +1,7 @@
 """The chat page in a real browser, before the running product: what a person does, and what they then see."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 
 from bot.simulator.person import Person
-from tests.browser import Window, complaints, installed, running_browser
+from tests.browser import THREAD, Window, complaints, installed, running_browser
 from tests.conftest import missing
 from tests.town import Town, running_town
 
@@ -17,7 +18,11 @@ CARD = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
 LOAN = "quiero sacar un préstamo para una casa, ¿qué requisitos piden y cuál es la tasa?"
 THANKS = "muchas gracias por la ayuda, muy amables"
 MARKUP = '<script>document.title = "robado"</script><img src=x onerror="document.title=1"> <b>hola</b> & <!channel>'
-# The label's title in the reply, and its share, with the space that Spanish puts before the sign.
+BODY = " .message-body"
+EDIT, CORRECT = "[data-action-id=labels_edit]", "[data-action-id=labels_correct]"
+CASES = itertools.count(1)
+MODAL, FORM = "[data-testid=modal]", "[data-testid=modal]:has([data-testid=modal-submit])"
+# A label's share in the reply, with the space that Spanish puts before the sign.
 SHARE = re.compile(r"\d+\s%")
 
 
@@ -221,3 +226,140 @@ def test_what_people_type_is_never_run_as_part_of_the_page(ana: Window, luis: Wi
         assert "robado" not in window.ask("document.title", "body")
     ana.choose(message, "[data-do=edit]")
     assert ana.ask("one.value", f"{message} [data-testid=editor]") == MARKUP
+
+
+@pytest.mark.usefixtures("served")
+def test_a_label_emoji_adds_that_label_and_taking_it_back_leaves_the_reply_as_it_was(ana: Window) -> None:
+    """Correcting costs one tap, and so does thinking better of it."""
+    message, reply = a_labelled_message(ana)
+    before = ana.see(reply)
+    ana.react(message, "ahorro")
+    words = ana.see(reply, "lo añade @ana")
+    assert "Ahorro e inversión\u00a0＋" in words
+    ana.click(f"{message} [data-testid=reaction].mine")
+    ana.until(lambda: ana.see(reply) == before, f"the reply says again: {before}")
+
+
+@pytest.mark.usefixtures("served")
+def test_the_tick_on_the_reply_and_its_button_confirm_the_labels(ana: Window, luis: Window) -> None:
+    """Two people agree with the bot, each in the way at hand; both are named, and both see it."""
+    _, reply = a_labelled_message(ana)
+    luis.open("luis", "atencion", thread=ana.ask("one.closest('.message').dataset.threadTs", reply))
+    ana.point(reply.removesuffix(BODY))
+    ana.click(f"{reply.removesuffix(BODY)} [data-testid=toolbar] [data-emoji=white_check_mark]")
+    words = ana.see(reply, "confirmado por @ana")
+    assert not SHARE.search(words)  # what people said needs no probability any more
+    luis.see(reply, "confirmado por @ana")
+    luis.click(f"{reply} {CORRECT}")
+    for window in (ana, luis):
+        window.see(reply, "confirmado por @ana, @luis")
+
+
+@pytest.mark.usefixtures("served")
+def test_labels_are_edited_with_the_keyboard_alone(ana: Window) -> None:
+    """From the message to the saved labels and back to where one was, for people who use no pointer."""
+    message, text = a_message(ana)
+    ana.see(f"{message} [data-testid=replies]")
+    ana.go_to(message)
+    ana.press("t")
+    ana.see("[data-testid=thread-composer]:focus")
+    reply = ana.message("%", THREAD)
+    ana.tab_to(f"{reply} {EDIT}", back=True)
+    ana.press(Keys.ENTER)
+    ana.see(FORM, text)  # "one moment" first; once the form is there it has the focus
+    ana.see(f"{FORM} .multi-open:focus")
+    for value in ana.ask("[...one.querySelectorAll('.chip')].map((chip) => chip.dataset.value)", FORM):
+        ana.tab_to(f"{FORM} .chip[data-value={value}] .chip-x", back=True)
+        ana.press(Keys.ENTER)
+    ana.see_none(f"{FORM} .chip")
+    ana.press(Keys.ENTER)
+    ana.see("[data-testid=multi-search]:focus")
+    ana.press("prestamo", Keys.ENTER, "fraude", Keys.ENTER, Keys.ESCAPE)
+    ana.see_none("[data-testid=multi-search]")
+    ana.see(f"{FORM} .chip[data-value=prestamo]")
+    ana.see(f"{FORM} .chip[data-value=fraude]")
+    ana.tab_to(f"{FORM} textarea")
+    ana.press("lo llamé por teléfono")
+    ana.tab_to("[data-testid=modal-submit]")
+    ana.press(Keys.ENTER)
+    ana.see_none(MODAL)
+    words = ana.see(f"{reply}{BODY}", "lo añade @ana")
+    assert "Préstamo\u00a0＋" in words
+    assert "Fraude\u00a0＋" in words
+    ana.see(f"{reply} {EDIT}:focus")  # back where one was, although the reply was drawn anew
+    ana.go_to(message)
+    ana.press("m")
+    ana.tab_to("[data-testid=menu] [data-callback-id=label_history]")
+    ana.press(Keys.ENTER)
+    ana.see("[data-ephemeral]", "«lo llamé por teléfono»")
+
+
+@pytest.mark.usefixtures("served")
+def test_a_modal_closed_with_escape_saves_nothing(ana: Window) -> None:
+    """Esc closes the list of labels first, then the modal; looking is not correcting."""
+    _, reply = a_labelled_message(ana)
+    before = ana.see(reply)
+    ana.click(f"{reply} {EDIT}")
+    ana.click(f"{FORM} .multi-open")
+    ana.press("ahorro", Keys.ENTER, Keys.ESCAPE)
+    ana.see_none("[data-testid=multi-search]")
+    ana.see(f"{FORM} .chip", "Ahorro")
+    ana.press(Keys.ESCAPE)
+    ana.see_none(MODAL)
+    ana.click(f"{reply} {EDIT}")
+    ana.see(FORM)
+    ana.see_none(f"{FORM} .chip", "Ahorro")  # opened anew, it shows what stands
+    ana.press(Keys.ESCAPE)
+    ana.see_none(MODAL)
+    assert ana.see(reply) == before
+
+
+@pytest.mark.usefixtures("served")
+def test_the_menu_of_a_message_corrects_what_was_never_labelled(ana: Window) -> None:
+    """In a channel that the bot does not watch, the first word on a message can be a person's."""
+    ana.open("ana", "general")
+    ana.write(THANKS)
+    message = ana.message(THANKS)
+    ana.choose(message, "[data-callback-id=edit_labels]")
+    ana.see(FORM, THANKS)
+    ana.click(f"{FORM} .multi-open")
+    ana.click("[data-testid=multi-search] + .multi-list [data-value=urgente]")
+    ana.press(Keys.ESCAPE)
+    ana.click("[data-testid=modal-submit]")
+    ana.see_none(MODAL)
+    ana.click(f"{message} [data-testid=replies]")
+    assert "Urgente\u00a0＋" in ana.see(f"{THREAD} .message:has({EDIT})", "lo añade @ana")
+
+
+@pytest.mark.usefixtures("served")
+def test_what_changed_under_an_open_modal_is_shown_and_not_overwritten(ana: Window, luis: Window) -> None:
+    """Two people correct at once: neither loses a word, and the second one decides knowing of the first."""
+    message, reply = a_labelled_message(ana)
+    ana.click(f"{reply} {EDIT}")
+    ana.click(f"{FORM} .multi-open")
+    ana.press("prestamo", Keys.ENTER, Keys.ESCAPE)
+    luis.open("luis", "atencion")
+    luis.react(message, "ahorro")
+    ana.see(reply, "lo añade @luis")  # behind the modal
+    ana.click("[data-testid=modal-submit]")
+    assert "Ahorro e inversión" in ana.see(FORM, "Mientras tanto alguien cambió las etiquetas")
+    assert ana.shows_whole(f"{FORM} .block.section:first-child")
+    ana.see(f"{FORM} .chip", "Préstamo")  # her own choice is still there
+    assert "Préstamo" not in ana.see(reply)
+    ana.click("[data-testid=modal-submit]")
+    ana.see_none(MODAL)
+    ana.see(reply, "lo añade @ana")
+
+
+def a_message(ana: Window) -> tuple[str, str]:
+    """The selector of a new message of hers, and its text, which no other message has."""
+    ana.open("ana", "atencion")
+    text = f"{CARD}, caso {next(CASES)}"
+    ana.write(text)
+    return ana.message(text), text
+
+
+def a_labelled_message(ana: Window) -> tuple[str, str]:
+    """The selectors of a new message of hers and of the words in the bot's reply, in the open thread."""
+    message, _ = a_message(ana)
+    return message, ana.labelled(message) + BODY

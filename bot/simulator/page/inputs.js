@@ -120,7 +120,8 @@ function multiSelect(element, onact, props) {
 
   const open = () => {
     const before = picked;
-    const search = h("input", { type: "search", class: "field", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", dataset: { testid: "multi-search" } });
+    // Not of type "search": there Esc empties the field, and here it must close the list.
+    const search = h("input", { type: "text", class: "field", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", spellcheck: "false", dataset: { testid: "multi-search" } });
     const list = h("div", { class: "multi-list", role: "listbox", id, "aria-multiselectable": "true", "aria-label": t("choose_many") });
     const draw = () => {
       const wanted = fold(search.value.trim());
@@ -135,16 +136,22 @@ function multiSelect(element, onact, props) {
       if (!shown.length) list.append(h("p", { class: "picker-none", text: t("no_match", { text: search.value }) }));
     };
     search.addEventListener("input", draw);
+    let close = () => {};
+    // Enter takes the first that was found, and the field is free for the next one; Enter without words is the end.
     search.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter") return;
+      if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.isComposing) return;
       event.preventDefault();
-      list.querySelector("button")?.click();
+      if (!search.value.trim()) return close();
+      if (!list.querySelector("button")) return;
+      list.querySelector("button").click();
+      search.value = "";
+      draw();
     });
     const box = h("div", { class: "multi-box" }, search, list);
     roving(box, () => [search, ...list.querySelectorAll("button")]);
     draw();
     box.style.width = `${Math.max(260, node.offsetWidth)}px`;
-    popup(opener, box, { beside: node, onclose: () => picked !== before && onact(value()) });
+    close = popup(opener, box, { beside: node, onclose: () => picked !== before && onact(value()) });
     search.focus();
   };
   drawChips();
