@@ -197,7 +197,7 @@ def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, t
         title = _title(name, taxonomy, texts)
         status = state.labels[name].status if name in state.labels else "predicted"
         # What people said needs no probability any more.
-        mark = texts.percent(prediction.scores[name]) if status == "predicted" else {"added": "＋"}.get(status, "✓")
+        mark = texts.percent(prediction.scores[name]) if status == "predicted" else {"added": "+"}.get(status, "✓")
         pieces.append(texts("reply.label", emoji=_emoji(name, taxonomy), title=escape(title), mark=mark))
         plain.append(f"{title} {mark}")
     return "   ".join(pieces), " · ".join(plain)

@@ -57,8 +57,8 @@ def test_the_reply_shows_what_was_said_and_by_whom() -> None:
     _, shown = reply("es", said(Kind.LABEL, "tarjeta"), said(Kind.LABEL, "app", user="ULUIS"))
     assert "*Tarjeta*\N{NO-BREAK SPACE}✓" in shown
     assert "✓ Tarjeta: confirmado por <@UANA>" in shown
-    assert "*App y web*\N{NO-BREAK SPACE}＋" in shown
-    assert "＋ App y web: lo añade <@ULUIS>" in shown
+    assert "*App y web*\N{NO-BREAK SPACE}+" in shown
+    assert "+ App y web: lo añade <@ULUIS>" in shown
     assert "*Fraude*\N{NO-BREAK SPACE}61" in shown
     _, shown = reply("es", said(Kind.WRONG))
     assert "✗ Tarjeta, Fraude: no, según <@UANA>" in shown
