@@ -67,7 +67,10 @@ class Example(Frozen):
 
 
 class Progress(Frozen):
-    """How far a training is; `step` of `steps`, `seconds_left` an estimate from the pace so far."""
+    """How far a training is; `step` of `steps`, `seconds_left` an estimate from the pace so far.
+
+    A training that is resumed goes on with the step after its checkpoint. One that stops learning ends before `steps`.
+    """
 
     stage: Literal["preparing", "training", "judging", "done"]
     step: int = 0
@@ -75,6 +78,7 @@ class Progress(Frozen):
     epoch: int = 0
     loss: float | None = None
     seconds_left: float | None = None
+    note: str | None = None  # what is unusual, such as "batch halved to 8"
 
 
 class LabelScores(Frozen):

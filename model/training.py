@@ -1,5 +1,9 @@
 """Fine-tuning: labelled messages in, a version's folder out. One of torch's two doors; the other is `classifier`."""
 
+import hashlib
+import json
+import logging
+import os
 import random
 import subprocess
 import tempfile
@@ -8,20 +12,23 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from model import baseline
 from model.baseline import Floor, truth_of
 from model.classifier import Classifier, encode, fitting_threads, logits_of, longest_input, pad, pick_device, quiet_transformers
 from model.dataset import data_sha256
-from model.errors import BadData, BaseUnavailable, UnknownLabel
+from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
 from model.evaluation import best_threshold, calibrate, score
 from model.folder import CARD_FILE, building, check_free, read_card, write_card
 from model.labels import Taxonomy
@@ -30,21 +37,28 @@ from model.schema import Card, Example, Progress, Scores, Split
 from model.text import speak
 
 MINI = "mini"
+CHECKPOINT_FILE = "checkpoint.safetensors"
+
+log = logging.getLogger(__name__)
+
+_SAVE_EVERY_S = 60.0  # within an epoch; after each epoch in any case
+_SAVING_SHARE = 0.05  # at most this share of the time goes into checkpoints: BETO's is 1.8 GB
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained; all of it is kept in the card."""
 
-    epochs: int
-    batch: int  # texts
+    epochs: int  # at most
+    batch: int  # texts that one step learns from, however many of them fit into memory at a time
     learning_rate: float
+    patience: int  # epochs without a better dev F1 that end the training
     warm_up: float = 0.1  # share of all steps
     weight_decay: float = 0.01
     masked: float = 0.0  # share of pieces hidden from the network at each step
 
 
-MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, masked=0.1)
+MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, patience=4, masked=0.1)
 
 
 @dataclass(frozen=True)
@@ -68,31 +82,27 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     test: Sequence[Example] | None = None,
     epochs: int | None = None,
+    checkpoint: Path | None = None,
 ) -> Card:
     """A version fine-tuned from `base` is at `out`, complete, and its card is returned.
 
     `base` is `mini`, a folder, or a name on a hub. The best weights on `dev` are kept; calibration and threshold are
     chosen there. `seed` decides all chance. `epochs` replaces the recipe's number. `on_progress` is called after every
     step. Raises BaseUnavailable, BadData and UnknownLabel for data that cannot be trained on, and ModelError where
-    `out` exists or cannot be written.
+    `out` exists or cannot be written, or where not even one text at a time fits into memory.
+
+    In the folder `checkpoint` the training's state is kept after every epoch, and every minute of a long one: the same
+    call with the same data goes on from there, and on a CPU ends with the weights of a training that was never
+    interrupted. The folder is the caller's to remove.
     """
     report = _Reporter(on_progress)
     report(Progress(stage="preparing"))
     check_free(out)
     _check_data({"train": train, "dev": dev, "test": test or ()}, taxonomy)
-    torch.manual_seed(seed)
     where = pick_device(device)
 
     # The network that we begin with, and the floor that it must beat.
-    if base == MINI:
-        floor = baseline.fit(train, dev, taxonomy.names)
-        network, tokenizer = _new_mini(train, floor, seed)
-        recipe = MINI_RECIPE
-    else:
-        network, tokenizer = _open_base(base, taxonomy.names)
-        floor = baseline.fit(train, dev, taxonomy.names)
-        # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
-        recipe = Recipe(epochs=min(20, max(3, 12_000 // len(train))), batch=16, learning_rate=5e-5)
+    network, tokenizer, floor, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     network.to(where)
@@ -101,15 +111,25 @@ def train(
     longest = longest_input(network, tokenizer)
     train_task, dev_task = (_task(tokenizer, examples, taxonomy.names, longest) for examples in (train, dev))
     with fitting_threads(network):
-        steps = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report)
-    report(Progress(stage="judging", step=steps, steps=steps, epoch=recipe.epochs))
+        keeper = _Checkpoint(checkpoint, _fingerprint(train, dev, taxonomy.names, recipe, base, seed))
+        ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper)
+    final = Progress(stage="judging", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
+    report(final)
     threshold = _calibrate(network, tokenizer, dev_task, where)
     card = Card(
         base=_name_of(base),
         labels=taxonomy.names,
         thresholds=dict.fromkeys(taxonomy.names, threshold),
         seed=seed,
-        settings={**asdict(recipe), "base": base, "device": str(where), "steps": steps, "torch": torch.__version__},
+        settings={
+            **asdict(recipe),
+            "epochs_run": ended.epoch,
+            "micro_batch": ended.micro_batch,
+            "base": base,
+            "device": str(where),
+            "steps": ended.step,
+            "torch": torch.__version__,
+        },
         data_sha256=data_sha256([*train, *dev, *(test or ())]),
         texts={"train": len(train), "dev": len(dev), "test": len(test or ())},
         scores={},
@@ -132,8 +152,39 @@ def train(
         tokenizer.save_pretrained(folder)
         floor.save(folder)
         write_card(folder, card)
-    report(Progress(stage="done", step=steps, steps=steps, epoch=recipe.epochs, seconds_left=0.0))
+    report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
     return card
+
+
+def begin(
+    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], *, base: str, seed: int
+) -> tuple[Any, Any, Floor, Recipe]:
+    """(network, tokenizer, floor, recipe): what a training from `base` begins with; the same for the same arguments."""
+    torch.manual_seed(seed)
+    if base == MINI:
+        floor = baseline.fit(train, dev, labels)
+        return *_new_mini(train, floor, seed), floor, MINI_RECIPE
+    network, tokenizer = _open_base(base, labels)
+    # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
+    epochs = min(20, max(3, 12_000 // len(train)))
+    return network, tokenizer, baseline.fit(train, dev, labels), Recipe(epochs, batch=16, learning_rate=5e-5, patience=5)
+
+
+@dataclass
+class _Position:
+    """How far a training is: all that changes as it goes, but for the network and the optimiser."""
+
+    best: dict[str, torch.Tensor]  # the weights with the best F1 on dev so far
+    best_f1: float
+    micro_batch: int  # texts that fit into memory at a time
+    step: int = 0
+    epoch: int = 0  # whole epochs
+    batches: int = 0  # taken of the epoch after them
+    stale: int = 0  # epochs since dev F1 rose
+
+    def note(self, recipe: Recipe) -> str | None:
+        """What the people who wait should know; said in every report, as many are never shown."""
+        return f"batch halved to {self.micro_batch}" if self.micro_batch < recipe.batch else None
 
 
 def _fit(
@@ -145,9 +196,9 @@ def _fit(
     seed: int,
     where: torch.device,
     report: "_Reporter",
-) -> int:
-    """`network` has the weights that were best on `dev`; the number of steps taken is returned."""
-    chance = random.Random(seed)  # noqa: S311 - the order of texts is no secret
+    checkpoint: "_Checkpoint",
+) -> _Position:
+    """`network` has the weights that were best on `dev`; where the training ended is returned."""
     lengths = [len(ids) for ids in train.encoded]
     steps = recipe.epochs * -(-len(lengths) // recipe.batch)
 
@@ -157,46 +208,213 @@ def _fit(
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
     warm_up = max(1, round(recipe.warm_up * steps))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up))
-    )
 
-    # Best weights so far: those that we begin with, which for mini are already of use.
-    best = _copy(network)
-    best_f1 = _dev_f1(network, tokenizer, dev, where)
-    step = 0
-    for epoch in range(1, recipe.epochs + 1):
+    # Where an earlier call was interrupted; else best so far are the weights we begin with, which for mini are of use.
+    at = checkpoint.load(network, optimiser, where) or _Position(
+        best=_copy(network), best_f1=_dev_f1(network, tokenizer, dev, where), micro_batch=recipe.batch
+    )
+    while at.epoch < recipe.epochs and at.stale < recipe.patience:
         network.train()
-        for batch in _batches(lengths, recipe.batch, chance):
-            rows = pad([train.encoded[at] for at in batch], tokenizer.pad_token_id)
-            if recipe.masked:
-                _mask(rows["input_ids"], recipe.masked, tokenizer)
-            with torch.autocast(where.type, dtype=torch.bfloat16, enabled=where.type == "cuda"):
-                logits = network(**{name: tensor.to(where) for name, tensor in rows.items()}).logits
-            truth, known = train.truth[batch].to(where), train.known[batch].to(where)
-            losses = binary_cross_entropy_with_logits(logits.float(), truth, weight=known, reduction="sum")
-            loss = losses / known.sum().clamp(min=1)  # what nobody judged teaches nothing: silence is not a no
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+        # All chance comes from the seed and the epoch or step alone: then nothing of it has to be kept in a checkpoint.
+        chance = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
+        for batch in list(_batches(lengths, recipe.batch, chance))[at.batches :]:
+            loss, at.micro_batch = _learn(network, tokenizer, recipe.masked, train, batch, at.micro_batch, (seed, at.step), where)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            for group in optimiser.param_groups:
+                pace = min((at.step + 1) / warm_up, (steps - at.step) / max(1, steps - warm_up))
+                group["lr"] = recipe.learning_rate * pace
             optimiser.step()
-            schedule.step()
-            step += 1
-            report(Progress(stage="training", step=step, steps=steps, epoch=epoch, loss=loss.item()))
+            at.step += 1
+            at.batches += 1
+            if checkpoint.is_due():
+                checkpoint.save(at, network, optimiser)
+            progress = Progress(stage="training", step=at.step, steps=steps, epoch=at.epoch + 1, loss=loss, note=at.note(recipe))
+            report(progress)
         f1 = _dev_f1(network, tokenizer, dev, where)
-        if f1 >= best_f1:
-            best, best_f1 = _copy(network), f1
-    network.load_state_dict(best)
-    return steps
+        at.stale = 0 if f1 > at.best_f1 else at.stale + 1
+        if f1 >= at.best_f1:
+            at.best, at.best_f1 = _copy(network), f1
+        at.epoch, at.batches = at.epoch + 1, 0
+        checkpoint.save(at, network, optimiser)
+    network.load_state_dict(at.best)
+    return at
+
+
+def _learn(
+    network: Any,
+    tokenizer: Any,
+    masked: float,
+    train: _Task,
+    batch: Sequence[int],
+    micro_batch: int,
+    chance: tuple[int, int],
+    where: torch.device,
+) -> tuple[float, int]:
+    """The gradients of one step are in `network`: (loss, texts that fitted into memory at a time).
+
+    Where `micro_batch` texts do not fit, half as many are tried. The gradients are summed over the parts, so the step is
+    the same. Raises ModelError where a single text does not fit.
+    """
+    while True:
+        try:
+            return _backward(network, tokenizer, masked, train, batch, micro_batch, chance, where), micro_batch
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if micro_batch == 1:
+                raise ModelError(
+                    f"not even one message at a time fits into the memory of {where} with this network: end what else runs "
+                    "there, train elsewhere (BETO_DEVICE=cpu), or take a smaller base (`--base mini`)"
+                ) from error
+        # Here and not above: while the error is alive, its traceback holds the tensors of the failed try.
+        micro_batch //= 2
+        log.warning("out of memory: %d messages at a time from here on", micro_batch)
+        if where.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _backward(
+    network: Any,
+    tokenizer: Any,
+    masked: float,
+    train: _Task,
+    batch: Sequence[int],
+    micro_batch: int,
+    chance: tuple[int, int],
+    where: torch.device,
+) -> float:
+    """The gradients of the mean loss over `batch` are in `network`; that loss."""
+    seed, step = chance
+    torch.manual_seed(1_000_003 * seed + step)
+    network.zero_grad()
+    judged = train.known[batch].sum().clamp(min=1).to(where)
+    total = 0.0
+    for first in range(0, len(batch), micro_batch):
+        part = batch[first : first + micro_batch]
+        rows = pad([train.encoded[at] for at in part], tokenizer.pad_token_id)
+        if masked:
+            _mask(rows["input_ids"], masked, tokenizer)
+        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=where.type == "cuda"):
+            logits = network(**{name: tensor.to(where) for name, tensor in rows.items()}).logits
+        truth, known = train.truth[part].to(where), train.known[part].to(where)
+        losses = binary_cross_entropy_with_logits(logits.float(), truth, weight=known, reduction="sum")
+        loss = losses / judged  # what nobody judged teaches nothing: silence is not a no
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.item()
+    return total
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """On a GPU torch has a class for it; on a CPU, and in libraries below torch, it is a RuntimeError that says so."""
+    said = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
+class _Checkpoint:
+    """One file with a training's whole state, for the same training begun again; nothing is kept without a folder.
+
+    The tensors are safetensors', what is left is JSON in the file's header: one rename replaces both together.
+    """
+
+    def __init__(self, folder: Path | None, fingerprint: str) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._saved = time.monotonic()
+        self._pause = _SAVE_EVERY_S
+
+    def is_due(self) -> bool:
+        """Whether enough time has passed for another one within an epoch."""
+        return self._folder is not None and time.monotonic() - self._saved >= self._pause
+
+    def save(self, at: _Position, network: Any, optimiser: torch.optim.Optimizer) -> None:
+        """The state is on the disk. Where it cannot be written, a warning says so, and the earlier one stays."""
+        if self._folder is None:
+            return
+        began = time.monotonic()
+        tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in at.best.items()}
+        for parameter, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{parameter}.{name}": tensor for name, tensor in state.items()}
+        rest = {field.name: getattr(at, field.name) for field in fields(at) if field.name != "best"}
+        header = {"position": json.dumps(rest), "fingerprint": self._fingerprint}
+        part = self._folder / f"{CHECKPOINT_FILE}.part"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=header)
+            _flush(part)
+            os.replace(part, self._folder / CHECKPOINT_FILE)
+            _flush(self._folder)
+        except (OSError, SafetensorError) as error:
+            log.warning("the training goes on without a new checkpoint in %s: %s", self._folder, error)
+            with suppress(OSError):
+                part.unlink()  # what was written of it would only keep the disk full
+        self._saved = time.monotonic()
+        self._pause = max(_SAVE_EVERY_S, (self._saved - began) / _SAVING_SHARE)
+
+    def load(self, network: Any, optimiser: torch.optim.Optimizer, where: torch.device) -> _Position | None:
+        """The state that the same training kept, with `network` and `optimiser` as they were then.
+
+        None where there is none, and, with a warning, where it is broken or another training's.
+        """
+        if self._folder is None or not (self._folder / CHECKPOINT_FILE).exists():
+            return None
+        file = self._folder / CHECKPOINT_FILE
+        try:
+            with safe_open(file, "pt") as opened:
+                header = opened.metadata()
+                if header["fingerprint"] != self._fingerprint:
+                    log.warning("%s is another training's and is ignored", file)
+                    return None
+                rest = json.loads(header["position"])
+                tensors = {name: opened.get_tensor(name).to(where, copy=True) for name in opened.keys()}  # noqa: SIM118
+            weights, best, moments = (
+                {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
+                for kind in ("network.", "best.", "optimiser.")
+            )
+            at = _Position(best=best, **rest)
+            # All is looked at before anything is changed: half a checkpoint would be worse than none.
+            expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+            for found in (weights, best):
+                if {name: tensor.shape for name, tensor in found.items()} != expected:
+                    raise ValueError("its weights have other names or shapes")
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for key, tensor in moments.items():
+                parameter, name = key.split(".")
+                state.setdefault(int(parameter), {})[name] = tensor
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+            network.load_state_dict(weights)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s is broken and is ignored: %s", file, error)
+            return None
+        log.info("the training goes on after step %d", at.step)
+        return at
+
+
+def _fingerprint(
+    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], recipe: Recipe, base: str, seed: int
+) -> str:
+    """Equal for trainings that take the same steps. Unlike data_sha256 it minds the order, which decides the batches."""
+    data = [[[e.text, sorted(e.labels), sorted(e.unknown)] for e in examples] for examples in (train, dev)]
+    everything = [data, list(labels), asdict(recipe), base, seed, torch.__version__]
+    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """What was written to the file or folder is on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class _Reporter:
-    """Passes progress on, with the seconds left by the pace of the training steps so far."""
+    """Passes progress on, with the seconds left by the pace of this process's training steps so far."""
 
     def __init__(self, on_progress: Callable[[Progress], None] | None) -> None:
         self._on_progress = on_progress
         self._began = time.monotonic()
-        self._first_step = self._began  # when the first training step had ended
+        self._first: tuple[float, int] | None = None  # when the first training step of this process had ended, and which
 
     @property
     def seconds(self) -> float:
@@ -205,11 +423,11 @@ class _Reporter:
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if progress.step <= 1:
-            self._first_step = now
-        elif progress.stage == "training":
-            left = (now - self._first_step) / (progress.step - 1) * (progress.steps - progress.step)
-            progress = progress.model_copy(update={"seconds_left": round(left, 1)})
+        if progress.stage == "training":
+            began, first = self._first = self._first or (now, progress.step)
+            if progress.step > first:
+                left = (now - began) / (progress.step - first) * (progress.steps - progress.step)
+                progress = progress.model_copy(update={"seconds_left": round(left, 1)})
         if self._on_progress is not None:
             self._on_progress(progress)
 

@@ -2,21 +2,29 @@
 
 import json
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
+from model import training
 from model.classifier import load
 from model.dataset import data_sha256, seed_examples
 from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
 from model.evaluation import score
 from model.folder import read_card
 from model.labels import Taxonomy, seed_taxonomy
-from model.schema import Example, Progress
-from model.training import train
+from model.schema import Card, Example, Progress
+from model.training import CHECKPOINT_FILE, train
 
 TINY = Taxonomy.from_names(["app", "gracias"])
 EXAMPLES = [
@@ -170,3 +178,225 @@ def test_an_unreachable_hub_is_told_soon_with_the_ways_out(tmp_path: Path) -> No
     assert "HF_ENDPOINT" in message
     assert seconds < 15
     assert "Traceback" not in done.stderr
+
+
+class Killed(Exception):
+    """Stands for whatever ends a training in the middle."""
+
+
+def kill_after(step: int) -> Callable[[Progress], None]:
+    def on_progress(progress: Progress) -> None:
+        if progress.stage == "training" and progress.step == step:
+            raise Killed
+
+    return on_progress
+
+
+def mini(out: Path, **more: Any) -> Card:
+    """Three epochs of two steps each."""
+    return train(EXAMPLES, EXAMPLES, taxonomy=TINY, base="mini", out=out, **{"epochs": 3, "seed": 5, **more})
+
+
+@pytest.mark.parametrize("every_s", [60.0, 0.0], ids=["after an epoch", "within an epoch"])
+def test_an_interrupted_training_ends_as_if_it_never_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_s: float) -> None:
+    """A machine that restarts costs minutes, not the night; and the version is the same to the last bit."""
+    monkeypatch.setattr(training, "_SAVE_EVERY_S", every_s)
+    monkeypatch.setattr(training, "_SAVING_SHARE", float("inf"))
+    whole = mini(tmp_path / "whole")
+    with pytest.raises(Killed):
+        mini(tmp_path / "v", checkpoint=tmp_path / "c", on_progress=kill_after(3))
+    seen: list[Progress] = []
+    card = mini(tmp_path / "v", checkpoint=tmp_path / "c", on_progress=seen.append)
+    assert [each.step for each in seen if each.stage == "training"] == ([3, 4, 5, 6] if every_s else [4, 5, 6])
+    assert (tmp_path / "v" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+    same = ("scores", "floor", "thresholds", "settings", "data_sha256")
+    assert [getattr(card, name) for name in same] == [getattr(whole, name) for name in same]
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
+    """Killed between the last step and the registry, a run only has to write its version again."""
+    mini(tmp_path / "a", checkpoint=tmp_path / "c")
+    seen: list[Progress] = []
+    mini(tmp_path / "b", checkpoint=tmp_path / "c", on_progress=seen.append)
+    assert "training" not in [progress.stage for progress in seen]
+    assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"seed": 6}, {"epochs": 4}, {"train": EXAMPLES[::-1]}, {"dev": EXAMPLES[1:]}],
+    ids=["seed", "recipe", "order", "dev"],
+)
+def test_the_checkpoint_of_another_training_is_ignored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, other: dict[str, Any]
+) -> None:
+    """New judgements came in between: what was learned without them must not count as learned with them."""
+    mini(tmp_path / "a", checkpoint=tmp_path / "c")
+    given: dict[str, Any] = {"train": EXAMPLES, "dev": EXAMPLES, "seed": 5, "epochs": 3, **other}
+    seen: list[Progress] = []
+    train(**given, taxonomy=TINY, base="mini", out=tmp_path / "b", checkpoint=tmp_path / "c", on_progress=seen.append)
+    assert next(each.step for each in seen if each.stage == "training") == 1
+    assert "is another training's and is ignored" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["half", "empty", "no header", "other shapes"])
+def test_a_broken_checkpoint_is_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str) -> None:
+    """The training then takes longer; it must not fail, and must not go on from nonsense."""
+    mini(tmp_path / "a", checkpoint=tmp_path / "c")
+    file = tmp_path / "c" / CHECKPOINT_FILE
+    whole = file.read_bytes()
+    if damage == "other shapes":
+        with safe_open(file, "pt") as opened:
+            header = opened.metadata()
+        tensors = load_file(file)
+        tensors["best.classifier.bias"] = torch.zeros(5)
+        save_file(tensors, file, metadata=header)
+    elif damage == "no header":
+        save_file(load_file(file), file)
+    else:
+        file.write_bytes(whole[: len(whole) // 2] if damage == "half" else b"")
+    mini(tmp_path / "b", checkpoint=tmp_path / "c")
+    assert "is broken and is ignored" in caplog.text
+    assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
+
+
+def test_a_full_disk_does_not_end_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A checkpoint is a convenience; the version is what was asked for. The earlier checkpoint stays."""
+    save = training._Checkpoint.save
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def save_on_a_full_disk(self: Any, at: Any, *rest: Any) -> None:
+        """The second epoch finds room for 10 kB only."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000 if at.epoch == 2 else soft, hard))
+        save(self, at, *rest)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    monkeypatch.setattr(training._Checkpoint, "save", save_on_a_full_disk)
+    seen: list[Progress] = []
+    mini(tmp_path / "whole")
+    with pytest.raises(Killed):
+        mini(tmp_path / "v", checkpoint=tmp_path / "c", on_progress=kill_after(5))
+    assert "the training goes on without a new checkpoint" in caplog.text
+    assert [path.name for path in (tmp_path / "c").iterdir()] == [CHECKPOINT_FILE]
+    mini(tmp_path / "v", checkpoint=tmp_path / "c", on_progress=seen.append)
+    assert next(each.step for each in seen if each.stage == "training") == 3
+    assert (tmp_path / "v" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+
+
+@pytest.fixture
+def plain(tiny: Path, tmp_path: Path) -> Path:
+    """A checkpoint without dropout, of which no try differs by chance from another."""
+    folder = tmp_path / "plain"
+    shutil.copytree(tiny, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}))
+    return folder
+
+
+def shrink_memory(monkeypatch: pytest.MonkeyPatch, texts: int, error: Exception) -> None:
+    """From here on `error` is raised where more than `texts` texts go through a network that learns."""
+    from transformers import BertForSequenceClassification
+
+    forward = BertForSequenceClassification.forward
+
+    def bounded(self: Any, *args: Any, **named: Any) -> Any:
+        if self.training and len(named["input_ids"]) > texts:
+            raise error
+        return forward(self, *args, **named)
+
+    monkeypatch.setattr(BertForSequenceClassification, "forward", bounded)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"),
+    ],
+    ids=["gpu", "cpu"],
+)
+def test_a_batch_that_does_not_fit_is_halved_and_teaches_the_same(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A smaller machine gives the same version, only later; and people are told why it takes longer."""
+    common: dict[str, Any] = {"taxonomy": TINY, "base": str(plain), "epochs": 2}
+    blind = [e.model_copy(update={"labels": (), "unknown": TINY.names}) for e in EXAMPLES[::3]]
+    wide = train([*EXAMPLES, *blind], EXAMPLES, out=tmp_path / "wide", **common)
+    shrink_memory(monkeypatch, 5, error)
+    seen: list[Progress] = []
+    narrow = train([*EXAMPLES, *blind], EXAMPLES, out=tmp_path / "narrow", on_progress=seen.append, **common)
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("wide", "narrow")]
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-5)
+    assert {each.note for each in seen if each.stage == "training"} == {"batch halved to 4"}
+    assert (wide.settings["micro_batch"], narrow.settings["micro_batch"]) == (16, 4)
+    assert wide.settings["steps"] == narrow.settings["steps"]
+
+
+def test_chance_does_not_remember_the_try_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halved at the first step or from the beginning: one seed gives one version."""
+    shrink_memory(monkeypatch, 8, torch.OutOfMemoryError())
+    mini(tmp_path / "a", epochs=1)
+    original = training._backward
+
+    def eight(*args: Any) -> float:
+        return original(*args[:5], min(8, args[5]), *args[6:])
+
+    monkeypatch.setattr(training, "_backward", eight)
+    mini(tmp_path / "b", epochs=1)
+    assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
+
+
+def test_a_machine_too_small_for_one_message_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the ways out, instead of an allocator's figures."""
+    shrink_memory(monkeypatch, 0, torch.OutOfMemoryError())
+    with pytest.raises(ModelError, match="not even one message at a time fits into the memory of cpu"):
+        mini(tmp_path / "v")
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halving would hide a fault of ours behind sixteen retries."""
+    shrink_memory(monkeypatch, 8, RuntimeError("shapes do not fit"))
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        mini(tmp_path / "v")
+
+
+def test_a_training_ends_when_it_learns_no_more(tmp_path: Path) -> None:
+    """Nobody waits for epochs that bring nothing; the bar ends where the training does."""
+    seen: list[Progress] = []
+    card = mini(tmp_path / "v", epochs=30, on_progress=seen.append)
+    assert card.settings["epochs"] == 30
+    patience = training.MINI_RECIPE.patience
+    assert patience <= card.settings["epochs_run"] < 30
+    assert card.settings["steps"] == seen[-1].step == seen[-1].steps == 2 * int(card.settings["epochs_run"])
+
+
+@pytest.mark.parametrize("positives", [0, 1])
+def test_a_label_that_hardly_anything_carries_is_no_obstacle(tmp_path: Path, positives: int) -> None:
+    """A new label begins like that."""
+    taxonomy = Taxonomy.from_names([*TINY.names, "nueva"])
+    rare = [e.model_copy(update={"labels": (*e.labels, "nueva")}) if at < positives else e for at, e in enumerate(EXAMPLES)]
+    card = train(rare, EXAMPLES, taxonomy=taxonomy, base="mini", out=tmp_path / "v", epochs=2, test=EXAMPLES)
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "v" / "model.safetensors").values())
+    assert card.scores["test"].per_label["app"].f1 > 0.5
+
+
+def test_a_message_of_which_one_label_is_known_is_enough(tmp_path: Path) -> None:
+    """One emoji judges one label; all the rest stays open, in training and on dev."""
+    sparse = [
+        e.model_copy(update={"labels": tuple(set(e.labels) & {name}), "unknown": tuple(set(TINY.names) - {name})})
+        for at, e in enumerate(EXAMPLES)
+        for name in [TINY.names[at % 2]]
+    ]
+    train(sparse, sparse, taxonomy=TINY, base="mini", out=tmp_path / "v", epochs=2)
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "v" / "model.safetensors").values())
+    assert load(tmp_path / "v").predict(["no abre la app ahora"])[0].scores["app"] > 0.5
+
+
+def test_messages_of_which_nothing_is_known_leave_finite_weights(tmp_path: Path) -> None:
+    """A mean over nothing is no number; here it is nothing learned."""
+    blind = [e.model_copy(update={"labels": (), "unknown": TINY.names}) for e in EXAMPLES]
+    train([*EXAMPLES, *blind, *blind], EXAMPLES, taxonomy=TINY, base="mini", out=tmp_path / "v", epochs=2)
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "v" / "model.safetensors").values())
