@@ -208,6 +208,49 @@ def export(file: Path, corrections: bool, pseudonyms: bool) -> None:
     click.echo(export_file(file, corrections=corrections, pseudonyms=pseudonyms))
 
 
+@beto.command()
+def versions() -> None:
+    """List the versions that are kept, and which of them is live."""
+    from model.registry import Registry
+    from model.settings import ModelSettings
+    from model.store import Store
+
+    settings = ModelSettings()
+    store = Store(settings.store_url)
+    store.migrate()
+    registry = Registry(store, settings.home_folder)
+    live = registry.live()
+    for version in registry.all():
+        scores = version.card.scores.get("test") or version.card.scores["dev"]
+        mark = "live" if live is not None and live.number == version.number else ""
+        click.echo(
+            f"{version.number:>4}  {mark:<4}  {version.created_at:%Y-%m-%d %H:%M} UTC  {version.card.base}  "
+            f"micro-F1 {scores.micro_f1:.3f}  macro-F1 {scores.macro_f1:.3f}  {version.folder}"
+        )
+    store.close()
+
+
+@beto.command()
+@click.argument("number", type=int, required=False)
+def rollback(number: int | None) -> None:
+    """Let version NUMBER answer, or the one that was live before."""
+    from model.errors import BrokenVersion
+    from model.registry import Registry
+    from model.settings import ModelSettings
+    from model.store import Store
+
+    settings = ModelSettings()
+    store = Store(settings.store_url)
+    store.migrate()
+    registry = Registry(store, settings.home_folder)
+    version = registry.before_live() if number is None else registry.get(number)
+    if version is None:
+        raise BrokenVersion("there is no earlier version to go back to" if number is None else f"there is no version {number}")
+    registry.promote(version.number, by="command line", reason="beto rollback")
+    click.echo(f"version {version.number} ({version.card.base}) is live; workers take it up within 5 seconds")
+    store.close()
+
+
 @beto.group()
 def bench() -> None:
     """Measure the product on this machine; the last line with --json is one JSON object."""

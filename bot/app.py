@@ -19,12 +19,13 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import StartRefused
-from bot.listeners import commands, corrections, home, messages, reactions, shortcuts
+from bot.listeners import commands, corrections, home, messages, reactions, shortcuts, training
 from bot.settings import BotSettings
 from bot.texts import Texts, load_texts
 from model.errors import StoreUnavailable
 from model.gestures import Gestures
 from model.labels import Taxonomy, seed_taxonomy
+from model.runs import Runs
 from model.store import Store
 from worker import health
 from worker.run import configure_logging
@@ -41,6 +42,7 @@ class Desk:
 
     store: Store
     gestures: Gestures
+    runs: Runs
     texts: Texts
     taxonomy: Taxonomy
     settings: BotSettings
@@ -80,12 +82,13 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
     desk = Desk(
         store=store,
         gestures=Gestures(store),
+        runs=Runs(store),
         texts=load_texts(settings.language),
         taxonomy=seed_taxonomy(),
         settings=settings,
         publish=publish,
     )
-    for surface in (messages, reactions, corrections, commands, shortcuts, home):
+    for surface in (messages, reactions, corrections, commands, training, shortcuts, home):
         surface.register(app, desk)
 
     # Slack redelivers what nobody acknowledges and in the end switches the subscription off.

@@ -21,6 +21,7 @@ from bot.simulator.person import Person
 from bot.up import Machine, Stopped, free_port, local_environment, read_health, until_stopped
 from model.errors import ModelError
 from model.registry import Registry
+from model.runs import Runs
 from model.settings import ModelSettings
 from model.store import Store
 
@@ -123,7 +124,7 @@ def _taken(port: int) -> bool:
 def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> None:
     """Returns when a version is live; shows how far its training is."""
     store = Store(ModelSettings(home=home, database_url="").store_url)
-    registry = Registry(store, home)
+    registry, runs = Registry(store, home), Runs(store)
     try:
         if (version := registry.live()) is not None:
             click.echo(f"La versión {version.number} ({version.card.base}) ya está entrenada en {home}.")
@@ -135,8 +136,7 @@ def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> Non
             while registry.live() is None:
                 if stopped():
                     raise Stopped
-                run_id = store.last_run()
-                run = None if run_id is None else store.run(run_id)
+                run = runs.last()
                 if run is not None and run.status == "failed":
                     # An earlier start may have left it so: where the trainer can, it opens another run within seconds.
                     failed_since = failed_since or time.monotonic()

@@ -1,13 +1,17 @@
-"""Who may judge, and whose word outweighs: asked of Slack, kept in the store."""
+"""Who may judge, and whose word outweighs: asked of Slack, kept in the store. And who may retrain."""
 
 import time
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.settings import BotSettings
 from model.gestures import Gestures
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_client import AsyncWebClient
 
 # A user group changes seldom, and Slack allows 20 such calls a minute (tier 2).
 GROUP_KNOWN_FOR_S = 300.0
@@ -36,9 +40,39 @@ def look_at(slack: WebClient, gestures: Gestures, settings: BotSettings, *, team
     gestures.note_person(team, user, may_judge=allowed, expert=expert)
 
 
+async def may_train(client: "AsyncWebClient", settings: BotSettings, user: str) -> bool:
+    """Whether this person may retrain, promote and go back: named in BETO_TRAINERS, or else an admin or owner."""
+    ids = _ids(settings.trainers)
+    if not ids:
+        try:
+            person = (await client.users_info(user=user))["user"]
+        except SlackApiError as error:
+            if error.response.get("error") not in {"user_not_found", "user_not_visible"}:
+                raise
+            return False
+        return bool(person.get("is_admin") or person.get("is_owner"))
+    if user in ids:
+        return True
+    groups = [each for each in ids if each.startswith("S")]
+    return any([user in (await client.usergroups_users_list(usergroup=group))["users"] for group in groups])
+
+
+async def is_member(client: "AsyncWebClient", channel: str) -> bool:
+    """Whether the bot is in this channel."""
+    try:
+        info = await client.conversations_info(channel=channel)
+    except SlackApiError:
+        return False  # a private channel that we are not in does not exist for us
+    return bool(info["channel"].get("is_member"))
+
+
+def _ids(listed: str) -> list[str]:
+    return [each.strip() for each in listed.split(",") if each.strip()]
+
+
 def _is_among(slack: WebClient, listed: str, user: str) -> bool:
     """Whether `user` is named in the setting, or is in a user group that is (group ids begin with S)."""
-    ids = [each.strip() for each in listed.split(",") if each.strip()]
+    ids = _ids(listed)
     return user in ids or any(user in _members(slack, group) for group in ids if group.startswith("S"))
 
 

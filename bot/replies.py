@@ -113,7 +113,7 @@ def _bring_up_to_date(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
     thread = message.thread_ts or message.ts
     reply_ts = claim.reply_ts
     if claim.orphaned and message.source is not Source.COMMAND:
-        reply_ts = _find_in_thread(message.channel, thread, key)
+        reply_ts = find_message(message.channel, thread, METADATA, "message", key)
     if claim.message.deleted:
         if reply_ts is not None:
             slack().chat_delete(channel=message.channel, ts=reply_ts)
@@ -189,14 +189,14 @@ def seed(channel: str, ts: str, emoji: str) -> None:
             raise
 
 
-def _find_in_thread(channel: str, thread: str, key: str) -> str | None:
-    """The ts of the reply that an earlier claim posted and did not live to record."""
+def find_message(channel: str, thread: str, kind: str, name: str, value: str) -> str | None:
+    """The ts of our message in the thread whose metadata is of this kind and says so: posted by who did not live to record it."""
     cursor = ""
     while True:
         page = slack().conversations_replies(channel=channel, ts=thread, include_all_metadata=True, limit=200, cursor=cursor)
         for message in page["messages"]:
             metadata = message.get("metadata") or {}
-            if metadata.get("event_type") == METADATA and metadata.get("event_payload", {}).get("message") == key:
+            if metadata.get("event_type") == kind and metadata.get("event_payload", {}).get(name) == value:
                 return str(message["ts"])
         cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
         if not cursor:
@@ -218,6 +218,8 @@ def sweep() -> int:
 
 def run_replies() -> None:
     """The `beto replies` process, with the periodic sweep in a thread of its own."""
+    from bot import reports  # which needs this module's client and store
+
     store().migrate()
     stop = threading.Event()
 
@@ -225,6 +227,7 @@ def run_replies() -> None:
         while not stop.wait(SWEEP_EVERY_S):
             try:
                 found = sweep()
+                reports.sweep()
             except StoreUnavailable as error:
                 log.warning("the sweep waits for the database: %s", error)
             except Exception:  # the thread must outlive a Redis that is away; the rows stay for the next round

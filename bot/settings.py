@@ -33,6 +33,9 @@ class BotSettings(WorkerSettings):
     )
     experts: str = Field(default="", description="whose word outweighs the others', likewise; empty: nobody's")
     guests_judge: bool = Field(default=False, description="count guests and people from other organisations too")
+    trainers: str = Field(
+        default="", description="who may retrain, promote and go back, likewise; empty: the workspace's admins and owners"
+    )
     http_host: str = Field(default="127.0.0.1", description="HTTP mode: the address to listen on")
     http_port: int = Field(default=3000, ge=1, le=65535, description="HTTP mode: the port to listen on")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.settings import BotSettings
-from model.dataset import normalise, read_examples, write_examples
+from model.dataset import read_examples, text_key, write_examples
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
@@ -30,7 +30,7 @@ def import_file(path: Path) -> str:
         judged = [(message, example) for example in examples if (message := _message_of(store, example)) is not None]
         of_messages = {id(example) for _, example in judged}
         texts = [example for example in examples if id(example) not in of_messages]
-        new, changed = store.save_examples([(_text_key(example.text), example) for example in texts])
+        new, changed = store.save_examples([(text_key(example.text), example) for example in texts])
         words = sum(_judge(store, message, example) for message, example in judged)
     finally:
         store.close()
@@ -101,10 +101,6 @@ def _judge(store: Store, message_id: int, example: Example) -> bool:
         )
         gestures.add(gesture, team=message.team, channel=message.channel, item_ts=message.ts)
     return True
-
-
-def _text_key(text: str) -> str:
-    return hashlib.sha256(normalise(text).encode("utf-8", "replace")).hexdigest()
 
 
 def _pseudonym(key: bytes, user: str) -> str:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -132,14 +132,21 @@ def split_of(text: str) -> Split:
     return "dev" if percent < _TRAIN_PERCENT + _DEV_PERCENT else "test"
 
 
-def assign_splits(texts: Sequence[str]) -> list[Split]:
-    """The side of each text: that of its first near-duplicate before it, else its own `split_of`.
+def text_key(text: str) -> str:
+    """A hash that texts share which differ in nothing that matters."""
+    return hashlib.sha256(normalise(text).encode("utf-8", "replace")).hexdigest()
 
-    Only earlier texts matter, so texts added at the end move none: give them always in the order they came.
+
+def assign_splits(texts: Sequence[str], known: Mapping[str, Split] | None = None) -> list[Split]:
+    """The side of each text: the one in `known` under its `text_key`, else that of its first near-duplicate before it,
+    else its own `split_of`.
+
+    Of the texts that are not in `known` only earlier ones matter, so texts added at the end move none.
     """
     splits: list[Split] = []
     for text, first in zip(texts, first_near_duplicates(texts), strict=True):
-        splits.append(split_of(text) if first is None else splits[first])
+        side = (known or {}).get(text_key(text))
+        splits.append(side or (split_of(text) if first is None else splits[first]))
     return splits
 
 
@@ -197,10 +204,10 @@ def seed_messages() -> list[Example]:
         return read_examples(path)
 
 
-def divide(examples: Sequence[Example]) -> dict[Split, list[Example]]:
+def divide(examples: Sequence[Example], known: Mapping[str, Split] | None = None) -> dict[Split, list[Example]]:
     """`examples`, in their order, on the sides that `assign_splits` gives them."""
     divided: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    for example, split in zip(examples, assign_splits([example.text for example in examples]), strict=True):
+    for example, split in zip(examples, assign_splits([example.text for example in examples], known), strict=True):
         divided[split].append(example)
     return divided
 

@@ -23,3 +23,11 @@ class BaseUnavailable(ModelError):
 
 class StoreUnavailable(ModelError):
     """The database does not answer."""
+
+
+class RunLost(ModelError):
+    """A training run is over, or another process has taken it over."""
+
+
+class RunCancelled(ModelError):
+    """Somebody wants the training run to end."""

@@ -116,3 +116,17 @@ def best_threshold(scores: Matrix, truth: Matrix, known: Matrix) -> float:
     smooth = np.convolve(np.pad(f1, 5, mode="edge"), np.ones(11) / 11, mode="valid")
     best = np.flatnonzero(np.isclose(smooth, smooth.max()))
     return round(float(_STEPS[best[len(best) // 2]]), 3)
+
+
+def expected_calibration_error(scores: Matrix, truth: Matrix, known: Matrix, bins: int = 15) -> float:
+    """How far a shown probability is from how often it comes true, 0..1, averaged over all judged labels.
+
+    Equal-width bins, each weighed by how many fall in it (Guo et al. 2017, arXiv 1706.04599, equation 3, on each label's
+    own probability). 0 where nothing is known.
+    """
+    x, y = scores[known > 0], truth[known > 0]
+    if not len(x):
+        return 0.0
+    at = np.minimum((x * bins).astype(int), bins - 1)
+    shown, true = np.bincount(at, x, bins), np.bincount(at, y, bins)
+    return float(np.abs(shown - true).sum() / len(x))

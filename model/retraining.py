@@ -1,15 +1,42 @@
-"""One training run, from the labelled messages to a version in the registry."""
+"""One training run: from what people judged to a version in the registry, and whether it goes live.
 
+Every step may be repeated: a run that is taken over after its process was killed goes on where that one stopped.
+"""
+
+import logging
 import shutil
-from collections.abc import Iterator
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from model.dataset import divide, seed_messages
+import numpy as np
+
+from model.baseline import load_floor, truth_of
+from model.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, text_key, write_examples
+from model.errors import BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
+from model.evaluation import Matrix
 from model.gestures import Gestures
 from model.labels import seed_taxonomy
-from model.registry import Registry
-from model.schema import Example, Progress, Split
+from model.registry import Registry, Version
+from model.runs import BEAT_EVERY_S, Run, Runs, owner_name
+from model.schema import Example, Flip, Progress, Report, Split
 from model.settings import ModelSettings
 from model.store import Store
+from model.verdict import Answers, compare, decide
+
+if TYPE_CHECKING:
+    from model.classifier import Classifier
+
+log = logging.getLogger(__name__)
+
+# A step of mini takes milliseconds; nobody sees more than a few bars a second, and each is a transaction.
+SHOW_EVERY_S = 0.25
+# Among so many of the newest messages, the labels of at most so many are shown as they were and would be.
+LOOKED_AT, FLIPS_SHOWN = 200, 10
 
 
 def snapshot(store: Store) -> dict[Split, list[Example]]:
@@ -17,7 +44,13 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
 
     What nobody decided about a judged message is unknown; a message with nothing decided is left out.
     """
-    return divide([*seed_messages(), *store.examples(), *judged_examples(store)])
+    shipped = seed_messages()
+    ours = [*store.examples(), *judged_examples(store)]
+    divided = divide([*shipped, *ours], store.sides())
+    mine = {text_key(example.text) for example in ours}
+    keys = {text_key(example.text): split for split in SPLITS for example in divided[split]}
+    store.save_sides({key: split for key, split in keys.items() if key in mine})
+    return divided
 
 
 def judged_examples(store: Store) -> Iterator[Example]:
@@ -34,36 +67,215 @@ def judged_examples(store: Store) -> Iterator[Example]:
 
 
 def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
-    """The run is closed: done, with a new version, or failed, with the reason. A repeated call does nothing.
+    """The run is over: done, with or without a new version, failed, or cancelled, and its row says why.
 
-    The first version ever goes live; later ones are listed and wait for a judgement.
+    Nothing happens where it is over already or another living process works on it. The candidate goes live where the
+    verdict says so, the run is no dry one, and BETO_PROMOTION leaves it to us.
     """
-    if not store.start_run(run_id):
+    runs, owner = Runs(store), owner_name()
+    run = runs.start(run_id, owner)
+    if run is None:
         return
     registry = Registry(store, settings.home_folder)
     try:
-        # Behind the torch door; whoever only looks at runs should not pay for it.
-        from model import training
+        with _signs_of_life(runs, run_id, owner):
+            report = _train_and_judge(store, registry, settings, run, _Shown(runs, run_id, owner))
+        if report is None:
+            runs.close(run_id, owner, "done")
+        else:
+            runs.close(run_id, owner, "done", report=report)
+            registry.remove_old(settings.keep_versions)
+    except RunLost as error:
+        log.warning("%s", error)
+        return  # what stands in the folder is another's by now
+    except RunCancelled:
+        runs.close(run_id, owner, "cancelled")
+    except SystemExit:
+        runs.hand_back(run_id, owner)
+        raise
+    except ModelError as error:
+        runs.close(run_id, owner, "failed", error=str(error))
+    except BaseException as error:
+        # A run must never stay "running" when nobody works on it.
+        runs.close(run_id, owner, "failed", error=f"{type(error).__name__}: {error}")
+        raise
+    shutil.rmtree(registry.workshop(run_id), ignore_errors=True)
 
-        data = snapshot(store)
-        workshop = registry.workshop(run_id)
+
+def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, run: Run, shown: "_Shown") -> Report | None:
+    """The report of a run that made a version; None where there was nothing new to learn from."""
+    # Behind the torch door; whoever only looks at runs should not pay for it.
+    from model import training
+
+    shown(Progress(stage="preparing"))
+    workshop = registry.workshop(run.id)
+    data = _frozen_snapshot(store, workshop)
+    live = registry.live()
+    candidate = registry.made_by(run.id)
+    if candidate is None:
+        everything = [example for split in SPLITS for example in data[split]]
+        if live is not None and live.card.data_sha256 == data_sha256(everything) and not run.dry:
+            return None
+        built = workshop / "version"
+        shutil.rmtree(built, ignore_errors=True)
         card = training.train(
             data["train"],
             data["dev"],
             test=data["test"],
             taxonomy=seed_taxonomy(),
             base=settings.base,
-            out=workshop,
+            out=built,
             device=settings.device,
-            on_progress=lambda progress: store.beat_run(run_id, progress),
+            on_progress=shown,
+            checkpoint=workshop / "checkpoint",
         )
-        version = registry.add(workshop, card)
-        if registry.live() is None:
-            registry.promote(version.number, by="beto", reason="the first version")
-        store.beat_run(run_id, Progress(stage="done"))
-        store.close_run(run_id, version=version.number)
-    except BaseException as error:
-        # Also when the process is told to stop: a run must never stay "running" when nobody works on it.
-        store.close_run(run_id, error=f"{type(error).__name__}: {error}")
-        shutil.rmtree(registry.versions_folder / f"run-{run_id}", ignore_errors=True)
-        raise
+        parent = None if live is None else live.number
+        candidate = registry.add(built, card.model_copy(update={"parent": parent}), run.id)
+    shown.now(Progress(stage="judging", step=1, steps=1))
+    return _judge(store, registry, settings, run, shown, candidate=candidate, live=live, data=data)
+
+
+def _judge(
+    store: Store,
+    registry: Registry,
+    settings: ModelSettings,
+    run: Run,
+    shown: "_Shown",
+    *,
+    candidate: Version,
+    live: Version | None,
+    data: dict[Split, list[Example]],
+) -> Report:
+    """The candidate beside the live version, and live instead of it where that is the verdict."""
+    from model import classifier
+
+    new = classifier.load(candidate.folder, device=settings.device)
+    old = None
+    if live is not None and live.number != candidate.number:
+        try:
+            old = classifier.load(live.folder, device=settings.device)
+        except BrokenVersion as error:
+            log.warning("version %s cannot be compared with: %s", live.number, error)
+    labels = [name for name in new.labels if old is None or name in old.labels]
+    test = data["test"]
+    texts = [example.text for example in test]
+    truth, known = truth_of(test, labels)
+    floor = load_floor(candidate.folder)
+    columns = [floor.labels.index(label) for label in labels]
+    floor_scores = floor.scores(texts)[:, columns]
+    comparison = compare(
+        truth,
+        known,
+        labels,
+        _answers(new, texts, labels),
+        None if old is None else _answers(old, texts, labels),
+        Answers((floor_scores >= floor.threshold).astype(float), floor_scores),
+    )
+    uses = shown.runs.uses(len(test))
+    verdict = decide(comparison, label_margin=settings.label_margin, uses=uses)
+    flips = _flips(store, old, new) if old is not None else ()
+    shown.runs.note_version(run.id, shown.owner, candidate.number, len(test))
+    promoted = False
+    if verdict.promote and not run.dry and (settings.promotion == "auto" or live is None):
+        shown.now(Progress(stage="judging", step=1, steps=1))  # not after a cancellation, nor after another took over
+        promoted = registry.promote(
+            candidate.number,
+            by=run.requested_by,
+            reason=f"run {run.id}: micro-F1 {comparison.micro.value:.3f}",
+            instead_of=None if live is None else live.number,
+        )
+    judged = [example for split in SPLITS for example in data[split] if example.by]
+    thanks = Counter(user for example in judged for user in example.by)
+    return Report(
+        version=candidate.number,
+        live=None if old is None or live is None else live.number,
+        comparison=comparison,
+        verdict=verdict,
+        promoted=promoted,
+        texts={split: len(data[split]) for split in SPLITS},
+        corrections=len(judged),
+        judges=tuple(user for user, _ in thanks.most_common()),
+        flips=flips,
+        uses=uses,
+        notes=tuple(shown.notes),
+    )
+
+
+def _answers(classifier: "Classifier", texts: Sequence[str], labels: Sequence[str]) -> Answers:
+    predictions = classifier.predict(texts)
+    given: Matrix = np.array([[label in prediction.labels for label in labels] for prediction in predictions], dtype=float)
+    scores: Matrix = np.array([[prediction.scores[label] for label in labels] for prediction in predictions], dtype=float)
+    return Answers(given, scores)
+
+
+def _flips(store: Store, old: "Classifier", new: "Classifier") -> tuple[Flip, ...]:
+    """The newest messages whose labels would change."""
+    recent = store.recent_texts(LOOKED_AT)
+    texts = [text for _, text in recent]
+    pairs = zip(recent, old.predict(texts), new.predict(texts), strict=True)
+    changed = [
+        Flip(message_id=message_id, before=before.labels, after=after.labels)
+        for (message_id, _), before, after in pairs
+        if set(before.labels) != set(after.labels)
+    ]
+    return tuple(changed[:FLIPS_SHOWN])
+
+
+def _frozen_snapshot(store: Store, workshop: Path) -> dict[Split, list[Example]]:
+    """What this run learns from, the same however often its process is killed."""
+    files = {split: workshop / f"{split}.jsonl" for split in SPLITS}
+    complete = workshop / "snapshot.complete"
+    if not complete.exists():
+        for split, examples in snapshot(store).items():
+            write_examples(files[split], examples)
+        complete.touch()
+    return {split: read_examples(file) for split, file in files.items()}
+
+
+class _Shown:
+    """What is called after every training step: shows progress now and then, and ends what was cancelled or lost."""
+
+    def __init__(self, runs: Runs, run_id: int, owner: str) -> None:
+        self.runs = runs
+        self.run_id = run_id
+        self.owner = owner
+        self.notes: list[str] = []
+        self._shown_at = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Shown, unless something was a moment ago."""
+        if progress.note and progress.note not in self.notes:
+            self.notes.append(progress.note)
+        if time.monotonic() - self._shown_at >= SHOW_EVERY_S:
+            self.now(progress)
+
+    def now(self, progress: Progress) -> None:
+        """Shown at once; a database that is away for a while does not end a training."""
+        self._shown_at = time.monotonic()
+        try:
+            self.runs.beat(self.run_id, self.owner, progress)
+        except StoreUnavailable as error:
+            log.warning("progress is not shown: %s", error)
+
+
+@contextmanager
+def _signs_of_life(runs: Runs, run_id: int, owner: str) -> Iterator[None]:
+    """Meanwhile the run is known to live, also where one step takes minutes."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT_EVERY_S):
+            try:
+                runs.beat(run_id, owner)
+            except (RunLost, RunCancelled):
+                return  # the training itself hears of it at its next step
+            except StoreUnavailable as error:
+                log.warning("no sign of life: %s", error)
+
+    thread = threading.Thread(target=beat, name="signs-of-life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -118,3 +118,84 @@ class Card(Frozen):
     created_at: str  # ISO 8601, UTC
     code_version: str
     parent: int | None = None
+
+
+class Interval(Frozen):
+    """A number between two limits that hold it with 95 % confidence."""
+
+    value: float
+    low: float
+    high: float
+
+
+class LabelChange(Frozen):
+    """A label's F1 in the live version (None: it did not know the label, or none was live) and in the candidate.
+
+    `support` test texts carry it.
+    """
+
+    before: float | None
+    after: float
+    support: int
+
+
+class Comparison(Frozen):
+    """A candidate beside the live version and the floor on the same test texts; F1 and errors are 0..1."""
+
+    texts: int
+    micro: Interval
+    macro: Interval
+    micro_gain: Interval | None  # over the live version, paired
+    macro_gain: Interval | None
+    micro_floor: float
+    macro_floor: float
+    ece: float  # expected calibration error
+    ece_live: float | None
+    per_label: dict[str, LabelChange]
+
+
+class Reason(Frozen):
+    """One reason of a verdict, for it (`good`) or against; the locale files have its sentence."""
+
+    code: Literal["first", "wins", "gains", "equal", "loses", "label_falls", "miscalibrated", "floor_ahead", "worn"]
+    good: bool
+    values: dict[str, float | int | str] = {}
+
+
+class Verdict(Frozen):
+    """Whether a candidate should go live, and why."""
+
+    promote: bool
+    reasons: tuple[Reason, ...]
+
+
+class Flip(Frozen):
+    """A recent message whose labels would change."""
+
+    message_id: int
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class Blind(Frozen):
+    """How the live version did on messages that people judged before they saw what it says: right decisions of all."""
+
+    messages: int
+    micro_f1: Probability
+
+
+class Report(Frozen):
+    """What a run has to say when it ends with a version."""
+
+    version: int
+    live: int | None  # the version that it was compared with
+    comparison: Comparison
+    verdict: Verdict
+    promoted: bool
+    texts: dict[Split, int]
+    corrections: int  # messages that people judged, in what it was trained and tested on
+    judges: tuple[str, ...]  # who did, most of all first
+    flips: tuple[Flip, ...]
+    blind: Blind | None = None
+    uses: int = 0  # how often these test texts were judged by before
+    notes: tuple[str, ...] = ()

@@ -18,6 +18,11 @@ class ModelSettings(BaseSettings):
     database_url: str = Field(default="", repr=False, description="PostgreSQL URL; empty: SQLite in BETO_HOME")
     base: str = Field(default=PRODUCTION_BASE, description="checkpoint to fine-tune: `mini`, a folder, or a hub name")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the network runs")
+    promotion: Literal["auto", "ask"] = Field(
+        default="auto", description="a better version goes live by itself, or when somebody presses the button"
+    )
+    label_margin: float = Field(default=0.15, ge=0, le=1, description="F1 that no label may lose when a version goes live")
+    keep_versions: int = Field(default=10, ge=2, description="how many versions keep their folder")
 
     @property
     def home_folder(self) -> Path:

@@ -6,7 +6,7 @@ does not answer; nothing was changed then, and the call may be repeated.
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,11 +16,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, case, create_engine, event, func, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from model.errors import StoreUnavailable
-from model.schema import Example, Message, Prediction, Progress, Source
-from model.tables import channels, examples, gestures, messages, metadata, predictions, replies, runs
+from model.schema import Example, Message, Prediction, Source, Split
+from model.tables import channels, examples, gestures, messages, metadata, predictions, replies, sides
 
 Mode = Literal["auto", "mention"]
 Owed = Literal["prediction", "reply", "nothing"]
@@ -59,19 +59,6 @@ class Claim:
     orphaned: bool
     drawn_at: datetime | None = None
     asked: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training run; `beat_at` is its last sign of life."""
-
-    id: int
-    requested_by: str
-    status: Literal["queued", "running", "done", "failed"]
-    progress: Progress | None
-    version: int | None
-    error: str | None
-    beat_at: datetime
 
 
 def now() -> datetime:
@@ -486,90 +473,29 @@ class Store:
             for row in connection.execute(select(examples).order_by(examples.c.text_key)):
                 yield Example(text=row.text, labels=tuple(row.labels), unknown=tuple(row.unknown))
 
-    # Runs
+    def sides(self) -> dict[str, Split]:
+        """The side of every text that was ever divided, by its key."""
+        with self.reading() as connection:
+            return {row.text_key: row.side for row in connection.execute(select(sides))}
 
-    def open_run(self, requested_by: str) -> tuple[int, bool]:
-        """The id of the one run that is queued or running, and whether this call opened it: the row is the lock."""
-        for _ in range(2):
-            try:
-                with self.writing() as connection:
-                    open_now = connection.execute(select(runs.c.id).where(runs.c.open)).scalar_one_or_none()
-                    if open_now is not None:
-                        return open_now, False
-                    moment = now()
-                    run_id = connection.execute(
-                        runs.insert()
-                        .values(requested_by=requested_by, status="queued", requested_at=moment, beat_at=moment, open=True)
-                        .returning(runs.c.id)
-                    ).scalar_one()
-                    return run_id, True
-            except IntegrityError:
-                continue  # another process opened one between our two statements
-        raise StoreUnavailable("two processes keep opening runs at the same moment: try again")
-
-    def start_run(self, run_id: int) -> bool:
-        """The run is running; False where it was not waiting (a repeated task, or it is over)."""
+    def save_sides(self, divided: Mapping[str, Split]) -> None:
+        """Texts that had no side yet have this one, for ever."""
         with self.writing() as connection:
-            return (
-                connection.execute(
-                    runs.update()
-                    .where(runs.c.id == run_id, runs.c.status == "queued")
-                    .values(status="running", beat_at=now())
-                    .returning(runs.c.id)
-                ).one_or_none()
-                is not None
-            )
+            for key, side in divided.items():
+                connection.execute(self.insert_or_ignore(sides).values(text_key=key, side=side))
 
-    def beat_run(self, run_id: int, progress: Progress) -> None:
-        """The run shows this progress and is known to live."""
-        with self.writing() as connection:
-            connection.execute(
-                runs.update()
-                .where(runs.c.id == run_id, runs.c.open)
-                .values(progress=progress.model_dump(mode="json"), beat_at=now())
-            )
-
-    def close_run(self, run_id: int, *, version: int | None = None, error: str | None = None) -> None:
-        """The run is over: done with a version, or failed with the reason."""
-        with self.writing() as connection:
-            connection.execute(
-                runs.update()
-                .where(runs.c.id == run_id, runs.c.open)
-                .values(status="failed" if error else "done", version=version, error=error, open=None, beat_at=now())
-            )
-
-    def close_dead_runs(self, silent_s: float) -> list[int]:
-        """Runs that were running and gave no sign for `silent_s` seconds are closed as failed; their ids."""
-        with self.writing() as connection:
+    def recent_texts(self, limit: int) -> list[tuple[int, str]]:
+        """Ids and texts of the newest messages that were labelled and still have their text, newest first."""
+        with self.reading() as connection:
             rows = connection.execute(
-                runs.update()
-                .where(runs.c.open, runs.c.status == "running", runs.c.beat_at < now() - timedelta(seconds=silent_s))
-                .values(status="failed", error="the training process ended without a word", open=None)
-                .returning(runs.c.id)
-            ).all()
-            return [row.id for row in rows]
-
-    def last_run(self) -> int | None:
-        """The id of the newest run."""
-        with self.reading() as connection:
-            newest: int | None = connection.execute(select(func.max(runs.c.id))).scalar_one()
-            return newest
-
-    def run(self, run_id: int) -> Run | None:
-        """The run as it is now."""
-        with self.reading() as connection:
-            row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
-            if row is None:
-                return None
-            return Run(
-                id=row.id,
-                requested_by=row.requested_by,
-                status=row.status,
-                progress=None if row.progress is None else Progress.model_validate(row.progress),
-                version=row.version,
-                error=row.error,
-                beat_at=aware(row.beat_at),
+                select(messages.c.id, messages.c.text)
+                .where(
+                    messages.c.deleted_at.is_(None), messages.c.source != Source.COMMAND.value, messages.c.owed != "prediction"
+                )
+                .order_by(messages.c.id.desc())
+                .limit(limit)
             )
+            return [(row.id, row.text) for row in rows]
 
     # Connections
 
@@ -693,4 +619,4 @@ def _stored(row: Row[Any]) -> StoredMessage:
     )
 
 
-__all__ = ["Claim", "Mode", "Owed", "Run", "Store", "StoredMessage", "aware", "metadata", "now"]
+__all__ = ["Claim", "Mode", "Owed", "Store", "StoredMessage", "aware", "metadata", "now"]

@@ -140,6 +140,14 @@ examples = Table(
     Column("saved_at", DateTime(timezone=True), nullable=False),
 )
 
+# The side on which a text was put first, which it keeps for ever: what was once tested on is never trained on.
+sides = Table(
+    "sides",
+    metadata,
+    Column("text_key", String(64), primary_key=True),
+    Column("side", String(8), nullable=False),
+)
+
 versions = Table(
     "versions",
     metadata,
@@ -147,7 +155,10 @@ versions = Table(
     Column("folder", Text, nullable=False),  # relative to the versions folder in BETO_HOME
     Column("card", JSON, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("run_id", Integer),  # that made it: a run which is done twice makes one version
+    Column("removed_at", DateTime(timezone=True)),  # its folder is gone, to save room
 )
+Index("uq_versions_run_id", versions.c.run_id, unique=True)
 
 # Append-only: the newest row names the live version, so promotion and rollback are one insert.
 promotions = Table(
@@ -165,12 +176,29 @@ runs = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("requested_by", String(64), nullable=False),
-    Column("status", String(16), nullable=False),  # queued | running | done | failed
+    Column("dry", Boolean, nullable=False, server_default=text("false")),  # everything but the promotion
+    Column("status", String(16), nullable=False),  # queued | running | done | failed | cancelled
     Column("progress", JSON),
     Column("version", Integer),
     Column("error", Text),
+    Column("report", JSON),
+    Column("test_texts", Integer),  # that it was judged on, to count how often they were used
+    Column("judgements", Integer, nullable=False, server_default="0"),  # gestures kept when it was asked for
     Column("requested_at", DateTime(timezone=True), nullable=False),
     Column("beat_at", DateTime(timezone=True), nullable=False),  # last sign of life
     Column("open", Boolean),  # true while queued or running, else null: the unique index below is the lock
+    Column("owner", String(255)),  # the process that works on it
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("cancelled_by", String(64)),
+    # What Slack shows of it; empty where nobody is to be told.
+    Column("team", String(32)),
+    Column("channel", String(32)),
+    Column("status_ts", String(64)),
+    Column("report_ts", String(64)),
+    Column("reporting_at", DateTime(timezone=True)),  # when somebody began to post the report
+    Column("told_at", DateTime(timezone=True)),  # when all that there is to say was said
+    Column("watcher", String(32)),  # the one chain of tasks that keeps the status message up to date
+    Column("watched_at", DateTime(timezone=True)),
 )
 Index("uq_runs_open", runs.c.open, unique=True)
+Index("ix_runs_status", runs.c.team, runs.c.channel, runs.c.status_ts)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from bot.demo import STORY
+from model.runs import Run, Runs
 from model.settings import ModelSettings
-from model.store import Run, Store
+from model.store import Store
 from tests.terminal import Said, beto, lives, started
 from tests.town import wait_until
 
@@ -36,8 +37,7 @@ def training_of(home: Path) -> Run | None:
     """The newest training run of the demo in `home`, whose database is there."""
     store = Store(ModelSettings(home=home / "demo", database_url="").store_url)
     try:
-        newest = store.last_run()
-        return None if newest is None else store.run(newest)
+        return Runs(store).last()
     finally:
         store.close()
 
@@ -98,8 +98,8 @@ def test_the_next_start_keeps_the_version_and_sigterm_in_its_story_ends_everythi
     assert not (home / "demo" / "running.json").exists()
 
 
-def test_a_training_that_is_stopped_or_killed_leaves_nothing_behind_and_begins_anew(tmp_path: Path) -> None:
-    """Ctrl-C in the first minute is what people do; the second try must train at once and not report the first one's end."""
+def test_a_training_that_is_stopped_or_killed_leaves_no_process_behind_and_goes_on_later(tmp_path: Path) -> None:
+    """Ctrl-C in the first minute is what people do; the next start goes on with the same training."""
     home = tmp_path / "home"
     with started("demo", home=home) as demo:
         demo.wait_for("Primera vez", 90)
@@ -109,12 +109,15 @@ def test_a_training_that_is_stopped_or_killed_leaves_nothing_behind_and_begins_a
     assert demo.left() == []
     stopped = training_of(home)
     assert stopped is not None
-    assert stopped.status == "failed"
-    assert not list((home / "demo" / "versions").glob("*"))
+    assert stopped.status == "queued"
+    assert not list((home / "demo" / "versions").glob("v*"))
 
     with started("demo", home=home) as demo:
         demo.wait_for("Primera vez", 90)
-        wait_until(in_training(home), 120, "another training is under way")
+        wait_until(in_training(home), 120, "the training is under way again")
+        going_on = training_of(home)
+        assert going_on is not None
+        assert going_on.id == stopped.id
         demo.end(signal.SIGKILL, within_s=5)
         wait_until(lambda: not demo.left(), 5, "what it had started is dead, its training too")
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from model.errors import StoreUnavailable
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
-from model.schema import Example, Message, Prediction, Progress, Source
+from model.schema import Example, Message, Prediction, Source
 from model.store import Store
 from model.tables import metadata
 
@@ -202,32 +202,6 @@ def test_a_channel_is_asked_about_only_when_somebody_chose_to_watch_it(store: St
     assert store.channel_mode("T2", CHANNEL) == "mention"
     store.rename_channel(TEAM, CHANNEL, "C2")
     assert store.channel_mode(TEAM, "C2") == "auto"
-
-
-def test_one_training_runs_at_a_time(store: Store) -> None:
-    """Two trainings at once would halve the machine and race for the next version's number."""
-    with ThreadPoolExecutor(4) as pool:
-        opened = list(pool.map(lambda n: store.open_run(f"U{n}"), range(4)))
-    assert len({run_id for run_id, _ in opened}) == 1
-    assert sum(new for _, new in opened) == 1
-    run_id = opened[0][0]
-    assert store.start_run(run_id)
-    assert not store.start_run(run_id)  # a redelivered task recognises itself
-    store.beat_run(run_id, Progress(stage="training", step=3, steps=10, loss=0.5))
-    assert store.run(run_id).progress.step == 3
-    store.close_run(run_id, version=1)
-    assert store.run(run_id).status == "done"
-    assert store.open_run("U1")[1]
-
-
-def test_a_run_whose_process_died_is_closed_as_failed(store: Store) -> None:
-    """Else "training" would stand there for ever and block every later run."""
-    run_id, _ = store.open_run("U1")
-    store.start_run(run_id)
-    assert store.close_dead_runs(silent_s=60) == []
-    assert store.close_dead_runs(silent_s=-1) == [run_id]
-    assert store.run(run_id).status == "failed"
-    assert store.open_run("U1")[1]
 
 
 def test_an_imported_text_takes_its_new_labels(store: Store) -> None:

@@ -70,7 +70,7 @@ def slack_environment(url: str) -> dict[str, str]:
 def publish_version(store: Store, home: Path, trained: Path) -> int:
     """A copy of the trained folder is the store's live version."""
     registry = Registry(store, home)
-    built = registry.workshop(0)
+    built = registry.workshop(0) / "version"
     shutil.copytree(trained, built)
     card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
     number = registry.add(built, card).number
@@ -80,7 +80,7 @@ def publish_version(store: Store, home: Path, trained: Path) -> int:
 
 @dataclass
 class Town:
-    """Everything running, against the simulated Slack."""
+    """Everything running, against the simulated Slack; `processes` by name."""
 
     url: str
     slack: Simulator
@@ -106,8 +106,8 @@ def supervised(machine: Machine) -> Iterator[None]:
 
 
 @contextmanager
-def running_town(home: Path, store_url: str, trained: Path, *, http: bool) -> Iterator[Town]:
-    """bot, replies and worker run as processes with an embedded Redis, are ready, and are started again when they die."""
+def running_town(home: Path, store_url: str, trained: Path, *, http: bool, trainer: bool = False) -> Iterator[Town]:
+    """bot, replies, worker and, if wanted, trainer run with an embedded Redis, are ready, and start again when they die."""
     port = free_port()
     thread = SimulatorThread(
         events_url=f"http://127.0.0.1:{port}/slack/events" if http else None, clock_scale=1.0, rate_limits=False
@@ -116,16 +116,21 @@ def running_town(home: Path, store_url: str, trained: Path, *, http: bool) -> It
     store.migrate()
     publish_version(store, home, trained)
     environment = local_environment(
-        BETO_HOME=str(home), BETO_DATABASE_URL=store_url, BETO_HTTP_PORT=str(port), **slack_environment(thread.url)
+        BETO_HOME=str(home),
+        BETO_DATABASE_URL=store_url,
+        BETO_HTTP_PORT=str(port),
+        BETO_BASE="mini",
+        **slack_environment(thread.url),
     )
     try:
         with Machine(home, environment) as machine:
             machine.environment["BETO_REDIS_URL"] = machine.start_redis()
-            processes = {name: machine.start(name) for name in ("worker", "replies")}
+            processes = {name: machine.start(name) for name in ("worker", "replies", *(["trainer"] if trainer else []))}
             processes["bot"] = machine.start("bot", "bot", *(["--http"] if http else []))
             processes["redis"] = machine.processes[0]
-            for name in ("worker", "replies", "bot"):
-                machine.wait_ready(processes[name], 60)
+            for name, process in processes.items():
+                if name != "redis":
+                    machine.wait_ready(process, 60)
             with supervised(machine):
                 yield Town(thread.url, thread.simulator, machine, store, processes)
     finally:

@@ -22,10 +22,17 @@ def resident_mib() -> float:
     return 0.0
 
 
-def serve(port: int, name: str, why_not_ready: Ready, *, host: str = "127.0.0.1") -> ThreadingHTTPServer | None:
+def serve(
+    port: int,
+    name: str,
+    why_not_ready: Ready,
+    *,
+    host: str = "127.0.0.1",
+    details: Callable[[], dict[str, object]] = dict,
+) -> ThreadingHTTPServer | None:
     """`/live` answers 200 while the process lives, `/ready` 200 or 503 with the reason; port 0 serves nothing.
 
-    Both bodies are JSON: name, pid, resident_mib, torch (whether it is in memory) and waiting_for (empty when ready).
+    Both bodies are JSON: name, pid, resident_mib, torch (whether it is in memory) waiting_for (empty when ready), and `details`.
     OSError, naming the port, when it is taken.
     """
     if port == 0:
@@ -41,6 +48,7 @@ def serve(port: int, name: str, why_not_ready: Ready, *, host: str = "127.0.0.1"
                     "resident_mib": round(resident_mib(), 1),
                     "torch": "torch" in sys.modules,
                     "waiting_for": reason or "",
+                    **details(),
                 }
             ).encode()
             self.send_response(503 if reason and self.path == "/ready" else 200)

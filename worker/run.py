@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 import billiard
 from celery import signals
@@ -39,13 +40,26 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def consume(name: str, queue: str, arguments: list[str], *, why_not_ready: health.Ready = lambda: None) -> None:
+def consume(
+    name: str,
+    queue: str,
+    arguments: list[str],
+    *,
+    why_not_ready: health.Ready = lambda: None,
+    details: Callable[[], dict[str, object]] = dict,
+) -> None:
     """A Celery worker consumes `queue` until it is told to stop."""
     configure_logging()
     ready = threading.Event()
     signals.worker_ready.connect(lambda **_: ready.set(), weak=False)
     settings = WorkerSettings()
-    health.serve(settings.health_port, name, lambda: why_not_ready() if ready.is_set() else "Redis", host=settings.health_host)
+    health.serve(
+        settings.health_port,
+        name,
+        lambda: why_not_ready() if ready.is_set() else "Redis",
+        host=settings.health_host,
+        details=details,
+    )
     app.worker_main(
         [
             "worker",
@@ -73,6 +87,7 @@ def run_worker() -> None:
         INFERENCE,
         ["--pool", "threads", "--concurrency", str(WorkerSettings().concurrency)],
         why_not_ready=lambda: None if host.serving else "a live version",
+        details=lambda: {"serving": host.serving},
     )
     host.close()
 
@@ -83,11 +98,11 @@ def run_trainer() -> None:
 
     tasks.store().migrate()
     stop = threading.Event()
-    first: list[threading.Thread] = []
+    keeper: list[threading.Thread] = []
 
     def begin(**_: object) -> None:
-        thread = threading.Thread(target=tasks.ensure_first_version, args=(stop,), name="first-version", daemon=True)
-        first.append(thread)
+        thread = threading.Thread(target=tasks.keep_runs_going, args=(stop,), name="runs", daemon=True)
+        keeper.append(thread)
         thread.start()
 
     signals.worker_ready.connect(begin, weak=False)
@@ -98,7 +113,7 @@ def run_trainer() -> None:
 
 
 def _end_training(**_: object) -> None:
-    """Who stops the trainer does not want to wait for minutes: the run is closed, and the next start begins it anew."""
+    """Who stops the trainer does not want to wait for minutes: the run is handed back, and the next start goes on."""
     for child in billiard.active_children():
         child.terminate()
 
@@ -107,7 +122,7 @@ def _in_child(**_: object) -> None:
     from worker import tasks
 
     die_with_parent()
-    # An exception, so that the training can close its run and clear away what it built.
+    # An exception, so that the training can hand its run back.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # Connections must not be shared across a fork.
     tasks.store.cache_clear()

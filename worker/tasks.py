@@ -2,19 +2,27 @@
 
 import logging
 import threading
+from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from model.store import Store
 from worker.app import app
 from worker.host import Host
 from worker.settings import WorkerSettings
 
+if TYPE_CHECKING:
+    from model.runs import Runs
+
 log = logging.getLogger(__name__)
 
 # A message that has no prediction by then is given up here and sent again by the sweep.
 PATIENCE_S = 60.0
-# A training reports at least once a second; the floor's fit is the longest silence, a few seconds.
-SILENT_S = 60.0
+# How often the trainer looks whether there is something to train.
+LOOK_EVERY_S = 2.0
+
+# First trainings that failed and were complained about.
+_complained: set[int] = set()
 
 
 @cache
@@ -51,22 +59,59 @@ def train(run_id: int) -> None:
     run_training(store(), WorkerSettings(), run_id)
 
 
-def ensure_first_version(stop: threading.Event) -> None:
-    """Returns when a version is live, when its training failed with a reason, or at `stop`; a killed training is begun anew."""
+def keep_runs_going(stop: threading.Event) -> None:
+    """Until `stop`: the first version is trained, runs of dead processes are taken up, and those that are due are begun."""
+    from model.errors import StoreUnavailable
+    from model.runs import Runs
+
+    runs, settings = Runs(store()), WorkerSettings()
+    first: int | None = None
+    while not stop.is_set():
+        try:
+            for run_id in runs.abandoned():
+                log.info("run %s is taken up again", run_id)
+                train.delay(run_id)
+            first = _ensure_first_version(runs, settings, first)
+            if first is None and (due := why_due(runs, settings)) is not None:
+                run_id, new = runs.open("beto", channel=settings.retrain_channel or None)
+                if new:
+                    log.info("run %s begins: %s", run_id, due)
+                    train.delay(run_id)
+        except StoreUnavailable as error:
+            log.warning("runs are not looked after: %s", error)
+        except Exception:  # kombu lets every transport's own exceptions through; the rows stay for the next round
+            log.exception("a run could not be sent to the queue")
+        stop.wait(LOOK_EVERY_S)
+
+
+def _ensure_first_version(runs: "Runs", settings: WorkerSettings, first: int | None) -> int | None:
+    """The run that trains the first version, while there is none; one that failed is not repeated by this process."""
     from model.registry import Registry
 
-    registry = Registry(store(), WorkerSettings().home_folder)
-    published = 0
-    while registry.live() is None:
-        died = store().close_dead_runs(SILENT_S)
-        if published == 0 or published in died:
-            # Also a run that an earlier process opened: its task may be gone with Redis, and a second one does nothing.
-            published, _ = store().open_run("beto")
-            log.info("no version is live: run %s trains the first one", published)
-            train.delay(published)
-        run = store().run(published)
-        if run is not None and run.status == "failed" and published not in died:
-            log.error("the first training failed, start the trainer again to retry: %s", run.error)
-            return
-        if stop.wait(2.0):
-            return
+    if Registry(store(), settings.home_folder).live() is not None:
+        return None
+    if first is None:
+        # Also a run that an earlier process opened: its task may be gone with Redis, and a second one does nothing.
+        first, _ = runs.open("beto")
+        log.info("no version is live: run %s trains the first one", first)
+        train.delay(first)
+    elif (run := runs.get(first)) is not None and run.status == "failed" and first not in _complained:
+        _complained.add(first)
+        log.error("the first training failed, start the trainer again to retry: %s", run.error)
+    return first
+
+
+def why_due(runs: "Runs", settings: WorkerSettings, moment: datetime | None = None) -> str | None:
+    """Why a run should begin by itself now; None where it should not, or one is open already."""
+    last = runs.last()
+    if last is None or not last.over:
+        return None
+    if settings.retrain_after and (new := runs.new_judgements()) >= settings.retrain_after:
+        # A run that failed is not repeated until there is more to learn from.
+        if last.status == "failed" and new < 2 * settings.retrain_after:
+            return None
+        return f"{new} new judgements"
+    hours = ((moment or datetime.now(UTC)) - last.requested_at).total_seconds() / 3600
+    if settings.retrain_every_h and hours >= settings.retrain_every_h and runs.new_judgements():
+        return f"{hours:.0f} hours since the last run"
+    return None

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import blocks, history
+from bot import blocks, history, people
+from bot.listeners import training
 from bot.replies import classify_and_reply, reply
 from model.errors import StoreUnavailable
 from model.registry import Registry
@@ -96,7 +96,7 @@ async def watch(desk: "Desk", call: Call) -> str:
     if call.channel.startswith("D"):
         return desk.texts("command.direct")
     changed = await asyncio.to_thread(desk.store.set_channel_mode, call.team, call.channel, "auto")
-    if not await _is_member(call.client, call.channel):
+    if not await people.is_member(call.client, call.channel):
         return desk.texts("command.watch_outside", bot="beto")
     return desk.texts("command.watch" if changed else "command.watch_already")
 
@@ -177,14 +177,14 @@ WORDS: dict[str, Word] = {
     "historial": tell_history,
     "history": tell_history,
     "emoji": emoji,
+    "reentrena": training.retrain,
+    "reentrenar": training.retrain,
+    "retrain": training.retrain,
+    "versiones": training.tell_versions,
+    "versions": training.tell_versions,
+    "vuelve": training.go_back,
+    "volver": training.go_back,
+    "rollback": training.go_back,
     "estado": status,
     "status": status,
 }
-
-
-async def _is_member(client: AsyncWebClient, channel: str) -> bool:
-    try:
-        info = await client.conversations_info(channel=channel)
-    except SlackApiError:
-        return False  # a private channel that we are not in does not exist for us
-    return bool(info["channel"].get("is_member"))
