@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -12,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -337,17 +337,18 @@ class _Checkpoint:
             tensors |= {f"optimiser.{parameter}.{name}": tensor for name, tensor in state.items()}
         rest = {field.name: getattr(at, field.name) for field in fields(at) if field.name != "best"}
         header = {"position": json.dumps(rest), "fingerprint": self._fingerprint}
-        part = self._folder / f"{CHECKPOINT_FILE}.part"
+        # A folder of its own: safetensors begins with a file of a random name, which a process that is killed leaves.
+        parts = self._folder / "part"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=header)
-            _flush(part)
-            os.replace(part, self._folder / CHECKPOINT_FILE)
+            shutil.rmtree(parts, ignore_errors=True)
+            parts.mkdir(parents=True)
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, parts / CHECKPOINT_FILE, metadata=header)
+            _flush(parts / CHECKPOINT_FILE)
+            os.replace(parts / CHECKPOINT_FILE, self._folder / CHECKPOINT_FILE)
             _flush(self._folder)
         except (OSError, SafetensorError) as error:
             log.warning("the training goes on without a new checkpoint in %s: %s", self._folder, error)
-            with suppress(OSError):
-                part.unlink()  # what was written of it would only keep the disk full
+        shutil.rmtree(parts, ignore_errors=True)  # what was written in vain would keep the disk full
         self._saved = time.monotonic()
         self._pause = max(_SAVE_EVERY_S, (self._saved - began) / _SAVING_SHARE)
 

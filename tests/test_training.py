@@ -285,6 +285,14 @@ def test_a_full_disk_does_not_end_the_training(
     assert (tmp_path / "v" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
 
 
+def test_what_a_killed_process_left_of_a_checkpoint_is_swept_away(tmp_path: Path) -> None:
+    """Twenty kills must not fill the disk with twenty halves of 1.8 GB."""
+    (tmp_path / "c" / "part").mkdir(parents=True)
+    (tmp_path / "c" / "part" / ".tmpX1").write_bytes(b"half")
+    mini(tmp_path / "v", checkpoint=tmp_path / "c", epochs=1)
+    assert [path.name for path in (tmp_path / "c").iterdir()] == [CHECKPOINT_FILE]
+
+
 @pytest.fixture
 def plain(tiny: Path, tmp_path: Path) -> Path:
     """A checkpoint without dropout, of which no try differs by chance from another."""
