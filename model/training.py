@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -29,7 +30,7 @@ from model.baseline import Floor, truth_of
 from model.classifier import Classifier, encode, fitting_threads, logits_of, longest_input, pad, pick_device, quiet_transformers
 from model.dataset import data_sha256
 from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
-from model.evaluation import best_threshold, calibrate, score
+from model.evaluation import Matrix, best_threshold, calibrate, expected_calibration_error, label_thresholds, score
 from model.folder import CARD_FILE, building, check_free, read_card, write_card
 from model.labels import Taxonomy
 from model.mini import first_meanings, learn_vocabulary
@@ -115,11 +116,11 @@ def train(
         ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper)
     final = Progress(stage="judging", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
     report(final)
-    threshold = _calibrate(network, tokenizer, dev_task, where)
+    thresholds = _calibrate(network, tokenizer, dev_task, where)
     card = Card(
         base=_name_of(base),
         labels=taxonomy.names,
-        thresholds=dict.fromkeys(taxonomy.names, threshold),
+        thresholds=dict(zip(taxonomy.names, thresholds, strict=True)),
         seed=seed,
         settings={
             **asdict(recipe),
@@ -485,8 +486,8 @@ def _dev_f1(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> fl
     return float(2 * (given * truth).sum() / max(1.0, given.sum() + (truth * known).sum()))
 
 
-def _calibrate(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> float:
-    """The network's own sigmoid gives calibrated probabilities from now on; the threshold that goes with them.
+def _calibrate(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> list[float]:
+    """The network's own sigmoid gives calibrated probabilities from now on; the labels' thresholds that go with them.
 
     Scale and shift go into the last layer, so a plain transformers pipeline is calibrated too.
     """
@@ -497,18 +498,22 @@ def _calibrate(network: Any, tokenizer: Any, dev: _Task, where: torch.device) ->
         last.weight.mul_(scale)
         last.bias.mul_(scale).add_(shift)
     scores = _task_logits(network, tokenizer, dev, where).double().sigmoid().numpy()
-    return best_threshold(scores, truth, known)
+    return label_thresholds(scores, truth, known)
 
 
 def _judge(system: Classifier | Floor, examples: Sequence[Example]) -> Scores:
     """Scores on what is known of `examples`: a label that nobody judged counts neither for nor against."""
     texts = [example.text for example in examples]
+    scores: Matrix
     if isinstance(system, Floor):
-        predicted = system.predict(texts)
+        predicted, scores = system.predict(texts), system.scores(texts)
     else:
-        predicted = [prediction.labels for prediction in system.predict(texts)]
+        predictions = system.predict(texts)
+        predicted = [prediction.labels for prediction in predictions]
+        scores = np.array([[prediction.scores[label] for label in system.labels] for prediction in predictions])
     known = [set(labels) - set(e.unknown) for labels, e in zip(predicted, examples, strict=True)]
-    return score([example.labels for example in examples], known, system.labels)
+    ece = expected_calibration_error(scores, *truth_of(examples, system.labels))
+    return score([example.labels for example in examples], known, system.labels).model_copy(update={"ece": ece})
 
 
 def _new_mini(train: Sequence[Example], floor: Floor, seed: int) -> tuple[Any, Any]:
