@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from model import training
 from model.classifier import load
-from model.dataset import data_sha256, seed_examples
+from model.dataset import data_sha256, seed_examples, write_examples
 from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
 from model.evaluation import score
 from model.folder import read_card
@@ -408,3 +408,22 @@ def test_messages_of_which_nothing_is_known_leave_finite_weights(tmp_path: Path)
     blind = [e.model_copy(update={"labels": (), "unknown": TINY.names}) for e in EXAMPLES]
     train([*EXAMPLES, *blind, *blind], EXAMPLES, taxonomy=TINY, base="mini", out=tmp_path / "v", epochs=2)
     assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "v" / "model.safetensors").values())
+
+
+def test_the_bench_compares_on_equal_terms(tmp_path: Path) -> None:
+    """A number against somebody else's trainer is only worth something beside all that was equal."""
+    write_examples(tmp_path / "data.jsonl", EXAMPLES)
+    write_examples(tmp_path / "judged.jsonl", EXAMPLES[::3])
+    command = [sys.executable, "-m", "bot", "bench", "training", "--json", "--seeds", "1"]
+    files = ["--data", str(tmp_path / "data.jsonl"), "--dev", str(tmp_path / "judged.jsonl")]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, check=True, env=os.environ)
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert set(result["systems"]) == {"beto", "trainer", "trainer_tuned", "floor"}
+    assert result["seeds"] == [0]
+    assert {"cpu", "cores", "versions", "commit", "device", "texts"} <= set(result)
+    for name in ("beto", "trainer", "trainer_tuned"):
+        assert result["systems"][name]["mean"]["examples_per_s"] > 0
+        assert result["systems"][name]["mean"]["seconds"] > 0
+    # As many epochs as the recipe has; only ours may end earlier.
+    assert result["systems"]["trainer"]["mean"]["epochs"] == training.MINI_RECIPE.epochs
+    assert result["systems"]["beto"]["mean"]["epochs"] <= training.MINI_RECIPE.epochs
