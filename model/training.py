@@ -56,6 +56,7 @@ class Recipe:
     patience: int  # epochs without a better dev F1 that end the training
     warm_up: float = 0.1  # share of all steps
     weight_decay: float = 0.01
+    head_pace: float = 1.0  # learning rate of what is new above the checkpoint, as a multiple
     masked: float = 0.0  # share of pieces hidden from the network at each step
 
 
@@ -166,9 +167,18 @@ def begin(
         floor = baseline.fit(train, dev, labels)
         return *_new_mini(train, floor, seed), floor, MINI_RECIPE
     network, tokenizer = _open_base(base, labels)
-    # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
-    epochs = min(20, max(3, 12_000 // len(train)))
-    return network, tokenizer, baseline.fit(train, dev, labels), Recipe(epochs, batch=16, learning_rate=5e-5, patience=5)
+    _begin_head(network, train, labels)
+    recipe = Recipe(
+        # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
+        epochs=min(20, max(3, 12_000 // len(train))),
+        batch=16,
+        # BERT's usual rate at its width; narrower networks bear more.
+        learning_rate=5e-5 * 768 / network.config.hidden_size,
+        patience=5,
+        # LEARNED
+        head_pace=20.0,
+    )
+    return network, tokenizer, baseline.fit(train, dev, labels), recipe
 
 
 @dataclass
@@ -204,9 +214,16 @@ def _fit(
     steps = recipe.epochs * -(-len(lengths) // recipe.batch)
 
     # Optimiser (AdamW as torch has it corrects Adam's bias) and schedule: linear up, linear down.
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]  # biases and layer norms are not pulled towards zero
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    body = {id(p) for p in network.base_model.parameters()}
+    groups = [
+        {
+            "params": [p for p in network.parameters() if (id(p) in body) == in_body and (p.ndim > 1) == is_matrix],
+            "weight_decay": recipe.weight_decay if is_matrix else 0.0,  # biases and layer norms are not pulled to zero
+            "peak": recipe.learning_rate * (1.0 if in_body else recipe.head_pace),
+        }
+        for in_body in (True, False)
+        for is_matrix in (True, False)
+    ]
     optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
     warm_up = max(1, round(recipe.warm_up * steps))
 
@@ -223,7 +240,7 @@ def _fit(
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             for group in optimiser.param_groups:
                 pace = min((at.step + 1) / warm_up, (steps - at.step) / max(1, steps - warm_up))
-                group["lr"] = recipe.learning_rate * pace
+                group["lr"] = group["peak"] * pace
             optimiser.step()
             at.step += 1
             at.batches += 1
@@ -493,7 +510,7 @@ def _calibrate(network: Any, tokenizer: Any, dev: _Task, where: torch.device) ->
     """
     truth, known = dev.truth.double().numpy(), dev.known.double().numpy()
     scale, shift = calibrate(_task_logits(network, tokenizer, dev, where).double().numpy(), truth, known)
-    last = [m for m in network.modules() if isinstance(m, torch.nn.Linear)][-1]
+    last = _last_layer(network)
     with torch.no_grad():
         last.weight.mul_(scale)
         last.bias.mul_(scale).add_(shift)
@@ -574,6 +591,23 @@ def _open_base(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
     except Exception as error:
         raise BaseUnavailable(f"{base!r} cannot be loaded: {str(error).splitlines()[0]}. {_WAYS_OUT}") from error
     return network, tokenizer
+
+
+def _begin_head(network: Any, train: Sequence[Example], labels: Sequence[str]) -> None:
+    """The last layer is new, and says of every text how frequent each label is: nothing else is known yet.
+
+    Else the first epochs only learn that most labels are absent (Lin et al. 2017, arXiv 1708.02002, 4.1).
+    """
+    truth, known = truth_of(train, labels)
+    share = ((truth * known).sum(axis=0) + 0.5) / (known.sum(axis=0) + 1)
+    last = _last_layer(network)
+    with torch.no_grad():
+        last.weight.normal_(std=0.02)
+        last.bias.copy_(torch.from_numpy(np.log(share / (1 - share))))
+
+
+def _last_layer(network: Any) -> Any:
+    return [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1]
 
 
 _WAYS_OUT = (
