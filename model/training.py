@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -240,7 +241,9 @@ def _fit(
         # All chance comes from the seed and the epoch or step alone: then nothing of it has to be kept in a checkpoint.
         chance = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
         for batch in list(_batches(lengths, recipe.batch, chance))[at.batches :]:
-            loss, at.micro_batch = _learn(network, tokenizer, recipe.masked, train, batch, at.micro_batch, (seed, at.step), where)
+            torch_seed = 1_000_003 * seed + at.step
+            learn = partial(_learn, network, tokenizer, recipe.masked, train, batch, torch_seed, where)
+            loss, at.micro_batch = _as_memory_allows(learn, at.micro_batch, where)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             for group in optimiser.param_groups:
                 pace = min((at.step + 1) / warm_up, (steps - at.step) / max(1, steps - warm_up))
@@ -268,46 +271,12 @@ def _learn(
     masked: float,
     train: _Task,
     batch: Sequence[int],
-    micro_batch: int,
-    chance: tuple[int, int],
+    torch_seed: int,
     where: torch.device,
-) -> tuple[float, int]:
-    """The gradients of one step are in `network`: (loss, texts that fitted into memory at a time).
-
-    Where `micro_batch` texts do not fit, half as many are tried. The gradients are summed over the parts, so the step is
-    the same. Raises ModelError where a single text does not fit.
-    """
-    while True:
-        try:
-            return _backward(network, tokenizer, masked, train, batch, micro_batch, chance, where), micro_batch
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            if micro_batch == 1:
-                raise ModelError(
-                    f"not even one message at a time fits into the memory of {where} with this network: end what else runs "
-                    "there, train elsewhere (BETO_DEVICE=cpu), or take a smaller base (`--base mini`)"
-                ) from error
-        # Here and not above: while the error is alive, its traceback holds the tensors of the failed try.
-        micro_batch //= 2
-        log.warning("out of memory: %d messages at a time from here on", micro_batch)
-        if where.type == "cuda":
-            torch.cuda.empty_cache()
-
-
-def _backward(
-    network: Any,
-    tokenizer: Any,
-    masked: float,
-    train: _Task,
-    batch: Sequence[int],
     micro_batch: int,
-    chance: tuple[int, int],
-    where: torch.device,
 ) -> float:
-    """The gradients of the mean loss over `batch` are in `network`; that loss."""
-    seed, step = chance
-    torch.manual_seed(1_000_003 * seed + step)
+    """The gradients of the mean loss over `batch` are in `network`; that loss. At most `micro_batch` texts go through at once."""
+    torch.manual_seed(torch_seed)
     network.zero_grad()
     judged = train.known[batch].sum().clamp(min=1).to(where)
     total = 0.0
@@ -324,6 +293,30 @@ def _backward(
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
     return total
+
+
+def _as_memory_allows(learn: Callable[[int], float], micro_batch: int, where: torch.device) -> tuple[float, int]:
+    """(what `learn` gives, the texts at a time for which it did): where `micro_batch` do not fit, half as many are tried.
+
+    The gradients are summed over the parts of a batch, so the step is the same. Raises ModelError where one text alone
+    does not fit.
+    """
+    while True:
+        try:
+            return learn(micro_batch), micro_batch
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if micro_batch == 1:
+                raise ModelError(
+                    f"not even one message at a time fits into the memory of {where} with this network: end what else runs "
+                    "there, train elsewhere (BETO_DEVICE=cpu), or take a smaller base (`--base mini`)"
+                ) from error
+        # Here and not above: while the error is alive, its traceback holds the tensors of the failed try.
+        micro_batch //= 2
+        log.warning("out of memory: %d messages at a time from here on", micro_batch)
+        if where.type == "cuda":
+            torch.cuda.empty_cache()
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -389,12 +382,12 @@ class _Checkpoint:
                     log.warning("%s is another training's and is ignored", file)
                     return None
                 rest = json.loads(header["position"])
-                tensors = {name: opened.get_tensor(name).to(where, copy=True) for name in opened.keys()}  # noqa: SIM118
+                tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
             weights, best, moments = (
                 {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
                 for kind in ("network.", "best.", "optimiser.")
             )
-            at = _Position(best=best, **rest)
+            at = _Position(best={name: tensor.to(where) for name, tensor in best.items()}, **rest)
             # All is looked at before anything is changed: half a checkpoint would be worse than none.
             expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
             for found in (weights, best):

@@ -97,6 +97,13 @@ def test_a_local_checkpoint_of_the_same_kind_is_fine_tuned(tiny: Path, tmp_path:
     assert (tmp_path / "v" / "tokenizer.json").read_bytes() == (checkpoint / "tokenizer.json").read_bytes()
 
 
+def test_a_new_head_begins_with_how_frequent_each_label_is(tiny: Path) -> None:
+    """Else the first epochs only learn that most labels are absent; what nobody judged is no absence."""
+    blind = [e.model_copy(update={"labels": (), "unknown": ("gracias",)}) if e.labels == ("gracias",) else e for e in EXAMPLES]
+    network, _, _, _ = training.begin(blind, EXAMPLES, TINY.names, base=str(tiny), seed=0)
+    assert network.classifier.bias.sigmoid().tolist() == pytest.approx([8.5 / 25, 0.5 / 17])
+
+
 def test_what_began_as_mini_stays_mini(tiny: Path, tmp_path: Path) -> None:
     """A small network must never pass for BETO by way of a folder's name."""
     assert train(EXAMPLES, EXAMPLES, taxonomy=TINY, base=str(tiny), out=tmp_path / "v", epochs=1).base == "mini"
@@ -347,12 +354,8 @@ def test_chance_does_not_remember_the_try_that_failed(tmp_path: Path, monkeypatc
     """Halved at the first step or from the beginning: one seed gives one version."""
     shrink_memory(monkeypatch, 8, torch.OutOfMemoryError())
     mini(tmp_path / "a", epochs=1)
-    original = training._backward
-
-    def eight(*args: Any) -> float:
-        return original(*args[:5], min(8, args[5]), *args[6:])
-
-    monkeypatch.setattr(training, "_backward", eight)
+    learn = training._learn
+    monkeypatch.setattr(training, "_learn", lambda *args: learn(*args[:-1], min(8, args[-1])))
     mini(tmp_path / "b", epochs=1)
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
 

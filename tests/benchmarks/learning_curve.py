@@ -1,11 +1,10 @@
 """How the scores grow with the number of labelled messages: the network and the floor, on the same messages.
 
-    python tests/benchmarks/learning_curve.py FOLDER [--base mini|CHECKPOINT] [--seeds 3] [--sizes 100,300,1000,all]
+    python tests/benchmarks/learning_curve.py FOLDER [--base mini|CHECKPOINT] [--seeds 0,1,2] [--sizes 100,300,1000,all]
 
-FOLDER holds train.jsonl and dev.jsonl. Of the training messages a seed draws so many; every fifth of them, but at most
-every tenth from 200 on, serves as dev (best weights, calibration, thresholds, the floor's threshold), the others are
-learned from. All of dev.jsonl is what both are judged on: nothing is learned or tuned there. Each line of standard output
-is one training; the last is JSON.
+FOLDER holds train.jsonl and dev.jsonl. Of the training messages a seed draws so many; a tenth of them (a fifth below 200)
+serves as dev (best weights, calibration, thresholds, the floor's threshold), the others are learned from. All of dev.jsonl
+is what both are judged on: nothing is learned or tuned there. Each line is one training; the last is all of it in JSON.
 """
 
 import argparse
@@ -27,7 +26,6 @@ def main() -> None:
     parser.add_argument("--base", default="mini")
     parser.add_argument("--seeds", default="0,1,2", help="which, by commas")
     parser.add_argument("--sizes", default="100,300,1000,all", help="labelled messages in all, by commas")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's number")
     arguments = parser.parse_args()
     messages, judged = (read_examples(arguments.folder / f"{name}.jsonl") for name in ("train", "dev"))
     taxonomy = Taxonomy.from_names(sorted({label for example in [*messages, *judged] for label in example.labels}))
@@ -47,7 +45,6 @@ def main() -> None:
                     base=arguments.base,
                     out=Path(folder) / "version",
                     seed=seed,
-                    epochs=arguments.epochs,
                 )
             run = {
                 "messages": len(drawn),
