@@ -283,6 +283,23 @@ def corrections(reactions: int, base: str, as_json: bool) -> None:
         click.echo(json.dumps(result))
 
 
+@bench.command("training")
+@click.option("--data", type=click.Path(path_type=Path), help="Learned from instead of the shipped messages; needs --dev.")
+@click.option("--dev", type=click.Path(path_type=Path), help="What both are judged on; a tenth of --data is tuned on.")
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0.")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def training_(data: Path | None, dev: Path | None, seeds: int, base: str, as_json: bool) -> None:
+    """Our recipe against transformers' Trainer with its defaults: F1 and examples a second."""
+    from bot.bench import training as measure
+
+    if (data is None) != (dev is None):
+        raise click.UsageError("--data and --dev go together")
+    result = measure(data=data, judged=dev, seeds=seeds, base=base)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
 @beto.command()
 def doctor() -> None:
     """Look at tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""

@@ -12,6 +12,8 @@ from model.schema import Example, LabelScores, Scores
 Matrix = NDArray[np.float64]  # one row a text, one column a label
 
 _STEPS = np.linspace(0.05, 0.95, 181)  # where a threshold may stand
+_BINS = 15  # of equal width, as Guo et al. 2017 have it
+_SHRINKAGE = float("inf")  # texts: one threshold for all; see label_thresholds
 
 
 def score(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]) -> Scores:
@@ -69,6 +71,8 @@ def table(scores: Mapping[str, Scores]) -> str:
     for label in next(iter(scores.values())).per_label:
         each = [one.per_label[label] for one in scores.values()]
         rows.append([f"  {label} ({each[0].support})", *(f"{100 * one.f1:.1f}" for one in each)])
+    if any(one.ece is not None for one in scores.values()):
+        rows.insert(5, ["ece", *("-" if one.ece is None else f"{100 * one.ece:.1f}" for one in scores.values())])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         f"{row[0]:<{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
@@ -118,15 +122,34 @@ def best_threshold(scores: Matrix, truth: Matrix, known: Matrix) -> float:
     return round(float(_STEPS[best[len(best) // 2]]), 3)
 
 
-def expected_calibration_error(scores: Matrix, truth: Matrix, known: Matrix, bins: int = 15) -> float:
-    """How far a shown probability is from how often it comes true, 0..1, averaged over all judged labels.
+def label_thresholds(scores: Matrix, truth: Matrix, known: Matrix, *, shrinkage: float = _SHRINKAGE) -> list[float]:
+    """A threshold for each label: the best one for all, moved by n / (n + `shrinkage`) of the way to the label's own best.
 
-    Equal-width bins, each weighed by how many fall in it (Guo et al. 2017, arXiv 1706.04599, equation 3, on each label's
-    own probability). 0 where nothing is known.
+    n is the number of texts that are known to carry the label, so a label with few of them keeps the threshold of all.
+    That is the weight of a mean of n observations beside a prior worth `shrinkage` of them (the empirical Bayes estimate
+    of a shift around zero): a label's own best is noise of a size that falls with n.
+
+    It is off (infinite) because it does not win on both sets where it was measured. Micro-F1 of mini on test, mean of the
+    seeds 0, 1, 2, for a shrinkage of 0 / 10 / 20 / 50 / 100 / 200 / infinite:
+    shipped messages 71.8 / 72.7 / 73.7 / 74.5 / 75.0 / 74.8 / 75.4 (15 dev texts a label, in the median); Multi3NLU++
+    banking 78.4 / 79.9 / 80.1 / 79.9 / 79.7 / 79.6 / 79.2 (6 dev texts a label). Without shrinkage it loses on both.
+    """
+    common = best_threshold(scores, truth, known)
+    counts = (truth * known).sum(axis=0)
+    columns = [np.s_[:, at : at + 1] for at in range(truth.shape[1])]
+    own = [best_threshold(scores[column], truth[column], known[column]) for column in columns]
+    return [round(common + (best - common) * n / (n + shrinkage), 4) for best, n in zip(own, counts.tolist(), strict=True)]
+
+
+def expected_calibration_error(scores: Matrix, truth: Matrix, known: Matrix) -> float:
+    """How far probabilities are from what comes true, 0..1: |share that is true - mean score|, averaged over all pairs.
+
+    A pair is one label of one text. All known pairs are sorted by score into 15 bins of equal width, (0, 1/15] and so on
+    with 0 in the first, and each bin counts by its pairs (Guo et al. 2017, arXiv 1706.04599). Of nothing it is 0.
     """
     x, y = scores[known > 0], truth[known > 0]
     if not len(x):
         return 0.0
-    at = np.minimum((x * bins).astype(int), bins - 1)
-    shown, true = np.bincount(at, x, bins), np.bincount(at, y, bins)
-    return float(np.abs(shown - true).sum() / len(x))
+    bins = np.clip(np.ceil(x * _BINS).astype(int) - 1, 0, _BINS - 1)
+    gaps = np.bincount(bins, weights=y - x, minlength=_BINS)  # pairs of a bin times its gap
+    return float(np.abs(gaps).sum() / len(x))

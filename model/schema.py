@@ -91,7 +91,10 @@ class LabelScores(Frozen):
 
 
 class Scores(Frozen):
-    """Multi-label scores over `texts` texts, each 0..1 (samples-averaged Jaccard, as scikit-learn's `jaccard_score`)."""
+    """Multi-label scores over `texts` texts, each 0..1 (samples-averaged Jaccard, as scikit-learn's `jaccard_score`).
+
+    `ece` is the expected calibration error of the probabilities, 0 at best; None where only labels were scored.
+    """
 
     texts: int
     jaccard: Probability
@@ -99,6 +102,7 @@ class Scores(Frozen):
     macro_f1: Probability
     exact_match: Probability
     per_label: dict[str, LabelScores]
+    ece: Probability | None = None
 
 
 class Card(Frozen):

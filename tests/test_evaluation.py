@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import UnknownLabel
-from model.evaluation import best_threshold, calibrate, check_labels, score, table
+from model.evaluation import (
+    best_threshold,
+    calibrate,
+    check_labels,
+    expected_calibration_error,
+    label_thresholds,
+    score,
+    table,
+)
 from model.schema import Example
 
 LABELS = ("a", "b", "c", "d")
@@ -93,3 +101,63 @@ def test_the_table_shows_systems_side_by_side() -> None:
     assert lines[0].split() == ["mini", "floor"]
     assert lines[1].split() == ["micro_f1", "100.0", "0.0"]
     assert lines[5].split() == ["a", "(1)", "100.0", "0.0"]
+
+
+def test_the_table_shows_calibration_where_it_was_measured() -> None:
+    """A card from before it was measured still has a table; a dash is no zero."""
+    one = score([{"a"}], [{"a"}], ("a",))
+    assert "ece" not in table({"mini": one})
+    line = table({"mini": one.model_copy(update={"ece": 0.0625}), "floor": one}).splitlines()[5]
+    assert line.split() == ["ece", "6.2", "-"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "truth", "error"),
+    [
+        ([[0.8, 0.8, 0.8, 0.8, 0.8]], [[1, 1, 1, 1, 0]], 0.0),  # said 80 %, right 4 of 5 times
+        ([[0.9, 0.9]], [[1, 0]], 0.4),  # said 90 %, right half the time
+        ([[0.9, 0.9, 0.1, 0.1]], [[1, 1, 0, 1]], (2 * 0.1 + 2 * 0.4) / 4),  # two bins, each by its pairs
+        ([[0.0, 1.0]], [[0, 1]], 0.0),  # the ends belong to the outer bins
+        ([[0.0, 1.0]], [[1, 0]], 1.0),
+        ([[0.50, 0.51]], [[1, 0]], 0.005),  # in one bin (7/15, 8/15] what is too much and too little meets
+        ([[7 / 15, 0.5]], [[1, 0]], (8 / 15 + 0.5) / 2),  # an upper edge belongs to the bin below it
+    ],
+)
+def test_the_calibration_error_is_what_one_calculates_by_hand(
+    scores: list[list[float]], truth: list[list[int]], error: float
+) -> None:
+    """A shown 80 % should be right 8 times of 10; this says by how much it is not."""
+    answers = np.array(truth, dtype=float)
+    assert expected_calibration_error(np.array(scores), answers, np.ones_like(answers)) == pytest.approx(error, abs=1e-12)
+
+
+def test_the_calibration_error_leaves_out_what_is_unknown() -> None:
+    """Silence is not a no; and of nothing at all there is no error."""
+    scores, truth, known = np.array([[0.9, 0.2]]), np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]])
+    assert expected_calibration_error(scores, truth, known) == pytest.approx(0.1)
+    assert expected_calibration_error(scores, truth, np.zeros_like(known)) == 0.0
+    assert expected_calibration_error(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 2))) == 0.0
+
+
+def test_a_label_moves_the_common_threshold_by_as_much_as_its_texts_carry() -> None:
+    """Tuned on two texts a label's own threshold is chance; on a hundred it is knowledge."""
+    rare = np.array([0.2] * 2 + [0.1] * 198)  # best at 0.15
+    often = np.array([0.9] * 150 + [0.6] * 50)  # best at 0.75
+    scores, truth = np.stack([rare, often], axis=1), np.stack([rare > 0.15, often > 0.7], axis=1).astype(float)
+    known = np.ones_like(truth)
+    common = best_threshold(scores, truth, known)
+    own = [best_threshold(scores[:, [at]], truth[:, [at]], known[:, [at]]) for at in (0, 1)]
+    assert label_thresholds(scores, truth, known, shrinkage=0) == pytest.approx(own)
+    assert label_thresholds(scores, truth, known, shrinkage=50) == pytest.approx(
+        [common + (own[0] - common) * 2 / 52, common + (own[1] - common) * 150 / 200], abs=1e-4
+    )
+
+
+def test_a_label_that_no_text_carries_keeps_the_common_threshold() -> None:
+    """Per-label tuning once collapsed micro-F1 from 87 to 44, where labels had no positive in dev."""
+    scores = np.array([[0.9, 0.3], [0.1, 0.2], [0.8, 0.9]])
+    truth = np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    known = np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]])  # the only positive of the second label was never judged
+    common = best_threshold(scores, truth, known)
+    assert label_thresholds(scores, truth, known, shrinkage=1)[1] == pytest.approx(common, abs=1e-4)
+    assert label_thresholds(scores, truth, known) == [common, common]  # by default all do: shifts lost where they were measured

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from model import training
 from model.classifier import load
-from model.dataset import data_sha256, seed_examples
+from model.dataset import data_sha256, seed_examples, write_examples
 from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
 from model.evaluation import score
 from model.folder import read_card
@@ -95,6 +95,13 @@ def test_a_local_checkpoint_of_the_same_kind_is_fine_tuned(tiny: Path, tmp_path:
     assert card.base == "pequeño-bert"
     assert load(tmp_path / "v").labels == ("saludo", "app", "gracias")
     assert (tmp_path / "v" / "tokenizer.json").read_bytes() == (checkpoint / "tokenizer.json").read_bytes()
+
+
+def test_a_new_head_begins_with_how_frequent_each_label_is(tiny: Path) -> None:
+    """Else the first epochs only learn that most labels are absent; what nobody judged is no absence."""
+    blind = [e.model_copy(update={"labels": (), "unknown": ("gracias",)}) if e.labels == ("gracias",) else e for e in EXAMPLES]
+    network, _, _, _ = training.begin(blind, EXAMPLES, TINY.names, base=str(tiny), seed=0)
+    assert network.classifier.bias.sigmoid().tolist() == pytest.approx([8.5 / 25, 0.5 / 17])
 
 
 def test_what_began_as_mini_stays_mini(tiny: Path, tmp_path: Path) -> None:
@@ -285,6 +292,14 @@ def test_a_full_disk_does_not_end_the_training(
     assert (tmp_path / "v" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
 
 
+def test_what_a_killed_process_left_of_a_checkpoint_is_swept_away(tmp_path: Path) -> None:
+    """Twenty kills must not fill the disk with twenty halves of 1.8 GB."""
+    (tmp_path / "c" / "part").mkdir(parents=True)
+    (tmp_path / "c" / "part" / ".tmpX1").write_bytes(b"half")
+    mini(tmp_path / "v", checkpoint=tmp_path / "c", epochs=1)
+    assert [path.name for path in (tmp_path / "c").iterdir()] == [CHECKPOINT_FILE]
+
+
 @pytest.fixture
 def plain(tiny: Path, tmp_path: Path) -> Path:
     """A checkpoint without dropout, of which no try differs by chance from another."""
@@ -339,12 +354,8 @@ def test_chance_does_not_remember_the_try_that_failed(tmp_path: Path, monkeypatc
     """Halved at the first step or from the beginning: one seed gives one version."""
     shrink_memory(monkeypatch, 8, torch.OutOfMemoryError())
     mini(tmp_path / "a", epochs=1)
-    original = training._backward
-
-    def eight(*args: Any) -> float:
-        return original(*args[:5], min(8, args[5]), *args[6:])
-
-    monkeypatch.setattr(training, "_backward", eight)
+    learn = training._learn
+    monkeypatch.setattr(training, "_learn", lambda *args: learn(*args[:-1], min(8, args[-1])))
     mini(tmp_path / "b", epochs=1)
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
 
@@ -400,3 +411,22 @@ def test_messages_of_which_nothing_is_known_leave_finite_weights(tmp_path: Path)
     blind = [e.model_copy(update={"labels": (), "unknown": TINY.names}) for e in EXAMPLES]
     train([*EXAMPLES, *blind, *blind], EXAMPLES, taxonomy=TINY, base="mini", out=tmp_path / "v", epochs=2)
     assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "v" / "model.safetensors").values())
+
+
+def test_the_bench_compares_on_equal_terms(tmp_path: Path) -> None:
+    """A number against somebody else's trainer is only worth something beside all that was equal."""
+    write_examples(tmp_path / "data.jsonl", EXAMPLES)
+    write_examples(tmp_path / "judged.jsonl", EXAMPLES[::3])
+    command = [sys.executable, "-m", "bot", "bench", "training", "--json", "--seeds", "1"]
+    files = ["--data", str(tmp_path / "data.jsonl"), "--dev", str(tmp_path / "judged.jsonl")]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, check=True, env=os.environ)
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert set(result["systems"]) == {"beto", "trainer", "trainer_tuned", "floor"}
+    assert result["seeds"] == [0]
+    assert {"cpu", "cores", "versions", "commit", "device", "texts"} <= set(result)
+    for name in ("beto", "trainer", "trainer_tuned"):
+        assert result["systems"][name]["mean"]["examples_per_s"] > 0
+        assert result["systems"][name]["mean"]["seconds"] > 0
+    # As many epochs as the recipe has; only ours may end earlier.
+    assert result["systems"]["trainer"]["mean"]["epochs"] == training.MINI_RECIPE.epochs
+    assert result["systems"]["beto"]["mean"]["epochs"] <= training.MINI_RECIPE.epochs
