@@ -1,10 +1,9 @@
 """How payloads reach the app: what the two roads, Socket Mode and signed HTTP, have in common."""
 
-import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from bot.simulator.clock import Clock
 from bot.simulator.errors import Json
 from bot.simulator.events import new_event_id
 from bot.simulator.faults import Faults
@@ -31,16 +30,12 @@ class Delivery(NamedTuple):
 
 
 class Road:
-    """The way to the app. Events wait here until the app can be reached, and are sent again when it does not answer.
+    """The way to the app. Events wait here until the app can be reached, and are sent again when it does not answer."""
 
-    `clock_scale` shortens Slack's seconds: 0.01 makes its 60 seconds 0.6.
-    """
-
-    def __init__(self, faults: Faults, clock_scale: float) -> None:
+    def __init__(self, faults: Faults, clock: Clock) -> None:
         self.faults = faults
-        self._scale = clock_scale
+        self.clock = clock
         self._waiting: deque[Delivery] = deque()
-        self._timers: set[asyncio.TimerHandle] = set()
 
     @property
     def sockets(self) -> int:
@@ -52,9 +47,7 @@ class Road:
 
     async def stop(self) -> None:
         """Nothing is delivered any more."""
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self.clock.stop()
         self._waiting.clear()
 
     def send_event(self, payload: Json) -> None:
@@ -74,19 +67,4 @@ class Road:
     def _retry(self, delivery: Delivery, reason: str) -> None:
         if delivery.attempt < len(RETRY_AFTER_S):
             again = Delivery(delivery.payload, delivery.attempt + 1, reason)
-            self._later(RETRY_AFTER_S[delivery.attempt], self._deliver, again)
-
-    def _later(self, seconds: float, call: Callable[..., None], *args: Any) -> asyncio.TimerHandle:
-        """`call(*args)` runs in so many of Slack's seconds, unless the road is stopped before."""
-
-        def run() -> None:
-            self._timers.discard(timer)
-            call(*args)
-
-        timer = asyncio.get_running_loop().call_later(seconds * self._scale, run)
-        self._timers.add(timer)
-        return timer
-
-    def _forget(self, timer: asyncio.TimerHandle) -> None:
-        timer.cancel()
-        self._timers.discard(timer)
+            self.clock.later(RETRY_AFTER_S[delivery.attempt], self._deliver, again)

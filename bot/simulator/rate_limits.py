@@ -1,7 +1,6 @@
 """How often each method may be called: Slack's tiers, and one post a second in each channel."""
 
 import math
-import time
 from collections.abc import Callable
 
 from bot.simulator.errors import SlackError
@@ -20,9 +19,9 @@ class RateLimited(SlackError):
 
 
 class RateLimits:
-    """Token buckets. The clock is the real one: clients obey Retry-After in real seconds."""
+    """Token buckets. `clock` is never scaled: clients obey Retry-After in real seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}  # tokens left, and when that was so
 

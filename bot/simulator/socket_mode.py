@@ -4,12 +4,12 @@ import asyncio
 import json
 import random
 import secrets
-import time
 import uuid
 from typing import NamedTuple
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from bot.simulator.clock import Clock, Timer
 from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Road, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.faults import Faults
@@ -22,7 +22,7 @@ class _Sent(NamedTuple):
     """An envelope that waits for its acknowledgement."""
 
     delivery: Delivery
-    timer: asyncio.TimerHandle
+    timer: Timer
     answer: "asyncio.Future[Json] | None"  # for interactions
 
 
@@ -45,8 +45,8 @@ class _Connection:
 class SocketMode(Road):
     """The road of apps without a public address."""
 
-    def __init__(self, faults: Faults, clock_scale: float, app_id: str) -> None:
-        super().__init__(faults, clock_scale)
+    def __init__(self, faults: Faults, clock: Clock, app_id: str) -> None:
+        super().__init__(faults, clock)
         self._app_id = app_id
         self._tickets: dict[str, float] = {}
         self._connections: list[_Connection] = []
@@ -59,7 +59,7 @@ class SocketMode(Road):
 
     def new_ticket(self) -> str:
         """A ticket that opens one websocket, once, within a minute."""
-        now = time.monotonic()
+        now = self.clock.unix()
         self._tickets = {ticket: until for ticket, until in self._tickets.items() if until > now}
         ticket = secrets.token_urlsafe(24)
         self._tickets[ticket] = now + TICKET_LIFE_S
@@ -67,7 +67,7 @@ class SocketMode(Road):
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serves one websocket until it closes."""
-        if self._tickets.pop(request.query.get("ticket", ""), 0.0) < time.monotonic():
+        if self._tickets.pop(request.query.get("ticket", ""), 0.0) < self.clock.unix():
             return web.Response(status=401, text="this ticket is unknown, used or too old: call apps.connections.open")
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -121,7 +121,7 @@ class SocketMode(Road):
         }  # fmt: skip
         if answer is None:
             envelope |= {"retry_attempt": delivery.attempt, "retry_reason": delivery.reason}
-        self._sent[envelope_id] = _Sent(delivery, self._later(ACK_WITHIN_S, self._time_out, envelope_id), answer)
+        self._sent[envelope_id] = _Sent(delivery, self.clock.later(ACK_WITHIN_S, self._time_out, envelope_id), answer)
         random.choice(self._connections).outbox.put_nowait(json.dumps(envelope))  # noqa: S311 (no secret)
 
     def _acknowledge(self, frame: str) -> None:
@@ -133,7 +133,7 @@ class SocketMode(Road):
         if sent.answer is None and self.faults.take_lost_ack():
             return
         del self._sent[ack["envelope_id"]]
-        self._forget(sent.timer)
+        sent.timer.cancel()
         if sent.answer is not None and not sent.answer.done():
             payload = ack.get("payload")
             sent.answer.set_result(payload if isinstance(payload, dict) else {})
