@@ -68,6 +68,9 @@ class ConversationMethods:
     def _readable(self, args: Arguments) -> Channel:
         channel = self._app.channel(args.optional("channel") or "")
         self._app.need(_HISTORY_SCOPES[channel.kind])
+        keys = args.data("metadata_keys_to_include", "invalid_metadata_filter_keys")
+        if keys is not None and not (isinstance(keys, list) and all(isinstance(one, str) for one in keys)):
+            raise SlackError("invalid_metadata_filter_keys")
         if not self._app.is_member(channel):
             raise SlackError("not_in_channel")
         return channel
@@ -102,7 +105,9 @@ class ConversationMethods:
         seen = [
             one.id
             for one in self._app.workspace.channels.values()
-            if one.kind in kinds and (one.kind == "channel" or self._app.is_member(one))
+            if one.kind in kinds
+            and not (one.is_archived and args.flag("exclude_archived"))
+            and (one.kind == "channel" or self._app.is_member(one))
         ]
         found, cursor = page(args, sorted(seen))
         channels = []
@@ -137,7 +142,9 @@ class ConversationMethods:
             if not users:
                 raise SlackError("users_list_not_supplied")
             if len(users) > 1:
-                raise SlackError("missing_scope", needed="mpim:write", provided=",".join(self._app.scopes))
+                self._app.need("mpim:write")
+                # Messages among several people are not simulated.
+                raise SlackError("too_many_users" if len(users) > 8 else "method_not_supported_for_channel_type")
             user = self._app.workspace.users.get(users[0])
             if user is None or user.is_bot:
                 raise SlackError("user_not_found")
@@ -165,10 +172,11 @@ class ConversationMethods:
             "id": channel.id, "name": channel.name, "is_channel": channel.kind == "channel", "is_group": channel.kind == "group",
             "is_im": False, "is_mpim": False, "is_private": channel.kind == "group",
             "created": channel.created,
-            "is_archived": False,
+            "is_archived": channel.is_archived,
             "is_general": channel.name == "general", "unlinked": 0, "name_normalized": channel.name, "is_shared": False,
-            "is_org_shared": False, "is_pending_ext_shared": False, "pending_shared": [], "context_team_id": team,
-            "updated": channel.created * 1000, "parent_conversation": None, "creator": channel.creator, "is_ext_shared": False,
+            "is_frozen": False, "is_org_shared": False, "is_pending_ext_shared": False, "pending_shared": [],
+            "context_team_id": team, "updated": channel.created * 1000, "parent_conversation": None,
+            "creator": channel.creator, "is_ext_shared": False,
             "shared_team_ids": [team], "pending_connected_team_ids": [], "is_member": self._app.is_member(channel),
             "topic": nothing, "purpose": nothing, "previous_names": [],
         }  # fmt: skip

@@ -1,8 +1,6 @@
 """What can be made to go wrong on purpose."""
 
-from typing import Literal
-
-Failure = int | Literal["ratelimited", "reset"]
+Failure = int | str
 
 
 class Faults:
@@ -22,7 +20,11 @@ class Faults:
         self._duplicates.append(new_event_id)
 
     def fail_next(self, method: str, failure: Failure, times: int = 1) -> None:
-        """The next `times` calls of `method` fail: with an HTTP status and no JSON, "ratelimited", or by a "reset"."""
+        """The next `times` calls of `method` fail: with an HTTP status and no JSON, by a "reset", or with an error code.
+
+        The code "ratelimited" comes with status 429 and Retry-After, any other as Slack refuses: for what no workspace here
+        can bring about, such as an administrator's rules.
+        """
         self._failures.setdefault(method, []).extend([failure] * times)
 
     def take_lost_ack(self) -> bool:

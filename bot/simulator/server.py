@@ -6,19 +6,22 @@ import ipaddress
 import json
 import re
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.simulator.clock import Clock
 from bot.simulator.delivery import Road
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.events import Events
 from bot.simulator.faults import Faults
-from bot.simulator.installation import Installation
+from bot.simulator.installation import Installation, Method
 from bot.simulator.interactions import Interactions
 from bot.simulator.people import People
+from bot.simulator.rate_limits import RateLimits
 from bot.simulator.response_urls import ResponseUrls
 from bot.simulator.screens import Screens
 from bot.simulator.signed_http import SignedHttp
@@ -42,7 +45,8 @@ class Simulator:
     """A Slack workspace with the app of `manifest` installed, on one loopback port.
 
     With `events_url` everything for the app is POSTed there, signed; without, it goes through Socket Mode. `clock_scale`
-    shortens the three seconds to acknowledge, the life of triggers, and the waits before redelivery.
+    shortens the three seconds to acknowledge, the life of triggers, and the waits before redelivery; `clock` can be set
+    forward.
     """
 
     bot_token = BOT_TOKEN
@@ -65,22 +69,28 @@ class Simulator:
         self.port = port
         self.url = ""
         self.faults = Faults()
+        self.clock = Clock(clock_scale)
         manifest = read_manifest(MANIFEST) if manifest is None else manifest
         bot_name = manifest["features"]["bot_user"]["display_name"]
-        self.workspace = Workspace(bot_name=bot_name, app_name=manifest["display_information"]["name"])
+        self.workspace = Workspace(bot_name=bot_name, app_name=manifest["display_information"]["name"], clock=self.clock.unix)
         self._events = Events(self.workspace, manifest)
-        self._sockets = SocketMode(self.faults, clock_scale, self.workspace.app_id) if events_url is None else None
-        self._road: Road = self._sockets or SignedHttp(self.faults, clock_scale, events_url or "", SIGNING_SECRET)
-        home = manifest["features"].get("app_home", {}).get("home_tab_enabled", False)
+        self._sockets = SocketMode(self.faults, self.clock, self.workspace.app_id) if events_url is None else None
+        self._road: Road = self._sockets or SignedHttp(self.faults, self.clock, events_url or "", SIGNING_SECRET)
+        app_home = manifest["features"].get("app_home", {})
+        home = app_home.get("home_tab_enabled", False)
         self._screens = Screens(self.workspace)
         tell = self._screens.tell
-        self.views = Views(self.workspace, tell, clock_scale=clock_scale, home_enabled=home)
+        self.views = Views(self.workspace, tell, clock=self.clock, home_enabled=home)
         self._uploads = Uploads(self.workspace, self._base)
-        self._response_urls = ResponseUrls(self.workspace, self._base)
+        self._response_urls = ResponseUrls(self.workspace, self._base, self.clock)
         interactions = Interactions(self.workspace, self.views, self._response_urls, self._road, manifest, tell)
         self._people = People(self.workspace, self._screens, self.views, interactions, self._events, self._road, manifest)
         self._api = WebApi(
-            Installation(self.workspace, tuple(manifest["oauth_config"]["scopes"].get("bot", ()))),
+            Installation(
+                self.workspace,
+                tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
+                messages_tab=app_home.get("messages_tab_enabled", True),
+            ),
             self.views,
             self._uploads,
             self.faults,
@@ -88,7 +98,7 @@ class Simulator:
             app_token=APP_TOKEN,
             base=self._base,
             open_socket=self._socket_url if self._sockets else None,
-            rate_limits=rate_limits,
+            limits=RateLimits(self.clock.unix) if rate_limits else None,
         )
         self.workspace.watchers.append(self._send_events)
         self._runner: web.AppRunner | None = None
@@ -102,6 +112,11 @@ class Simulator:
     def transcript(self) -> deque[Call]:
         """The newest 10,000 calls of the Web API, oldest first."""
         return self._api.transcript
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """The methods of the Web API that are served."""
+        return self._api.methods
 
     async def start(self) -> None:
         """The workspace is served at `url`; raises OSError when the port is taken."""
