@@ -102,7 +102,7 @@ def sync_client(kind: type[Any]) -> Callable[[Simulator], AbstractAsyncContextMa
                 client.web_client.chat_postMessage(**reply)
 
         web = WebClient(token=simulator.bot_token, base_url=f"{simulator.url}/api/")
-        client = kind(app_token=simulator.app_token, web_client=web, ping_interval=1)
+        client = kind(app_token=simulator.app_token, web_client=web)
         client.socket_mode_request_listeners.append(hear)
         await asyncio.to_thread(client.connect)
         yield
@@ -120,7 +120,7 @@ def async_client(kind: type[Any]) -> Callable[[Simulator], AbstractAsyncContextM
                 await client.web_client.chat_postMessage(**reply)
 
         web = AsyncWebClient(token=simulator.bot_token, base_url=f"{simulator.url}/api/")
-        client = kind(app_token=simulator.app_token, web_client=web, ping_interval=1)
+        client = kind(app_token=simulator.app_token, web_client=web)
         client.socket_mode_request_listeners.append(hear)
         await client.connect()
         yield

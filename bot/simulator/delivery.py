@@ -1,5 +1,6 @@
 """How payloads reach the app: what the two roads, Socket Mode and signed HTTP, have in common."""
 
+import asyncio
 from collections import deque
 from typing import Literal, NamedTuple
 
@@ -22,11 +23,12 @@ class Unanswered(Exception):
 
 
 class Delivery(NamedTuple):
-    """One try to deliver one event."""
+    """One try to deliver one event. `settled`, if anybody waits for it, gets {}, or Unanswered once Slack gives up."""
 
     payload: Json
     attempt: int = 0
     reason: str = ""
+    settled: "asyncio.Future[Json] | None" = None
 
 
 class Road:
@@ -57,6 +59,14 @@ class Road:
         if new_id is not None:
             self._deliver(Delivery({**payload, "event_id": new_event_id()} if new_id else payload))
 
+    async def deliver(self, kind: Kind, payload: Json) -> Json:
+        """The app's answer to any payload, such as a captured one ({} for an event); raises Unanswered."""
+        if kind != "events_api":
+            return await self.ask(kind, payload)
+        settled: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._deliver(Delivery(payload, settled=settled))
+        return await settled
+
     async def ask(self, kind: Kind, payload: Json) -> Json:
         """The app's answer to an interaction (empty when it only acknowledged); raises Unanswered. Never sent twice."""
         raise NotImplementedError
@@ -66,5 +76,12 @@ class Road:
 
     def _retry(self, delivery: Delivery, reason: str) -> None:
         if delivery.attempt < len(RETRY_AFTER_S):
-            again = Delivery(delivery.payload, delivery.attempt + 1, reason)
+            again = delivery._replace(attempt=delivery.attempt + 1, reason=reason)
             self.clock.later(RETRY_AFTER_S[delivery.attempt], self._deliver, again)
+        elif delivery.settled is not None and not delivery.settled.done():
+            delivery.settled.set_exception(Unanswered("operation_timeout"))
+
+    def _settle(self, delivery: Delivery) -> None:
+        """The app has acknowledged the event."""
+        if delivery.settled is not None and not delivery.settled.done():
+            delivery.settled.set_result({})

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.simulator.clock import Clock
-from bot.simulator.delivery import Road
+from bot.simulator.delivery import Kind, Road
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.events import Events
 from bot.simulator.faults import Faults
@@ -117,6 +117,13 @@ class Simulator:
     def methods(self) -> Mapping[str, Method]:
         """The methods of the Web API that are served."""
         return self._api.methods
+
+    async def deliver(self, payload: Json, kind: Kind = "events_api") -> Json:
+        """What the app answers to any payload, such as one captured elsewhere ({} for an event).
+
+        Raises Unanswered: for an interaction at once, for an event after four tries.
+        """
+        return await self._road.deliver(kind, payload)
 
     async def start(self) -> None:
         """The workspace is served at `url`; raises OSError when the port is taken."""

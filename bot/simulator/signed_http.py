@@ -97,7 +97,7 @@ class SignedHttp(Road):
             return self._retry(delivery, "http_error")
         if self.faults.take_lost_ack():
             return self._retry(delivery, "http_timeout")
-        return None
+        return self._settle(delivery)
 
     async def _verify(self) -> None:
         while not self._verified:

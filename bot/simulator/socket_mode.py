@@ -134,7 +134,9 @@ class SocketMode(Road):
             return
         del self._sent[ack["envelope_id"]]
         sent.timer.cancel()
-        if sent.answer is not None and not sent.answer.done():
+        if sent.answer is None:
+            self._settle(sent.delivery)
+        elif not sent.answer.done():
             payload = ack.get("payload")
             sent.answer.set_result(payload if isinstance(payload, dict) else {})
 
