@@ -47,10 +47,10 @@ class Arguments:
         """A whole number from 1 to `most`."""
         value = self.optional(name)
         if value is None:
-            return default
+            return min(default, most)
         if not value.isdigit():
             raise SlackError("invalid_limit")
-        return min(int(value), most) or default
+        return min(int(value) or default, most)
 
     def stamp(self, name: str, code: str) -> str | None:
         """A timestamp; raises `code` when it is none."""

@@ -76,6 +76,12 @@ class Clock:
             self._set_alarm()
         return timer
 
+    async def sleep(self, seconds: float) -> None:
+        """So many of Slack's seconds have passed."""
+        over = asyncio.Event()
+        self.later(seconds, over.set)
+        await over.wait()
+
     def stop(self) -> None:
         """Nothing that waits will happen."""
         self._waiting.clear()

@@ -34,6 +34,10 @@ class RateLimits:
         self._take(f"post {channel_id}", POSTS_PER_CHANNEL_BURST, 1.0)
         self._take("post", POSTS_PER_WORKSPACE_MINUTE, POSTS_PER_WORKSPACE_MINUTE / 60)
 
+    def history(self) -> None:
+        """Counts one reading of a channel's history by an app that may do so once a minute; raises RateLimited."""
+        self._take("history", 1, 1 / 60)
+
     def _take(self, name: str, capacity: float, per_second: float) -> None:
         now = self._clock()
         left, at = self._buckets.get(name, (capacity, now))

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.simulator.clock import Clock
+from bot.simulator.control import Control
 from bot.simulator.delivery import Kind, Road
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.events import Events
@@ -29,6 +30,7 @@ from bot.simulator.socket_mode import SocketMode
 from bot.simulator.uploads import Uploads
 from bot.simulator.views import Views
 from bot.simulator.web_api import Call, WebApi
+from bot.simulator.wire import Wire
 from bot.simulator.workspace import Change, Workspace
 
 MANIFEST = Path(__file__).parent.parent / "manifest.json"
@@ -70,12 +72,13 @@ class Simulator:
         self.url = ""
         self.faults = Faults()
         self.clock = Clock(clock_scale)
+        self.wire = Wire(self.clock)
         manifest = read_manifest(MANIFEST) if manifest is None else manifest
         bot_name = manifest["features"]["bot_user"]["display_name"]
         self.workspace = Workspace(bot_name=bot_name, app_name=manifest["display_information"]["name"], clock=self.clock.unix)
         self._events = Events(self.workspace, manifest)
-        self._sockets = SocketMode(self.faults, self.clock, self.workspace.app_id) if events_url is None else None
-        self._road: Road = self._sockets or SignedHttp(self.faults, self.clock, events_url or "", SIGNING_SECRET)
+        self._sockets = SocketMode(self.faults, self.clock, self.wire, self.workspace.app_id) if events_url is None else None
+        self._road: Road = self._sockets or SignedHttp(self.faults, self.clock, self.wire, events_url or "", SIGNING_SECRET)
         app_home = manifest["features"].get("app_home", {})
         home = app_home.get("home_tab_enabled", False)
         self._screens = Screens(self.workspace)
@@ -99,7 +102,10 @@ class Simulator:
             base=self._base,
             open_socket=self._socket_url if self._sockets else None,
             limits=RateLimits(self.clock.unix) if rate_limits else None,
+            clock=self.clock,
+            wire=self.wire,
         )
+        self._control = Control(self.faults, self.clock, self._road)
         self.workspace.watchers.append(self._send_events)
         self._runner: web.AppRunner | None = None
 
@@ -124,6 +130,10 @@ class Simulator:
         Raises Unanswered: for an interaction at once, for an event after four tries.
         """
         return await self._road.deliver(kind, payload)
+
+    def disturb(self, what: str) -> None:
+        """Something befalls the app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
+        self._road.disturb(what)
 
     async def start(self) -> None:
         """The workspace is served at `url`; raises OSError when the port is taken."""
@@ -162,6 +172,8 @@ class Simulator:
             web.get("/person/messages", self._people.messages),
             web.get("/person/socket", self._people.socket),
             web.post("/person/{verb}", self._people.act),
+            web.get("/control", self._control.state),
+            web.post("/control/{verb}", self._control.act),
             web.post("/{kind:commands|actions|app}/{team}/{number}/{secret}", self._respond),
             web.post("/upload/v1/{ticket}", self._upload),
             web.get("/files/{id}", self._file),
@@ -180,6 +192,8 @@ class Simulator:
 
     def _socket_url(self) -> str:
         assert self._sockets is not None
+        if not self._sockets.enabled:
+            raise SlackError("forbidden_team")
         return f"{self.url.replace('http', 'ws', 1)}/link?ticket={self._sockets.new_ticket()}&app_id={self.workspace.app_id}"
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -193,15 +207,20 @@ class Simulator:
 
     async def _respond(self, request: web.Request) -> web.Response:
         """A POST to a response_url."""
+        transfer = self.wire.begin("answer", "response_url", {})
         try:
-            body = await request.json()
+            try:
+                body = await request.json()
+            except ValueError:
+                body = None
             if not isinstance(body, dict):
                 raise SlackError("invalid_payload")
+            transfer.request = body
             self._response_urls.answer(request.match_info["secret"], body)
-        except ValueError:
-            return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
         except SlackError as error:
+            self.wire.settle(transfer, error.code)
             return web.json_response(error.reply, status=404 if error.code in ("expired_url", "used_url") else 400)
+        self.wire.settle(transfer)
         return web.Response(text="ok")
 
     async def _upload(self, request: web.Request) -> web.Response:

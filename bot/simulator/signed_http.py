@@ -16,6 +16,7 @@ from bot.simulator.clock import Clock
 from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Road, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.faults import Faults
+from bot.simulator.wire import Wire
 
 _VERIFY_EVERY_S = 0.25  # real seconds: the app usually starts after us
 _AT_ONCE = 50  # connections to the app
@@ -31,8 +32,8 @@ class _Answer(NamedTuple):
 class SignedHttp(Road):
     """The road of apps with an address. Events wait until the address has answered `url_verification`."""
 
-    def __init__(self, faults: Faults, clock: Clock, url: str, signing_secret: str) -> None:
-        super().__init__(faults, clock)
+    def __init__(self, faults: Faults, clock: Clock, wire: Wire, url: str, signing_secret: str) -> None:
+        super().__init__(faults, clock, wire)
         self._url = url
         self._secret = signing_secret.encode()
         self._session: aiohttp.ClientSession | None = None
@@ -56,8 +57,7 @@ class SignedHttp(Road):
         if self._session is not None:
             await self._session.close()
 
-    async def ask(self, kind: Kind, payload: Json) -> Json:
-        """The body of the app's answer, {} when it is empty; raises Unanswered."""
+    async def _ask(self, kind: Kind, payload: Json) -> Json:
         form = urlencode(payload if kind == "slash_commands" else {"payload": json.dumps(payload)})
         try:
             answer = await self._post_in_time(form.encode(), "application/x-www-form-urlencoded", {})
@@ -85,19 +85,20 @@ class SignedHttp(Road):
         headers = (
             {"X-Slack-Retry-Num": str(delivery.attempt), "X-Slack-Retry-Reason": delivery.reason} if delivery.attempt else {}
         )
+        transfer = self._begin(delivery)
         try:
             answer = await self._post_in_time(json.dumps(delivery.payload).encode(), "application/json", headers)
         except TimeoutError:
-            return self._retry(delivery, "http_timeout")
+            return self._retry(delivery, transfer, "http_timeout")
         except (aiohttp.ClientError, OSError):
-            return self._retry(delivery, "connection_failed")
+            return self._retry(delivery, transfer, "connection_failed")
         if answer.no_retry:
-            return None
+            return self.wire.settle(transfer, "no_retry")
         if not answer.is_ok:
-            return self._retry(delivery, "http_error")
-        if self.faults.take_lost_ack():
-            return self._retry(delivery, "http_timeout")
-        return self._settle(delivery)
+            return self._retry(delivery, transfer, "http_error")
+        if delivery.lost_ack or self.faults.take_lost_ack():
+            return self._retry(delivery, transfer, "http_timeout")
+        return self._acknowledged(delivery, transfer)
 
     async def _verify(self) -> None:
         while not self._verified:

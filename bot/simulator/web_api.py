@@ -11,13 +11,15 @@ from bot.simulator import arguments
 from bot.simulator.arguments import Arguments, page
 from bot.simulator.blocks import check_message
 from bot.simulator.chat_methods import ChatMethods
+from bot.simulator.clock import Clock
 from bot.simulator.conversation_methods import ConversationMethods
 from bot.simulator.errors import Json, SlackError, invalid_arguments
-from bot.simulator.faults import Failure, Faults
+from bot.simulator.faults import Faults, Trouble
 from bot.simulator.installation import Installation, Method
 from bot.simulator.rate_limits import RateLimited, RateLimits
 from bot.simulator.uploads import Uploads
 from bot.simulator.views import Views
+from bot.simulator.wire import Wire
 from bot.simulator.workspace import User
 
 ALT_TEXT_CHARACTERS = 1_000
@@ -47,6 +49,8 @@ class WebApi:
         base: Callable[[], str],
         open_socket: Callable[[], str] | None,
         limits: RateLimits | None,
+        clock: Clock,
+        wire: Wire,
     ) -> None:
         self.transcript: deque[Call] = deque(maxlen=10_000)
         self._app = app
@@ -58,6 +62,8 @@ class WebApi:
         self._base = base
         self._open_socket = open_socket
         self._limits = limits
+        self._clock = clock
+        self._wire = wire
         # Scopes, tiers and JSON support here and in the other tables are those of Slack's reference of each method.
         self.methods: dict[str, Method] = {
             "api.test": Method(lambda args: {"args": args.values} if args.values else {}, tier=4),
@@ -76,22 +82,26 @@ class WebApi:
             "views.push": Method(self._views_push, tier=4),
             "views.update": Method(self._views_update, tier=4),
             **ChatMethods(app, self._limits, base).methods,
-            **ConversationMethods(app).methods,
+            **ConversationMethods(app, faults, limits or RateLimits(clock.unix)).methods,
         }
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Slack's answer to one call."""
         name = request.match_info["method"]
-        failure = self._faults.take_failure(name)
-        if failure is not None:
-            return _fail(request, failure)
+        trouble = self._faults.take_trouble(name)
+        transfer = self._wire.begin("call", name, {})
+        if trouble.delay_s:
+            await self._clock.sleep(trouble.delay_s)
+        if trouble.failure is not None:
+            self._wire.settle(transfer, str(trouble.failure))
+            return _fail(request, trouble)
         headers: dict[str, str] = {}
         values: Json = {}
         status = 200
         try:
             method = self.methods.get(name)
             args = await arguments.read(request, takes_json=method is None or method.takes_json)
-            values = args.values
+            transfer.request = values = args.values
             self._authorise(args.token, method)
             if method is None:
                 raise SlackError("unknown_method", req_method=name)
@@ -107,6 +117,7 @@ class WebApi:
         except SlackError as error:
             reply = error.reply
         self.transcript.append(Call(name, values, reply.get("error", "")))
+        self._wire.settle(transfer, reply.get("error", "ok"), reply)
         return web.json_response(reply, status=status, headers=headers)
 
     # --- who calls, and whether they may ---
@@ -281,13 +292,16 @@ def _view(args: Arguments) -> object:
     return view
 
 
-def _fail(request: web.Request, failure: Failure) -> web.StreamResponse:
+def _fail(request: web.Request, trouble: Trouble) -> web.StreamResponse:
+    failure = trouble.failure
     if failure == "ratelimited":
-        return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "1"})
+        headers = {"Retry-After": str(trouble.retry_after_s)}
+        return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
     if failure == "reset":
         if isinstance(request.transport, asyncio.Transport):
             request.transport.abort()
         return web.Response(status=500)
-    if isinstance(failure, str):
+    if isinstance(failure, str) and failure != "not_json":
         return web.json_response({"ok": False, "error": failure})
-    return web.Response(status=failure, text="<html><body>upstream failure</body></html>", content_type="text/html")
+    status = failure if isinstance(failure, int) else 200
+    return web.Response(status=status, text="<html><body>upstream failure</body></html>", content_type="text/html")
