@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
 from bot.simulator.server import MANIFEST, Simulator, read_manifest
 
@@ -254,6 +255,31 @@ async def test_a_deleted_parent_leaves_a_tombstone(client):
     await client.chat_delete(channel=GENERAL, ts=parent)
     messages = (await client.conversations_replies(channel=GENERAL, ts=parent))["messages"]
     assert (messages[0]["subtype"], messages[0]["reply_count"], messages[1]["text"]) == ("tombstone", 1, "1")
+
+
+async def test_a_tombstone_goes_with_its_last_reply(client):
+    """Slack keeps the place of a deleted parent only as long as something hangs on it."""
+    parent = (await client.chat_postMessage(channel=GENERAL, text="hilo"))["ts"]
+    reply = (await client.chat_postMessage(channel=GENERAL, text="1", thread_ts=parent))["ts"]
+    await client.chat_delete(channel=GENERAL, ts=parent)
+    await client.chat_delete(channel=GENERAL, ts=reply)
+    assert (await refusal(client.conversations_replies(channel=GENERAL, ts=parent)))["error"] == "thread_not_found"
+    stamps = [one["ts"] for one in (await client.conversations_history(channel=GENERAL))["messages"]]
+    assert parent not in stamps
+
+
+async def test_an_archived_channel_can_only_be_read(simulator, client):
+    """An app whose channel was archived over the weekend must not fail on everything at once."""
+    ts = (await client.chat_postMessage(channel=GENERAL, text="antes"))["ts"]
+    async with Person(simulator.url, "ana") as ana:
+        await ana.archive("general")
+        with pytest.raises(SlackError, match="is_archived"):
+            await ana.message("general", "tarde")
+        assert (await client.conversations_info(channel=GENERAL))["channel"]["is_archived"]
+        assert GENERAL not in [one["id"] for one in (await client.conversations_list(exclude_archived=True))["channels"]]
+        assert (await client.conversations_history(channel=GENERAL))["messages"][1]["ts"] == ts
+        await ana.unarchive("general")
+    assert (await client.chat_postMessage(channel=GENERAL, text="después"))["ok"]
 
 
 async def test_a_reply_to_a_message_that_is_gone_stands_in_the_channel(client):

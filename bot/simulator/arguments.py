@@ -18,9 +18,10 @@ _TS = re.compile(r"\d{1,12}(\.\d{1,6})?")
 class Arguments:
     """Arguments by name. Each reader raises the SlackError that the reference names for what is wrong."""
 
-    def __init__(self, values: Json, token: str) -> None:
+    def __init__(self, values: Json, token: str, http_method: str = "POST") -> None:
         self.values = values
         self.token = token
+        self.http_method = http_method
 
     def optional(self, name: str) -> str | None:
         """The text, None when it is missing or empty."""
@@ -46,10 +47,10 @@ class Arguments:
         """A whole number from 1 to `most`."""
         value = self.optional(name)
         if value is None:
-            return default
+            return min(default, most)
         if not value.isdigit():
             raise SlackError("invalid_limit")
-        return min(int(value), most) or default
+        return min(int(value) or default, most)
 
     def stamp(self, name: str, code: str) -> str | None:
         """A timestamp; raises `code` when it is none."""
@@ -112,7 +113,7 @@ async def read(request: web.Request, *, takes_json: bool) -> Arguments:
         values |= {name: value for name, value in form.items() if isinstance(value, str)}
         token = token or str(values.pop("token", ""))
     values.pop("token", None)
-    return Arguments(values, token)
+    return Arguments(values, token, request.method)
 
 
 def _object(body: bytes) -> Json:

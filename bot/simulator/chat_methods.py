@@ -58,7 +58,7 @@ class ChatMethods:
         return reply
 
     def _chat_post_ephemeral(self, args: Arguments) -> Json:
-        channel = self._app.own_channel(args.required("channel"))
+        channel = self._app.post_channel(args.required("channel"))
         user = self._app.workspace.users.get(args.required("user"))
         if user is None or user.id not in channel.members:
             raise SlackError("user_not_in_channel")
@@ -74,6 +74,8 @@ class ChatMethods:
         ts = args.required("ts")
         if self._app.workspace.message(channel, ts).get("bot_id") != self._app.workspace.bot_id:
             raise SlackError("cant_update_message")
+        if channel.is_archived:
+            raise SlackError("is_inactive")
         if len(args.optional("text") or "") > UPDATE_TEXT_LIMIT:
             raise SlackError("msg_too_long")
         text, content = self._content(args)
@@ -119,6 +121,12 @@ class ChatMethods:
             raise SlackError("invalid_attachments")
         if attachments and len(attachments) > 100:
             raise SlackError("too_many_attachments")
+        for one in attachments or ():
+            if "blocks" in one:
+                try:
+                    blocks.check_message(one["blocks"])
+                except SlackError as error:
+                    raise SlackError("invalid_attachments", **error.details) from None
         shown = blocks.check_message(given) if given is not None else None
         if not text.strip() and not shown and not attachments:
             raise SlackError("no_text")
@@ -146,6 +154,9 @@ class ChatMethods:
         return {"type": "message", "channel": channel.id, "message": {**message, "permalink": link}}
 
     def _item(self, args: Arguments) -> tuple[Channel, str]:
+        for name in ("file", "file_comment"):  # nothing but messages can be reacted to any more
+            if args.optional(name) is not None:
+                raise SlackError(f"{name}_not_found")
         ts = args.stamp("timestamp", "bad_timestamp")
         if args.optional("channel") is None or ts is None:
             raise SlackError("no_item_specified")

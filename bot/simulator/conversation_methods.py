@@ -5,9 +5,12 @@ import re
 
 from bot.simulator.arguments import Arguments, next_cursor, page
 from bot.simulator.errors import Json, SlackError
+from bot.simulator.faults import Faults
 from bot.simulator.installation import Installation, Method
+from bot.simulator.rate_limits import RateLimits
 from bot.simulator.workspace import Channel
 
+LIMITED_HISTORY = 15  # messages in one call, for apps that are distributed outside the Marketplace
 _HISTORY_SCOPES = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}
 _READ_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:read"}
 _TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
@@ -16,8 +19,10 @@ _TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "
 class ConversationMethods:
     """The channels as the bot sees them. Scopes depend on the kind of channel, so each method asks for its own."""
 
-    def __init__(self, app: Installation) -> None:
+    def __init__(self, app: Installation, faults: Faults, limits: RateLimits) -> None:
         self._app = app
+        self._faults = faults
+        self._limits = limits  # of histories, which are limited only when that was ordered
         self.methods = {
             "conversations.history": Method(self._conversations_history),
             "conversations.info": Method(self._conversations_info, takes_json=False),
@@ -30,7 +35,7 @@ class ConversationMethods:
 
     def _conversations_history(self, args: Arguments) -> Json:
         channel = self._readable(args)
-        limit = args.number("limit", 100, most=999)
+        limit = args.number("limit", 100, most=self._most(999))
         stamps = channel.roots
         low, high = self._window(args, stamps)
         cursor = args.cursor()
@@ -52,7 +57,7 @@ class ConversationMethods:
             raise SlackError("thread_not_found")
         thread = self._app.workspace.thread(channel, ts)
         parent, stamps = thread[0], [one["ts"] for one in thread[1:]]
-        limit = args.number("limit", 1000, most=1000)
+        limit = args.number("limit", self._most(1000), most=self._most(1000))
         low, high = self._window(args, stamps)
         cursor = args.cursor()
         if cursor:
@@ -68,9 +73,18 @@ class ConversationMethods:
     def _readable(self, args: Arguments) -> Channel:
         channel = self._app.channel(args.optional("channel") or "")
         self._app.need(_HISTORY_SCOPES[channel.kind])
+        keys = args.data("metadata_keys_to_include", "invalid_metadata_filter_keys")
+        if keys is not None and not (isinstance(keys, list) and all(isinstance(one, str) for one in keys)):
+            raise SlackError("invalid_metadata_filter_keys")
         if not self._app.is_member(channel):
             raise SlackError("not_in_channel")
+        if self._faults.history_limited:
+            self._limits.history()
         return channel
+
+    def _most(self, most: int) -> int:
+        """How many messages one call gives at most."""
+        return LIMITED_HISTORY if self._faults.history_limited else most
 
     def _window(self, args: Arguments, stamps: list[str]) -> tuple[int, int]:
         """The part of the ascending stamps between `oldest` and `latest`."""
@@ -102,7 +116,9 @@ class ConversationMethods:
         seen = [
             one.id
             for one in self._app.workspace.channels.values()
-            if one.kind in kinds and (one.kind == "channel" or self._app.is_member(one))
+            if one.kind in kinds
+            and not (one.is_archived and args.flag("exclude_archived"))
+            and (one.kind == "channel" or self._app.is_member(one))
         ]
         found, cursor = page(args, sorted(seen))
         channels = []
@@ -137,7 +153,9 @@ class ConversationMethods:
             if not users:
                 raise SlackError("users_list_not_supplied")
             if len(users) > 1:
-                raise SlackError("missing_scope", needed="mpim:write", provided=",".join(self._app.scopes))
+                self._app.need("mpim:write")
+                # Messages among several people are not simulated.
+                raise SlackError("too_many_users" if len(users) > 8 else "method_not_supported_for_channel_type")
             user = self._app.workspace.users.get(users[0])
             if user is None or user.is_bot:
                 raise SlackError("user_not_found")
@@ -165,10 +183,11 @@ class ConversationMethods:
             "id": channel.id, "name": channel.name, "is_channel": channel.kind == "channel", "is_group": channel.kind == "group",
             "is_im": False, "is_mpim": False, "is_private": channel.kind == "group",
             "created": channel.created,
-            "is_archived": False,
+            "is_archived": channel.is_archived,
             "is_general": channel.name == "general", "unlinked": 0, "name_normalized": channel.name, "is_shared": False,
-            "is_org_shared": False, "is_pending_ext_shared": False, "pending_shared": [], "context_team_id": team,
-            "updated": channel.created * 1000, "parent_conversation": None, "creator": channel.creator, "is_ext_shared": False,
+            "is_frozen": False, "is_org_shared": False, "is_pending_ext_shared": False, "pending_shared": [],
+            "context_team_id": team, "updated": channel.created * 1000, "parent_conversation": None,
+            "creator": channel.creator, "is_ext_shared": False,
             "shared_team_ids": [team], "pending_connected_team_ids": [], "is_member": self._app.is_member(channel),
             "topic": nothing, "purpose": nothing, "previous_names": [],
         }  # fmt: skip

@@ -45,6 +45,10 @@ class Events:
         elif change.kind in ("reacted", "unreacted"):
             name = "reaction_added" if change.kind == "reacted" else "reaction_removed"
             yield from self._when(name, _SCOPES[name], self._reaction(name, change))
+        elif change.kind in ("archived", "unarchived"):
+            name = f"{channel.kind}_{change.kind.removesuffix('d')}"
+            event = {"type": name, "channel": channel.id, "user": change.user, "event_ts": change.ts}
+            yield from self._when(name, _MEMBER_SCOPES[channel.kind], event | {"is_moved": 0})
         elif change.kind in ("joined", "left") and channel.kind != "im":
             name = "member_joined_channel" if change.kind == "joined" else "member_left_channel"
             yield from self._when(name, _MEMBER_SCOPES[channel.kind], self._member(name, change))

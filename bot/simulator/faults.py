@@ -1,29 +1,131 @@
-"""What can be made to go wrong on purpose."""
+"""What can be made to go wrong on purpose: one by one, or many at random from a seed."""
 
-from typing import Literal
+import random
+from collections import Counter
+from typing import Any, NamedTuple
 
-Failure = int | Literal["ratelimited", "reset"]
+Failure = int | str
+Copy = str  # "new_id", "same_id" or "retry"
+
+_FAILURES: tuple[Failure, ...] = (500, 503, "ratelimited", "not_json", "reset")
+_SOCKET_FAULTS = ("refresh", "warning", "abort")
+
+
+class Fate(NamedTuple):
+    """What happens to one event on its way. Times are in Slack's seconds."""
+
+    copy: Copy | None = None
+    delay_s: float = 0.0
+    held: bool = False  # until the next one that is not held has passed
+    lost_ack: bool = False
+    socket: str | None = None  # what befalls a socket after it
+
+
+class Trouble(NamedTuple):
+    """What happens to one call of the Web API."""
+
+    failure: Failure | None = None
+    delay_s: float = 0.0
+    retry_after_s: int = 1
 
 
 class Faults:
-    """Faults that wait for their moment; each is used up once it has happened."""
+    """Faults that wait for their moment; each is used up once it has happened. Chaos goes on until it is ended.
+
+    Methods of the Web API are given by name; "*" is whichever is called next.
+    """
 
     def __init__(self) -> None:
+        self.history_limited = False
+        self.chaos_seed: int | None = None
+        self._share = 0.0
+        self._drawn: Counter[str] = Counter()
         self._acks = 0
-        self._duplicates: list[bool] = []
-        self._failures: dict[str, list[Failure]] = {}
+        self._held = 0
+        self._copies: list[Copy] = []
+        self._event_delays: list[float] = []
+        self._troubles: dict[str, list[Trouble]] = {}
+        self._turned_away = 0
 
-    def drop_acks(self, n: int) -> None:
-        """The next `n` acknowledgements of events get lost on the way."""
-        self._acks += n
+    # --- ordering ---
+
+    def drop_acks(self, times: int = 1) -> None:
+        """The next acknowledgements of events get lost on the way."""
+        self._acks += times
 
     def duplicate_next(self, *, new_event_id: bool = True) -> None:
         """The next event is sent twice, the second time under another event id or under the same."""
-        self._duplicates.append(new_event_id)
+        self._copies.append("new_id" if new_event_id else "same_id")
 
-    def fail_next(self, method: str, failure: Failure, times: int = 1) -> None:
-        """The next `times` calls of `method` fail: with an HTTP status and no JSON, "ratelimited", or by a "reset"."""
-        self._failures.setdefault(method, []).extend([failure] * times)
+    def redeliver_next(self) -> None:
+        """The next event comes a second time as a redelivery, although it may have been acknowledged."""
+        self._copies.append("retry")
+
+    def reorder_next(self, events: int = 1) -> None:
+        """The next events are held back until the one that follows them has been sent."""
+        self._held += events
+
+    def delay_events(self, seconds: float, times: int = 1) -> None:
+        """The next events come so much later."""
+        self._event_delays += [seconds] * times
+
+    def fail_next(self, method: str, failure: Failure, times: int = 1, retry_after_s: int = 1) -> None:
+        """The next `times` calls of `method` fail.
+
+        `failure` is an HTTP status without JSON, "not_json" (status 200), "reset" of the connection, or an error code. The
+        code "ratelimited" comes with status 429 and Retry-After, any other as Slack refuses: for what no workspace here can
+        bring about, such as an administrator's rules.
+        """
+        self._troubles.setdefault(method, []).extend([Trouble(failure, retry_after_s=retry_after_s)] * times)
+
+    def delay_calls(self, method: str, seconds: float, times: int = 1) -> None:
+        """The next `times` calls of `method` are answered so much later."""
+        self._troubles.setdefault(method, []).extend([Trouble(delay_s=seconds)] * times)
+
+    def limit_history(self, on: bool = True) -> None:
+        """conversations.history and .replies are limited to one call a minute and 15 messages, as for apps of strangers."""
+        self.history_limited = on
+
+    def turn_away(self, times: int = 1) -> None:
+        """The next websockets hear that there are too many."""
+        self._turned_away += times
+
+    def chaos(self, seed: int, share: float = 0.1) -> None:
+        """Of all events and calls, this share meets a fault of any kind.
+
+        Which one is met by the n-th event, or by the n-th call of a method, depends on the seed alone: the same seed brings
+        the same faults again, in whatever order things overlap.
+        """
+        if not 0 <= share <= 1:
+            raise ValueError(f"the share of faults is between 0 and 1, not {share}")
+        self.chaos_seed, self._share = seed, share
+        self._drawn.clear()
+
+    def calm(self) -> None:
+        """No fault waits any more, and chaos is over."""
+        self.__init__()  # type: ignore[misc]
+
+    # --- happening ---
+
+    def take_event(self) -> Fate:
+        """What happens to the event at hand."""
+        if self._held > 0:
+            self._held -= 1
+            return Fate(held=True)
+        if self._copies or self._event_delays:
+            return Fate(
+                copy=self._copies.pop(0) if self._copies else None,
+                delay_s=self._event_delays.pop(0) if self._event_delays else 0.0,
+            )
+        dice = self._dice("event")
+        if dice is None:
+            return Fate()
+        kind = dice.choice(("new_id", "same_id", "retry", "delay", "hold", "lost_ack", "socket"))
+        if kind in ("new_id", "same_id", "retry"):
+            return Fate(copy=kind)
+        if kind == "socket":
+            return Fate(socket=dice.choice(_SOCKET_FAULTS))
+        return Fate(delay_s=dice.uniform(0, 5) if kind == "delay" else 0, held=kind == "hold", lost_ack=kind == "lost_ack")
 
     def take_lost_ack(self) -> bool:
         """Whether the acknowledgement that just came gets lost."""
@@ -31,11 +133,40 @@ class Faults:
         self._acks -= lost
         return lost
 
-    def take_duplicate(self) -> bool | None:
-        """None, or whether the copy of the event at hand gets a new id."""
-        return self._duplicates.pop(0) if self._duplicates else None
+    def take_trouble(self, method: str) -> Trouble:
+        """What happens to the call of `method` at hand."""
+        for name in (method, "*"):
+            if waiting := self._troubles.get(name):
+                return waiting.pop(0)
+        dice = self._dice(method)
+        if dice is None:
+            return Trouble()
+        failure = dice.choice((*_FAILURES, None))
+        return Trouble(failure) if failure is not None else Trouble(delay_s=dice.uniform(0, 5))
 
-    def take_failure(self, method: str) -> Failure | None:
-        """How the call of `method` at hand fails, if it does."""
-        waiting = self._failures.get(method)
-        return waiting.pop(0) if waiting else None
+    def take_turned_away(self) -> bool:
+        """Whether the websocket at hand is one too many."""
+        away = self._turned_away > 0
+        self._turned_away -= away
+        return away
+
+    def waiting(self) -> dict[str, Any]:
+        """What waits for its moment, for the page."""
+        return {
+            "drop_acks": self._acks,
+            "copies": list(self._copies),
+            "held": self._held,
+            "delays": list(self._event_delays),
+            "calls": {name: [list(one) for one in troubles] for name, troubles in self._troubles.items() if troubles},
+            "turned_away": self._turned_away,
+            "history_limited": self.history_limited,
+            "chaos": None if self.chaos_seed is None else {"seed": self.chaos_seed, "share": self._share},
+        }
+
+    def _dice(self, name: str) -> random.Random | None:
+        """Chance for the next thing of that name, if chaos lets it meet a fault."""
+        if self.chaos_seed is None:
+            return None
+        self._drawn[name] += 1
+        dice = random.Random(f"{self.chaos_seed}/{name}/{self._drawn[name]}")  # noqa: S311 (replayed, not secret)
+        return dice if dice.random() < self._share else None

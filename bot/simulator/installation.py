@@ -21,9 +21,10 @@ class Method(NamedTuple):
 class Installation:
     """The bot user's rights in the workspace."""
 
-    def __init__(self, workspace: Workspace, scopes: tuple[str, ...]) -> None:
+    def __init__(self, workspace: Workspace, scopes: tuple[str, ...], *, messages_tab: bool = True) -> None:
         self.workspace = workspace
         self.scopes = scopes
+        self._messages_tab = messages_tab
         self.bot: User = workspace.users[workspace.bot_user_id]
 
     def need(self, scope: str) -> None:
@@ -53,5 +54,11 @@ class Installation:
         """Where a post goes: a channel's id or name, or a person's id for the direct messages with them."""
         user = self.workspace.users.get(key)
         if user is not None and not user.is_bot:
-            return self.workspace.direct_channel(self.bot, user)
-        return self.own_channel(self.workspace.channel_ids.get(key.removeprefix("#"), key))
+            channel = self.workspace.direct_channel(self.bot, user)
+        else:
+            channel = self.own_channel(self.workspace.channel_ids.get(key.removeprefix("#"), key))
+        if channel.kind == "im" and not self._messages_tab:
+            raise SlackError("messages_tab_disabled")
+        if channel.is_archived:
+            raise SlackError("is_archived")
+        return channel

@@ -16,6 +16,7 @@ from bot.simulator.workspace import Channel, User, Workspace
 _COMMAND = re.compile(r"/(?P<name>[\w-]+)(?:\s+(?P<text>.*))?", re.DOTALL)
 _SENTENCES = {
     "action_not_found": "Ese botón ya no existe.",
+    "already_archived": "Este canal ya está archivado.",
     "already_in_channel": "Ya es miembro de este canal.",
     "already_reacted": "Ya reaccionaste con ese emoji.",
     "cant_delete_message": "Solo puedes eliminar tus propios mensajes.",
@@ -24,12 +25,14 @@ _SENTENCES = {
     "command_in_thread": "Los comandos no funcionan dentro de un hilo.",
     "invalid_arguments": "Falta algo en la petición.",
     "invalid_name": "Ese emoji no existe.",
+    "is_archived": "Este canal está archivado.",
     "message_not_found": "Ese mensaje ya no existe.",
     "method_not_supported_for_channel_type": "Eso no se puede hacer en un mensaje directo.",
     "missing_fields": "Completa los campos marcados.",
     "msg_too_long": "El mensaje es demasiado largo.",
     "no_reaction": "No habías reaccionado con ese emoji.",
     "no_text": "Escribe algo antes de enviar.",
+    "not_archived": "Este canal no está archivado.",
     "not_in_channel": "Solo los miembros del canal pueden hacer eso.",
     "thread_not_found": "Ese hilo ya no existe.",
     "too_many_reactions": "Ya pusiste todas las reacciones que caben en un mensaje.",
@@ -70,7 +73,7 @@ class People:
             "message": self._message, "edit": self._edit, "delete": self._delete, "react": self._react, "unreact": self._unreact,
             "command": self._command, "action": self._action, "shortcut": self._shortcut, "view_submit": self._view_submit,
             "view_close": self._view_close, "open_dm": self._open_dm, "invite": self._invite, "kick": self._kick,
-            "home": self._home,
+            "home": self._home, "archive": self._archive, "unarchive": self._unarchive,
         }  # fmt: skip
 
     # --- HTTP ---
@@ -222,6 +225,14 @@ class People:
         self._workspace.leave(channel, self._workspace.user(_text(body, "member")), by=user.id)
         return {}
 
+    async def _archive(self, user: User, body: Json) -> Json:
+        self._workspace.archive(self._member_channel(user, body), user)
+        return {}
+
+    async def _unarchive(self, user: User, body: Json) -> Json:
+        self._workspace.unarchive(self._member_channel(user, body), user)
+        return {}
+
     async def _home(self, user: User, _body: Json) -> Json:
         view = self._views.home(user.id)
         if view is not None:
@@ -257,7 +268,7 @@ class People:
     def _describe(self, me: User, channel: Channel) -> Json:
         described: Json = {
             "id": channel.id, "name": channel.name, "is_private": channel.kind != "channel", "is_im": channel.kind == "im",
-            "members": list(channel.members),
+            "is_archived": channel.is_archived, "members": list(channel.members),
         }  # fmt: skip
         if channel.kind == "im":
             described["user"] = next((one for one in channel.members if one != me.id), me.id)

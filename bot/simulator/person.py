@@ -166,6 +166,14 @@ class Person:
         """Removes somebody from the channel."""
         await self._post("kick", channel=channel, member=member)
 
+    async def archive(self, channel: str) -> None:
+        """Archives the channel."""
+        await self._post("archive", channel=channel)
+
+    async def unarchive(self, channel: str) -> None:
+        """Opens an archived channel again."""
+        await self._post("unarchive", channel=channel)
+
     async def home(self) -> None:
         """Opens the app's Home tab."""
         await self._post("home")

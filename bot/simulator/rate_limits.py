@@ -1,7 +1,6 @@
 """How often each method may be called: Slack's tiers, and one post a second in each channel."""
 
 import math
-import time
 from collections.abc import Callable
 
 from bot.simulator.errors import SlackError
@@ -20,9 +19,9 @@ class RateLimited(SlackError):
 
 
 class RateLimits:
-    """Token buckets. The clock is the real one: clients obey Retry-After in real seconds."""
+    """Token buckets. `clock` is never scaled: clients obey Retry-After in real seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}  # tokens left, and when that was so
 
@@ -34,6 +33,10 @@ class RateLimits:
         """Counts one post into the channel; raises RateLimited beyond one a second (short bursts are let through)."""
         self._take(f"post {channel_id}", POSTS_PER_CHANNEL_BURST, 1.0)
         self._take("post", POSTS_PER_WORKSPACE_MINUTE, POSTS_PER_WORKSPACE_MINUTE / 60)
+
+    def history(self) -> None:
+        """Counts one reading of a channel's history by an app that may do so once a minute; raises RateLimited."""
+        self._take("history", 1, 1 / 60)
 
     def _take(self, name: str, capacity: float, per_second: float) -> None:
         now = self._clock()

@@ -1,11 +1,11 @@
 """response_url: the addresses through which an app answers a command, a button or a shortcut."""
 
 import secrets
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from bot.simulator import blocks
+from bot.simulator.clock import Clock
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.workspace import Channel, User, Workspace
 
@@ -23,7 +23,8 @@ class _Address(NamedTuple):
 class ResponseUrls:
     """All addresses that were given out; each is good for five answers within 30 minutes."""
 
-    def __init__(self, workspace: Workspace, base: Callable[[], str]) -> None:
+    def __init__(self, workspace: Workspace, base: Callable[[], str], clock: Clock) -> None:
+        self._clock = clock
         self._base = base
         self._workspace = workspace
         self._addresses: dict[str, _Address] = {}
@@ -31,7 +32,7 @@ class ResponseUrls:
 
     def new(self, kind: str, channel: Channel, user: User, message_ts: str | None = None) -> str:
         """A new address; `kind` is "commands", "actions" or "app", as in Slack's own."""
-        now = time.monotonic()
+        now = self._clock.unix()
         while self._addresses and (oldest := next(iter(self._addresses.items())))[1].until < now - LIFE_S:
             del self._addresses[oldest[0]], self._uses[oldest[0]]
         secret = secrets.token_urlsafe(18)
@@ -42,7 +43,7 @@ class ResponseUrls:
     def answer(self, secret: str, body: Json) -> None:
         """What the app answered is shown, replaced or deleted."""
         address = self._addresses.get(secret)
-        if address is None or address.until < time.monotonic():
+        if address is None or address.until < self._clock.unix():
             raise SlackError("expired_url")
         if self._uses[secret] >= USES:
             raise SlackError("used_url")

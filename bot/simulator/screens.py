@@ -51,7 +51,7 @@ class Screens:
             self._send(screens, json.dumps(frame))
 
     def _show(self, change: Change) -> None:
-        if change.kind in ("joined", "left"):
+        if change.kind in ("joined", "left", "archived", "unarchived"):
             text = json.dumps({"type": "state"})
             for screens in self._screens.values():
                 self._send(screens, text)

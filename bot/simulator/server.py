@@ -6,19 +6,23 @@ import ipaddress
 import json
 import re
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.simulator.delivery import Road
+from bot.simulator.clock import Clock
+from bot.simulator.control import Control
+from bot.simulator.delivery import Kind, Road
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.events import Events
 from bot.simulator.faults import Faults
-from bot.simulator.installation import Installation
+from bot.simulator.installation import Installation, Method
 from bot.simulator.interactions import Interactions
 from bot.simulator.people import People
+from bot.simulator.rate_limits import RateLimits
 from bot.simulator.response_urls import ResponseUrls
 from bot.simulator.screens import Screens
 from bot.simulator.signed_http import SignedHttp
@@ -26,6 +30,7 @@ from bot.simulator.socket_mode import SocketMode
 from bot.simulator.uploads import Uploads
 from bot.simulator.views import Views
 from bot.simulator.web_api import Call, WebApi
+from bot.simulator.wire import Wire
 from bot.simulator.workspace import Change, Workspace
 
 MANIFEST = Path(__file__).parent.parent / "manifest.json"
@@ -42,7 +47,8 @@ class Simulator:
     """A Slack workspace with the app of `manifest` installed, on one loopback port.
 
     With `events_url` everything for the app is POSTed there, signed; without, it goes through Socket Mode. `clock_scale`
-    shortens the three seconds to acknowledge, the life of triggers, and the waits before redelivery.
+    shortens the three seconds to acknowledge, the life of triggers, and the waits before redelivery; `clock` can be set
+    forward.
     """
 
     bot_token = BOT_TOKEN
@@ -65,22 +71,29 @@ class Simulator:
         self.port = port
         self.url = ""
         self.faults = Faults()
+        self.clock = Clock(clock_scale)
+        self.wire = Wire(self.clock)
         manifest = read_manifest(MANIFEST) if manifest is None else manifest
         bot_name = manifest["features"]["bot_user"]["display_name"]
-        self.workspace = Workspace(bot_name=bot_name, app_name=manifest["display_information"]["name"])
+        self.workspace = Workspace(bot_name=bot_name, app_name=manifest["display_information"]["name"], clock=self.clock.unix)
         self._events = Events(self.workspace, manifest)
-        self._sockets = SocketMode(self.faults, clock_scale, self.workspace.app_id) if events_url is None else None
-        self._road: Road = self._sockets or SignedHttp(self.faults, clock_scale, events_url or "", SIGNING_SECRET)
-        home = manifest["features"].get("app_home", {}).get("home_tab_enabled", False)
+        self._sockets = SocketMode(self.faults, self.clock, self.wire, self.workspace.app_id) if events_url is None else None
+        self._road: Road = self._sockets or SignedHttp(self.faults, self.clock, self.wire, events_url or "", SIGNING_SECRET)
+        app_home = manifest["features"].get("app_home", {})
+        home = app_home.get("home_tab_enabled", False)
         self._screens = Screens(self.workspace)
         tell = self._screens.tell
-        self.views = Views(self.workspace, tell, clock_scale=clock_scale, home_enabled=home)
+        self.views = Views(self.workspace, tell, clock=self.clock, home_enabled=home)
         self._uploads = Uploads(self.workspace, self._base)
-        self._response_urls = ResponseUrls(self.workspace, self._base)
+        self._response_urls = ResponseUrls(self.workspace, self._base, self.clock)
         interactions = Interactions(self.workspace, self.views, self._response_urls, self._road, manifest, tell)
         self._people = People(self.workspace, self._screens, self.views, interactions, self._events, self._road, manifest)
         self._api = WebApi(
-            Installation(self.workspace, tuple(manifest["oauth_config"]["scopes"].get("bot", ()))),
+            Installation(
+                self.workspace,
+                tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
+                messages_tab=app_home.get("messages_tab_enabled", True),
+            ),
             self.views,
             self._uploads,
             self.faults,
@@ -88,8 +101,11 @@ class Simulator:
             app_token=APP_TOKEN,
             base=self._base,
             open_socket=self._socket_url if self._sockets else None,
-            rate_limits=rate_limits,
+            limits=RateLimits(self.clock.unix) if rate_limits else None,
+            clock=self.clock,
+            wire=self.wire,
         )
+        self._control = Control(self.faults, self.clock, self._road)
         self.workspace.watchers.append(self._send_events)
         self._runner: web.AppRunner | None = None
 
@@ -102,6 +118,22 @@ class Simulator:
     def transcript(self) -> deque[Call]:
         """The newest 10,000 calls of the Web API, oldest first."""
         return self._api.transcript
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """The methods of the Web API that are served."""
+        return self._api.methods
+
+    async def deliver(self, payload: Json, kind: Kind = "events_api") -> Json:
+        """What the app answers to any payload, such as one captured elsewhere ({} for an event).
+
+        Raises Unanswered: for an interaction at once, for an event after four tries.
+        """
+        return await self._road.deliver(kind, payload)
+
+    def disturb(self, what: str) -> None:
+        """Something befalls the app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
+        self._road.disturb(what)
 
     async def start(self) -> None:
         """The workspace is served at `url`; raises OSError when the port is taken."""
@@ -140,6 +172,8 @@ class Simulator:
             web.get("/person/messages", self._people.messages),
             web.get("/person/socket", self._people.socket),
             web.post("/person/{verb}", self._people.act),
+            web.get("/control", self._control.state),
+            web.post("/control/{verb}", self._control.act),
             web.post("/{kind:commands|actions|app}/{team}/{number}/{secret}", self._respond),
             web.post("/upload/v1/{ticket}", self._upload),
             web.get("/files/{id}", self._file),
@@ -158,6 +192,8 @@ class Simulator:
 
     def _socket_url(self) -> str:
         assert self._sockets is not None
+        if not self._sockets.enabled:
+            raise SlackError("forbidden_team")
         return f"{self.url.replace('http', 'ws', 1)}/link?ticket={self._sockets.new_ticket()}&app_id={self.workspace.app_id}"
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -171,15 +207,20 @@ class Simulator:
 
     async def _respond(self, request: web.Request) -> web.Response:
         """A POST to a response_url."""
+        transfer = self.wire.begin("answer", "response_url", {})
         try:
-            body = await request.json()
+            try:
+                body = await request.json()
+            except ValueError:
+                body = None
             if not isinstance(body, dict):
                 raise SlackError("invalid_payload")
+            transfer.request = body
             self._response_urls.answer(request.match_info["secret"], body)
-        except ValueError:
-            return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
         except SlackError as error:
+            self.wire.settle(transfer, error.code)
             return web.json_response(error.reply, status=404 if error.code in ("expired_url", "used_url") else 400)
+        self.wire.settle(transfer)
         return web.Response(text="ok")
 
     async def _upload(self, request: web.Request) -> web.Response:

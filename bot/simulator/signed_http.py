@@ -12,9 +12,11 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from bot.simulator.clock import Clock
 from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Road, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.faults import Faults
+from bot.simulator.wire import Wire
 
 _VERIFY_EVERY_S = 0.25  # real seconds: the app usually starts after us
 _AT_ONCE = 50  # connections to the app
@@ -30,8 +32,8 @@ class _Answer(NamedTuple):
 class SignedHttp(Road):
     """The road of apps with an address. Events wait until the address has answered `url_verification`."""
 
-    def __init__(self, faults: Faults, clock_scale: float, url: str, signing_secret: str) -> None:
-        super().__init__(faults, clock_scale)
+    def __init__(self, faults: Faults, clock: Clock, wire: Wire, url: str, signing_secret: str) -> None:
+        super().__init__(faults, clock, wire)
         self._url = url
         self._secret = signing_secret.encode()
         self._session: aiohttp.ClientSession | None = None
@@ -41,8 +43,9 @@ class SignedHttp(Road):
     async def start(self) -> None:
         """The address is being verified, again and again until it answers."""
         connector = aiohttp.TCPConnector(limit=_AT_ONCE)
+        timeout = aiohttp.ClientTimeout(total=None)  # each request has its own, on Slack's clock
         # The environment's proxies are not for loopback.
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
         self._spawn(self._verify())
 
     async def stop(self) -> None:
@@ -54,11 +57,10 @@ class SignedHttp(Road):
         if self._session is not None:
             await self._session.close()
 
-    async def ask(self, kind: Kind, payload: Json) -> Json:
-        """The body of the app's answer, {} when it is empty; raises Unanswered."""
+    async def _ask(self, kind: Kind, payload: Json) -> Json:
         form = urlencode(payload if kind == "slash_commands" else {"payload": json.dumps(payload)})
         try:
-            answer = await self._post(form.encode(), "application/x-www-form-urlencoded", {})
+            answer = await self._post_in_time(form.encode(), "application/x-www-form-urlencoded", {})
         except TimeoutError:
             raise Unanswered("operation_timeout") from None
         except (aiohttp.ClientError, OSError):
@@ -83,26 +85,28 @@ class SignedHttp(Road):
         headers = (
             {"X-Slack-Retry-Num": str(delivery.attempt), "X-Slack-Retry-Reason": delivery.reason} if delivery.attempt else {}
         )
+        transfer = self._begin(delivery)
         try:
-            answer = await self._post(json.dumps(delivery.payload).encode(), "application/json", headers)
+            answer = await self._post_in_time(json.dumps(delivery.payload).encode(), "application/json", headers)
         except TimeoutError:
-            return self._retry(delivery, "http_timeout")
+            return self._retry(delivery, transfer, "http_timeout")
         except (aiohttp.ClientError, OSError):
-            return self._retry(delivery, "connection_failed")
+            return self._retry(delivery, transfer, "connection_failed")
         if answer.no_retry:
-            return None
+            return self.wire.settle(transfer, "no_retry")
         if not answer.is_ok:
-            return self._retry(delivery, "http_error")
-        if self.faults.take_lost_ack():
-            return self._retry(delivery, "http_timeout")
-        return None
+            return self._retry(delivery, transfer, "http_error")
+        if delivery.lost_ack or self.faults.take_lost_ack():
+            return self._retry(delivery, transfer, "http_timeout")
+        return self._acknowledged(delivery, transfer)
 
     async def _verify(self) -> None:
         while not self._verified:
             challenge = secrets.token_urlsafe(24)
             request = {"token": "simulator-verification-token", "challenge": challenge, "type": "url_verification"}
             try:
-                answer = await self._post(json.dumps(request).encode(), "application/json", {}, ACK_WITHIN_S)
+                async with asyncio.timeout(ACK_WITHIN_S):  # of our seconds: no test wants an app that starts faster
+                    answer = await self._post(json.dumps(request).encode(), "application/json", {})
                 self._verified = answer.is_ok and challenge in answer.body
             except (TimeoutError, aiohttp.ClientError, OSError):
                 pass
@@ -111,13 +115,21 @@ class SignedHttp(Road):
         while self._waiting:
             self._deliver(self._waiting.popleft())
 
-    async def _post(self, body: bytes, content_type: str, headers: dict[str, str], within_s: float | None = None) -> _Answer:
+    async def _post_in_time(self, body: bytes, content_type: str, headers: dict[str, str]) -> _Answer:
+        """The app's answer within three of Slack's seconds; raises TimeoutError."""
+        async with asyncio.timeout(None) as limit:
+            timer = self.clock.later(ACK_WITHIN_S, lambda: limit.reschedule(asyncio.get_running_loop().time()))
+            try:
+                return await self._post(body, content_type, headers)
+            finally:
+                timer.cancel()
+
+    async def _post(self, body: bytes, content_type: str, headers: dict[str, str]) -> _Answer:
         assert self._session is not None, "start() comes first"
-        now = str(int(time.time()))
+        now = str(int(time.time()))  # not the simulated one: the app compares it with its own clock
         signature = hmac.new(self._secret, b"v0:" + now.encode() + b":" + body, hashlib.sha256).hexdigest()
         signed = {"Content-Type": content_type, "X-Slack-Request-Timestamp": now, "X-Slack-Signature": f"v0={signature}"}
-        timeout = aiohttp.ClientTimeout(total=within_s or ACK_WITHIN_S * self._scale)
-        async with self._session.post(self._url, data=body, headers=signed | headers, timeout=timeout) as response:
+        async with self._session.post(self._url, data=body, headers=signed | headers) as response:
             return _Answer(
                 is_ok=200 <= response.status < 300,
                 is_json=response.content_type == "application/json",

@@ -4,53 +4,81 @@ import asyncio
 import json
 import random
 import secrets
-import time
 import uuid
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from bot.simulator.clock import Clock, Timer
 from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Road, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.faults import Faults
+from bot.simulator.wire import Transfer, Wire
 
 MAX_CONNECTIONS = 10
 TICKET_LIFE_S = 60.0
+WARNED_BEFORE_S = 10.0  # between a word of warning, or a request to refresh, and the close
+Reason = Literal["warning", "refresh_requested", "link_disabled", "too_many_websockets"]
 
 
 class _Sent(NamedTuple):
     """An envelope that waits for its acknowledgement."""
 
     delivery: Delivery
-    timer: asyncio.TimerHandle
+    timer: Timer
+    transfer: Transfer | None  # for events
     answer: "asyncio.Future[Json] | None"  # for interactions
 
 
 class _Connection:
     """One open websocket and what still has to go through it."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
         self.socket = socket
+        self.transport = transport
         self.outbox: asyncio.Queue[str] = asyncio.Queue()
+        self.leaving = False  # nothing new is sent through it, if there is another
+        self._thawed = asyncio.Event()
+        self._thawed.set()
 
     async def write(self) -> None:
         """Sends the outbox until the socket is gone."""
         try:
             while True:
-                await self.socket.send_str(await self.outbox.get())
+                frame = await self.outbox.get()
+                await self._thawed.wait()
+                await self.socket.send_str(frame)
         except ConnectionError:
             return  # what was not sent runs into its timeout, and is sent again through another
+
+    def say(self, reason: Reason) -> None:
+        """The app reads a `disconnect` frame."""
+        frame = {"type": "disconnect", "reason": reason, "debug_info": {"host": "simulator"}}
+        self.outbox.put_nowait(json.dumps(frame))
+
+    def freeze(self) -> None:
+        """The connection stays open and is dead: nothing is read, no ping is answered, nothing is written."""
+        self._thawed.clear()
+        self.transport.pause_reading()
+
+    def thaw(self) -> None:
+        """The connection lives again."""
+        if not self._thawed.is_set():
+            self._thawed.set()
+            self.transport.resume_reading()
 
 
 class SocketMode(Road):
     """The road of apps without a public address."""
 
-    def __init__(self, faults: Faults, clock_scale: float, app_id: str) -> None:
-        super().__init__(faults, clock_scale)
+    def __init__(self, faults: Faults, clock: Clock, wire: Wire, app_id: str) -> None:
+        super().__init__(faults, clock, wire)
+        self.enabled = True
         self._app_id = app_id
         self._tickets: dict[str, float] = {}
         self._connections: list[_Connection] = []
         self._sent: dict[str, _Sent] = {}
+        self._closing: set[asyncio.Task[bool]] = set()
 
     @property
     def sockets(self) -> int:
@@ -59,7 +87,7 @@ class SocketMode(Road):
 
     def new_ticket(self) -> str:
         """A ticket that opens one websocket, once, within a minute."""
-        now = time.monotonic()
+        now = self.clock.unix()
         self._tickets = {ticket: until for ticket, until in self._tickets.items() if until > now}
         ticket = secrets.token_urlsafe(24)
         self._tickets[ticket] = now + TICKET_LIFE_S
@@ -67,17 +95,20 @@ class SocketMode(Road):
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serves one websocket until it closes."""
-        if self._tickets.pop(request.query.get("ticket", ""), 0.0) < time.monotonic():
+        if self._tickets.pop(request.query.get("ticket", ""), 0.0) < self.clock.unix():
             return web.Response(status=401, text="this ticket is unknown, used or too old: call apps.connections.open")
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        if len(self._connections) >= MAX_CONNECTIONS:
-            await socket.send_str(json.dumps({"type": "disconnect", "reason": "too_many_websockets"}))
+        assert isinstance(request.transport, asyncio.Transport)
+        connection = _Connection(socket, request.transport)
+        if len(self._connections) >= MAX_CONNECTIONS or self.faults.take_turned_away():
+            connection.say("too_many_websockets")
+            await socket.send_str(connection.outbox.get_nowait())
             await socket.close()
             return socket
-        connection = _Connection(socket)
         self._connections.append(connection)
         writer = asyncio.create_task(connection.write())
+        opened = self.wire.begin("socket", "open", {"connections": self.sockets})
         try:
             connection.outbox.put_nowait(json.dumps(self._hello()))
             while self._waiting:
@@ -88,6 +119,7 @@ class SocketMode(Road):
         finally:
             self._connections.remove(connection)
             writer.cancel()
+            self.wire.settle(opened, "closed")
         return socket
 
     async def stop(self) -> None:
@@ -98,10 +130,53 @@ class SocketMode(Road):
                 sent.answer.set_exception(Unanswered("dispatch_failed"))
         self._sent.clear()
         for connection in list(self._connections):
+            connection.thaw()
             await connection.socket.close(code=WSCloseCode.GOING_AWAY)
 
-    async def ask(self, kind: Kind, payload: Json) -> Json:
-        """The payload of the app's acknowledgement; raises Unanswered."""
+    def disturb(self, what: str) -> None:
+        """Something befalls the oldest socket, or all of them.
+
+        - "refresh": it is asked to make room for a new one, and closed after ten of Slack's seconds
+        - "warning": it is told ten seconds before that it will be closed
+        - "abort": its TCP connection is reset
+        - "freeze": it stays open and is dead, until "thaw"
+        - "link_disabled": Socket Mode is switched off, for all sockets and for good (until "link_enabled")
+
+        Raises ValueError for anything else; does nothing where no socket is open.
+        """
+        fresh = [one for one in self._connections if not one.leaving]
+        if what == "link_enabled":
+            self.enabled = True
+        elif what == "link_disabled":
+            self.enabled = False
+            for connection in list(self._connections):
+                self._retire(connection, "link_disabled", 0.0)
+        elif what == "thaw":
+            for connection in self._connections:
+                connection.thaw()
+        elif what not in ("refresh", "warning", "abort", "freeze"):
+            raise ValueError(f"no such disturbance: {what}")
+        elif fresh and what == "refresh":
+            self._retire(fresh[0], "refresh_requested", WARNED_BEFORE_S)
+        elif fresh and what == "warning":
+            self._retire(fresh[0], "warning", WARNED_BEFORE_S)
+        elif fresh and what == "abort":
+            fresh[0].transport.abort()
+        elif fresh:
+            fresh[0].freeze()
+
+    def _retire(self, connection: _Connection, reason: Reason, close_after_s: float) -> None:
+        self.wire.settle(self.wire.begin("socket", reason, {"connections": self.sockets}))
+        connection.leaving = True
+        connection.say(reason)
+        self.clock.later(close_after_s, self._close, connection)
+
+    def _close(self, connection: _Connection) -> None:
+        task = asyncio.create_task(connection.socket.close(code=WSCloseCode.GOING_AWAY))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _ask(self, kind: Kind, payload: Json) -> Json:
         if not self._connections:
             raise Unanswered("dispatch_failed")
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
@@ -121,8 +196,10 @@ class SocketMode(Road):
         }  # fmt: skip
         if answer is None:
             envelope |= {"retry_attempt": delivery.attempt, "retry_reason": delivery.reason}
-        self._sent[envelope_id] = _Sent(delivery, self._later(ACK_WITHIN_S, self._time_out, envelope_id), answer)
-        random.choice(self._connections).outbox.put_nowait(json.dumps(envelope))  # noqa: S311 (no secret)
+        timer = self.clock.later(ACK_WITHIN_S, self._time_out, envelope_id)
+        self._sent[envelope_id] = _Sent(delivery, timer, self._begin(delivery) if answer is None else None, answer)
+        open_ones = [one for one in self._connections if not one.leaving] or self._connections
+        random.choice(open_ones).outbox.put_nowait(json.dumps(envelope))  # noqa: S311 (no secret)
 
     def _acknowledge(self, frame: str) -> None:
         try:
@@ -130,19 +207,21 @@ class SocketMode(Road):
             sent = self._sent[ack["envelope_id"]]
         except (ValueError, TypeError, KeyError):
             return  # no acknowledgement, or one that came too late
-        if sent.answer is None and self.faults.take_lost_ack():
+        if sent.answer is None and (sent.delivery.lost_ack or self.faults.take_lost_ack()):
             return
         del self._sent[ack["envelope_id"]]
-        self._forget(sent.timer)
-        if sent.answer is not None and not sent.answer.done():
+        sent.timer.cancel()
+        if sent.transfer is not None:
+            self._acknowledged(sent.delivery, sent.transfer)
+        elif sent.answer is not None and not sent.answer.done():
             payload = ack.get("payload")
             sent.answer.set_result(payload if isinstance(payload, dict) else {})
 
     def _time_out(self, envelope_id: str) -> None:
         sent = self._sent.pop(envelope_id)
-        if sent.answer is None:
-            self._retry(sent.delivery, "timeout")
-        elif not sent.answer.done():
+        if sent.transfer is not None:
+            self._retry(sent.delivery, sent.transfer, "timeout")
+        elif sent.answer is not None and not sent.answer.done():
             sent.answer.set_exception(Unanswered("operation_timeout"))
 
     def _hello(self) -> Json:

@@ -22,8 +22,10 @@ class Upload:
     created: int
     content: bytes | None = None
     title: str = ""
+    alt_text: str = ""
     shared: bool = False
     channels: list[str] = field(default_factory=list)
+    shares: dict[str, Json] = field(default_factory=dict)  # "public" or "private": the messages with it, by channel
 
 
 class Uploads:
@@ -35,13 +37,13 @@ class Uploads:
         self._by_id: dict[str, Upload] = {}
         self._by_ticket: dict[str, Upload] = {}
 
-    def new(self, name: str, length: int) -> Json:
+    def new(self, name: str, length: int, alt_text: str = "") -> Json:
         """The reply of files.getUploadURLExternal: an address that takes `length` bytes, once."""
         if length <= 0:
             raise SlackError("missing_argument")
         if length > MAX_BYTES:
             raise SlackError("file_upload_size_restricted")
-        upload = Upload("F" + secrets.token_hex(5).upper(), name, length, int(time.time()))
+        upload = Upload("F" + secrets.token_hex(5).upper(), name, length, int(time.time()), alt_text=alt_text)
         ticket = secrets.token_urlsafe(24)
         self._by_id[upload.id] = self._by_ticket[ticket] = upload
         return {"upload_url": f"{self._base()}/upload/v1/{ticket}", "file_id": upload.id}
@@ -90,5 +92,7 @@ class Uploads:
             "display_as_bot": False,
             "username": "", "url_private": address, "url_private_download": address, "permalink": address,
             "channels": [one for one in upload.channels if one.startswith("C")],
+            "is_starred": False, "comments_count": 0, "has_rich_preview": False, "shares": upload.shares,
+            "alt_txt": upload.alt_text,
             "groups": [], "ims": [one for one in upload.channels if one.startswith("D")],
         }  # fmt: skip

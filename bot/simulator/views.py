@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bot.simulator import blocks
+from bot.simulator.clock import Clock
 from bot.simulator.errors import Json, SlackError, invalid_arguments
 from bot.simulator.workspace import Workspace
 
@@ -23,12 +24,10 @@ class _Trigger(NamedTuple):
 class Views:
     """The views of all people. `tell(user, frame)` hears what a person's screen must show."""
 
-    def __init__(
-        self, workspace: Workspace, tell: Callable[[str, Json], None], *, clock_scale: float, home_enabled: bool
-    ) -> None:
+    def __init__(self, workspace: Workspace, tell: Callable[[str, Json], None], *, clock: Clock, home_enabled: bool) -> None:
         self._workspace = workspace
         self._tell = tell
-        self._trigger_life_s = TRIGGER_LIFE_S * clock_scale
+        self._clock = clock
         self._home_enabled = home_enabled
         self._triggers: dict[str, _Trigger | None] = {}  # None: exchanged
         self._views: dict[str, Json] = {}
@@ -40,7 +39,7 @@ class Views:
 
     def new_trigger(self, user: str, view_id: str | None = None) -> str:
         """A trigger_id of that person's gesture: good once, for three of Slack's seconds."""
-        now = time.monotonic()
+        now = self._clock.seconds()
         while self._triggers:
             oldest = next(iter(self._triggers))
             trigger = self._triggers[oldest]
@@ -48,7 +47,7 @@ class Views:
                 break
             del self._triggers[oldest]
         trigger_id = f"{time.time_ns() // 1_000_000}.{secrets.randbelow(10**13)}.{secrets.token_hex(16)}"
-        self._triggers[trigger_id] = _Trigger(user, now + self._trigger_life_s, view_id)
+        self._triggers[trigger_id] = _Trigger(user, now + TRIGGER_LIFE_S, view_id)
         return trigger_id
 
     def _redeem(self, trigger_id: str) -> _Trigger:
@@ -57,7 +56,7 @@ class Views:
         trigger = self._triggers[trigger_id]
         if trigger is None:
             raise SlackError("exchanged_trigger_id")
-        if trigger.until < time.monotonic():
+        if trigger.until < self._clock.seconds():
             raise SlackError("expired_trigger_id")
         self._triggers[trigger_id] = None
         return trigger
@@ -106,6 +105,8 @@ class Views:
             raise invalid_arguments("invalid `user_id`")
         checked = blocks.check_view(view, "home")
         current = self.home(user_id)
+        if current is None or checked["external_id"] != current["external_id"]:
+            self._refuse_duplicate(checked["external_id"])
         if current is not None:
             if hash_ and hash_ != current["hash"]:
                 raise SlackError("hash_conflict")

@@ -9,15 +9,21 @@ from aiohttp import web
 
 from bot.simulator import arguments
 from bot.simulator.arguments import Arguments, page
+from bot.simulator.blocks import check_message
 from bot.simulator.chat_methods import ChatMethods
+from bot.simulator.clock import Clock
 from bot.simulator.conversation_methods import ConversationMethods
 from bot.simulator.errors import Json, SlackError, invalid_arguments
-from bot.simulator.faults import Failure, Faults
+from bot.simulator.faults import Faults, Trouble
 from bot.simulator.installation import Installation, Method
 from bot.simulator.rate_limits import RateLimited, RateLimits
 from bot.simulator.uploads import Uploads
 from bot.simulator.views import Views
+from bot.simulator.wire import Wire
 from bot.simulator.workspace import User
+
+ALT_TEXT_CHARACTERS = 1_000
+SNIPPET_BYTES = 1_000_000
 
 
 class Call(NamedTuple):
@@ -42,7 +48,9 @@ class WebApi:
         app_token: str,
         base: Callable[[], str],
         open_socket: Callable[[], str] | None,
-        rate_limits: bool,
+        limits: RateLimits | None,
+        clock: Clock,
+        wire: Wire,
     ) -> None:
         self.transcript: deque[Call] = deque(maxlen=10_000)
         self._app = app
@@ -53,9 +61,11 @@ class WebApi:
         self._app_token = app_token
         self._base = base
         self._open_socket = open_socket
-        self._limits = RateLimits() if rate_limits else None
+        self._limits = limits
+        self._clock = clock
+        self._wire = wire
         # Scopes, tiers and JSON support here and in the other tables are those of Slack's reference of each method.
-        self._methods: dict[str, Method] = {
+        self.methods: dict[str, Method] = {
             "api.test": Method(lambda args: {"args": args.values} if args.values else {}, tier=4),
             "apps.connections.open": Method(self._apps_connections_open, app_token=True),
             "auth.test": Method(self._auth_test, tier=5),
@@ -72,22 +82,26 @@ class WebApi:
             "views.push": Method(self._views_push, tier=4),
             "views.update": Method(self._views_update, tier=4),
             **ChatMethods(app, self._limits, base).methods,
-            **ConversationMethods(app).methods,
+            **ConversationMethods(app, faults, limits or RateLimits(clock.unix)).methods,
         }
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Slack's answer to one call."""
         name = request.match_info["method"]
-        failure = self._faults.take_failure(name)
-        if failure is not None:
-            return _fail(request, failure)
+        trouble = self._faults.take_trouble(name)
+        transfer = self._wire.begin("call", name, {})
+        if trouble.delay_s:
+            await self._clock.sleep(trouble.delay_s)
+        if trouble.failure is not None:
+            self._wire.settle(transfer, str(trouble.failure))
+            return _fail(request, trouble)
         headers: dict[str, str] = {}
         values: Json = {}
         status = 200
         try:
-            method = self._methods.get(name)
+            method = self.methods.get(name)
             args = await arguments.read(request, takes_json=method is None or method.takes_json)
-            values = args.values
+            transfer.request = values = args.values
             self._authorise(args.token, method)
             if method is None:
                 raise SlackError("unknown_method", req_method=name)
@@ -103,6 +117,7 @@ class WebApi:
         except SlackError as error:
             reply = error.reply
         self.transcript.append(Call(name, values, reply.get("error", "")))
+        self._wire.settle(transfer, reply.get("error", "ok"), reply)
         return web.json_response(reply, status=status, headers=headers)
 
     # --- who calls, and whether they may ---
@@ -124,7 +139,9 @@ class WebApi:
 
     # --- app, team, users ---
 
-    def _apps_connections_open(self, _args: Arguments) -> Json:
+    def _apps_connections_open(self, args: Arguments) -> Json:
+        if args.http_method != "POST":
+            raise SlackError("insecure_request")
         if self._open_socket is None:
             raise SlackError("forbidden_team")  # the app is set to HTTP
         return {"url": self._open_socket()}
@@ -222,10 +239,19 @@ class WebApi:
         length = args.required("length")
         if not length.isdigit():
             raise invalid_arguments("must be an integer: length")
-        return self._uploads.new(args.required("filename"), int(length))
+        alt_text = args.optional("alt_txt") or ""
+        if len(alt_text) > ALT_TEXT_CHARACTERS:
+            raise SlackError("alt_txt_too_large")
+        if args.optional("snippet_type") and int(length) > SNIPPET_BYTES:
+            raise SlackError("snippet_too_large")
+        return self._uploads.new(args.required("filename"), int(length), alt_text)
 
     def _files_complete(self, args: Arguments) -> Json:
         several = (args.optional("channels") or "").split(",")
+        if len(several) > 100:
+            raise SlackError("channels_limit_exceeded")
+        blocks_given = args.data("blocks", "invalid_blocks")
+        shown = check_message(blocks_given) if blocks_given else None
         wanted = [one for one in (args.optional("channel_id"), *several) if one]
         channels = [self._app.own_channel(one) for one in wanted]  # before anything is shared
         uploads = self._uploads.complete(args.data("files", "invalid_arguments"))
@@ -233,12 +259,18 @@ class WebApi:
             upload.channels.extend(one.id for one in channels)
         files = [self._uploads.file(upload) for upload in uploads]
         for channel in channels:
-            self._app.workspace.post_as_bot(
+            message = self._app.workspace.post_as_bot(
                 channel,
                 args.optional("initial_comment") or "",
+                blocks=shown,
                 files=files,
                 thread_ts=args.stamp("thread_ts", "invalid_thread_ts"),
             )
+            share: Json = {"ts": message["ts"], "reply_users": [], "reply_users_count": 0, "reply_count": 0}
+            if "thread_ts" in message:
+                share["thread_ts"] = message["thread_ts"]
+            for upload in uploads:
+                upload.shares.setdefault("public" if channel.kind == "channel" else "private", {})[channel.id] = [share]
         return {"files": files}
 
     def _files_info(self, args: Arguments) -> Json:
@@ -260,11 +292,16 @@ def _view(args: Arguments) -> object:
     return view
 
 
-def _fail(request: web.Request, failure: Failure) -> web.StreamResponse:
+def _fail(request: web.Request, trouble: Trouble) -> web.StreamResponse:
+    failure = trouble.failure
     if failure == "ratelimited":
-        return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "1"})
+        headers = {"Retry-After": str(trouble.retry_after_s)}
+        return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
     if failure == "reset":
         if isinstance(request.transport, asyncio.Transport):
             request.transport.abort()
         return web.Response(status=500)
-    return web.Response(status=int(failure), text="<html><body>upstream failure</body></html>", content_type="text/html")
+    if isinstance(failure, str) and failure != "not_json":
+        return web.json_response({"ok": False, "error": failure})
+    status = failure if isinstance(failure, int) else 200
+    return web.Response(status=status, text="<html><body>upstream failure</body></html>", content_type="text/html")

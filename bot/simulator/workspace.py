@@ -46,13 +46,14 @@ class Channel:
     roots: list[str] = field(default_factory=list)  # ts of what stands in the channel itself, ascending
     threads: dict[str, list[str]] = field(default_factory=dict)  # ts of the replies, ascending, by the parent's ts
     metadata: dict[str, Json] = field(default_factory=dict)  # by ts
+    is_archived: bool = False
 
 
 class Change(NamedTuple):
     """Something that happened. `message` is as it is now (as it was, for "deleted"), `previous` as it was before."""
 
     kind: Literal[
-        "posted", "changed", "deleted", "reacted", "unreacted", "joined", "left",
+        "posted", "changed", "deleted", "reacted", "unreacted", "joined", "left", "archived", "unarchived",
         "ephemeral", "ephemeral_changed", "ephemeral_deleted",
     ]  # fmt: skip
     channel: Channel
@@ -236,6 +237,8 @@ class Workspace:
     def _store(self, channel: Channel, message: Json, thread_ts: str | None, *, broadcast: bool = False) -> Json:
         ts = message["ts"]
         parent = channel.messages.get(thread_ts) if thread_ts else None
+        if channel.is_archived:
+            raise SlackError("is_archived")
         if thread_ts and parent is None:
             raise SlackError("thread_not_found")
         if parent is None:
@@ -256,10 +259,16 @@ class Workspace:
     def _count_replies(self, channel: Channel, ts: str, *, afresh: bool = False) -> None:
         """The parent tells how many replies it has; Slack sends this as a change without a new text.
 
-        Only the newest reply is looked at, unless `afresh`: long threads must not make each reply slower.
+        Only the newest reply is looked at, unless `afresh`: long threads must not make each reply slower. A tombstone that
+        has lost its last reply is gone, as in Slack.
         """
         previous = channel.messages[ts]
         replies = channel.threads[ts]
+        if not replies and previous.get("subtype") == "tombstone":
+            del channel.messages[ts], channel.threads[ts]
+            _discard(channel.roots, ts)
+            self._tell(Change("deleted", channel, previous, self.next_ts(), user=previous["user"]))
+            return
         message = {key: value for key, value in previous.items() if key not in _THREAD_FIELDS}
         if replies:
             users = [] if afresh else previous.get("reply_users", [])
@@ -304,6 +313,8 @@ class Workspace:
         name = _SAME_EMOJI.get(name, name)
         if not composer.is_emoji(name):
             raise SlackError("invalid_name")
+        if channel.is_archived:
+            raise SlackError("is_archived")
         previous = self.message(channel, ts)
         reactions: list[Json] = list(previous.get("reactions", ()))
         at = next((n for n, one in enumerate(reactions) if one["name"] == name), None)
@@ -349,6 +360,8 @@ class Workspace:
         """`user` is a member, and the channel says so."""
         if channel.kind == "im":
             raise SlackError("method_not_supported_for_channel_type")
+        if channel.is_archived:
+            raise SlackError("is_archived")
         if user.id in channel.members:
             raise SlackError("already_in_channel")
         channel.members[user.id] = None
@@ -371,6 +384,32 @@ class Workspace:
         subtype = "channel_leave" if channel.kind == "channel" else "group_leave"
         text = f"<@{user.id}> has left the {'channel' if channel.kind == 'channel' else 'group'}"
         message: Json = {"type": "message", "subtype": subtype, "ts": self.next_ts(), "user": user.id, "text": text}
+        self._store(channel, message, None)
+
+    def archive(self, channel: Channel, user: User) -> None:
+        """The channel can be read, and nothing else."""
+        if channel.kind == "im":
+            raise SlackError("method_not_supported_for_channel_type")
+        if channel.is_archived:
+            raise SlackError("already_archived")
+        subtype = f"{channel.kind}_archive"
+        message: Json = {
+            "type": "message", "subtype": subtype, "ts": self.next_ts(), "user": user.id, "text": "archived the channel",
+        }  # fmt: skip
+        self._store(channel, message, None)
+        channel.is_archived = True
+        self._tell(Change("archived", channel, {}, self.next_ts(), user=user.id))
+
+    def unarchive(self, channel: Channel, user: User) -> None:
+        """The channel can be written in again."""
+        if not channel.is_archived:
+            raise SlackError("not_archived")
+        channel.is_archived = False
+        self._tell(Change("unarchived", channel, {}, self.next_ts(), user=user.id))
+        subtype = f"{channel.kind}_unarchive"
+        message: Json = {
+            "type": "message", "subtype": subtype, "ts": self.next_ts(), "user": user.id, "text": "un-archived the channel",
+        }  # fmt: skip
         self._store(channel, message, None)
 
     def direct_channel(self, one: User, other: User) -> Channel:

@@ -1,0 +1,65 @@
+"""Faults and the clock over HTTP: for the page, and for tests in other languages."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from bot.simulator.clock import Clock
+from bot.simulator.delivery import Road
+from bot.simulator.errors import Json
+from bot.simulator.faults import Faults
+
+
+class Control:
+    """Serves `/control`. Each verb is a method of Faults, of Clock, or of the road, and takes its arguments as JSON."""
+
+    def __init__(self, faults: Faults, clock: Clock, road: Road) -> None:
+        self._faults = faults
+        self._clock = clock
+        self._road = road
+        self._verbs: dict[str, Callable[..., None]] = {
+            "drop_acks": faults.drop_acks, "duplicate_next": faults.duplicate_next, "redeliver_next": faults.redeliver_next,
+            "reorder_next": faults.reorder_next, "delay_events": faults.delay_events, "fail_next": faults.fail_next,
+            "delay_calls": faults.delay_calls, "limit_history": faults.limit_history, "turn_away": faults.turn_away,
+            "chaos": faults.chaos, "calm": faults.calm, "step": clock.step, "rescale": clock.rescale, "disturb": road.disturb,
+            "subscribe": self._subscribe,
+        }  # fmt: skip
+
+    async def state(self, _request: web.Request) -> web.Response:
+        """GET /control: the clock, the sockets and what waits for its moment."""
+        clock = {"scale": self._clock.scale, "unix": self._clock.unix()}
+        return web.json_response({
+            "ok": True, "clock": clock, "sockets": self._road.sockets, "subscribed": self._road.subscribed,
+            "faults": self._faults.waiting(),
+        })  # fmt: skip
+
+    async def act(self, request: web.Request) -> web.Response:
+        """POST /control/VERB with a JSON object of arguments; 404 for an unknown verb, 400 for wrong arguments."""
+        verb = self._verbs.get(request.match_info["verb"])
+        if verb is None:
+            return web.json_response({"ok": False, "error": "unknown_verb", "verbs": sorted(self._verbs)}, status=404)
+        try:
+            given = await request.json() if request.can_read_body else {}
+            if not isinstance(given, dict):
+                raise TypeError("the arguments must be a JSON object")
+            _check(verb, given)
+            verb(**given)
+        except (TypeError, ValueError) as error:
+            return web.json_response({"ok": False, "error": "invalid_arguments", "message": str(error)}, status=400)
+        return await self.state(request)
+
+    def _subscribe(self) -> None:
+        self._road.subscribed = True
+
+
+def _check(verb: Callable[..., None], given: Json) -> None:
+    """The arguments are those of the verb, in its types; raises TypeError."""
+    bound = inspect.signature(verb, eval_str=True)
+    bound.bind(**given)
+    for name, value in given.items():
+        wanted: Any = bound.parameters[name].annotation
+        fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
+        if not fits or (isinstance(value, bool) and wanted is not bool):
+            raise TypeError(f"{name} must be {getattr(wanted, '__name__', wanted)}, not {value!r}")
