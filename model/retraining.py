@@ -44,9 +44,11 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
 
     What nobody decided about a judged message is unknown; a message with nothing decided is left out.
     """
-    shipped = seed_messages()
+    shipped, sides = seed_messages(), store.sides()
     ours = [*store.examples(), *judged_examples(store)]
-    divided = divide([*shipped, *ours], store.sides())
+    # Those that have their side come first: what says nearly the same joins them there.
+    ours.sort(key=lambda example: text_key(example.text) not in sides)
+    divided = divide([*shipped, *ours], sides)
     mine = {text_key(example.text) for example in ours}
     keys = {text_key(example.text): split for split in SPLITS for example in divided[split]}
     store.save_sides({key: split for key, split in keys.items() if key in mine})

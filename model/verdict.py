@@ -19,8 +19,8 @@ SEED = 0
 # with another seed moves micro-F1 by up to 2 points (README, scores).
 TOLERATED_LOSS = 0.02
 TOLERATED_MISCALIBRATION = 0.03
-# A label that fewer test texts carry falls by chance: one text of three is 33 points.
-ENOUGH_TEXTS = 5
+# A label that fewer test texts carry falls by chance: one text of five is twenty points.
+ENOUGH_TEXTS = 10
 # After so many judgements on the same test texts, what wins there may win by having been chosen there.
 WORN_AFTER = 30
 
