@@ -242,7 +242,7 @@ def _f1(scores: Scores) -> dict[str, float]:
 def _everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
     """All processes run with a trained version, against a simulated Slack without its limit of one post a second."""
     home = BotSettings().home_folder.absolute() / "bench"
-    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base)
+    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0")
     environment.pop("BETO_DATABASE_URL", None)
     with Machine(home, environment) as machine:
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()

@@ -69,6 +69,16 @@ def reply(
     return summary, shown
 
 
+def blind(texts: Texts) -> tuple[str, list[Block]]:
+    """The reply to a message whose labels are hidden until somebody said their own."""
+    shown = [
+        section(texts("reply.blind")),
+        {"type": "actions", "elements": [button(EDIT_ACTION, texts("reply.edit"))]},
+        context(texts("reply.blind_how")),
+    ]
+    return texts("reply.blind"), shown
+
+
 def button(action: str, text: str) -> Block:
     """A plain button; what it is about is looked up from the message that it stands on, never read from the button."""
     return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": text, "emoji": True}}

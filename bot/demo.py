@@ -48,7 +48,12 @@ def run(*, leave: bool, port: int | None, base: str) -> int:
     step = "getting ready"
     stopped = until_stopped()
     try:
-        environment = local_environment(BETO_HOME=str(home), BETO_BASE=base, BETO_LANGUAGE=BotSettings().language)
+        environment = local_environment(
+            BETO_HOME=str(home),
+            BETO_BASE=base,
+            BETO_LANGUAGE=BotSettings().language,
+            BETO_BLIND_PERCENT="0",  # whoever sees this for the first time wants to see labels
+        )
         environment.pop("BETO_DATABASE_URL", None)
         with Machine(home, environment, stopped) as machine:
             step = "starting Redis and the simulated Slack"

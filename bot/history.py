@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import blocks
 from bot.texts import Texts
+from model.gestures import OWN_WORDS
 from model.judgements import Gesture, Kind
 from model.labels import Taxonomy
 
@@ -51,6 +52,8 @@ async def tell(desk: "Desk", client: AsyncWebClient, message_id: int | None, *, 
         return desk.texts("command.history_none")
     given = await asyncio.to_thread(desk.store.predictions_of, stored.id)
     said = await asyncio.to_thread(desk.gestures.history, stored.id)
+    if stored.message.blind and not any(each.gesture.kind in OWN_WORDS for each in said):
+        given = []
     lines = [
         (
             at.timestamp(),

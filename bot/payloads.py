@@ -1,5 +1,6 @@
 """Slack's dictionaries to our types. Pure; what cannot be read is None, never an exception."""
 
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -165,3 +166,9 @@ def _meaning_of(name: str, taxonomy: Taxonomy) -> tuple[Kind | None, tuple[str, 
             return kind, ()
     label = taxonomy.by_emoji(name)
     return (None, ()) if label is None else (Kind.LABEL, (label.name,))
+
+
+def is_drawn(message: Message, percent: float) -> bool:
+    """Whether a message is among `percent` of all, by chance, and the same however often Slack sends it."""
+    key = f"{message.team}:{message.channel}:{message.ts}"
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64 < percent / 100

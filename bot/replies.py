@@ -122,7 +122,10 @@ def _bring_up_to_date(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
     taxonomy, texts = seed_taxonomy(), load_texts(settings().language)
     judged = _judged(claim.message.id, message.channel, thread)
     private = message.source is Source.COMMAND
-    text, shown = blocks.reply(claim.prediction, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private)
+    if message.blind and not judged.state.judges:
+        text, shown = blocks.blind(texts)
+    else:
+        text, shown = blocks.reply(claim.prediction, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private)
     if private:
         if message.response_url:
             WebhookClient(message.response_url, timeout=10).send(text=text, blocks=shown, response_type="ephemeral")
@@ -170,7 +173,7 @@ def _judged(message_id: int, channel: str, thread: str) -> Judged:
 def _seed(claim: Claim) -> None:
     """The likeliest labels' emoji are on the message, where the channel wants that: a correction is one tap then."""
     message = claim.message.message
-    if claim.prediction is None or not store().seeds(message.team, message.channel):
+    if claim.prediction is None or message.blind or not store().seeds(message.team, message.channel):
         return
     scores, taxonomy = claim.prediction.scores, seed_taxonomy()
     likely = sorted((name for name in scores if name in taxonomy and scores[name] >= SEED_FROM), key=lambda name: -scores[name])

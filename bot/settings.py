@@ -33,6 +33,12 @@ class BotSettings(WorkerSettings):
     )
     experts: str = Field(default="", description="whose word outweighs the others', likewise; empty: nobody's")
     guests_judge: bool = Field(default=False, description="count guests and people from other organisations too")
+    blind_percent: float = Field(
+        default=2.0,
+        ge=0,
+        le=100,
+        description="share of a watched channel's messages whose labels are hidden until somebody judged",
+    )
     trainers: str = Field(
         default="", description="who may retrain, promote and go back, likewise; empty: the workspace's admins and owners"
     )

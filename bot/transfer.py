@@ -63,9 +63,12 @@ def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = Fal
 
 def _corrected(store: Store) -> Iterator[Example]:
     wrong = {
-        f"{row.team}:{row.channel}:{row.ts}"
-        for row, state, _ in Gestures(store).judged_messages(seed_taxonomy().names)
-        if any(label.applies is not None and label.applies != (name in state.predicted) for name, label in state.labels.items())
+        f"{each.row.team}:{each.row.channel}:{each.row.ts}"
+        for each in Gestures(store).judged_messages(seed_taxonomy().names)
+        if any(
+            label.applies is not None and label.applies != (name in each.state.predicted)
+            for name, label in each.state.labels.items()
+        )
     }
     return (example for example in judged_examples(store) if example.id in wrong)
 

@@ -19,6 +19,8 @@ from model.tables import gestures, messages, people, predictions, replies
 
 # People change groups and become guests; a day is as old as what we know of them may be.
 KNOWN_FOR = timedelta(days=1)
+# What one can say of a message without seeing what the network says.
+OWN_WORDS = {Kind.LABEL, Kind.SET, Kind.NONE}
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,16 @@ class Judged:
     stale: int
     strangers: tuple[str, ...]
     unknown_people: tuple[str, ...]  # judged, and nobody has asked Slack about them lately
+
+
+@dataclass(frozen=True)
+class JudgedMessage:
+    """A message's row, its labels as they stand, the gestures that count, and what the network says of it."""
+
+    row: Row[Any]
+    state: MessageState
+    said: tuple[Said, ...]
+    prediction: Prediction | None
 
 
 class Gestures:
@@ -109,7 +121,7 @@ class Gestures:
                 )
             }
         latest = next(reversed(given.values()), None)
-        fresh = [each for each in said if not each.stale]
+        fresh = _with_meaning([each for each in said if not each.stale], blind=row.blind)
         moment = now()
         allowed = {user for user in {each.gesture.user for each in said} if known.get(user) is None or known[user].may_judge}
         state = fold(
@@ -122,7 +134,7 @@ class Gestures:
         return Judged(
             state=state,
             prediction=latest,
-            stale=len(said) - len(fresh),
+            stale=sum(each.stale for each in said),
             strangers=tuple(user for user in users if user not in allowed),
             unknown_people=tuple(
                 user for user in users if user not in known or moment - aware(known[user].looked_at) > KNOWN_FOR
@@ -158,7 +170,7 @@ class Gestures:
                     gone.discard(row.handle)
         return None
 
-    def judged_messages(self, names: Sequence[str], page: int = 500) -> Iterator[tuple[Row[Any], MessageState, list[Said]]]:
+    def judged_messages(self, names: Sequence[str], page: int = 500) -> Iterator["JudgedMessage"]:
         """Every message that somebody judged and that still has its text, with its state, oldest first; in small pages."""
         after = 0
         while True:
@@ -193,8 +205,8 @@ class Gestures:
                 persons = known[row.team]
                 counted = [
                     each
-                    for each in said[row.id]
-                    if not each.stale and (each.gesture.user not in persons or persons[each.gesture.user].may_judge)
+                    for each in _with_meaning([each for each in said[row.id] if not each.stale], blind=row.blind)
+                    if each.gesture.user not in persons or persons[each.gesture.user].may_judge
                 ]
                 state = fold(
                     (each.gesture for each in counted),
@@ -202,7 +214,14 @@ class Gestures:
                     predicted=latest[row.id].labels if row.id in latest else (),
                     experts={user for user, person in persons.items() if person.expert},
                 )
-                yield row, state, counted
+                yield JudgedMessage(row, state, tuple(counted), latest.get(row.id))
+
+    def judged_blind(self, names: Sequence[str]) -> Iterator[tuple[MessageState, Prediction]]:
+        """What the first person said of each message whose prediction was hidden until then, and that prediction."""
+        for each in self.judged_messages(names):
+            own = [said.gesture for said in each.said if said.gesture.kind in OWN_WORDS and not said.gesture.withdrawn]
+            if each.row.blind and own and each.prediction is not None:
+                yield fold(own[:1], names=names, predicted=()), each.prediction
 
     # People
 
@@ -292,6 +311,15 @@ def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int) -> Said:
         saved_at=aware(row.saved_at),
         stale=row.at < edited_at,
     )
+
+
+def _with_meaning(said: list[Said], *, blind: bool) -> list[Said]:
+    """Without what agrees or disagrees with a prediction that was hidden: it is shown from the first own word on."""
+    if not blind:
+        return said
+    own = (each.gesture.at for each in said if each.gesture.kind in OWN_WORDS and not each.gesture.withdrawn)
+    shown_at = min(own, default=None)
+    return [each for each in said if each.gesture.kind in OWN_WORDS or (shown_at is not None and each.gesture.at >= shown_at)]
 
 
 def _message_of(connection: Connection, team: str, channel: str, item_ts: str) -> Row[Any] | None:

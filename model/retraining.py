@@ -18,12 +18,12 @@ import numpy as np
 from model.baseline import load_floor, truth_of
 from model.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, text_key, write_examples
 from model.errors import BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
-from model.evaluation import Matrix
+from model.evaluation import Matrix, score
 from model.gestures import Gestures
 from model.labels import seed_taxonomy
 from model.registry import Registry, Version
 from model.runs import BEAT_EVERY_S, Run, Runs, owner_name
-from model.schema import Example, Flip, Progress, Report, Split
+from model.schema import Blind, Example, Flip, Progress, Report, Split
 from model.settings import ModelSettings
 from model.store import Store
 from model.verdict import Answers, compare, decide
@@ -57,7 +57,8 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
 
 def judged_examples(store: Store) -> Iterator[Example]:
     """Messages as people judged them, oldest first, with those who did."""
-    for row, state, _ in Gestures(store).judged_messages(seed_taxonomy().names):
+    for each in Gestures(store).judged_messages(seed_taxonomy().names):
+        row, state = each.row, each.state
         if len(state.unknown) < len(state.labels) and row.text.strip():
             yield Example(
                 id=f"{row.team}:{row.channel}:{row.ts}",
@@ -198,6 +199,7 @@ def _judge(
         corrections=len(judged),
         judges=tuple(user for user, _ in thanks.most_common()),
         flips=flips,
+        blind=_blind(store, live),
         uses=uses,
         notes=tuple(shown.notes),
     )
@@ -221,6 +223,19 @@ def _flips(store: Store, old: "Classifier", new: "Classifier") -> tuple[Flip, ..
         if set(before.labels) != set(after.labels)
     ]
     return tuple(changed[:FLIPS_SHOWN])
+
+
+def _blind(store: Store, live: Version | None) -> Blind | None:
+    """How right the live version was where nobody could be swayed by it."""
+    if live is None:
+        return None
+    gold, given = [], []
+    for state, prediction in Gestures(store).judged_blind(live.card.labels):
+        if prediction.version == live.number:
+            known = set(state.labels) - set(state.unknown)
+            gold.append({name for name, label in state.labels.items() if label.applies})
+            given.append(known.intersection(prediction.labels))
+    return Blind(messages=len(gold), micro_f1=score(gold, given, live.card.labels).micro_f1) if gold else None
 
 
 def _frozen_snapshot(store: Store, workshop: Path) -> dict[Split, list[Example]]:

@@ -35,6 +35,7 @@ class Message(Frozen):
     text: str  # as Slack sent it, escaped
     source: Source
     thread_ts: str | None = None
+    blind: bool = False  # its prediction is hidden until somebody judged it
     response_url: str | None = Field(default=None, repr=False)  # only for Source.COMMAND; a secret for 30 minutes
 
 
@@ -182,7 +183,7 @@ class Flip(Frozen):
 
 
 class Blind(Frozen):
-    """How the live version did on messages that people judged before they saw what it says: right decisions of all."""
+    """How the live version did on random messages that people judged before they saw what it says of them."""
 
     messages: int
     micro_f1: Probability

@@ -610,6 +610,7 @@ def _stored(row: Row[Any]) -> StoredMessage:
             text=row.text,
             source=Source(row.source),
             response_url=row.response_url,
+            blind=row.blind,
         ),
         revision=row.revision,
         state=row.state,

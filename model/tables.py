@@ -47,6 +47,7 @@ messages = Table(
     Column("user", String(32), nullable=False),
     Column("text", Text, nullable=False),
     Column("source", String(16), nullable=False),
+    Column("blind", Boolean, nullable=False, server_default=text("false")),  # the prediction is hidden until judged
     Column("response_url", Text),  # of a command, until it is answered
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("deleted_at", DateTime(timezone=True)),

@@ -11,6 +11,7 @@ from bot.simulator.person import Person
 from model.gestures import Gestures, Judged
 from model.judgements import MessageState
 from model.labels import seed_taxonomy
+from model.tables import messages
 from tests.town import Town, until
 
 NAMES = seed_taxonomy().names
@@ -336,3 +337,26 @@ async def test_reactions_on_the_bots_other_posts_are_no_judgement(case: Case) ->
     await case.until(lambda state: state.labels["ahorro"].status == "added")
     assert Gestures(case.town.store).message_of("T0SIMULADOR", CHANNEL, posts[0]["ts"]) is None
     await case.ana.unreact(CHANNEL, posts[0]["ts"], "white_check_mark")
+
+
+async def test_a_blind_message_shows_its_labels_only_after_somebody_said_their_own(case: Case) -> None:
+    """Else people would agree with what they read, and no estimate would be unbiased."""
+    shown = predicted(case)
+    with case.town.store.writing() as connection:
+        connection.execute(messages.update().where(messages.c.id == case.id).values(blind=True))
+    await case.luis.react(CHANNEL, case.ts, "white_check_mark")  # to what? it says nothing
+    await case.until_shown("¿Qué etiquetas lleva este mensaje?")
+    assert "%" not in await case.reply()
+    assert case.judged.state.judges == ()
+    view = await filled_modal(case.ana, lambda: case.ana.action("labels_edit", channel=CHANNEL, ts=case.reply_ts))
+    assert "initial_options" not in str(view["blocks"])
+    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.until_shown("lo añade <@U0SIMUANA>")
+    assert "%" in await case.reply()
+    await case.luis.react(CHANNEL, case.reply_ts, "white_check_mark")  # now it says something
+    await case.until(lambda state: "U0SIMULUIS" in state.labels[shown[0]].yes)
+    first, prediction = next(iter(Gestures(case.town.store).judged_blind(NAMES)))
+    assert {name for name, label in first.labels.items() if label.applies} == {"ahorro"}
+    assert prediction.labels == shown
+    with case.town.store.writing() as connection:
+        connection.execute(messages.update().where(messages.c.id == case.id).values(blind=False))

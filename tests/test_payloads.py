@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.payloads import Deletion, Edit, read_message, read_shortcut
+from bot.payloads import Deletion, Edit, is_drawn, read_message, read_shortcut
 from model.schema import Message, Source
 
 BOT = "UBETO"
@@ -79,3 +79,17 @@ def test_a_shortcut_reads_the_message_that_it_was_chosen_on() -> None:
     assert (message.source, message.user) == (Source.SHORTCUT, "B7")
     assert read_shortcut({"channel": {"id": "C1"}, "message": {"ts": "1.1", "text": ""}}, team="T1", bot_user=BOT) is None
     assert read_shortcut({}, team="T1", bot_user=BOT) is None
+
+
+def test_a_few_messages_are_drawn_blind_and_always_the_same() -> None:
+    """About the share that is set, and by no choice of anybody's."""
+    drawn = [
+        is_drawn(Message(team="T1", channel="C1", ts=f"1700000000.{n:06d}", user="U1", text="hola", source=Source.CHANNEL), 2.0)
+        for n in range(5000)
+    ]
+    assert 60 <= sum(drawn) <= 140
+    again = Message(team="T1", channel="C1", ts="1700000000.000007", user="U2", text="otra", source=Source.CHANNEL)
+    assert is_drawn(again, 2.0) == drawn[7]
+    assert not any(
+        is_drawn(Message(team="T1", channel="C1", ts=f"1.{n}", user="U1", text="x", source=Source.CHANNEL), 0) for n in range(500)
+    )

@@ -106,7 +106,9 @@ def supervised(machine: Machine) -> Iterator[None]:
 
 
 @contextmanager
-def running_town(home: Path, store_url: str, trained: Path, *, http: bool, trainer: bool = False) -> Iterator[Town]:
+def running_town(
+    home: Path, store_url: str, trained: Path, *, http: bool, trainer: bool = False, blind_percent: str = "0"
+) -> Iterator[Town]:
     """bot, replies, worker and, if wanted, trainer run with an embedded Redis, are ready, and start again when they die."""
     port = free_port()
     thread = SimulatorThread(
@@ -120,6 +122,7 @@ def running_town(home: Path, store_url: str, trained: Path, *, http: bool, train
         BETO_DATABASE_URL=store_url,
         BETO_HTTP_PORT=str(port),
         BETO_BASE="mini",
+        BETO_BLIND_PERCENT=blind_percent,
         **slack_environment(thread.url),
     )
     try:

@@ -135,7 +135,8 @@ async def _fill(desk: "Desk", client: AsyncWebClient, view_id: str, message_id: 
     if stored is None or judged is None or stored.deleted:
         view = blocks.sorry(desk.texts("modal.gone" if message_id is not None else "ask.no_text"), desk.texts)
     else:
-        view = _modal(desk, stored, judged, chosen=judged.state.shown)
+        hidden = stored.message.blind and not judged.state.judges
+        view = _modal(desk, stored, judged, chosen=() if hidden else judged.state.shown)
     await client.views_update(view_id=view_id, view=view)
 
 

@@ -26,7 +26,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         team, bot_user = str(context.team_id), str(context.bot_user_id)
         match payloads.read_message(event, team=team, bot_user=bot_user):
             case Message() as message:
-                message_id = await asyncio.to_thread(_save_if_wanted, desk.store, message)
+                message_id = await asyncio.to_thread(_save_if_wanted, desk.store, message, desk.settings.blind_percent)
                 if message_id is not None:
                     await desk.publish(classify_and_reply(message_id, 1))
             case Edit() as edit:
@@ -49,7 +49,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         await asyncio.to_thread(desk.store.rename_channel, str(context.team_id), old, new)
 
 
-def _save_if_wanted(store: Store, message: Message) -> int | None:
+def _save_if_wanted(store: Store, message: Message, blind_percent: float) -> int | None:
     """The id of a message that is new and that we were asked to label, now or by `/beto watch`; it is durable then."""
     if not message.text.strip():
         return None
@@ -58,6 +58,7 @@ def _save_if_wanted(store: Store, message: Message) -> int | None:
         in_thread = message.thread_ts is not None and message.thread_ts != message.ts
         if in_thread or store.channel_mode(message.team, message.channel) != "auto":
             return None
+        message = message.model_copy(update={"blind": payloads.is_drawn(message, blind_percent)})
     message_id, new = store.save_message(message)
     return message_id if new else None
 

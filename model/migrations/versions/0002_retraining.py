@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("side", sa.String(length=8), nullable=False),
         sa.PrimaryKeyConstraint("text_key", name=op.f("pk_sides")),
     )
+    op.add_column("messages", sa.Column("blind", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("versions", sa.Column("run_id", sa.Integer(), nullable=True))
     op.add_column("versions", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index("uq_versions_run_id", "versions", ["run_id"], unique=True)
