@@ -115,8 +115,9 @@ def best_threshold(scores: Matrix, truth: Matrix, known: Matrix) -> float:
     x, y = scores[known > 0], truth[known > 0] > 0
     if not y.any():
         return 0.5
-    given = x[None, :] >= _STEPS[:, None]  # steps x judged labels
-    f1 = 2 * (given & y).sum(1) / (given.sum(1) + y.sum())
+    # How many scores, and how many right ones, reach each step; sorted, as 50,000 texts times steps fill the memory.
+    given, right = (len(some) - np.searchsorted(np.sort(some), _STEPS) for some in (x, x[y]))
+    f1 = 2 * right / (given + y.sum())
     smooth = np.convolve(np.pad(f1, 5, mode="edge"), np.ones(11) / 11, mode="valid")
     best = np.flatnonzero(np.isclose(smooth, smooth.max()))
     return round(float(_STEPS[best[len(best) // 2]]), 3)

@@ -120,7 +120,9 @@ def train(
         ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper)
     final = Progress(stage="judging", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
     report(final)
-    thresholds = _calibrate(network, tokenizer, dev_task, where)
+    _calibrate(network, tokenizer, dev_task, where)
+    scores = _task_logits(network, tokenizer, dev_task, where).double().sigmoid().numpy()
+    thresholds = label_thresholds(scores, dev_task.truth.double().numpy(), dev_task.known.double().numpy())
     card = Card(
         base=_name_of(base),
         labels=taxonomy.names,
@@ -500,8 +502,8 @@ def _dev_f1(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> fl
     return float(2 * (given * truth).sum() / max(1.0, given.sum() + (truth * known).sum()))
 
 
-def _calibrate(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> list[float]:
-    """The network's own sigmoid gives calibrated probabilities from now on; the labels' thresholds that go with them.
+def _calibrate(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> None:
+    """The network's own sigmoid gives calibrated probabilities from now on.
 
     Scale and shift go into the last layer, so a plain transformers pipeline is calibrated too.
     """
@@ -511,8 +513,6 @@ def _calibrate(network: Any, tokenizer: Any, dev: _Task, where: torch.device) ->
     with torch.no_grad():
         last.weight.mul_(scale)
         last.bias.mul_(scale).add_(shift)
-    scores = _task_logits(network, tokenizer, dev, where).double().sigmoid().numpy()
-    return label_thresholds(scores, truth, known)
 
 
 def _judge(system: Classifier | Floor, examples: Sequence[Example]) -> Scores:
