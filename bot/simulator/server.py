@@ -39,8 +39,8 @@ BOT_TOKEN = "xoxb-simulator"  # noqa: S105 (opens nothing but this simulator)
 APP_TOKEN = "xapp-simulator"  # noqa: S105
 SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105
 _BODY_BYTES = 60_000_000  # above the largest file
-# The page's own files and nothing else; styles that its script sets are its own too.
-_POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+# The page's own files and nothing else. Its script sets single properties of styles, which no policy has to allow.
+_POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:"
 
 
 class Simulator:
@@ -81,7 +81,7 @@ class Simulator:
         self._road: Road = self._sockets or SignedHttp(self.faults, self.clock, self.wire, events_url or "", SIGNING_SECRET)
         app_home = manifest["features"].get("app_home", {})
         home = app_home.get("home_tab_enabled", False)
-        self._screens = Screens(self.workspace)
+        self._screens = Screens(self.workspace, self.wire)
         tell = self._screens.tell
         self.views = Views(self.workspace, tell, clock=self.clock, home_enabled=home)
         self._uploads = Uploads(self.workspace, self._base)
