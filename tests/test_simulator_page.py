@@ -1,6 +1,5 @@
 """The simulator's page by itself, in a real browser: its tools, its policy, and whether everybody can use it."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,11 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 
 from bot.simulator.person import Person
+from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import PAGE, Simulator
 from model.labels import seed_taxonomy
 from tests.browser import Window, complaints, installed, running_browser
 from tests.conftest import missing
-from tests.town import SimulatorThread
 
 AXE = Path(__file__).parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
 TOOLS, TRANSFER = "[data-testid=tools]", "[data-testid=transfer]"
@@ -58,21 +57,20 @@ def call(slack: SimulatorThread, method: str, **arguments: Any) -> dict[str, Any
             answer: dict[str, Any] = await response.json()
             return answer
 
-    return asyncio.run(send())
+    return slack.run(send())
 
 
 def furnish(slack: SimulatorThread) -> None:
     """A channel with what a channel has: markup, a thread, reactions, a file's line, blocks with a button."""
 
-    async def write() -> str:
-        async with Person(slack.url, "ana") as person:
-            await person.invite("general", "beto")
-            ts = await person.message("general", "`código` para @luis, mira #atencion y https://ejemplo.com :tada:")
-            await person.react("general", ts, "credit_card")
-            await person.message("general", "en el hilo", thread_ts=ts)
-            return ts
+    async def write(person: Person) -> str:
+        await person.invite("general", "beto")
+        ts = await person.message("general", "`código` para @luis, mira #atencion y https://ejemplo.com :tada:")
+        await person.react("general", ts, "credit_card")
+        await person.message("general", "en el hilo", thread_ts=ts)
+        return ts
 
-    ts = asyncio.run(write())
+    ts = slack.as_person("ana", write)
     button = {"type": "button", "action_id": "b", "text": {"type": "plain_text", "text": "Correcto"}}
     blocks = [
         {"type": "section", "text": {"type": "mrkdwn", "text": "*Tarjeta* 90 %"}},

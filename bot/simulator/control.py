@@ -19,7 +19,7 @@ class Control:
         self._faults = faults
         self._clock = clock
         self._road = road
-        self._verbs: dict[str, Callable[..., None]] = {
+        self.verbs: dict[str, Callable[..., None]] = {
             "drop_acks": faults.drop_acks, "duplicate_next": faults.duplicate_next, "redeliver_next": faults.redeliver_next,
             "reorder_next": faults.reorder_next, "delay_events": faults.delay_events, "fail_next": faults.fail_next,
             "delay_calls": faults.delay_calls, "limit_history": faults.limit_history, "turn_away": faults.turn_away,
@@ -37,9 +37,9 @@ class Control:
 
     async def act(self, request: web.Request) -> web.Response:
         """POST /control/VERB with a JSON object of arguments; 404 for an unknown verb, 400 for wrong arguments."""
-        verb = self._verbs.get(request.match_info["verb"])
+        verb = self.verbs.get(request.match_info["verb"])
         if verb is None:
-            return web.json_response({"ok": False, "error": "unknown_verb", "verbs": sorted(self._verbs)}, status=404)
+            return web.json_response({"ok": False, "error": "unknown_verb", "verbs": sorted(self.verbs)}, status=404)
         try:
             given = await request.json() if request.can_read_body else {}
             if not isinstance(given, dict):

@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
@@ -73,9 +74,10 @@ class Simulator:
         self.faults = Faults()
         self.clock = Clock(clock_scale)
         self.wire = Wire(self.clock)
-        manifest = read_manifest(MANIFEST) if manifest is None else manifest
-        bot_name = manifest["features"]["bot_user"]["display_name"]
-        self.workspace = Workspace(bot_name=bot_name, app_name=manifest["display_information"]["name"], clock=self.clock.unix)
+        manifest = read_manifest(MANIFEST) if manifest is None else _completed(manifest)
+        app_name = manifest["display_information"]["name"]
+        bot_name = manifest["features"].get("bot_user", {}).get("display_name", app_name)
+        self.workspace = Workspace(bot_name=bot_name, app_name=app_name, clock=self.clock.unix)
         self._events = Events(self.workspace, manifest)
         self._sockets = SocketMode(self.faults, self.clock, self.wire, self.workspace.app_id) if events_url is None else None
         self._road: Road = self._sockets or SignedHttp(self.faults, self.clock, self.wire, events_url or "", SIGNING_SECRET)
@@ -256,16 +258,31 @@ class Simulator:
         raise web.HTTPFound("/?" + urlencode({"channel": channel.name or channel.id, "thread": thread}))
 
 
-async def run(host: str, port: int, manifest_path: Path | None, events_url: str | None, *, rate_limits: bool = True) -> None:
-    """Serves the simulator until cancelled; without `manifest_path` for the app that this package ships."""
+async def run(
+    host: str,
+    port: int,
+    manifest: Json,
+    events_url: str | None,
+    *,
+    rate_limits: bool = True,
+    clock_scale: float = 1.0,
+) -> None:
+    """Serves the simulator until cancelled, and says where."""
     simulator = Simulator(
         host=host,
         port=port,
-        manifest=read_manifest(manifest_path or MANIFEST),
+        manifest=manifest,
         events_url=events_url,
         rate_limits=rate_limits,
+        clock_scale=clock_scale,
     )
     await simulator.start()
+    print(f"The page of the people: {simulator.url}/")
+    print("What the app has to know:")
+    print(f"SLACK_API_URL={simulator.url}/api/")
+    print(f"SLACK_BOT_TOKEN={BOT_TOKEN}")
+    print(f"SLACK_APP_TOKEN={APP_TOKEN}")
+    print(f"SLACK_SIGNING_SECRET={SIGNING_SECRET}", flush=True)
     try:
         await asyncio.Event().wait()
     finally:
@@ -273,9 +290,19 @@ async def run(host: str, port: int, manifest_path: Path | None, events_url: str 
 
 
 def read_manifest(path: Path) -> Json:
-    """The app's manifest in that file."""
-    manifest: Json = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+    """The app's manifest in that file; raises ValueError when it is none."""
+    try:
+        return _completed(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path} is no app manifest in JSON: {error}") from error
+
+
+def _completed(manifest: Any) -> Json:
+    """The manifest with every section that is read here; raises ValueError where it does not name the app."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("display_information", {}).get("name"), str):
+        raise ValueError("display_information.name is missing")
+    whole: Json = {"features": {}, "oauth_config": {}, "settings": {}, **manifest}
+    return whole | {"oauth_config": {"scopes": {}, **whole["oauth_config"]}}
 
 
 @web.middleware
