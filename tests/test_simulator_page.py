@@ -169,6 +169,20 @@ def test_what_travels_can_be_filtered_and_copied(slack: SimulatorThread, ana: Wi
     ana.until(lambda: ana.script(f'return document.querySelectorAll("{TRANSFER}").length') == 2, "two transfers")
 
 
+@pytest.mark.parametrize("width", [320, 390, 860, 1280])
+def test_the_tools_fit_into_every_window(slack: SimulatorThread, ana: Window, width: int) -> None:
+    """And the composer stays in sight above them: one writes, and watches what travels."""
+    ana.resize(width, 800)
+    ana.open("ana", "reclamos")
+    call(slack, "chat.postMessage", channel="C404", text="x" * 300)
+    open_tools(ana)
+    ana.click(f"{TRANSFER} summary")
+    assert ana.too_wide() == []
+    assert ana.shows_whole("[data-testid=composer]")
+    ana.click("[data-testid=tools-faults]")
+    assert ana.too_wide() == []
+
+
 def test_a_fault_is_ordered_on_the_page(slack: SimulatorThread, ana: Window) -> None:
     """With the mouse, by people who write no test."""
     ana.open("ana", "general")

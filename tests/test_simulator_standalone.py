@@ -14,7 +14,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.simulator.control import Control
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
 
@@ -110,7 +109,7 @@ def test_options_are_taken(slack):
 def test_every_verb_of_the_control_is_documented() -> None:
     """With its arguments: a test in another language has nothing else."""
     simulator = Simulator()
-    control = Control(simulator.faults, simulator.clock, simulator._road)
+    control = simulator._control
     documented = dict(re.findall(r"^\| (\w+) \| ([\w, ]*) ?\| ", README.read_text(encoding="utf-8"), re.MULTILINE))
     for name, verb in control.verbs.items():
         arguments = ", ".join(inspect.signature(verb).parameters)

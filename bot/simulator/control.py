@@ -15,7 +15,7 @@ from bot.simulator.faults import Faults
 class Control:
     """Serves `/control`. Each verb is a method of Faults, of Clock, or of the road, and takes its arguments as JSON."""
 
-    def __init__(self, faults: Faults, clock: Clock, road: Road) -> None:
+    def __init__(self, faults: Faults, clock: Clock, road: Road, uninstall: Callable[[], None]) -> None:
         self._faults = faults
         self._clock = clock
         self._road = road
@@ -24,7 +24,7 @@ class Control:
             "reorder_next": faults.reorder_next, "delay_events": faults.delay_events, "fail_next": faults.fail_next,
             "delay_calls": faults.delay_calls, "limit_history": faults.limit_history, "turn_away": faults.turn_away,
             "chaos": faults.chaos, "calm": faults.calm, "step": clock.step, "rescale": clock.rescale, "disturb": road.disturb,
-            "subscribe": self._subscribe,
+            "subscribe": self._subscribe, "uninstall": uninstall,
         }  # fmt: skip
 
     async def state(self, _request: web.Request) -> web.Response:

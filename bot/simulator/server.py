@@ -90,12 +90,13 @@ class Simulator:
         self._response_urls = ResponseUrls(self.workspace, self._base, self.clock)
         interactions = Interactions(self.workspace, self.views, self._response_urls, self._road, manifest, tell)
         self._people = People(self.workspace, self._screens, self.views, interactions, self._events, self._road, manifest)
+        self._app = Installation(
+            self.workspace,
+            tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
+            messages_tab=app_home.get("messages_tab_enabled", True),
+        )
         self._api = WebApi(
-            Installation(
-                self.workspace,
-                tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
-                messages_tab=app_home.get("messages_tab_enabled", True),
-            ),
+            self._app,
             self.views,
             self._uploads,
             self.faults,
@@ -107,7 +108,7 @@ class Simulator:
             clock=self.clock,
             wire=self.wire,
         )
-        self._control = Control(self.faults, self.clock, self._road)
+        self._control = Control(self.faults, self.clock, self._road, self.uninstall)
         self.workspace.watchers.append(self._send_events)
         self._runner: web.AppRunner | None = None
 
@@ -132,6 +133,12 @@ class Simulator:
         Raises Unanswered: for an interaction at once, for an event after four tries.
         """
         return await self._road.deliver(kind, payload)
+
+    def uninstall(self) -> None:
+        """The app is removed from the workspace: it hears so, and its bot token is worth nothing any more."""
+        for payload in self._events.uninstalled():
+            self._road.send_event(payload)
+        self._app.revoked = True
 
     def disturb(self, what: str) -> None:
         """Something befalls the app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""

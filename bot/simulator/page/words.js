@@ -64,6 +64,7 @@ const WORDS = {
   fault_subscribe: ["Reactivar eventos", "Switch events on again"],
   fault_thaw: ["Descongelar", "Thaw"],
   fault_turn_away: ["Rechazar la próxima", "Turn the next away"],
+  fault_uninstall: ["Desinstalar la aplicación", "Uninstall the app"],
   fault_waiting: ["Lo que espera", "What is waiting"],
   fault_warning: ["Avisar del cierre", "Warn of the close"],
   faults: ["Fallos", "Faults"],
