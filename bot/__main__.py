@@ -75,15 +75,22 @@ def trainer() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: a free one.")
 @click.option("--events", "events_url", help="Send signed HTTP events here instead of using Socket Mode.")
-@click.option("--manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The app's manifest.")
+@click.option("--manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The app's manifest, in JSON.")
 @click.option("--rate-limits/--no-rate-limits", default=True, show_default=True, help="Answer 429 as Slack does.")
-def simulator(host: str, port: int, events_url: str | None, manifest: Path | None, rate_limits: bool) -> None:
+@click.option(
+    "--clock-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="0.01: a minute takes 0.6 s."
+)
+def simulator(host: str, port: int, events_url: str | None, manifest: Path | None, rate_limits: bool, clock_scale: float) -> None:
     """A Slack that fits on this machine, for trying out any Bolt app."""
     import asyncio
 
     from bot.simulator import server
 
-    asyncio.run(server.run(host, port, manifest, events_url, rate_limits=rate_limits))
+    try:
+        app = server.read_manifest(manifest or server.MANIFEST)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    asyncio.run(server.run(host, port, app, events_url, rate_limits=rate_limits, clock_scale=clock_scale))
 
 
 @beto.command()

@@ -311,6 +311,18 @@ async def test_history_can_be_limited_as_for_apps_of_strangers(simulator: Simula
     assert (await app.call("conversations.history", channel=GENERAL))[0] == 200
 
 
+async def test_an_uninstalled_app_hears_so_and_can_call_nothing(simulator: Simulator, app: App) -> None:
+    """It must stop by itself, and not call for ever with a dead token."""
+    assert (await app.call("auth.test"))[2]["ok"]
+    simulator.uninstall()
+    heard: list[str] = []
+    while "app_uninstalled" not in heard:
+        frame = await app.frame()
+        heard += [frame["payload"]["event"]["type"]] if "payload" in frame else []
+    assert "tokens_revoked" in heard
+    assert (await app.call("auth.test"))[2]["error"] == "token_revoked"
+
+
 # --- chaos ---
 
 

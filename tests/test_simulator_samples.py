@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
+import aiohttp
 import pytest
 from aiohttp import web
 from celery.canvas import Signature
@@ -26,6 +27,7 @@ from bot.simulator.delivery import Kind, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.server import MANIFEST, Simulator, read_manifest
 from model.store import Store
+from tests.conformance import lacks
 
 FOLDER = Path(os.environ.get("BETO_SLACK_SAMPLES", "/nowhere"))
 SAMPLES = sorted(
@@ -125,3 +127,20 @@ async def test_every_captured_payload_is_acknowledged(
         name = payload.get("command") or payload.get("callback_id") or payload["view"]["callback_id"]
         assert name not in OURS
         pytest.xfail(f"{name!r} is another app's, and the bot has no listener for every command, shortcut and view")
+
+
+@pytest.mark.parametrize("kind", ["hello", "disconnect"])
+async def test_our_frames_have_the_fields_of_slacks(kind: str) -> None:
+    """Clients read more of these frames than their type."""
+    file = FOLDER / "python-slack-sdk-tests" / f"mock_socket_mode_server__socket_mode_{kind}_message.json"
+    simulator = Simulator()
+    await simulator.start()
+    async with aiohttp.ClientSession() as session:
+        headers = {"Authorization": f"Bearer {simulator.app_token}"}
+        async with session.post(f"{simulator.url}/api/apps.connections.open", headers=headers) as response:
+            url = (await response.json())["url"]
+        async with session.ws_connect(url) as connection:
+            simulator.disturb("refresh")
+            frames = {frame["type"]: frame for frame in [await connection.receive_json(timeout=10) for _ in range(2)]}
+    await simulator.stop()
+    assert lacks(json.loads(file.read_text(encoding="utf-8")), frames[kind]) == []

@@ -15,16 +15,16 @@ from bot.simulator.faults import Faults
 class Control:
     """Serves `/control`. Each verb is a method of Faults, of Clock, or of the road, and takes its arguments as JSON."""
 
-    def __init__(self, faults: Faults, clock: Clock, road: Road) -> None:
+    def __init__(self, faults: Faults, clock: Clock, road: Road, uninstall: Callable[[], None]) -> None:
         self._faults = faults
         self._clock = clock
         self._road = road
-        self._verbs: dict[str, Callable[..., None]] = {
+        self.verbs: dict[str, Callable[..., None]] = {
             "drop_acks": faults.drop_acks, "duplicate_next": faults.duplicate_next, "redeliver_next": faults.redeliver_next,
             "reorder_next": faults.reorder_next, "delay_events": faults.delay_events, "fail_next": faults.fail_next,
             "delay_calls": faults.delay_calls, "limit_history": faults.limit_history, "turn_away": faults.turn_away,
             "chaos": faults.chaos, "calm": faults.calm, "step": clock.step, "rescale": clock.rescale, "disturb": road.disturb,
-            "subscribe": self._subscribe,
+            "subscribe": self._subscribe, "uninstall": uninstall,
         }  # fmt: skip
 
     async def state(self, _request: web.Request) -> web.Response:
@@ -37,9 +37,9 @@ class Control:
 
     async def act(self, request: web.Request) -> web.Response:
         """POST /control/VERB with a JSON object of arguments; 404 for an unknown verb, 400 for wrong arguments."""
-        verb = self._verbs.get(request.match_info["verb"])
+        verb = self.verbs.get(request.match_info["verb"])
         if verb is None:
-            return web.json_response({"ok": False, "error": "unknown_verb", "verbs": sorted(self._verbs)}, status=404)
+            return web.json_response({"ok": False, "error": "unknown_verb", "verbs": sorted(self.verbs)}, status=404)
         try:
             given = await request.json() if request.can_read_body else {}
             if not isinstance(given, dict):

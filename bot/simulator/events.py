@@ -60,6 +60,14 @@ class Events:
         }  # fmt: skip
         yield from self._when("app_home_opened", None, event | ({"view": view} if view else {}))
 
+    def uninstalled(self) -> Iterator[Json]:
+        """The payloads for an app whose tokens were revoked because somebody removed it from the workspace."""
+        tokens = {"oauth": [], "bot": [self._workspace.bot_user_id]}
+        yield from self._when(
+            "tokens_revoked", None, {"type": "tokens_revoked", "tokens": tokens, "event_ts": self._workspace.next_ts()}
+        )
+        yield from self._when("app_uninstalled", None, {"type": "app_uninstalled", "event_ts": self._workspace.next_ts()})
+
     def _when(self, name: str, scope: str | None, event: Json) -> Iterator[Json]:
         if name in self._subscribed and (scope is None or scope in self._scopes):
             yield self._envelope(event)

@@ -103,7 +103,7 @@ class Faults:
 
     def calm(self) -> None:
         """No fault waits any more, and chaos is over."""
-        self.__init__()  # type: ignore[misc]
+        vars(self).update(vars(Faults()))
 
     # --- happening ---
 

@@ -24,6 +24,7 @@ class Installation:
     def __init__(self, workspace: Workspace, scopes: tuple[str, ...], *, messages_tab: bool = True) -> None:
         self.workspace = workspace
         self.scopes = scopes
+        self.revoked = False
         self._messages_tab = messages_tab
         self.bot: User = workspace.users[workspace.bot_user_id]
 

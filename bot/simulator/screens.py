@@ -6,6 +6,7 @@ import json
 from aiohttp import WSCloseCode, web
 
 from bot.simulator.errors import Json
+from bot.simulator.wire import Transfer, Wire
 from bot.simulator.workspace import Change, User, Workspace
 
 _BACKLOG = 10_000  # frames; a screen that is further behind is cut off and starts again
@@ -16,9 +17,11 @@ _Screen = tuple[web.WebSocketResponse, "asyncio.Queue[str | None]"]
 class Screens:
     """All open screens. Each change is shown to the people who may see it."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, wire: Wire) -> None:
         self._workspace = workspace
+        self._wire = wire
         self._screens: dict[str, list[_Screen]] = {}
+        self._listening: list[_Screen] = []
         workspace.watchers.append(self._show)
 
     async def serve(self, request: web.Request, me: User, first: list[Json]) -> web.StreamResponse:
@@ -32,9 +35,11 @@ class Screens:
             frames.put_nowait(json.dumps(frame))
         writer = asyncio.create_task(_write(socket, frames))
         try:
-            async for _ in socket:
-                pass  # people act through POST; whatever comes here is only a sign of life
+            # People act through POST; what comes here is only whether the screen shows what travels.
+            async for heard in socket:
+                self._listen(screen, on=heard.data == '{"wire":true}')
         finally:
+            self._listen(screen, on=False)
             self._screens[me.id].remove(screen)
             writer.cancel()
         return socket
@@ -49,6 +54,22 @@ class Screens:
         screens = self._screens.get(user_id)
         if screens:
             self._send(screens, json.dumps(frame))
+
+    def _listen(self, screen: _Screen, *, on: bool) -> None:
+        """The screen hears what travels between Slack and the app, from the kept past on; nothing is spent while none does."""
+        if screen in self._listening:
+            self._listening.remove(screen)
+        if on:
+            self._listening.append(screen)
+            self._send([screen], json.dumps({"type": "wire", "transfers": [one.as_json() for one in self._wire]}))
+        watching = self._show_transfer in self._wire.watchers
+        if self._listening and not watching:
+            self._wire.watchers.append(self._show_transfer)
+        elif watching and not self._listening:
+            self._wire.watchers.remove(self._show_transfer)
+
+    def _show_transfer(self, transfer: Transfer) -> None:
+        self._send(self._listening, json.dumps({"type": "wire", "transfers": [transfer.as_json()]}))
 
     def _show(self, change: Change) -> None:
         if change.kind in ("joined", "left", "archived", "unarchived"):

@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
@@ -39,8 +40,8 @@ BOT_TOKEN = "xoxb-simulator"  # noqa: S105 (opens nothing but this simulator)
 APP_TOKEN = "xapp-simulator"  # noqa: S105
 SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105
 _BODY_BYTES = 60_000_000  # above the largest file
-# The page's own files and nothing else; styles that its script sets are its own too.
-_POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+# The page's own files and nothing else. Its script sets single properties of styles, which no policy has to allow.
+_POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:"
 
 
 class Simulator:
@@ -73,27 +74,29 @@ class Simulator:
         self.faults = Faults()
         self.clock = Clock(clock_scale)
         self.wire = Wire(self.clock)
-        manifest = read_manifest(MANIFEST) if manifest is None else manifest
-        bot_name = manifest["features"]["bot_user"]["display_name"]
-        self.workspace = Workspace(bot_name=bot_name, app_name=manifest["display_information"]["name"], clock=self.clock.unix)
+        manifest = read_manifest(MANIFEST) if manifest is None else _completed(manifest)
+        app_name = manifest["display_information"]["name"]
+        bot_name = manifest["features"].get("bot_user", {}).get("display_name", app_name)
+        self.workspace = Workspace(bot_name=bot_name, app_name=app_name, clock=self.clock.unix)
         self._events = Events(self.workspace, manifest)
         self._sockets = SocketMode(self.faults, self.clock, self.wire, self.workspace.app_id) if events_url is None else None
         self._road: Road = self._sockets or SignedHttp(self.faults, self.clock, self.wire, events_url or "", SIGNING_SECRET)
         app_home = manifest["features"].get("app_home", {})
         home = app_home.get("home_tab_enabled", False)
-        self._screens = Screens(self.workspace)
+        self._screens = Screens(self.workspace, self.wire)
         tell = self._screens.tell
         self.views = Views(self.workspace, tell, clock=self.clock, home_enabled=home)
         self._uploads = Uploads(self.workspace, self._base)
         self._response_urls = ResponseUrls(self.workspace, self._base, self.clock)
         interactions = Interactions(self.workspace, self.views, self._response_urls, self._road, manifest, tell)
         self._people = People(self.workspace, self._screens, self.views, interactions, self._events, self._road, manifest)
+        self._app = Installation(
+            self.workspace,
+            tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
+            messages_tab=app_home.get("messages_tab_enabled", True),
+        )
         self._api = WebApi(
-            Installation(
-                self.workspace,
-                tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
-                messages_tab=app_home.get("messages_tab_enabled", True),
-            ),
+            self._app,
             self.views,
             self._uploads,
             self.faults,
@@ -105,7 +108,7 @@ class Simulator:
             clock=self.clock,
             wire=self.wire,
         )
-        self._control = Control(self.faults, self.clock, self._road)
+        self._control = Control(self.faults, self.clock, self._road, self.uninstall)
         self.workspace.watchers.append(self._send_events)
         self._runner: web.AppRunner | None = None
 
@@ -130,6 +133,12 @@ class Simulator:
         Raises Unanswered: for an interaction at once, for an event after four tries.
         """
         return await self._road.deliver(kind, payload)
+
+    def uninstall(self) -> None:
+        """The app is removed from the workspace: it hears so, and its bot token is worth nothing any more."""
+        for payload in self._events.uninstalled():
+            self._road.send_event(payload)
+        self._app.revoked = True
 
     def disturb(self, what: str) -> None:
         """Something befalls the app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
@@ -256,16 +265,31 @@ class Simulator:
         raise web.HTTPFound("/?" + urlencode({"channel": channel.name or channel.id, "thread": thread}))
 
 
-async def run(host: str, port: int, manifest_path: Path | None, events_url: str | None, *, rate_limits: bool = True) -> None:
-    """Serves the simulator until cancelled; without `manifest_path` for the app that this package ships."""
+async def run(
+    host: str,
+    port: int,
+    manifest: Json,
+    events_url: str | None,
+    *,
+    rate_limits: bool = True,
+    clock_scale: float = 1.0,
+) -> None:
+    """Serves the simulator until cancelled, and says where."""
     simulator = Simulator(
         host=host,
         port=port,
-        manifest=read_manifest(manifest_path or MANIFEST),
+        manifest=manifest,
         events_url=events_url,
         rate_limits=rate_limits,
+        clock_scale=clock_scale,
     )
     await simulator.start()
+    print(f"The page of the people: {simulator.url}/")
+    print("What the app has to know:")
+    print(f"SLACK_API_URL={simulator.url}/api/")
+    print(f"SLACK_BOT_TOKEN={BOT_TOKEN}")
+    print(f"SLACK_APP_TOKEN={APP_TOKEN}")
+    print(f"SLACK_SIGNING_SECRET={SIGNING_SECRET}", flush=True)
     try:
         await asyncio.Event().wait()
     finally:
@@ -273,9 +297,19 @@ async def run(host: str, port: int, manifest_path: Path | None, events_url: str 
 
 
 def read_manifest(path: Path) -> Json:
-    """The app's manifest in that file."""
-    manifest: Json = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+    """The app's manifest in that file; raises ValueError when it is none."""
+    try:
+        return _completed(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path} is no app manifest in JSON: {error}") from error
+
+
+def _completed(manifest: Any) -> Json:
+    """The manifest with every section that is read here; raises ValueError where it does not name the app."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("display_information", {}).get("name"), str):
+        raise ValueError("display_information.name is missing")
+    whole: Json = {"features": {}, "oauth_config": {}, "settings": {}, **manifest}
+    return whole | {"oauth_config": {"scopes": {}, **whole["oauth_config"]}}
 
 
 @web.middleware

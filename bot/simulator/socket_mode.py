@@ -51,9 +51,8 @@ class _Connection:
         except ConnectionError:
             return  # what was not sent runs into its timeout, and is sent again through another
 
-    def say(self, reason: Reason) -> None:
-        """The app reads a `disconnect` frame."""
-        frame = {"type": "disconnect", "reason": reason, "debug_info": {"host": "simulator"}}
+    def say(self, frame: Json) -> None:
+        """The app reads the frame after all that came before."""
         self.outbox.put_nowait(json.dumps(frame))
 
     def freeze(self) -> None:
@@ -102,7 +101,7 @@ class SocketMode(Road):
         assert isinstance(request.transport, asyncio.Transport)
         connection = _Connection(socket, request.transport)
         if len(self._connections) >= MAX_CONNECTIONS or self.faults.take_turned_away():
-            connection.say("too_many_websockets")
+            connection.say(self._disconnect("too_many_websockets"))
             await socket.send_str(connection.outbox.get_nowait())
             await socket.close()
             return socket
@@ -110,7 +109,7 @@ class SocketMode(Road):
         writer = asyncio.create_task(connection.write())
         opened = self.wire.begin("socket", "open", {"connections": self.sockets})
         try:
-            connection.outbox.put_nowait(json.dumps(self._hello()))
+            connection.say(self._hello())
             while self._waiting:
                 self._deliver(self._waiting.popleft())
             async for frame in socket:
@@ -168,7 +167,7 @@ class SocketMode(Road):
     def _retire(self, connection: _Connection, reason: Reason, close_after_s: float) -> None:
         self.wire.settle(self.wire.begin("socket", reason, {"connections": self.sockets}))
         connection.leaving = True
-        connection.say(reason)
+        connection.say(self._disconnect(reason))
         self.clock.later(close_after_s, self._close, connection)
 
     def _close(self, connection: _Connection) -> None:
@@ -199,7 +198,7 @@ class SocketMode(Road):
         timer = self.clock.later(ACK_WITHIN_S, self._time_out, envelope_id)
         self._sent[envelope_id] = _Sent(delivery, timer, self._begin(delivery) if answer is None else None, answer)
         open_ones = [one for one in self._connections if not one.leaving] or self._connections
-        random.choice(open_ones).outbox.put_nowait(json.dumps(envelope))  # noqa: S311 (no secret)
+        random.choice(open_ones).say(envelope)  # noqa: S311 (no secret)
 
     def _acknowledge(self, frame: str) -> None:
         try:
@@ -223,6 +222,15 @@ class SocketMode(Road):
             self._retry(sent.delivery, sent.transfer, "timeout")
         elif sent.answer is not None and not sent.answer.done():
             sent.answer.set_exception(Unanswered("operation_timeout"))
+
+    def _disconnect(self, reason: Reason) -> Json:
+        return {
+            "type": "disconnect",
+            "reason": reason,
+            "num_connections": len(self._connections),
+            "debug_info": {"host": "simulator"},
+            "connection_info": {"app_id": self._app_id},
+        }
 
     def _hello(self) -> Json:
         return {

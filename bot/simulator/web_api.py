@@ -129,6 +129,8 @@ class WebApi:
             raise SlackError("invalid_auth")
         if method is not None and (token == self._app_token) != method.app_token:
             raise SlackError("not_allowed_token_type")
+        if self._app.revoked and token == self._bot_token:
+            raise SlackError("token_revoked")
 
     def _scope_headers(self, method: Method) -> dict[str, str]:
         if method.app_token:

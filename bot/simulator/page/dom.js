@@ -83,7 +83,8 @@ export function avatar(user, size = "") {
   const name = user?.real_name || user?.name || "?";
   const words = name.split(/\s+/).filter(Boolean);
   const initials = (words.length > 1 ? words[0][0] + words[1][0] : name.slice(0, user?.is_bot ? 1 : 2)).toUpperCase();
-  const element = h("span", { class: `avatar ${size} ${user?.is_bot ? "bot" : ""}`, "aria-hidden": "true" }, initials);
+  // A picture, not a text: what a button with it says is the name beside it.
+  const element = h("span", { class: `avatar ${size} ${user?.is_bot ? "bot" : ""}`, "aria-hidden": "true", dataset: { initials } });
   const color = String(user?.color ?? "");
   if (!user?.is_bot && /^#?[0-9a-f]{6}$/i.test(color)) {
     // Darker than Slack's colour, so that white letters can be read on it.

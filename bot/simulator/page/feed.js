@@ -29,7 +29,7 @@ export class Feed {
   /** `host` offers openThread(ts), intro() -> node above the first message, write() -> focus the composer, say(text). */
   constructor(host, label) {
     this.host = host;
-    this.list = h("div", { class: "list", role: "feed", "aria-label": label });
+    this.list = h("div", { class: "list", role: "group", "aria-label": label });
     this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() }, t("new_below"), " ↓");
     this.element = h("div", { class: "feed" }, this.list, this.jump);
     this.toolbar = new Toolbar(this);

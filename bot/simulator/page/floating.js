@@ -99,7 +99,7 @@ export function dialog({ title, body, footer, className = "", dataset = {}, oncl
   const id = `d${crypto.randomUUID().slice(0, 8)}`;
   const element = h("dialog", { class: `dialog ${className}`, "aria-labelledby": id, dataset },
     h("header", { class: "dialog-head" }, picture, h("h2", { id }, title), iconButton("close", t("close"), () => element.requestClose?.() ?? element.close(), { class: "icon-button dialog-close" })),
-    h("div", { class: "dialog-body" }, body),
+    h("div", { class: "dialog-body", tabindex: footer ? null : "0" }, body), // without a footer: words alone, to be scrolled
     footer ? h("footer", { class: "dialog-foot" }, footer) : null);
   element.addEventListener("close", () => {
     element.remove();

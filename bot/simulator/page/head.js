@@ -27,6 +27,7 @@ export function drawHead(head, channel, view) {
   const bot = theBot();
   const members = channel.members.map((id) => workspace.users.get(id)).filter(Boolean);
   const dark = isDark();
+  const otherLanguage = spoken() === "es" ? "EN" : "ES";
   const tab = (name, label) => h("button", {
     type: "button", class: "tab", role: "tab", "aria-selected": String(view.tab === name), dataset: { testid: `tab-${name}` }, onclick: () => view.openTab(name) }, label);
   fill(head,
@@ -45,8 +46,8 @@ export function drawHead(head, channel, view) {
       onclick: (event) => showMembers(event.currentTarget, members, view.openPerson) },
     h("span", { class: "faces" }, members.slice(0, 3).map((user) => avatar(user, "tiny"))), h("span", { text: members.length })),
     h("button", {
-      type: "button", class: "button flat language", "aria-label": t("language_name"), "data-tip": t("language_name"), dataset: { testid: "language" },
-      onclick: view.toggleLanguage }, spoken() === "es" ? "EN" : "ES"),
+      type: "button", class: "button flat language", "aria-label": `${otherLanguage}: ${t("language_name")}`, "data-tip": t("language_name"), dataset: { testid: "language" },
+      onclick: view.toggleLanguage }, otherLanguage),
     iconButton(dark ? "sun" : "moon", t(dark ? "theme_light" : "theme_dark"), () => view.chooseTheme(dark ? "light" : "dark"), { dataset: { testid: "theme" } }),
     iconButton("keyboard", `${t("about_keys")} (?)`, () => showKeys(spoken()), { dataset: { testid: "show-keys" } }));
 }

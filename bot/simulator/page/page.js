@@ -12,6 +12,7 @@ import { intro } from "./intro.js";
 import { showKeys } from "./keys.js";
 import { isGone } from "./message.js";
 import { drawSidebar, findDirect } from "./sidebar.js";
+import { Tools } from "./tools.js";
 import { Unread } from "./unread.js";
 import { Home, Modals } from "./views.js";
 import { actAs, Connection, readMessages, readState, Refused } from "./wire.js";
@@ -27,7 +28,7 @@ const modals = new Modals();
 const home = new Home();
 let connection = null;
 let tellLost = 0;
-let feed, threadFeed, composer, threadComposer;
+let feed, threadFeed, composer, threadComposer, tools;
 
 const theChannel = () => workspace.channels.get(here.channel);
 
@@ -53,7 +54,7 @@ function drawAll() {
 }
 
 function drawNav() {
-  drawSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, sitDown });
+  drawSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, sitDown, openTools: () => { showSidebar(false); tools.toggle(); } });
 }
 
 function drawTop() {
@@ -186,6 +187,7 @@ function onChange(change) {
   if (change.type === "view_closed") return modals.drop(change.view_id);
   if (change.type === "view_errors") return modals.fail(change.view_id, change.errors);
   if (change.type === "home") return home.show(change.view);
+  if (change.type === "wire") return tools.take(change.transfers);
   if (change.type === "notice") return toast(change.text, change.level === "error" ? "error" : "info");
   feed.take(change);
   threadFeed.take(change);
@@ -212,6 +214,7 @@ function onLink(up) {
   if (!banner.hidden) toast(t("online"));
   banner.hidden = true;
   document.body.dataset.online = "true";
+  tools.resume();
   // Also after the first opening: something may have happened between reading and listening.
   guarded(refreshState().then(() => here.channel && feed.show(here.channel)).then(() => here.thread && threadFeed.show(here.channel, here.thread)));
 }
@@ -275,6 +278,9 @@ function makeParts() {
   feed = new Feed(host(() => composer.focus()), t("messages"));
   threadFeed = new Feed(host(() => threadComposer.focus()), t("thread"));
   composer = new Composer("composer", (text) => send(text), { up: () => feed.editLast(), leave: () => feed.focus() });
+  tools?.element.remove();
+  tools = new Tools((on) => connection?.listen(on));
+  document.body.append(tools.element);
   threadComposer = new Composer("thread-composer", (text) => send(text, here.thread), { up: () => threadFeed.editLast(), leave: () => closeThread() });
 }
 

@@ -33,13 +33,13 @@ export function pickEmoji(anchor, onpick) {
     },
   }, entry.char);
   const section = (title, entries, id) => [
-    h("h3", { class: "picker-title", id: `picker-${id}` }, title), h("div", { class: "picker-row", role: "presentation" }, entries.map(cell))];
+    h("h3", { class: "picker-title", id: `picker-${id}`, role: "presentation" }, title), h("div", { class: "picker-row", role: "group", "aria-labelledby": `picker-${id}` }, entries.map(cell))];
 
   const draw = () => {
     const query = search.value.trim();
     tabs.hidden = Boolean(query);
     const found = query ? findEmoji(query) : null;
-    if (found && !found.length) grid.replaceChildren(h("p", { class: "picker-none", text: t("no_match", { text: query }) }));
+    if (found && !found.length) grid.replaceChildren(h("p", { class: "picker-none", role: "presentation", text: t("no_match", { text: query }) }));
     else if (found) grid.replaceChildren(...section(t("found"), found, "found"));
     else grid.replaceChildren(...groups.flatMap((group) => section(t(`group_${group.id}`), group.entries, group.id)));
     grid.scrollTop = 0;

@@ -30,7 +30,7 @@ function switchPerson(anchor, sitDown) {
     dataset: { person: user.name }, onpick: () => sitDown(user) })));
 }
 
-/** `nav` shows the workspace. `view` is {channel, unread, openChannel(id), openPerson(user), sitDown(user)}. */
+/** `nav` shows the workspace. `view` is {channel, unread, openChannel(id), openPerson(user), sitDown(user), openTools()}. */
 export function drawSidebar(nav, view) {
   const channels = [...workspace.channels.values()].filter((channel) => !channel.is_im)
     .sort((a, b) => Number(a.is_private) - Number(b.is_private) || 0);
@@ -64,7 +64,8 @@ export function drawSidebar(nav, view) {
         channel, name: channel.name, picture: icon(channel.is_private ? "lock" : "hash"), open: () => view.openChannel(channel.id), quiet: !isMember(channel) }))),
       section(t("direct"), people().filter((user) => user.id !== me.id).map(direct)),
       theBot() ? section(t("apps"), [direct(theBot())]) : null),
-    h("p", { class: "local", dataset: { testid: "simulator-note" } }, icon("lock"), h("span", { text: t("simulator") })));
+    h("div", { class: "local" }, h("p", { dataset: { testid: "simulator-note" } }, icon("lock"), h("span", { text: t("simulator") })),
+      h("button", { type: "button", class: "entry quiet", dataset: { testid: "open-tools" }, onclick: view.openTools }, icon("code"), h("span", { class: "entry-name", text: t("tools") }))));
   if (focused?.testid === "channel") nav.querySelector(`[data-testid="channel"][data-name="${CSS.escape(focused.name ?? "")}"]`)?.focus();
   else if (focused?.testid === "person") nav.querySelector('[data-testid="person"]')?.focus();
 }

@@ -42,6 +42,12 @@ export function act(verb, body = {}) {
   });
 }
 
+/** A fault is ordered, or the clock is set (`verb` null only looks); answers with what waits for its moment. */
+export function control(verb, body = {}) {
+  if (!verb) return ask("control");
+  return ask(`control/${verb}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
 /** What this person can see of the workspace. */
 export const readState = () => ask(`person/state?${new URLSearchParams({ user })}`);
 
@@ -84,6 +90,11 @@ export class Connection {
       this.#wait_ms = Math.min(Math.max(500, this.#wait_ms * 2), 8000);
       this.#timer = setTimeout(() => this.#open(), this.#wait_ms);
     };
+  }
+
+  /** From now on what travels between Slack and the app is told as well, or no longer. */
+  listen(on) {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ wire: on }));
   }
 
   /** No further change is told. */

@@ -1,0 +1,85 @@
+"""The simulator for tests of any Slack app: `pytest_plugins = ["bot.simulator.pytest_plugin"]`, then ask for `slack`."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from bot.simulator.person import Person
+from bot.simulator.server import Simulator
+from bot.simulator.web_api import Call
+
+T = TypeVar("T")
+
+
+class SimulatorThread:
+    """A simulated Slack in a thread with a loop of its own, so that tests of any kind can talk to it over loopback."""
+
+    def __init__(self, **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator")
+        self._thread.start()
+        self.simulator = Simulator(**options)
+        try:
+            self.run(self.simulator.start())
+        except BaseException:
+            self._end()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Where the simulator is served, without a slash at the end."""
+        return self.simulator.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What most apps read from their environment to find Slack."""
+        return {
+            "SLACK_API_URL": f"{self.url}/api/",
+            "SLACK_BOT_TOKEN": Simulator.bot_token,
+            "SLACK_APP_TOKEN": Simulator.app_token,
+            "SLACK_SIGNING_SECRET": Simulator.signing_secret,
+        }
+
+    def run(self, work: Coroutine[Any, Any, T], timeout_s: float = 30.0) -> T:
+        """What the coroutine returns, run on the simulator's loop; raises TimeoutError."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+
+    def as_person(self, user: str, act: Callable[[Person], Awaitable[T]], timeout_s: float = 30.0) -> T:
+        """What `act` returns for that person (by name, such as "ana"); see Person for what people can do."""
+
+        async def visit() -> T:
+            async with Person(self.url, user) as person:
+                return await act(person)
+
+        return self.run(visit(), timeout_s)
+
+    def calls(self, method: str) -> list[Call]:
+        """The app's calls of that method of the Web API, oldest first."""
+        return [call for call in list(self.simulator.transcript) if call.method == method]
+
+    def stop(self) -> None:
+        """Nothing is served any more."""
+        self.run(self.simulator.stop())
+        self._end()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@pytest.fixture
+def slack_options() -> dict[str, Any]:
+    """What the `slack` fixture gives to Simulator; override it to test with an own manifest, `events_url`, or a fast clock."""
+    return {"rate_limits": False}
+
+
+@pytest.fixture
+def slack(slack_options: dict[str, Any]) -> Iterator[SimulatorThread]:
+    """A Slack workspace of its own for each test, on a free port of loopback."""
+    thread = SimulatorThread(**slack_options)
+    yield thread
+    thread.stop()
