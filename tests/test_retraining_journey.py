@@ -1,17 +1,21 @@
 """From forty corrections to a version that has learnt from them, and back: over signed HTTP and PostgreSQL, all real."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from selenium.webdriver import Keys
 
 from bot.simulator.person import Person
 from bot.up import read_health
 from model.registry import Registry
 from model.runs import Runs
+from tests.browser import THREAD, Window, complaints, installed, running_browser
 from tests.cheques import CORRECTED, EMOJI, LABEL, UNSEEN
+from tests.conftest import missing
 from tests.town import Town, running_town, until, wait_until
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
@@ -153,3 +157,53 @@ async def test_nothing_new_to_learn_is_said_and_makes_no_version(school: Town, a
     wait_until(lambda: runs.get(run_id).told, 20, "all is told")
     assert "no hay nada nuevo que aprender" in (await status_message(ana, runs, run_id))["text"]
     assert len(Registry(school.store, school.machine.home).all()) == 2
+
+
+@pytest.fixture
+def window(school: Town, tmp_path: Path) -> Iterator[Window]:
+    """Ana's, on no page yet. What the page complained of in its console fails the test."""
+    if (paths := installed()) is None:
+        missing("Chromium")
+    with running_browser(*paths, tmp_path / "profile") as chrome:
+        yield Window(chrome, school.url)
+        assert complaints(chrome) == []
+
+
+def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(school: Town, window: Window) -> None:
+    """From a tap on an emoji to a version that answers, by somebody who never sees a terminal."""
+    runs, registry = Runs(school.store), Registry(school.store, school.machine.home)
+    before = registry.live().number
+    window.resize(1280, 900)
+    window.open("ana", "atencion")
+    text = f"{UNSEEN[0]}, ¿me ayudan?"
+    window.write(text)
+    message = window.message(text)
+    window.see(f"{message} [data-testid=replies]")
+    window.react(message, "bank")
+
+    # Its progress on the page, then the report in the thread.
+    window.write("/beto reentrena --prueba")
+    status = window.message("prueba: no cambiará nada")
+    window.until(lambda: "█" in window.see(status), "a bar that grows", timeout_s=120)
+    window.until(lambda: "Listo" in window.see(status), "the end of the run", timeout_s=TRAINED_WITHIN_S)
+    run = runs.last()
+    window.until(lambda: runs.get(run.id).told, "the report is posted", timeout_s=20)
+    window.click(f"{status} [data-testid=replies]")
+    window.see(THREAD, "Veredicto")
+    window.until(lambda: window.ask("one.naturalWidth", f"{THREAD} img") > 500, "the picture is there")
+    if folder := os.environ.get("BETO_SHOTS"):
+        window.chrome.save_screenshot(f"{folder}/report.png")
+
+    # Details, promotion by the button, and back by a word.
+    report = f'{THREAD} [data-ts="{runs.get(run.id).report_ts}"]'
+    window.click(f"{report} [data-action-id=run_details]")
+    window.see("[data-testid=modal]", "parent: ")
+    window.press(Keys.ESCAPE)
+    window.see_none("[data-testid=modal]")
+    window.click(f"{report} [data-action-id=run_promote]")
+    window.see(report, f"puso a responder la versión {runs.get(run.id).report.version}")
+    assert registry.live().number == runs.get(run.id).report.version != before
+    window.see_none(f"{report} [data-action-id=run_promote]")
+    window.write("/beto vuelve")
+    window.message(f"Desde ahora responde la versión {before}")
+    assert registry.live().number == before
