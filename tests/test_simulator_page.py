@@ -198,14 +198,16 @@ def test_a_fault_is_ordered_on_the_page(slack: SimulatorThread, ana: Window) -> 
     ana.until(lambda: slack.simulator.clock.seconds() >= 3_600, "an hour has passed")
 
 
-def test_the_tools_close_with_escape_and_give_the_focus_back(ana: Window) -> None:
-    """A keyboard must not get lost in a panel."""
+def test_the_tools_close_with_escape_and_give_the_focus_back(slack: SimulatorThread, ana: Window) -> None:
+    """A keyboard must not get lost in a panel, and nothing is spent on a log that nobody sees."""
     ana.open("ana", "general")
     ana.tab_to("[data-testid=open-tools]", back=True)
     ana.press(Keys.ENTER)
     ana.see(TOOLS)
+    ana.until(lambda: slack.simulator.wire.watchers, "the page listens")
     ana.press(Keys.ESCAPE)
     ana.see_none(TOOLS)
+    ana.until(lambda: not slack.simulator.wire.watchers, "the page no longer listens")
     assert ana.script("return document.activeElement.dataset.testid") == "open-tools"
 
 
