@@ -94,6 +94,9 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
     # Slack redelivers what nobody acknowledges and in the end switches the subscription off.
     @app.event(re.compile(".*"))
     @app.action(re.compile(".*"))
+    @app.command(re.compile(".*"))
+    @app.shortcut(re.compile(".*"))
+    @app.view(re.compile(".*"))
     async def ignore(ack: Callable[[], Awaitable[None]]) -> None:
         await ack()
 

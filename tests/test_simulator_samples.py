@@ -25,7 +25,7 @@ import bot.app
 from bot.settings import BotSettings
 from bot.simulator.delivery import Kind, Unanswered
 from bot.simulator.errors import Json
-from bot.simulator.server import MANIFEST, Simulator, read_manifest
+from bot.simulator.server import Simulator
 from model.store import Store
 from tests.conformance import lacks
 
@@ -33,9 +33,6 @@ FOLDER = Path(os.environ.get("BETO_SLACK_SAMPLES", "/nowhere"))
 SAMPLES = sorted(
     [*FOLDER.glob("opsdroid-slack-tests/payload_*"), *FOLDER.glob("python-slack-sdk-tests/*envelopes*")], key=lambda one: one.name
 )
-# What Slack would send to us; the samples are of other apps.
-FEATURES = read_manifest(MANIFEST)["features"]
-OURS = {one["command"] for one in FEATURES["slash_commands"]} | {one["callback_id"] for one in FEATURES["shortcuts"]}
 pytestmark = pytest.mark.skipif(not SAMPLES, reason="BETO_SLACK_SAMPLES names no folder with captured payloads")
 
 
@@ -123,10 +120,7 @@ async def test_every_captured_payload_is_acknowledged(
     print(f"\n| {sample.stem} | {what} | {request.node.callspec.params['running']} | {answer} | "
           f"{', '.join(running.tasks) or '-'} | {', '.join(calls) or '-'} |")  # fmt: skip
     assert [record.getMessage() for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}] == []
-    if "NOT" in answer:
-        name = payload.get("command") or payload.get("callback_id") or payload["view"]["callback_id"]
-        assert name not in OURS
-        pytest.xfail(f"{name!r} is another app's, and the bot has no listener for every command, shortcut and view")
+    assert "NOT" not in answer
 
 
 @pytest.mark.parametrize("kind", ["hello", "disconnect"])
