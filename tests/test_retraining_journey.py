@@ -205,5 +205,5 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     assert registry.live().number == runs.get(run.id).report.version != before
     window.see_none(f"{report} [data-action-id=run_promote]")
     window.write("/beto vuelve")
+    window.until(lambda: registry.live().number == before, "the version before answers")
     window.message(f"Desde ahora responde la versión {before}")
-    assert registry.live().number == before
