@@ -1,6 +1,7 @@
 """The simulator's page by itself, in a real browser: its tools, its policy, and whether everybody can use it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from selenium.webdriver import Chrome, Keys
 from bot.simulator.person import Person
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import PAGE, Simulator
+from bot.texts import load_texts
 from model.labels import seed_taxonomy
 from tests.browser import Window, complaints, installed, running_browser
 from tests.conftest import missing
@@ -236,3 +238,20 @@ def test_the_pickers_meanings_are_the_labels() -> None:
     named = {one["name"]: (one["es"], one["en"]) for one in meanings}
     for label in seed_taxonomy():
         assert named.get(label.emoji) == (label.title, label.title_en), label.name
+
+
+def test_the_page_can_draw_every_emoji_that_the_bot_writes() -> None:
+    """A name in colons in the middle of a sentence is what people see of the others."""
+    groups = json.loads((PAGE / "emoji.json").read_text(encoding="utf-8"))["groups"]
+    drawn = {name for _, names, _ in _rows(groups) for name in names.split()}
+    for language in ("es", "en"):
+        written = set(re.findall(r":([a-z0-9_]+):", " ".join(load_texts(language).sentences.values())))
+        assert written - drawn == set()
+
+
+def _rows(node: object) -> list[list[str]]:
+    """The rows [sign, names, title], however deep they lie."""
+    if isinstance(node, list) and len(node) == 3 and all(isinstance(each, str) for each in node):
+        return [node]
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [row for each in inner for row in _rows(each)]
