@@ -24,7 +24,8 @@ from bot.settings import BotSettings
 from bot.texts import Texts, load_texts
 from model.errors import StoreUnavailable
 from model.gestures import Gestures
-from model.labels import Taxonomy, seed_taxonomy
+from model.labelbook import LabelBook
+from model.labels import Taxonomy
 from model.runs import Runs
 from model.store import Store
 from worker import health
@@ -44,9 +45,14 @@ class Desk:
     gestures: Gestures
     runs: Runs
     texts: Texts
-    taxonomy: Taxonomy
+    labels: LabelBook
     settings: BotSettings
     publish: Callable[[Signature[None]], Awaitable[None]]
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The labels of today."""
+        return self.labels.current()
 
 
 async def publish(signature: Signature[None]) -> None:
@@ -84,7 +90,7 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
         gestures=Gestures(store),
         runs=Runs(store),
         texts=load_texts(settings.language),
-        taxonomy=seed_taxonomy(),
+        labels=LabelBook(store),
         settings=settings,
         publish=publish,
     )

@@ -38,12 +38,19 @@ def context(*texts: str) -> Block:
 
 
 def reply(
-    prediction: Prediction, state: MessageState, taxonomy: Taxonomy, texts: Texts, *, stale: int = 0, buttons: bool = True
+    prediction: Prediction,
+    state: MessageState,
+    taxonomy: Taxonomy,
+    texts: Texts,
+    *,
+    stale: int = 0,
+    buttons: bool = True,
+    older: bool = False,
 ) -> tuple[str, list[Block]]:
     """The reply in the thread, and its text for notifications: each label that stands, strongest first, and who said what.
 
     Where no label stands, the best guess is there as a guess, or that people said so. `stale` gestures were about an
-    earlier text.
+    earlier text. `older`: the version that answered was trained before the labels became what they are.
     """
     body, summary = _standing(prediction, state, taxonomy, texts)
     shown = [section(body)]
@@ -65,6 +72,8 @@ def reply(
             }
         )
     signature = texts("reply.signature", base=escape(base_name(prediction.base)), version=prediction.version)
+    if older:
+        signature += f" · {texts('reply.older')}"
     shown.append(context(f"{signature} · {texts('reply.how')}" if buttons else signature))
     return summary, shown
 

@@ -18,7 +18,7 @@ from bot.settings import BotSettings
 from bot.texts import load_texts
 from model.errors import StoreUnavailable
 from model.gestures import Gestures, Judged
-from model.labels import seed_taxonomy
+from model.labelbook import LabelBook
 from model.schema import Source
 from model.store import RETRY_AFTER_S, Claim, Store, now
 from worker.app import REPLIES, app
@@ -60,6 +60,12 @@ def settings() -> BotSettings:
 def gestures() -> Gestures:
     """What people said, in this process's store."""
     return Gestures(store())
+
+
+@cache
+def labels() -> LabelBook:
+    """The labels of today, in this process's store."""
+    return LabelBook(store())
 
 
 @cache
@@ -119,13 +125,17 @@ def _bring_up_to_date(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
             slack().chat_delete(channel=message.channel, ts=reply_ts)
         return None, ()
     assert claim.prediction is not None  # a reply is owed only once there is one
-    taxonomy, texts = seed_taxonomy(), load_texts(settings().language)
+    taxonomy, texts = labels().current(), load_texts(settings().language)
     judged = _judged(claim.message.id, message.channel, thread)
     private = message.source is Source.COMMAND
     if message.blind and not judged.state.judges:
         text, shown = blocks.blind(texts)
     else:
-        text, shown = blocks.reply(claim.prediction, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private)
+        prediction = taxonomy.read(claim.prediction)
+        older = set(prediction.scores) != set(taxonomy.names)
+        text, shown = blocks.reply(
+            prediction, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older
+        )
     if private:
         if message.response_url:
             WebhookClient(message.response_url, timeout=10).send(text=text, blocks=shown, response_type="ephemeral")
@@ -149,15 +159,15 @@ def _bring_up_to_date(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
 
 def _judged(message_id: int, channel: str, thread: str) -> Judged:
     """What people said of the message; who of them counts was looked up before, and the others are told once."""
-    names = seed_taxonomy().names
-    judged = gestures().judged(message_id, names)
+    taxonomy = labels().current()
+    judged = gestures().judged(message_id, taxonomy)
     assert judged is not None  # its reply is claimed
     if judged.unknown_people:
         stored = store().message(message_id)
         assert stored is not None
         for user in judged.unknown_people:
             people.look_at(slack(), gestures(), settings(), team=stored.message.team, user=user)
-        judged = gestures().judged(message_id, names)
+        judged = gestures().judged(message_id, taxonomy)
         assert judged is not None
     for user in judged.strangers:
         stored = store().message(message_id)
@@ -175,7 +185,8 @@ def _seed(claim: Claim) -> None:
     message = claim.message.message
     if claim.prediction is None or message.blind or not store().seeds(message.team, message.channel):
         return
-    scores, taxonomy = claim.prediction.scores, seed_taxonomy()
+    taxonomy = labels().current()
+    scores = taxonomy.read(claim.prediction).scores
     likely = sorted((name for name in scores if name in taxonomy and scores[name] >= SEED_FROM), key=lambda name: -scores[name])
     for name in likely[:SEEDS]:
         seed.delay(message.channel, message.ts, taxonomy[name].emoji)

@@ -9,9 +9,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot import blocks
 from bot.picture import draw
-from bot.replies import HOPELESS, QUIET, find_message, settings, slack, store
+from bot.replies import HOPELESS, QUIET, find_message, labels, settings, slack, store
 from bot.texts import load_texts
-from model.labels import seed_taxonomy
 from model.registry import Registry
 from model.runs import Run, Runs
 from model.schema import Report
@@ -100,7 +99,7 @@ def _tell_end(run: Run) -> None:
 
 
 def _post_report(run: Run, report: Report, channel: str, thread: str) -> str:
-    texts, taxonomy = load_texts(settings().language), seed_taxonomy()
+    texts, taxonomy = load_texts(settings().language), labels().current()
     try:
         slack().files_upload_v2(
             channel=channel,
@@ -121,7 +120,7 @@ def _post_report(run: Run, report: Report, channel: str, thread: str) -> str:
 
 def report_message(run: Run, report: Report, decided: str = "") -> tuple[str, list[blocks.Block]]:
     """The report as it is now, with links to the messages whose labels would change, and what somebody `decided` since."""
-    texts, taxonomy = load_texts(settings().language), seed_taxonomy()
+    texts, taxonomy = load_texts(settings().language), labels().current()
     lines = []
     for flip in report.flips:
         stored = store().message(flip.message_id)

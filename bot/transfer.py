@@ -12,7 +12,7 @@ from bot.settings import BotSettings
 from model.dataset import read_examples, text_key, write_examples
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
-from model.labels import seed_taxonomy
+from model.labelbook import LabelBook
 from model.retraining import judged_examples
 from model.schema import Example
 from model.store import Store
@@ -24,9 +24,9 @@ def import_file(path: Path) -> str:
     A line with the `id` of a message that we know and with `by` is taken as that person's word on it, unless it says what
     stands already; every other line as a labelled text.
     """
-    examples = read_examples(path, seed_taxonomy())
     store = _store()
     try:
+        examples = read_examples(path, LabelBook(store).current())
         judged = [(message, example) for example in examples if (message := _message_of(store, example)) is not None]
         of_messages = {id(example) for _, example in judged}
         texts = [example for example in examples if id(example) not in of_messages]
@@ -49,7 +49,10 @@ def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = Fal
     """
     store = _store()
     try:
-        examples = [*(_corrected(store) if corrections else judged_examples(store)), *(() if corrections else store.examples())]
+        examples = [
+            *(_corrected(store) if corrections else judged_examples(store)),
+            *(() if corrections else (each for each, _ in store.examples())),
+        ]
     finally:
         store.close()
     if pseudonyms:
@@ -64,7 +67,7 @@ def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = Fal
 def _corrected(store: Store) -> Iterator[Example]:
     wrong = {
         f"{each.row.team}:{each.row.channel}:{each.row.ts}"
-        for each in Gestures(store).judged_messages(seed_taxonomy().names)
+        for each in Gestures(store).judged_messages(LabelBook(store).current())
         if any(
             label.applies is not None and label.applies != (name in each.state.predicted)
             for name, label in each.state.labels.items()
@@ -84,7 +87,7 @@ def _message_of(store: Store, example: Example) -> int | None:
 def _judge(store: Store, message_id: int, example: Example) -> bool:
     """Whether the line said something new; it is then the word of each person that it names."""
     gestures = Gestures(store)
-    judged = gestures.judged(message_id, seed_taxonomy().names)
+    judged = gestures.judged(message_id, LabelBook(store).current())
     stored = store.message(message_id)
     assert judged is not None
     assert stored is not None

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select, true, tuple_
 
 from model.judgements import Gesture, Kind, MessageState, fold
+from model.labels import Taxonomy
 from model.schema import Prediction
 from model.store import Store, aware, lock_channel, now, owe_reply
 from model.tables import gestures, messages, people, predictions, replies
@@ -104,16 +105,16 @@ class Gestures:
             row = _message_of(connection, team, channel, item_ts)
             return None if row is None else int(row.id)
 
-    def judged(self, message_id: int, names: Sequence[str]) -> Judged | None:
-        """How the labels `names` stand for the message's present text."""
+    def judged(self, message_id: int, taxonomy: Taxonomy) -> Judged | None:
+        """How the labels of `taxonomy` stand for the message's present text; whatever is older is read in its names."""
         with self.store.reading() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
             if row is None:
                 return None
-            said = list(self._said(connection, [row])[row.id])
+            said = list(self._said(connection, [row], taxonomy)[row.id])
             known = _people(connection, row.team, {each.gesture.user for each in said})
             given = {
-                prediction.id: Prediction.model_validate(prediction.prediction)
+                prediction.id: taxonomy.read(Prediction.model_validate(prediction.prediction))
                 for prediction in connection.execute(
                     select(predictions.c.id, predictions.c.prediction)
                     .where(predictions.c.message_id == message_id, predictions.c.revision == row.revision)
@@ -126,7 +127,7 @@ class Gestures:
         allowed = {user for user in {each.gesture.user for each in said} if known.get(user) is None or known[user].may_judge}
         state = fold(
             (each.gesture for each in fresh if each.gesture.user in allowed),
-            names=names,
+            names=taxonomy.names,
             predicted=latest.labels if latest else (),
             experts={user for user, person in known.items() if person.expert},
         )
@@ -170,7 +171,7 @@ class Gestures:
                     gone.discard(row.handle)
         return None
 
-    def judged_messages(self, names: Sequence[str], page: int = 500) -> Iterator["JudgedMessage"]:
+    def judged_messages(self, taxonomy: Taxonomy, page: int = 500) -> Iterator["JudgedMessage"]:
         """Every message that somebody judged and that still has its text, with its state, oldest first; in small pages."""
         after = 0
         while True:
@@ -184,9 +185,9 @@ class Gestures:
                 if not rows:
                     return
                 after = rows[-1].id
-                said = self._said(connection, rows)
+                said = self._said(connection, rows, taxonomy)
                 latest = {
-                    row.message_id: Prediction.model_validate(row.prediction)
+                    row.message_id: taxonomy.read(Prediction.model_validate(row.prediction))
                     for row in connection.execute(
                         select(predictions.c.message_id, predictions.c.prediction)
                         .join(
@@ -210,18 +211,18 @@ class Gestures:
                 ]
                 state = fold(
                     (each.gesture for each in counted),
-                    names=names,
+                    names=taxonomy.names,
                     predicted=latest[row.id].labels if row.id in latest else (),
                     experts={user for user, person in persons.items() if person.expert},
                 )
                 yield JudgedMessage(row, state, tuple(counted), latest.get(row.id))
 
-    def judged_blind(self, names: Sequence[str]) -> Iterator[tuple[MessageState, Prediction]]:
+    def judged_blind(self, taxonomy: Taxonomy) -> Iterator[tuple[MessageState, Prediction]]:
         """What the first person said of each message whose prediction was hidden until then, and that prediction."""
-        for each in self.judged_messages(names):
+        for each in self.judged_messages(taxonomy):
             own = [said.gesture for said in each.said if said.gesture.kind in OWN_WORDS and not said.gesture.withdrawn]
             if each.row.blind and own and each.prediction is not None:
-                yield fold(own[:1], names=names, predicted=()), each.prediction
+                yield fold(own[:1], names=taxonomy.names, predicted=()), each.prediction
 
     # People
 
@@ -254,7 +255,7 @@ class Gestures:
                 is not None
             )
 
-    def _said(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, list[Said]]:
+    def _said(self, connection: Connection, rows: Sequence[Row[Any]], taxonomy: Taxonomy | None = None) -> dict[int, list[Said]]:
         """By message, its gestures in Slack's order of time; each with the labels that the network had given by then."""
         own = {row.id: row for row in rows}
         items = {(row.team, row.channel, row.ts): row.id for row in rows}
@@ -283,14 +284,19 @@ class Gestures:
         return {
             message_id: [
                 # What came before the network's first word is taken to be about that word.
-                _said(row, labels.get(row.prediction_id or 0, first.get(message_id, ())), own[message_id].edited_at)
+                _said(row, labels.get(row.prediction_id or 0, first.get(message_id, ())), own[message_id].edited_at, taxonomy)
                 for row in each
             ]
             for message_id, each in found.items()
         }
 
 
-def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int) -> Said:
+def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxonomy: Taxonomy | None = None) -> Said:
+    labels, silent = tuple(row.labels), tuple(row.silent)
+    if taxonomy is not None:
+        # Nobody who spoke before a label was there said anything about it.
+        unborn = tuple(name for name, at in taxonomy.since.items() if at > row.at)
+        labels, silent, predicted = taxonomy.today(labels), taxonomy.today((*silent, *unborn)), taxonomy.today(predicted)
     return Said(
         id=row.id,
         gesture=Gesture(
@@ -298,8 +304,8 @@ def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int) -> Said:
             handle=row.handle,
             at=row.at,
             kind=Kind(row.kind),
-            labels=tuple(row.labels),
-            silent=tuple(row.silent),
+            labels=labels,
+            silent=silent,
             withdrawn=row.withdrawn,
             predicted=predicted,
             via=row.via,

@@ -34,7 +34,7 @@ class Gesture(Frozen):
     at: int
     kind: Kind
     labels: tuple[str, ...] = ()  # of LABEL (one) and SET
-    silent: tuple[str, ...] = ()  # of SET: labels that it says nothing about
+    silent: tuple[str, ...] = ()  # labels that a SET, NONE or CORRECT says nothing about
     withdrawn: bool = False  # the gesture takes `handle` back instead of making it
     predicted: tuple[str, ...] = ()
     via: str = "reaction"  # reaction | button | modal | import | undo
@@ -123,11 +123,11 @@ def _meaning(
         case Kind.SET:
             return {name: name in gesture.labels for name in names if name not in gesture.silent}
         case Kind.NONE:
-            return dict.fromkeys(names, False)
+            return {name: False for name in names if name not in gesture.silent}
     stood = _decide(active, names, gesture.predicted, experts)
     if gesture.kind is Kind.CORRECT:
         # A label in dispute is shown as a question, and this is no answer to it.
-        return {name: name in stood.shown for name in names if name not in stood.disputed}
+        return {name: name in stood.shown for name in names if name not in stood.disputed and name not in gesture.silent}
     named = _named_by(gesture.user, active)
     return {name: False for name in stood.shown if name not in named}
 

@@ -1,13 +1,14 @@
 """The labels that a message can carry, and the emoji that stand for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 from pydantic import TypeAdapter
 
 from model.errors import BadData, UnknownLabel
-from model.schema import Example, Frozen
+from model.schema import Example, Frozen, Prediction
 
 _SKIN_TONES = "🏻🏼🏽🏾🏿"
 _EMOJI_STYLE = "\ufe0f"  # "show me in colour"; some keyboards send it and some do not
@@ -23,12 +24,35 @@ class Label(Frozen):
     description: str
 
 
-class Taxonomy:
-    """Labels in a fixed order, found by name and by emoji."""
+class LabelEvent(Frozen):
+    """Somebody changed the set of labels. `at` is in microseconds.
 
-    def __init__(self, labels: Iterable[Label]) -> None:
+    add: `label` is new; change: `label` stands in the place of `name`, perhaps under another name; merge: what was said
+    of `name` is said of `into`; retire: nothing is said of `name` any more.
+    """
+
+    kind: Literal["add", "change", "merge", "retire"]
+    name: str
+    label: Label | None = None
+    into: str | None = None
+    at: int
+    by: str
+
+
+class Taxonomy:
+    """Labels in a fixed order, found by name and by emoji.
+
+    `renamed` tells under which name a former label goes today (None: it was retired), `since` when a label was added, in
+    microseconds, where it was: what was said before says nothing about it.
+    """
+
+    def __init__(
+        self, labels: Iterable[Label], *, renamed: Mapping[str, str | None] | None = None, since: Mapping[str, int] | None = None
+    ) -> None:
         """Raise BadData when two labels share a name or an emoji."""
         self.labels = tuple(labels)
+        self.renamed = dict(renamed or {})
+        self.since = dict(since or {})
         self.names = tuple(label.name for label in self.labels)
         self._by_name = {label.name: label for label in self.labels}
         self._by_emoji = {canonical_emoji(label.emoji): label for label in self.labels if label.emoji}
@@ -58,6 +82,56 @@ class Taxonomy:
             return self._by_name[name]
         except KeyError:
             raise UnknownLabel(f"no label is called {name!r}; there are: {', '.join(self.names)}") from None
+
+    def today(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names by which these labels go today, each once; retired ones are left out, unknown ones stay."""
+        found: dict[str, None] = {}
+        for name in names:
+            current: str | None = name
+            while current is not None and current not in self._by_name and current in self.renamed:
+                current = self.renamed[current]
+            if current is not None:
+                found[current] = None
+        return tuple(found)
+
+    def read(self, prediction: Prediction) -> Prediction:
+        """The prediction in today's names; of labels that were merged, the surest counts."""
+        if not self.renamed:
+            return prediction
+        scores: dict[str, float] = {}
+        for name, score in prediction.scores.items():
+            for current in self.today([name]):
+                scores[current] = max(score, scores.get(current, 0.0))
+        return prediction.model_copy(update={"scores": scores, "labels": self.today(prediction.labels)})
+
+    def evolve(self, event: LabelEvent) -> "Taxonomy":
+        """The set after the event. BadData where it cannot be: a name or an emoji is taken, or a label is not there."""
+        labels, renamed, since = list(self.labels), dict(self.renamed), dict(self.since)
+        if event.kind != "add" and event.name not in self:
+            raise BadData(f"no label is called {event.name!r}; there are: {', '.join(self.names)}")
+        if event.label is not None and event.label.name != event.name and event.label.name in {*self.names, *renamed}:
+            raise BadData(f"the name {event.label.name!r} is, or was, another label's: choose another")
+        match event:
+            case LabelEvent(kind="add", label=Label() as label):
+                if label.name in {*self.names, *renamed}:
+                    raise BadData(f"the name {label.name!r} is, or was, another label's: choose another")
+                labels.append(label)
+                since[label.name] = event.at
+            case LabelEvent(kind="change", label=Label() as label):
+                labels[self.names.index(event.name)] = label
+                if label.name != event.name:
+                    renamed[event.name] = label.name
+                    if event.name in since:
+                        since[label.name] = since.pop(event.name)
+            case LabelEvent(kind="merge", into=str() as into) if into in self and into != event.name:
+                labels.pop(self.names.index(event.name))
+                renamed[event.name] = into
+            case LabelEvent(kind="retire"):
+                labels.pop(self.names.index(event.name))
+                renamed[event.name] = None
+            case _:
+                raise BadData(f"an event of kind {event.kind!r} needs the label that it leads to")
+        return Taxonomy(labels, renamed=renamed, since=since)
 
     def by_emoji(self, emoji: str) -> Label | None:
         """The label that this reaction stands for: a Slack name or alias, with or without skin tone, or the sign."""

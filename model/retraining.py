@@ -20,7 +20,8 @@ from model.dataset import SPLITS, data_sha256, divide, read_examples, seed_messa
 from model.errors import BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
 from model.evaluation import Matrix, score
 from model.gestures import Gestures
-from model.labels import seed_taxonomy
+from model.labelbook import LabelBook
+from model.labels import Taxonomy
 from model.registry import Registry, Version
 from model.runs import BEAT_EVERY_S, Run, Runs, owner_name
 from model.schema import Blind, Example, Flip, Progress, Report, Split
@@ -44,20 +45,39 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
 
     What nobody decided about a judged message is unknown; a message with nothing decided is left out.
     """
-    shipped, sides = seed_messages(), store.sides()
-    ours = [*store.examples(), *judged_examples(store)]
+    taxonomy, sides = LabelBook(store).current(), store.sides()
+    shipped = [_today(example, taxonomy, 0) for example in seed_messages()]
+    imported = [_today(example, taxonomy, int(at.timestamp() * 1e6)) for example, at in store.examples()]
+    ours = [*imported, *judged_examples(store)]
     # Those that have their side come first: what says nearly the same joins them there.
     ours.sort(key=lambda example: text_key(example.text) not in sides)
     divided = divide([*shipped, *ours], sides)
     mine = {text_key(example.text) for example in ours}
     keys = {text_key(example.text): split for split in SPLITS for example in divided[split]}
     store.save_sides({key: split for key, split in keys.items() if key in mine})
+    if taxonomy.since:
+        divided["train"] += _descriptions(taxonomy)
     return divided
+
+
+def _today(example: Example, taxonomy: Taxonomy, at: int) -> Example:
+    """The example in today's labels; of those that were added after it was labelled, nothing is known."""
+    labels = taxonomy.today(example.labels)
+    unborn = (name for name, since in taxonomy.since.items() if since > at)
+    unknown = tuple(name for name in taxonomy.today((*example.unknown, *unborn)) if name not in labels)
+    return example.model_copy(update={"labels": labels, "unknown": unknown})
+
+
+def _descriptions(taxonomy: Taxonomy) -> list[Example]:
+    """Each label's own description as a message that carries it and no other: all that a new label has to begin with."""
+    return [
+        Example(id=f"label:{label.name}", text=f"{label.title}: {label.description}", labels=(label.name,)) for label in taxonomy
+    ]
 
 
 def judged_examples(store: Store) -> Iterator[Example]:
     """Messages as people judged them, oldest first, with those who did."""
-    for each in Gestures(store).judged_messages(seed_taxonomy().names):
+    for each in Gestures(store).judged_messages(LabelBook(store).current()):
         row, state = each.row, each.state
         if len(state.unknown) < len(state.labels) and row.text.strip():
             yield Example(
@@ -125,7 +145,7 @@ def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, 
             data["train"],
             data["dev"],
             test=data["test"],
-            taxonomy=seed_taxonomy(),
+            taxonomy=LabelBook(store).current(),
             base=settings.base,
             out=built,
             device=settings.device,
@@ -159,7 +179,9 @@ def _judge(
             old = classifier.load(live.folder, device=settings.device)
         except BrokenVersion as error:
             log.warning("version %s cannot be compared with: %s", live.number, error)
-    labels = [name for name in new.labels if old is None or name in old.labels]
+    taxonomy = LabelBook(store).current()
+    former = () if old is None else taxonomy.today(old.labels)
+    labels = [name for name in new.labels if name in taxonomy and (old is None or name in former)]
     test = data["test"]
     texts = [example.text for example in test]
     truth, known = truth_of(test, labels)
@@ -170,13 +192,13 @@ def _judge(
         truth,
         known,
         labels,
-        _answers(new, texts, labels),
-        None if old is None else _answers(old, texts, labels),
+        _answers(new, texts, labels, taxonomy),
+        None if old is None else _answers(old, texts, labels, taxonomy),
         Answers((floor_scores >= floor.threshold).astype(float), floor_scores),
     )
     uses = shown.runs.uses(len(test))
     verdict = decide(comparison, label_margin=settings.label_margin, uses=uses)
-    flips = _flips(store, old, new) if old is not None else ()
+    flips = _flips(store, old, new, taxonomy) if old is not None else ()
     shown.runs.note_version(run.id, shown.owner, candidate.number, len(test))
     promoted = False
     if verdict.promote and not run.dry and (settings.promotion == "auto" or live is None):
@@ -205,18 +227,18 @@ def _judge(
     )
 
 
-def _answers(classifier: "Classifier", texts: Sequence[str], labels: Sequence[str]) -> Answers:
-    predictions = classifier.predict(texts)
+def _answers(classifier: "Classifier", texts: Sequence[str], labels: Sequence[str], taxonomy: Taxonomy) -> Answers:
+    predictions = [taxonomy.read(prediction) for prediction in classifier.predict(texts)]
     given: Matrix = np.array([[label in prediction.labels for label in labels] for prediction in predictions], dtype=float)
     scores: Matrix = np.array([[prediction.scores[label] for label in labels] for prediction in predictions], dtype=float)
     return Answers(given, scores)
 
 
-def _flips(store: Store, old: "Classifier", new: "Classifier") -> tuple[Flip, ...]:
+def _flips(store: Store, old: "Classifier", new: "Classifier", taxonomy: Taxonomy) -> tuple[Flip, ...]:
     """The newest messages whose labels would change."""
     recent = store.recent_texts(LOOKED_AT)
     texts = [text for _, text in recent]
-    pairs = zip(recent, old.predict(texts), new.predict(texts), strict=True)
+    pairs = zip(recent, map(taxonomy.read, old.predict(texts)), map(taxonomy.read, new.predict(texts)), strict=True)
     changed = [
         Flip(message_id=message_id, before=before.labels, after=after.labels)
         for (message_id, _), before, after in pairs
@@ -229,13 +251,13 @@ def _blind(store: Store, live: Version | None) -> Blind | None:
     """How right the live version was where nobody could be swayed by it."""
     if live is None:
         return None
-    gold, given = [], []
-    for state, prediction in Gestures(store).judged_blind(live.card.labels):
+    gold, given, taxonomy = [], [], LabelBook(store).current()
+    for state, prediction in Gestures(store).judged_blind(taxonomy):
         if prediction.version == live.number:
             known = set(state.labels) - set(state.unknown)
             gold.append({name for name, label in state.labels.items() if label.applies})
             given.append(known.intersection(prediction.labels))
-    return Blind(messages=len(gold), micro_f1=score(gold, given, live.card.labels).micro_f1) if gold else None
+    return Blind(messages=len(gold), micro_f1=score(gold, given, taxonomy.names).micro_f1) if gold else None
 
 
 def _frozen_snapshot(store: Store, workshop: Path) -> dict[Split, list[Example]]:

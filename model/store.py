@@ -467,11 +467,11 @@ class Store:
                     connection.execute(examples.update().where(examples.c.text_key == key).values(**values))
         return new, changed
 
-    def examples(self) -> Iterator[Example]:
-        """The imported texts in the order of their keys, which is by chance but always the same."""
+    def examples(self) -> Iterator[tuple[Example, datetime]]:
+        """The imported texts and when they came, in the order of their keys, which is by chance but always the same."""
         with self.reading() as connection:
             for row in connection.execute(select(examples).order_by(examples.c.text_key)):
-                yield Example(text=row.text, labels=tuple(row.labels), unknown=tuple(row.unknown))
+                yield Example(text=row.text, labels=tuple(row.labels), unknown=tuple(row.unknown)), aware(row.saved_at)
 
     def sides(self) -> dict[str, Split]:
         """The side of every text that was ever divided, by its key."""

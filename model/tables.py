@@ -149,6 +149,14 @@ sides = Table(
     Column("side", String(8), nullable=False),
 )
 
+# Append-only: how the set of labels became what it is (`labels.Taxonomy.evolve`), after the shipped ones.
+label_events = Table(
+    "label_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event", JSON, nullable=False),
+)
+
 versions = Table(
     "versions",
     metadata,

@@ -102,3 +102,12 @@ def test_every_emoji_of_a_label_is_shown_in_its_reply(language: str) -> None:
     for label in seed_taxonomy():
         _, shown = reply(language, scores={label.name: 0.9}, labels=(label.name,))
         assert f":{label.emoji}:" in shown
+
+
+def test_a_version_of_an_older_set_of_labels_says_so() -> None:
+    """People must not wonder why it never gives the label that they made yesterday."""
+    prediction = Prediction(version=3, base="mini", scores={"app": 0.9}, labels=("app",))
+    state = fold((), names=seed_taxonomy().names, predicted=prediction.labels)
+    for older in (False, True):
+        _, shown = blocks.reply(prediction, state, seed_taxonomy(), load_texts("es"), older=older)
+        assert ("aprendió con las etiquetas de antes" in str(shown[-1])) == older

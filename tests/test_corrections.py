@@ -33,7 +33,7 @@ class Case:
 
     @property
     def judged(self) -> Judged:
-        judged = Gestures(self.town.store).judged(self.id, NAMES)
+        judged = Gestures(self.town.store).judged(self.id, seed_taxonomy())
         assert judged is not None
         return judged
 
@@ -188,7 +188,7 @@ async def test_the_shortcut_corrects_a_message_that_was_never_classified(town: T
     stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
     assert stored is not None
     gestures = Gestures(town.store)
-    await eventually(lambda: gestures.judged(stored.id, NAMES).state.shown == ("cuenta",), lambda: "not corrected")
+    await eventually(lambda: gestures.judged(stored.id, seed_taxonomy()).state.shown == ("cuenta",), lambda: "not corrected")
     await eventually(lambda: town.store.reply_ts(stored.id) is not None, lambda: "no reply")
 
 
@@ -296,7 +296,7 @@ async def test_a_reaction_that_comes_before_its_message_counts_when_the_message_
     assert await ana.shortcut(CHANNEL, ts, "classify_message")  # only now do we hear of the message itself
     await ana.wait_for_reply("atencion", ts, 20)
     stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
-    judged = Gestures(town.store).judged(stored.id, NAMES)
+    judged = Gestures(town.store).judged(stored.id, seed_taxonomy())
     assert judged.state.labels["fraude"].yes == ("U0SIMUANA",)
 
 
@@ -355,7 +355,7 @@ async def test_a_blind_message_shows_its_labels_only_after_somebody_said_their_o
     assert "%" in await case.reply()
     await case.luis.react(CHANNEL, case.reply_ts, "white_check_mark")  # now it says something
     await case.until(lambda state: "U0SIMULUIS" in state.labels[shown[0]].yes)
-    first, prediction = next(iter(Gestures(case.town.store).judged_blind(NAMES)))
+    first, prediction = next(iter(Gestures(case.town.store).judged_blind(seed_taxonomy())))
     assert {name for name, label in first.labels.items() if label.applies} == {"ahorro"}
     assert prediction.labels == shown
     with case.town.store.writing() as connection:

@@ -162,7 +162,7 @@ async def flood(town: Town) -> None:
     gestures = Gestures(town.store)
     meant = kept = 0
     for ts, message_id in ids.items():
-        judged = gestures.judged(message_id, NAMES)
+        judged = gestures.judged(message_id, seed_taxonomy())
         expected = reference(by_message[ts], list(judged.prediction.labels), ts)
         assert {name: (list(label.yes), list(label.no)) for name, label in judged.state.labels.items()} == expected
         meant += sum(event["reaction"] != "pizza" for event in by_message[ts])

@@ -131,11 +131,11 @@ def test_who_may_judge(workspace: Workspace, settings: dict[str, object], user: 
     gestures.add(said, team=TEAM, channel=CHANNEL, item_ts="1700000000.000100")
     other = Gesture(user="U0SIMUMARIA", handle="h2", at=1_800_000_000_000_001, kind=Kind.NONE)
     gestures.note_person(TEAM, "U0SIMUMARIA", may_judge=True, expert=False)
-    judged = gestures.judged(message_id, NAMES)
+    judged = gestures.judged(message_id, seed_taxonomy())
     assert (judged.strangers == ()) == may_judge
     if user != "U0SIMUMARIA":
         gestures.add(other, team=TEAM, channel=CHANNEL, item_ts="1700000000.000100")
-        status = gestures.judged(message_id, NAMES).state.labels["app"].status
+        status = gestures.judged(message_id, seed_taxonomy()).state.labels["app"].status
         assert status == ("added" if expert else "disputed" if may_judge else "rejected")
 
 

@@ -210,7 +210,7 @@ def test_an_imported_text_takes_its_new_labels(store: Store) -> None:
     assert store.save_examples([("k1", first), ("k2", Example(text="pago", labels=("app",)))]) == (2, 0)
     mended = Example(text="hola", labels=("app",))
     assert store.save_examples([("k1", mended), ("k2", Example(text="pago", labels=("app",)))]) == (0, 1)
-    assert [example.labels for example in store.examples()] == [("app",), ("app",)]
+    assert [example.labels for example, _ in store.examples()] == [("app",), ("app",)]
 
 
 def test_a_database_that_is_away_is_named_as_such() -> None:

@@ -143,7 +143,7 @@ async def _fill(desk: "Desk", client: AsyncWebClient, view_id: str, message_id: 
 def _look(desk: "Desk", message_id: int | None) -> tuple[StoredMessage | None, Judged | None]:
     if message_id is None:
         return None, None
-    return desk.store.message(message_id), desk.gestures.judged(message_id, desk.taxonomy.names)
+    return desk.store.message(message_id), desk.gestures.judged(message_id, desk.taxonomy)
 
 
 def _modal(desk: "Desk", stored: StoredMessage, judged: Judged, *, chosen: tuple[str, ...], warning: str = "") -> dict[str, Any]:

@@ -15,6 +15,12 @@ def upgrade() -> None:
         sa.Column("side", sa.String(length=8), nullable=False),
         sa.PrimaryKeyConstraint("text_key", name=op.f("pk_sides")),
     )
+    op.create_table(
+        "label_events",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("event", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_label_events")),
+    )
     op.add_column("messages", sa.Column("blind", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("versions", sa.Column("run_id", sa.Integer(), nullable=True))
     op.add_column("versions", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
