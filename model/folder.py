@@ -1,7 +1,7 @@
 """A version's folder: written whole or not at all, and read only while it is what was written.
 
-Beside the plain transformers folder it holds `card.json`, the floor's two files, and `manifest.json` with the SHA-256 of
-every file but the card, which is given its number later.
+Beside the plain transformers folder it holds the card, as `card.json` and for people as `README.md`, the floor's two files,
+and `manifest.json` with the SHA-256 of every file but the card, which is given its number later.
 """
 
 import hashlib
@@ -18,8 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 from model.errors import BrokenVersion, ModelError
 from model.schema import Card
 
-CARD_FILE = "card.json"
+CARD_FILE, CARD_TEXT_FILE = "card.json", "README.md"
 MANIFEST_FILE = "manifest.json"
+FEW = 10
 WEIGHTS_FILE = "model.safetensors"
 
 _Manifest = TypeAdapter(dict[str, str])
@@ -46,7 +47,7 @@ def building(out: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         yield folder
-        files = sorted(path for path in folder.iterdir() if path.name != CARD_FILE)
+        files = sorted(path for path in folder.iterdir() if path.name not in {CARD_FILE, CARD_TEXT_FILE})
         manifest = {path.name: file_sha256(path) for path in files}
         (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         folder.chmod(0o755)  # mkdtemp's 0700 and safetensors' 0600 would keep a worker under another user out
@@ -63,8 +64,49 @@ def building(out: Path) -> Iterator[Path]:
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """`card` is the folder's card."""
+    """`card` is the folder's card, for programs and for people."""
     (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / CARD_TEXT_FILE).write_text(card_text(card), encoding="utf-8")
+
+
+def card_text(card: Card) -> str:
+    """The card as a page of Markdown, in the order of Mitchell et al. 2019 (arXiv 1810.03993): what it is, what it is for,
+    what it learnt from, how good it is and where not to trust it."""
+    lines = [
+        f"# Version {card.version}: {card.base}",
+        "",
+        "Gives a Spanish message every label that applies, each with a calibrated probability. Made for the team whose",
+        "corrections it learnt from; elsewhere nobody has judged it. It proposes, and a person decides.",
+        "",
+        f"- **Labels** ({len(card.labels)}): {', '.join(card.labels)}",
+        f"- **Learnt from** {card.texts.get('train', 0)} messages; tuned on {card.texts.get('dev', 0)}, tested on "
+        f"{card.texts.get('test', 0)} others. SHA-256 of all: `{card.data_sha256}`",
+        f"- **Parent**: {'version ' + str(card.parent) if card.parent else 'none'}. Seed {card.seed}, {card.seconds:.0f} s, "
+        f"{card.created_at}, code {card.code_version}",
+        f"- **Settings**: {', '.join(f'{name} {value}' for name, value in card.settings.items())}",
+        f"- **Given** from these probabilities on: {', '.join(f'{name} {value:.3f}' for name, value in card.thresholds.items())}",
+    ]
+    for split, scores in card.scores.items():
+        floor = card.floor[split]
+        lines += [
+            "",
+            f"## Scores on {scores.texts} {split} messages",
+            "",
+            "| | network | TF-IDF + logistic regression |",
+            "| --- | --- | --- |",
+            *(
+                f"| {name} | {100 * getattr(scores, field):.1f} | {100 * getattr(floor, field):.1f} |"
+                for name, field in (("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"), ("Jaccard", "jaccard"))
+            ),
+            *(
+                f"| F1 of {label} ({each.support}) | {100 * each.f1:.1f} | {100 * floor.per_label[label].f1:.1f} |"
+                for label, each in scores.per_label.items()
+            ),
+        ]
+    weak = [label for label, each in card.scores[next(iter(card.scores))].per_label.items() if each.support < FEW]
+    if weak:
+        lines += ["", f"Fewer than {FEW} judged messages carry {', '.join(weak)}: their numbers are mostly chance."]
+    return "\n".join(lines) + "\n"
 
 
 def read_card(folder: Path) -> Card:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, func, select, text
 
 from model.errors import BrokenVersion
+from model.folder import write_card
 from model.schema import Card
 from model.store import Store, aware, now
 from model.tables import promotions, versions
@@ -67,7 +68,7 @@ class Registry:
         with self._alone() as connection:
             number = (connection.execute(select(func.max(versions.c.number))).scalar_one() or 0) + 1
             card = card.model_copy(update={"version": number})
-            (built / "card.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_card(built, card)
             folder = self.versions_folder / f"v{number}"
             # A folder without a row is what a process left that died between the rename and the commit.
             shutil.rmtree(folder, ignore_errors=True)

@@ -62,6 +62,14 @@ def test_the_card_tells_what_was_done(tiny: Path) -> None:
     assert card.seconds > 0
 
 
+def test_the_card_is_readable_by_people_too(tiny: Path) -> None:
+    """Who finds the folder in a year must learn what it is, what it learnt from and where not to trust it."""
+    card, text = read_card(tiny), (tiny / "README.md").read_text(encoding="utf-8")
+    for word in ("app, gracias", card.data_sha256, card.code_version, "Learnt from** 24 messages", "logistic regression"):
+        assert word in text
+    assert f"| micro-F1 | {100 * card.scores['dev'].micro_f1:.1f} | {100 * card.floor['dev'].micro_f1:.1f} |" in text
+
+
 def test_one_seed_gives_one_version(tmp_path: Path) -> None:
     """A result that nobody can repeat is no result."""
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):

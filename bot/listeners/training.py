@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import blocks, people
 from bot.history import link_to
 from bot.reports import report_message, show_run
+from model.errors import BrokenVersion
 from model.registry import Registry, Version
 from model.runs import Run
 from worker.tasks import train
@@ -46,7 +47,13 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         run = await run_of(body, context, client)
         if run is not None and run.report is not None:
             user, version = body["user"]["id"], run.report.version
-            await asyncio.to_thread(_registry(desk).promote, version, by=user, reason=f"button under run {run.id}")
+            try:
+                await asyncio.to_thread(_registry(desk).promote, version, by=user, reason=f"button under run {run.id}")
+            except BrokenVersion:  # it made room for newer ones
+                kept = ", ".join(str(each.number) for each in await asyncio.to_thread(_registry(desk).all))
+                text = desk.texts("versions.unknown", version=version, all=kept)
+                await client.chat_postEphemeral(channel=body["container"]["channel_id"], user=user, text=text)
+                return
             await _redraw(client, body, run, desk.texts("run.decided_promote", user=f"<@{user}>", version=version))
 
     @app.action(blocks.KEEP_ACTION)
