@@ -77,8 +77,11 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
         # One workspace, one token, asked once at start-up: no auth.test for every event.
         return who
 
+    # The client for each request gets its token from `authorize`; Bolt warns of a second one.
+    client = slack_client(settings)
+    client.token = None
     app = AsyncApp(
-        client=slack_client(settings),
+        client=client,
         authorize=authorize,
         signing_secret=settings.slack_signing_secret.get_secret_value() or None,
         # A listener saves and then returns; only after that does Bolt acknowledge.

@@ -5,6 +5,10 @@ class ModelError(Exception):
     """Base of everything that `model` raises on purpose; its text is meant for an operator."""
 
 
+class BadSetting(ModelError):
+    """A setting that cannot be used; the message names the variable and what it should be."""
+
+
 class BadData(ModelError):
     """A data file holds something that cannot be used; the message names the file and the line."""
 

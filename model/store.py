@@ -16,9 +16,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, case, create_engine, event, func, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
-from model.errors import StoreUnavailable
+from model.errors import BadSetting, StoreUnavailable
 from model.schema import Example, Message, Prediction, Source, Split
 from model.tables import channels, examples, gestures, messages, metadata, predictions, replies, sides
 
@@ -525,6 +525,12 @@ class Store:
 
 
 def _engine(url: str) -> Engine:
+    try:
+        dialect = make_url(url).get_backend_name()
+    except (ArgumentError, ValueError):
+        dialect = ""
+    if dialect not in {"sqlite", "postgresql"}:  # never the URL itself in a message: it may hold a password
+        raise BadSetting("BETO_DATABASE_URL is no URL of a database that we know: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20, connect_args={"connect_timeout": 5})
     engine = create_engine(url, connect_args={"timeout": SQLITE_PATIENCE_S, "isolation_level": None})

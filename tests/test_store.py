@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from model.errors import StoreUnavailable
+from model.errors import BadSetting, StoreUnavailable
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.schema import Example, Message, Prediction, Source
@@ -219,3 +219,11 @@ def test_a_database_that_is_away_is_named_as_such() -> None:
     with pytest.raises(StoreUnavailable, match="database does not answer"):
         away.ping()
     away.close()
+
+
+@pytest.mark.parametrize("url", ["foo", "mysql://u:secret@h/d", "postgresql://u:secret@host:port/d"])
+def test_a_url_of_no_database_is_refused_in_a_sentence_without_the_password(url: str) -> None:
+    """The commonest slip of a first deployment deserves no traceback, and no log its secrets."""
+    with pytest.raises(BadSetting, match="BETO_DATABASE_URL") as refused:
+        Store(url)
+    assert "secret" not in str(refused.value)
