@@ -190,6 +190,8 @@ def run_status(run: Run, texts: Texts) -> tuple[str, list[Block]]:
     who = texts("run.automatic") if run.requested_by == "beto" else texts("run.asked_by", user=f"<@{run.requested_by}>")
     title = texts("run.title_dry" if run.dry else "run.title", run=run.id, who=who)
     line = _run_line(run, texts)
+    if not run.over and run.progress is not None and run.progress.note:
+        line += "\n" + texts("run.note_batch", note=escape(run.progress.note))
     shown = [section(f"{title}\n{line}")]
     if not run.over and run.cancelled_by is None:
         shown.append({"type": "actions", "elements": [button(CANCEL_ACTION, texts("run.cancel"))]})

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -143,9 +143,9 @@ def assign_splits(texts: Sequence[str], known: Mapping[str, Split] | None = None
 
     Of the texts that are not in `known` only earlier ones matter, so texts added at the end move none.
     """
+    sides = [(known or {}).get(text_key(text)) for text in texts]
     splits: list[Split] = []
-    for text, first in zip(texts, first_near_duplicates(texts), strict=True):
-        side = (known or {}).get(text_key(text))
+    for text, side, first in zip(texts, sides, first_near_duplicates(texts, [side is None for side in sides]), strict=True):
         splits.append(side or (split_of(text) if first is None else splits[first]))
     return splits
 
@@ -162,18 +162,27 @@ def split_for_dev(examples: Sequence[Example]) -> tuple[list[Example], list[Exam
     return [e for e, is_dev in pairs if not is_dev], [e for e, is_dev in pairs if is_dev]
 
 
-def first_near_duplicates(texts: Sequence[str]) -> list[int | None]:
-    """For each text the index of the first earlier one that says the same with little changed, or None."""
+def first_near_duplicates(texts: Sequence[str], wanted: Sequence[bool] | None = None) -> list[int | None]:
+    """For each text the index of the first earlier one that says the same with little changed, or None.
+
+    Only the `wanted` ones are looked up; None for the others. 20,000 texts take a minute (2 CPU cores, 2026-11), and the
+    time grows with the square of their number.
+    """
     shingles = [_shingles(text) for text in texts]
     # Prefix filtering (Chaudhuri et al. 2006): in one fixed order of all pieces, two sets whose overlap is at least
-    # _NEAR share a piece among the first (1 - _NEAR) of each, so only these need an index. Hashes make a fair order.
+    # _NEAR share a piece among the first (1 - _NEAR) of each, so only these need an index. The rarest come first: what
+    # every other text holds would make every other text a candidate. The order changes the work, never the result.
+    rarity = Counter(piece for pieces in shingles for piece in pieces)
     index: dict[int, list[int]] = defaultdict(list)
     firsts: list[int | None] = []
     for here, pieces in enumerate(shingles):
-        prefix = sorted(pieces)[: len(pieces) - int(_NEAR * len(pieces)) + 1]
-        candidates = sorted({there for piece in prefix for there in index[piece]})
-        near = (there for there in candidates if _overlap(pieces, shingles[there]) >= _NEAR)
-        firsts.append(next(near, None))
+        prefix = sorted(pieces, key=lambda piece: (rarity[piece], piece))[: len(pieces) - int(_NEAR * len(pieces)) + 1]
+        if wanted is None or wanted[here]:
+            candidates = sorted({there for piece in prefix for there in index[piece]})
+            near = (there for there in candidates if _overlap(pieces, shingles[there]) >= _NEAR)
+            firsts.append(next(near, None))
+        else:
+            firsts.append(None)
         for piece in prefix:
             index[piece].append(here)
     return firsts
