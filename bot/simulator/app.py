@@ -84,7 +84,9 @@ class App(Installation):
         return self.road.sockets
 
     def hear(self, change: Change) -> None:
-        """What the app may hear of the change is under way."""
+        """What the app may hear of the change is under way; one that was removed hears nothing."""
+        if self.revoked:
+            return
         for payload in self.events.payloads(change):
             self.road.send_event(payload)
 
