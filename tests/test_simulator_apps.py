@@ -202,10 +202,11 @@ async def test_scopes_and_subscriptions_are_each_apps_own(lacking: str) -> None:
         poor["settings"]["event_subscriptions"]["bot_events"].remove("message.channels")
     simulator = Simulator(manifest=poor)
     rich = simulator.install(manifest("Eco", "/eco"))
-    workspace, sent = simulator.workspace, []
+    workspace = simulator.workspace
+    sent: list[Json] = []
     for app in simulator.apps:
         workspace.join(workspace.channel("general"), app.user)
-        app.road.send_event = sent.append  # type: ignore[method-assign]
+        app.road.send_event = sent.append  # type: ignore[method-assign,assignment]
     workspace.post_as_person(workspace.user("ana"), workspace.channel("general"), "hola")
     assert [one["api_app_id"] for one in sent if one["event"]["type"] == "message" and one["event"].get("text") == "hola"] == [
         rich.bot.app_id
@@ -293,19 +294,19 @@ async def test_a_shortcut_reaches_the_app_that_was_chosen(two: Two) -> None:
 
 async def test_views_belong_to_the_app_that_opened_them(two: Two) -> None:
     """Neither its trigger nor its id opens, changes or answers anything for another app."""
-    assert await two.ana.command("general", "/eco")
-    trigger = (await two.eco.hears(command="/eco"))["trigger_id"]
-    assert await refusal(two.faro.client.views_open(trigger_id=trigger, view=MODAL)) == "invalid_trigger_id"
-    view = (await two.eco.client.views_open(trigger_id=trigger, view=MODAL))["view"]
-    assert (view["app_id"], view["bot_id"]) == (two.eco.installed.bot.app_id, two.eco.installed.bot.id)
+    assert await two.ana.command("general", "/faro")
+    trigger = (await two.faro.hears(command="/faro"))["trigger_id"]
+    assert await refusal(two.eco.client.views_open(trigger_id=trigger, view=MODAL)) == "invalid_trigger_id"
+    view = (await two.faro.client.views_open(trigger_id=trigger, view=MODAL))["view"]
+    assert (view["app_id"], view["bot_id"]) == (two.faro.installed.bot.app_id, two.faro.installed.bot.id)
     for known in ({"view_id": view["id"]}, {"external_id": "form"}):
-        assert await refusal(two.faro.client.views_update(**known, view=MODAL)) == "not_found"
+        assert await refusal(two.eco.client.views_update(**known, view=MODAL)) == "not_found"
     assert await two.ana.action("go", view_id=view["id"])
     assert await two.ana.view_submit(view["id"])
     for kind in ("block_actions", "view_submission"):
-        await two.eco.hears(type=kind)
+        await two.faro.hears(type=kind)
     await two.settle()
-    assert not {"block_actions", "view_submission"} & set(two.faro.kinds())
+    assert not {"block_actions", "view_submission"} & set(two.eco.kinds())
 
 
 async def test_each_app_has_its_own_home(two: Two) -> None:
@@ -429,7 +430,8 @@ async def test_one_app_may_be_on_http_and_another_on_socket_mode(two: Two) -> No
         await two.ana.invite("general", "web")
         await two.ana.message("general", "por los dos caminos")
         await two.eco.hears(type="message", text="por los dos caminos")
-        body, headers = b"", {}
+        body: bytes = b""
+        headers: Any = {}
         while b"dos caminos" not in body:
             body, headers = await asyncio.wait_for(heard.get(), 5)
         assert json.loads(body)["api_app_id"] == third.bot.app_id
