@@ -74,23 +74,40 @@ def trainer() -> None:
 @beto.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: a free one.")
-@click.option("--events", "events_url", help="Send signed HTTP events here instead of using Socket Mode.")
-@click.option("--manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The app's manifest, in JSON.")
+@click.option(
+    "--events",
+    "events_urls",
+    multiple=True,
+    help="Send signed HTTP events here instead of using Socket Mode; the n-th is that of the n-th --manifest.",
+)
+@click.option(
+    "--manifest",
+    "manifests",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="The app's manifest, in JSON; once for each app of the workspace.",
+)
 @click.option("--rate-limits/--no-rate-limits", default=True, show_default=True, help="Answer 429 as Slack does.")
 @click.option(
     "--clock-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="0.01: a minute takes 0.6 s."
 )
-def simulator(host: str, port: int, events_url: str | None, manifest: Path | None, rate_limits: bool, clock_scale: float) -> None:
+def simulator(
+    host: str, port: int, events_urls: tuple[str, ...], manifests: tuple[Path, ...], rate_limits: bool, clock_scale: float
+) -> None:
     """A Slack that fits on this machine, for trying out any Bolt app."""
     import asyncio
+    import itertools
 
     from bot.simulator import server
 
     try:
-        app = server.read_manifest(manifest or server.MANIFEST)
+        apps = [server.read_manifest(one) for one in manifests or (server.MANIFEST,)]
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-    asyncio.run(server.run(host, port, app, events_url, rate_limits=rate_limits, clock_scale=clock_scale))
+    if len(events_urls) > len(apps):
+        raise click.BadParameter(f"{len(events_urls)} --events, but {len(apps)} --manifest: each app has one address")
+    (first, url), *more = itertools.zip_longest(apps, events_urls)
+    asyncio.run(server.run(host, port, first, url, *more, rate_limits=rate_limits, clock_scale=clock_scale))
 
 
 @beto.command()

@@ -47,6 +47,7 @@ class ChatMethods:
             thread_ts=args.stamp("thread_ts", "invalid_thread_ts"),
             broadcast=args.flag("reply_broadcast"),
             metadata=metadata,
+            bot=self._app.bot,
         )
         reply: Json = {
             "channel": channel.id,
@@ -65,36 +66,36 @@ class ChatMethods:
         text, content = self._content(args)
         if len(text) > TEXT_LIMIT:
             raise SlackError("msg_too_long")
-        message = self._app.workspace.bot_message(text, **content)
+        message = self._app.workspace.bot_message(text, **content, bot=self._app.bot)
         self._app.workspace.post_ephemeral(channel, user, message, args.stamp("thread_ts", "invalid_thread_ts"))
         return {"message_ts": message["ts"]}
 
     def _chat_update(self, args: Arguments) -> Json:
         channel = self._app.channel(args.required("channel"))
         ts = args.required("ts")
-        if self._app.workspace.message(channel, ts).get("bot_id") != self._app.workspace.bot_id:
+        if self._app.workspace.message(channel, ts).get("bot_id") != self._app.bot.id:
             raise SlackError("cant_update_message")
         if channel.is_archived:
             raise SlackError("is_inactive")
         if len(args.optional("text") or "") > UPDATE_TEXT_LIMIT:
             raise SlackError("msg_too_long")
         text, content = self._content(args)
-        fields: Json = {"text": self._app.workspace.bot_message(text)["text"]}
+        fields: Json = {"text": self._app.workspace.bot_message(text, bot=self._app.bot)["text"]}
         # What is not sent stays, so that text alone changes nothing that people see of a message with blocks; [] removes.
         fields |= {name: content[name] for name in ("blocks", "attachments") if args.values.get(name) not in (None, "")}
         if "metadata" in args.values:
             channel.metadata.pop(ts, None)
             if metadata := _metadata(args):
                 channel.metadata[ts] = metadata
-        message = self._app.workspace.edit(channel, ts, self._app.workspace.bot_user_id, fields)
+        message = self._app.workspace.edit(channel, ts, self._app.bot.user_id, fields)
         return {"channel": channel.id, "ts": ts, "text": message["text"], "message": message}
 
     def _chat_delete(self, args: Arguments) -> Json:
         channel = self._app.channel(args.required("channel"))
         ts = args.required("ts")
-        if self._app.workspace.message(channel, ts).get("bot_id") != self._app.workspace.bot_id:
+        if self._app.workspace.message(channel, ts).get("bot_id") != self._app.bot.id:
             raise SlackError("cant_delete_message")
-        self._app.workspace.delete(channel, ts, self._app.workspace.bot_user_id)
+        self._app.workspace.delete(channel, ts, self._app.bot.user_id)
         return {"channel": channel.id, "ts": ts}
 
     def _chat_get_permalink(self, args: Arguments) -> Json:
@@ -139,12 +140,12 @@ class ChatMethods:
 
     def _reactions_add(self, args: Arguments) -> Json:
         channel, ts = self._item(args)
-        self._app.workspace.react(channel, ts, self._app.workspace.bot_user_id, args.required("name"))
+        self._app.workspace.react(channel, ts, self._app.bot.user_id, args.required("name"))
         return {}
 
     def _reactions_remove(self, args: Arguments) -> Json:
         channel, ts = self._item(args)
-        self._app.workspace.unreact(channel, ts, self._app.workspace.bot_user_id, args.required("name"))
+        self._app.workspace.unreact(channel, ts, self._app.bot.user_id, args.required("name"))
         return {}
 
     def _reactions_get(self, args: Arguments) -> Json:

@@ -138,7 +138,7 @@ class ConversationMethods:
         if self._app.is_member(channel):
             warning = {"warning": "already_in_channel", "response_metadata": {"warnings": ["already_in_channel"]}}
             return {"channel": self._describe(channel), **warning}
-        self._app.workspace.join(channel, self._app.bot)
+        self._app.workspace.join(channel, self._app.user)
         return {"channel": self._describe(channel)}
 
     def _conversations_open(self, args: Arguments) -> Json:
@@ -160,7 +160,7 @@ class ConversationMethods:
             if user is None or user.is_bot:
                 raise SlackError("user_not_found")
             before = len(self._app.workspace.channels)
-            channel = self._app.workspace.direct_channel(self._app.bot, user)
+            channel = self._app.workspace.direct_channel(self._app.user, user)
             already = len(self._app.workspace.channels) == before
         state = {"no_op": True, "already_open": True} if already else {}
         return {**state, "channel": self._describe(channel) if args.flag("return_im") else {"id": channel.id}}
@@ -173,7 +173,7 @@ class ConversationMethods:
     def _describe(self, channel: Channel) -> Json:
         team = self._app.workspace.team_id
         if channel.kind == "im":
-            other = next(one for one in channel.members if one != self._app.workspace.bot_user_id)
+            other = next(one for one in channel.members if one != self._app.bot.user_id)
             return {
                 "id": channel.id, "created": channel.created, "is_im": True, "is_org_shared": False, "is_archived": False,
                 "context_team_id": team, "user": other, "is_open": True, "is_user_deleted": False, "priority": 0,

@@ -63,7 +63,7 @@ class Road:
         """How many connections of the app are open."""
         return 0
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Payloads can be delivered."""
 
     async def stop(self) -> None:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 
 from bot.simulator.errors import Json
-from bot.simulator.workspace import Change, Channel, Workspace
+from bot.simulator.workspace import Bot, Change, Channel, Workspace
 
 CHANNEL_TYPES = {"channel": "C", "group": "G", "im": "D"}
 _MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
@@ -20,17 +20,18 @@ _MEMBER_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:
 
 
 class Events:
-    """Turns changes into `event_callback` payloads, for what the manifest subscribes to and its scopes allow."""
+    """Turns changes into one app's `event_callback` payloads, for what the manifest subscribes to and its scopes allow."""
 
-    def __init__(self, workspace: Workspace, manifest: Json) -> None:
+    def __init__(self, workspace: Workspace, bot: Bot, manifest: Json) -> None:
         self._workspace = workspace
+        self._bot = bot
         self._scopes = frozenset(manifest["oauth_config"]["scopes"].get("bot", ()))
         self._subscribed = frozenset(manifest["settings"].get("event_subscriptions", {}).get("bot_events", ()))
 
     def payloads(self, change: Change) -> Iterator[Json]:
         """The payloads that Slack sends for one change, in Slack's order."""
         channel = change.channel
-        bot = self._workspace.bot_user_id
+        bot = self._bot.user_id
         if change.kind == "left" and change.user == bot:
             kind = "channel_left" if channel.kind == "channel" else "group_left"
             left = {"type": kind, "channel": channel.id, "actor_id": change.inviter or bot, "event_ts": change.ts}
@@ -49,6 +50,15 @@ class Events:
             name = f"{channel.kind}_{change.kind.removesuffix('d')}"
             event = {"type": name, "channel": channel.id, "user": change.user, "event_ts": change.ts}
             yield from self._when(name, _MEMBER_SCOPES[channel.kind], event | {"is_moved": 0})
+        elif change.kind == "renamed":
+            name = f"{channel.kind}_rename"
+            about = {"id": channel.id, "name": channel.name, "created": channel.created}
+            renamed: Json = {"type": name, "channel": about, "event_ts": change.ts}
+            yield from self._when(name, _MEMBER_SCOPES[channel.kind], renamed)
+        elif change.kind == "reidentified":
+            name, old = "channel_id_changed", change.message["old_id"]
+            event = {"type": name, "old_channel_id": old, "new_channel_id": channel.id, "event_ts": change.ts}
+            yield from self._when(name, None, event)
         elif change.kind in ("joined", "left") and channel.kind != "im":
             name = "member_joined_channel" if change.kind == "joined" else "member_left_channel"
             yield from self._when(name, _MEMBER_SCOPES[channel.kind], self._member(name, change))
@@ -62,7 +72,7 @@ class Events:
 
     def uninstalled(self) -> Iterator[Json]:
         """The payloads for an app whose tokens were revoked because somebody removed it from the workspace."""
-        tokens = {"oauth": [], "bot": [self._workspace.bot_user_id]}
+        tokens = {"oauth": [], "bot": [self._bot.user_id]}
         yield from self._when(
             "tokens_revoked", None, {"type": "tokens_revoked", "tokens": tokens, "event_ts": self._workspace.next_ts()}
         )
@@ -75,8 +85,10 @@ class Events:
     def _envelope(self, event: Json) -> Json:
         workspace = self._workspace
         channel = event.get("channel") or event.get("item", {}).get("channel", "")
+        if isinstance(channel, dict):  # channel_rename tells all about it
+            channel = channel["id"]
         authorization = {
-            "enterprise_id": None, "team_id": workspace.team_id, "user_id": workspace.bot_user_id, "is_bot": True,
+            "enterprise_id": None, "team_id": workspace.team_id, "user_id": self._bot.user_id, "is_bot": True,
             "is_enterprise_install": False,
         }  # fmt: skip
         return {
@@ -84,7 +96,7 @@ class Events:
             "team_id": workspace.team_id,
             "context_team_id": workspace.team_id,
             "context_enterprise_id": None,
-            "api_app_id": workspace.app_id,
+            "api_app_id": self._bot.app_id,
             "event": event,
             "type": "event_callback",
             "event_id": new_event_id(),
@@ -106,10 +118,11 @@ class Events:
         return event | {"subtype": "message_changed", "message": change.message, "previous_message": change.previous}
 
     def _mentions_anew(self, change: Change) -> bool:
-        mention = f"<@{self._workspace.bot_user_id}>"
+        mention = f"<@{self._bot.user_id}>"
         if change.channel.kind == "im" or change.kind == "deleted" or mention not in change.message.get("text", ""):
             return False
-        if "subtype" in change.message or "bot_id" in change.message:
+        # An app does not hear itself (bolt-js#1573), but it hears other bots, by their bot_id (slack-go#727).
+        if "subtype" in change.message or change.message.get("bot_id") == self._bot.id:
             return False
         return change.kind == "posted" or (change.previous is not None and mention not in change.previous.get("text", ""))
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bot.simulator.arguments import Arguments
 from bot.simulator.errors import Json, SlackError
-from bot.simulator.workspace import Channel, User, Workspace
+from bot.simulator.workspace import Bot, Channel, User, Workspace
 
 
 class Method(NamedTuple):
@@ -21,12 +21,13 @@ class Method(NamedTuple):
 class Installation:
     """The bot user's rights in the workspace."""
 
-    def __init__(self, workspace: Workspace, scopes: tuple[str, ...], *, messages_tab: bool = True) -> None:
+    def __init__(self, workspace: Workspace, bot: Bot, scopes: tuple[str, ...], *, messages_tab: bool = True) -> None:
         self.workspace = workspace
+        self.bot = bot
+        self.user: User = workspace.users[bot.user_id]
         self.scopes = scopes
         self.revoked = False
         self._messages_tab = messages_tab
-        self.bot: User = workspace.users[workspace.bot_user_id]
 
     def need(self, scope: str) -> None:
         """The app has the scope, or the call is refused."""
@@ -35,7 +36,7 @@ class Installation:
 
     def is_member(self, channel: Channel) -> bool:
         """Whether the bot is in the channel."""
-        return self.bot.id in channel.members
+        return self.bot.user_id in channel.members
 
     def channel(self, key: str) -> Channel:
         """The channel with that id, as far as the bot may know of it: a private one only as a member."""
@@ -55,7 +56,7 @@ class Installation:
         """Where a post goes: a channel's id or name, or a person's id for the direct messages with them."""
         user = self.workspace.users.get(key)
         if user is not None and not user.is_bot:
-            channel = self.workspace.direct_channel(self.bot, user)
+            channel = self.workspace.direct_channel(self.user, user)
         else:
             channel = self.own_channel(self.workspace.channel_ids.get(key.removeprefix("#"), key))
         if channel.kind == "im" and not self._messages_tab:

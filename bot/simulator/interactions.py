@@ -9,7 +9,7 @@ from bot.simulator.delivery import Kind, Road, Unanswered
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.response_urls import ResponseUrls
 from bot.simulator.views import Views
-from bot.simulator.workspace import Channel, User, Workspace
+from bot.simulator.workspace import Bot, Channel, User, Workspace
 
 _CHANNEL_NAMES = {"im": "directmessage", "group": "privategroup"}
 # What a person may choose in each kind of element, and what it is before they do.
@@ -39,11 +39,12 @@ _SELECTIONS: dict[str, tuple[str, str]] = {
 
 
 class Interactions:
-    """Sends each gesture to the app and does what the app answers. Each method says whether the app acknowledged in time."""
+    """Sends each gesture to one app and does what the app answers. Each method says whether the app acknowledged in time."""
 
     def __init__(
         self,
         workspace: Workspace,
+        bot: Bot,
         views: Views,
         response_urls: ResponseUrls,
         road: Road,
@@ -51,19 +52,20 @@ class Interactions:
         tell: Callable[[str, Json], None],
     ) -> None:
         self._workspace = workspace
+        self._bot = bot
         self._views = views
         self._response_urls = response_urls
         self._road = road
         self._tell = tell
-        self._commands = {one["command"]: one for one in manifest["features"].get("slash_commands", ())}
-        self._shortcuts = {
+        self.commands: dict[str, Json] = {one["command"]: one for one in manifest["features"].get("slash_commands", ())}
+        self.shortcuts: dict[str, Json] = {
             one["callback_id"]: one for one in manifest["features"].get("shortcuts", ()) if one["type"] == "message"
         }
         self._message_states: dict[tuple[str, str, str], Json] = {}
 
     async def command(self, user: User, channel: Channel, command: str, text: str) -> bool:
         """A slash command; what the app answers in its acknowledgement is shown."""
-        known = self._commands.get(command)
+        known = self.commands.get(command)
         if known is None:
             raise SlackError("unknown_command")
         workspace = self._workspace
@@ -76,7 +78,7 @@ class Interactions:
             "token": "simulator-verification-token", "team_id": workspace.team_id, "team_domain": workspace.domain,
             "channel_id": channel.id, "channel_name": _CHANNEL_NAMES.get(channel.kind, channel.name),
             "user_id": user.id, "user_name": user.name, "command": command, "text": written.strip(),
-            "api_app_id": workspace.app_id, "is_enterprise_install": "false",
+            "api_app_id": self._bot.app_id, "is_enterprise_install": "false",
             "response_url": self._response_urls.new("commands", channel, user), "trigger_id": self._views.new_trigger(user.id),
         }  # fmt: skip
         answer = await self._ask("slash_commands", payload, user, f"«{command}»")
@@ -125,7 +127,7 @@ class Interactions:
 
     async def shortcut(self, user: User, channel: Channel, ts: str, callback_id: str) -> bool:
         """A message shortcut, in the channel or in a thread."""
-        if callback_id not in self._shortcuts:
+        if callback_id not in self.shortcuts:
             raise SlackError("unknown_shortcut")
         payload = self._interaction("message_action", user) | {
             "action_ts": self._workspace.next_ts(),
@@ -135,7 +137,7 @@ class Interactions:
             "message": self._workspace.message(channel, ts),
             "response_url": self._response_urls.new("app", channel, user),
         }
-        return await self._ask("interactive", payload, user, f"«{self._shortcuts[callback_id]['name']}»") is not None
+        return await self._ask("interactive", payload, user, f"«{self.shortcuts[callback_id]['name']}»") is not None
 
     async def submit(self, user: User, view_id: str, given: Json) -> bool:
         """A modal is submitted with the values given; those that are missing are as they were at first."""
@@ -189,7 +191,7 @@ class Interactions:
             return await self._road.ask(kind, payload)
         except Unanswered as error:
             reason = "no respondió a tiempo" if error.code == "operation_timeout" else "no está conectada"
-            text = f"{what} falló: {self._workspace.app_name} {reason} ({error.code})."
+            text = f"{what} falló: {self._bot.app_name} {reason} ({error.code})."
             self._tell(user.id, {"type": "notice", "level": "error", "text": text[0].upper() + text[1:]})
             return None
 
@@ -198,7 +200,7 @@ class Interactions:
         return {
             "type": kind,
             "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": workspace.team_id},
-            "api_app_id": workspace.app_id,
+            "api_app_id": self._bot.app_id,
             "token": "simulator-verification-token",
             "trigger_id": self._views.new_trigger(user.id, view_id),
             "team": {"id": workspace.team_id, "domain": workspace.domain},

@@ -5,12 +5,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from bot.simulator.delivery import Road
+from bot.simulator.app import App
 from bot.simulator.errors import Json, SlackError
-from bot.simulator.events import Events
-from bot.simulator.interactions import Interactions
 from bot.simulator.screens import Screens
-from bot.simulator.views import Views
 from bot.simulator.workspace import Channel, User, Workspace
 
 _COMMAND = re.compile(r"/(?P<name>[\w-]+)(?:\s+(?P<text>.*))?", re.DOTALL)
@@ -31,6 +28,8 @@ _SENTENCES = {
     "missing_fields": "Completa los campos marcados.",
     "msg_too_long": "El mensaje es demasiado largo.",
     "no_reaction": "No habías reaccionado con ese emoji.",
+    "name_taken": "Ya hay un canal con ese nombre.",
+    "invalid_name_specials": "El nombre de un canal lleva minúsculas, números, guiones y nada más, hasta 80.",
     "no_text": "Escribe algo antes de enviar.",
     "not_archived": "Este canal no está archivado.",
     "not_in_channel": "Solo los miembros del canal pueden hacer eso.",
@@ -50,30 +49,15 @@ Verb = Callable[[User, Json], Awaitable[Json]]
 class People:
     """Serves `/person/...`."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        screens: Screens,
-        views: Views,
-        interactions: Interactions,
-        events: Events,
-        road: Road,
-        manifest: Json,
-    ) -> None:
+    def __init__(self, workspace: Workspace, screens: Screens, apps: list[App]) -> None:
         self._workspace = workspace
         self._screens = screens
-        self._views = views
-        self._interactions = interactions
-        self._events = events
-        self._road = road
-        features = manifest["features"]
-        self._commands: list[Json] = features.get("slash_commands", [])
-        self._shortcuts: list[Json] = [one for one in features.get("shortcuts", ()) if one["type"] == "message"]
+        self._apps = apps
         self._verbs: dict[str, Verb] = {
             "message": self._message, "edit": self._edit, "delete": self._delete, "react": self._react, "unreact": self._unreact,
             "command": self._command, "action": self._action, "shortcut": self._shortcut, "view_submit": self._view_submit,
             "view_close": self._view_close, "open_dm": self._open_dm, "invite": self._invite, "kick": self._kick,
-            "home": self._home, "archive": self._archive, "unarchive": self._unarchive,
+            "home": self._home, "archive": self._archive, "unarchive": self._unarchive, "rename": self._rename,
         }  # fmt: skip
 
     # --- HTTP ---
@@ -96,18 +80,21 @@ class People:
         except SlackError as error:
             return _refuse(error)
         workspace = self._workspace
+        app_ids = {app.user.id: app.bot.app_id for app in self._apps}
         users = [
             {
                 "id": one.id, "name": one.name, "real_name": one.real_name, "is_bot": one.is_bot, "is_admin": one.is_admin,
-                "is_restricted": one.is_restricted, "color": one.color,
+                "is_restricted": one.is_restricted, "color": one.color, "app_id": app_ids.get(one.id),
             }
             for one in workspace.users.values()
         ]  # fmt: skip
         channels = [self._describe(me, one) for one in workspace.channels.values() if workspace.can_see(me, one)]
         team = {"id": workspace.team_id, "name": workspace.team_name, "domain": workspace.domain}
+        commands = {name: one for app in self._apps for name, one in app.interactions.commands.items()}
+        shortcuts = [{**one, "app_id": app.bot.app_id} for app in self._apps for one in app.interactions.shortcuts.values()]
         state = {
-            "ok": True, "team": team, "me": me.id, "users": users, "channels": channels, "commands": self._commands,
-            "shortcuts": self._shortcuts,
+            "ok": True, "team": team, "me": me.id, "users": users, "channels": channels, "commands": list(commands.values()),
+            "shortcuts": shortcuts,
         }  # fmt: skip
         return web.json_response(state)
 
@@ -132,7 +119,8 @@ class People:
             me = self._person(dict(request.query))
         except SlackError as error:
             return _refuse(error)
-        return await self._screens.serve(request, me, [{"type": "view", "view": view} for view in self._views.shown(me.id)])
+        shown = [{"type": "view", "view": view} for app in self._apps for view in app.views.shown(me.id)]
+        return await self._screens.serve(request, me, shown)
 
     # --- verbs ---
 
@@ -159,7 +147,10 @@ class People:
                 else:
                     self._workspace.leave(channel, member, by=user.id)
             return {}
-        return {"acknowledged": await self._interactions.command(user, channel, command, text)}
+        for app in reversed(self._apps):  # of apps that share a command, the last installed has it, as in Slack
+            if command in app.interactions.commands:
+                return {"acknowledged": await app.interactions.command(user, channel, command, text)}
+        raise SlackError("unknown_command")
 
     async def _edit(self, user: User, body: Json) -> Json:
         channel = self._member_channel(user, body)
@@ -188,28 +179,37 @@ class People:
     async def _action(self, user: User, body: Json) -> Json:
         action_id, block_id = _text(body, "action_id"), body.get("block_id") or None
         if body.get("view_id"):
-            done = await self._interactions.press_in_view(user, body["view_id"], action_id, block_id, body, _values(body))
-        else:
-            done = await self._interactions.press(
-                user, self._seen_channel(user, body), _text(body, "ts"), action_id, block_id, body
-            )
-        return {"acknowledged": done}
+            view_id = _text(body, "view_id")
+            app = self._app_of_view(user, view_id)
+            return {"acknowledged": await app.interactions.press_in_view(user, view_id, action_id, block_id, body, _values(body))}
+        channel, ts = self._seen_channel(user, body), _text(body, "ts")
+        message = self._workspace.ephemerals.get((channel.id, user.id), {}).get(ts) or self._workspace.message(channel, ts)
+        for app in self._apps:
+            if app.bot.app_id == message.get("app_id"):
+                return {"acknowledged": await app.interactions.press(user, channel, ts, action_id, block_id, body)}
+        raise SlackError("action_not_found")
 
     async def _shortcut(self, user: User, body: Json) -> Json:
         channel = self._seen_channel(user, body)
-        return {"acknowledged": await self._interactions.shortcut(user, channel, _text(body, "ts"), _text(body, "callback_id"))}
+        ts, callback_id = _text(body, "ts"), _text(body, "callback_id")
+        for app in self._apps:  # two may have the same callback_id: then `app` says whose is meant
+            if callback_id in app.interactions.shortcuts and body.get("app") in (None, app.bot.app_id):
+                return {"acknowledged": await app.interactions.shortcut(user, channel, ts, callback_id)}
+        raise SlackError("unknown_shortcut")
 
     async def _view_submit(self, user: User, body: Json) -> Json:
-        return {"acknowledged": await self._interactions.submit(user, _text(body, "view_id"), _values(body))}
+        view_id = _text(body, "view_id")
+        return {"acknowledged": await self._app_of_view(user, view_id).interactions.submit(user, view_id, _values(body))}
 
     async def _view_close(self, user: User, body: Json) -> Json:
-        return {"acknowledged": await self._interactions.close(user, _text(body, "view_id"))}
+        view_id = _text(body, "view_id")
+        return {"acknowledged": await self._app_of_view(user, view_id).interactions.close(user, view_id)}
 
     async def _open_dm(self, user: User, body: Json) -> Json:
         other = self._workspace.user(_text(body, "other"))
         channel = self._workspace.direct_channel(user, other)
         if other.is_bot:
-            self._announce_home(user, channel, "messages", None)
+            self._announce_home(self._app_of_bot(other), user, channel, "messages", None)
         return {"channel": channel.id}
 
     async def _invite(self, user: User, body: Json) -> Json:
@@ -233,17 +233,36 @@ class People:
         self._workspace.unarchive(self._member_channel(user, body), user)
         return {}
 
-    async def _home(self, user: User, _body: Json) -> Json:
-        view = self._views.home(user.id)
+    async def _rename(self, user: User, body: Json) -> Json:
+        self._workspace.rename(self._member_channel(user, body), user, _text(body, "name"))
+        return {}
+
+    async def _home(self, user: User, body: Json) -> Json:
+        app = self._app_of_bot(self._workspace.user(_text(body, "app"))) if body.get("app") else self._apps[0]
+        view = app.views.home(user.id)
         if view is not None:
             self._screens.tell(user.id, {"type": "home", "view": view})
-        channel = self._workspace.direct_channel(user, self._workspace.users[self._workspace.bot_user_id])
-        self._announce_home(user, channel, "home", view)
+        channel = self._workspace.direct_channel(user, app.user)
+        self._announce_home(app, user, channel, "home", view)
         return {"view": view}
 
-    def _announce_home(self, user: User, channel: Channel, tab: str, view: Json | None) -> None:
-        for payload in self._events.home_opened(user.id, channel, tab, view):
-            self._road.send_event(payload)
+    def _announce_home(self, app: App, user: User, channel: Channel, tab: str, view: Json | None) -> None:
+        for payload in app.events.home_opened(user.id, channel, tab, view):
+            app.road.send_event(payload)
+
+    # --- whose it is ---
+
+    def _app_of_bot(self, bot: User) -> App:
+        for app in self._apps:
+            if app.user.id == bot.id:
+                return app
+        raise SlackError("user_not_found")
+
+    def _app_of_view(self, user: User, view_id: str) -> App:
+        for app in self._apps:
+            if app.views.has(user.id, view_id):
+                return app
+        raise SlackError("view_not_found")
 
     # --- reading what was asked ---
 

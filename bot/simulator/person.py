@@ -142,9 +142,9 @@ class Person:
         where = {"channel": channel, "ts": ts, "view_id": view_id, "block_id": block_id}
         return await self._interact("action", action_id=action_id, **where, **chosen)
 
-    async def shortcut(self, channel: str, ts: str, callback_id: str) -> bool:
-        """Chooses a message shortcut."""
-        return await self._interact("shortcut", channel=channel, ts=ts, callback_id=callback_id)
+    async def shortcut(self, channel: str, ts: str, callback_id: str, app: str | None = None) -> bool:
+        """Chooses a message shortcut; `app` is the app's id, where two have the same callback_id."""
+        return await self._interact("shortcut", channel=channel, ts=ts, callback_id=callback_id, app=app)
 
     async def view_submit(self, view_id: str, values: Json | None = None) -> bool:
         """Submits a modal: `values` is {block_id: {action_id: {...}}} for what differs from what it shows."""
@@ -174,9 +174,13 @@ class Person:
         """Opens an archived channel again."""
         await self._post("unarchive", channel=channel)
 
-    async def home(self) -> None:
-        """Opens the app's Home tab."""
-        await self._post("home")
+    async def rename(self, channel: str, name: str) -> None:
+        """Gives the channel another name."""
+        await self._post("rename", channel=channel, name=name)
+
+    async def home(self, app: str | None = None) -> None:
+        """Opens the Home tab of an app (its bot user's name or id), or of the first."""
+        await self._post("home", app=app)
 
     # --- the wire ---
 

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from bot.simulator.app import App
+from bot.simulator.errors import Json
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
 from bot.simulator.web_api import Call
@@ -42,6 +44,14 @@ class SimulatorThread:
             "SLACK_APP_TOKEN": Simulator.app_token,
             "SLACK_SIGNING_SECRET": Simulator.signing_secret,
         }
+
+    def install(self, manifest: Json, **options: Any) -> App:
+        """One more app is in the workspace; see Simulator.install."""
+
+        async def add() -> App:
+            return self.simulator.install(manifest, **options)
+
+        return self.run(add())
 
     def run(self, work: Coroutine[Any, Any, T], timeout_s: float = 30.0) -> T:
         """What the coroutine returns, run on the simulator's loop; raises TimeoutError."""

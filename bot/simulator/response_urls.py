@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bot.simulator import blocks
 from bot.simulator.clock import Clock
 from bot.simulator.errors import Json, SlackError
-from bot.simulator.workspace import Channel, User, Workspace
+from bot.simulator.workspace import Bot, Channel, User, Workspace
 
 USES = 5
 LIFE_S = 1800.0
@@ -21,9 +21,10 @@ class _Address(NamedTuple):
 
 
 class ResponseUrls:
-    """All addresses that were given out; each is good for five answers within 30 minutes."""
+    """All addresses that were given to one app; each is good for five answers within 30 minutes."""
 
-    def __init__(self, workspace: Workspace, base: Callable[[], str], clock: Clock) -> None:
+    def __init__(self, workspace: Workspace, bot: Bot, base: Callable[[], str], clock: Clock) -> None:
+        self._bot = bot
         self._clock = clock
         self._base = base
         self._workspace = workspace
@@ -39,6 +40,10 @@ class ResponseUrls:
         self._addresses[secret] = _Address(channel, user, message_ts, now + LIFE_S)
         self._uses[secret] = 0
         return f"{self._base()}/{kind}/{self._workspace.team_id}/{secrets.randbelow(10**13)}/{secret}"
+
+    def __contains__(self, secret: object) -> bool:
+        """Whether the address was given to this app."""
+        return secret in self._addresses
 
     def answer(self, secret: str, body: Json) -> None:
         """What the app answered is shown, replaced or deleted."""
@@ -57,22 +62,27 @@ class ResponseUrls:
         if body.get("delete_original") and message_ts:
             if ephemeral:
                 return workspace.replace_ephemeral(channel, user, message_ts, None)
-            return workspace.delete(channel, message_ts, workspace.bot_user_id)
+            return workspace.delete(channel, message_ts, self._bot.user_id)
         text = body.get("text") or ""
         shown = blocks.check_message(body["blocks"]) if body.get("blocks") else None
         if not text and not shown and not body.get("attachments"):
             raise SlackError("no_text")
         if body.get("replace_original") and message_ts:
-            message = workspace.bot_message(text, blocks=shown, attachments=body.get("attachments"))
+            message = workspace.bot_message(text, blocks=shown, attachments=body.get("attachments"), bot=self._bot)
             if ephemeral:
                 return workspace.replace_ephemeral(channel, user, message_ts, message)
             fields = {"text": message["text"], "blocks": shown, "attachments": body.get("attachments")}
-            workspace.edit(channel, message_ts, workspace.bot_user_id, fields)
+            workspace.edit(channel, message_ts, self._bot.user_id, fields)
         elif body.get("response_type") == "in_channel":
             workspace.post_as_bot(
-                channel, text, blocks=shown, attachments=body.get("attachments"), thread_ts=body.get("thread_ts")
+                channel,
+                text,
+                blocks=shown,
+                attachments=body.get("attachments"),
+                thread_ts=body.get("thread_ts"),
+                bot=self._bot,
             )
         else:
-            message = workspace.bot_message(text, blocks=shown, attachments=body.get("attachments"))
+            message = workspace.bot_message(text, blocks=shown, attachments=body.get("attachments"), bot=self._bot)
             workspace.post_ephemeral(channel, user, message, body.get("thread_ts"))
         return None

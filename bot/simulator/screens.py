@@ -18,7 +18,7 @@ class Screens:
     """All open screens. Each change is shown to the people who may see it."""
 
     def __init__(self, workspace: Workspace, wire: Wire) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
         self._wire = wire
         self._screens: dict[str, list[_Screen]] = {}
         self._listening: list[_Screen] = []
@@ -72,7 +72,7 @@ class Screens:
         self._send(self._listening, json.dumps({"type": "wire", "transfers": [transfer.as_json()]}))
 
     def _show(self, change: Change) -> None:
-        if change.kind in ("joined", "left", "archived", "unarchived"):
+        if change.kind in ("joined", "left", "archived", "unarchived", "renamed", "reidentified"):
             text = json.dumps({"type": "state"})
             for screens in self._screens.values():
                 self._send(screens, text)
@@ -89,7 +89,7 @@ class Screens:
             return
         text = ""
         for user_id, screens in self._screens.items():
-            if screens and self._workspace.can_see(self._workspace.users[user_id], channel):
+            if screens and self.workspace.can_see(self.workspace.users[user_id], channel):
                 text = text or json.dumps(frame)
                 self._send(screens, text)
 

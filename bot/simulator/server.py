@@ -14,38 +14,30 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.simulator.app import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, App
 from bot.simulator.clock import Clock
 from bot.simulator.control import Control
-from bot.simulator.delivery import Kind, Road
+from bot.simulator.delivery import Kind
 from bot.simulator.errors import Json, SlackError
-from bot.simulator.events import Events
 from bot.simulator.faults import Faults
-from bot.simulator.installation import Installation, Method
-from bot.simulator.interactions import Interactions
+from bot.simulator.installation import Method
 from bot.simulator.people import People
-from bot.simulator.rate_limits import RateLimits
-from bot.simulator.response_urls import ResponseUrls
 from bot.simulator.screens import Screens
-from bot.simulator.signed_http import SignedHttp
-from bot.simulator.socket_mode import SocketMode
 from bot.simulator.uploads import Uploads
 from bot.simulator.views import Views
 from bot.simulator.web_api import Call, WebApi
 from bot.simulator.wire import Wire
-from bot.simulator.workspace import Change, Workspace
+from bot.simulator.workspace import Bot, Workspace
 
 MANIFEST = Path(__file__).parent.parent / "manifest.json"
 PAGE = Path(__file__).parent / "page"
-BOT_TOKEN = "xoxb-simulator"  # noqa: S105 (opens nothing but this simulator)
-APP_TOKEN = "xapp-simulator"  # noqa: S105
-SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105
 _BODY_BYTES = 60_000_000  # above the largest file
 # The page's own files and nothing else. Its script sets single properties of styles, which no policy has to allow.
 _POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:"
 
 
 class Simulator:
-    """A Slack workspace with the app of `manifest` installed, on one loopback port.
+    """A Slack workspace with the app of `manifest` installed, on one loopback port; `install` adds more apps.
 
     With `events_url` everything for the app is POSTed there, signed; without, it goes through Socket Mode. `clock_scale`
     shortens the three seconds to acknowledge, the life of triggers, and the waits before redelivery; `clock` can be set
@@ -74,48 +66,27 @@ class Simulator:
         self.faults = Faults()
         self.clock = Clock(clock_scale)
         self.wire = Wire(self.clock)
+        self._rate_limits = rate_limits
         manifest = read_manifest(MANIFEST) if manifest is None else _completed(manifest)
-        app_name = manifest["display_information"]["name"]
-        bot_name = manifest["features"].get("bot_user", {}).get("display_name", app_name)
-        self.workspace = Workspace(bot_name=bot_name, app_name=app_name, clock=self.clock.unix)
-        self._events = Events(self.workspace, manifest)
-        self._sockets = SocketMode(self.faults, self.clock, self.wire, self.workspace.app_id) if events_url is None else None
-        self._road: Road = self._sockets or SignedHttp(self.faults, self.clock, self.wire, events_url or "", SIGNING_SECRET)
-        app_home = manifest["features"].get("app_home", {})
-        home = app_home.get("home_tab_enabled", False)
+        self.workspace = Workspace(**_names(manifest), clock=self.clock.unix)
         self._screens = Screens(self.workspace, self.wire)
-        tell = self._screens.tell
-        self.views = Views(self.workspace, tell, clock=self.clock, home_enabled=home)
         self._uploads = Uploads(self.workspace, self._base)
-        self._response_urls = ResponseUrls(self.workspace, self._base, self.clock)
-        interactions = Interactions(self.workspace, self.views, self._response_urls, self._road, manifest, tell)
-        self._people = People(self.workspace, self._screens, self.views, interactions, self._events, self._road, manifest)
-        self._app = Installation(
-            self.workspace,
-            tuple(manifest["oauth_config"]["scopes"].get("bot", ())),
-            messages_tab=app_home.get("messages_tab_enabled", True),
-        )
-        self._api = WebApi(
-            self._app,
-            self.views,
-            self._uploads,
-            self.faults,
-            bot_token=BOT_TOKEN,
-            app_token=APP_TOKEN,
-            base=self._base,
-            open_socket=self._socket_url if self._sockets else None,
-            limits=RateLimits(self.clock.unix) if rate_limits else None,
-            clock=self.clock,
-            wire=self.wire,
-        )
-        self._control = Control(self.faults, self.clock, self._road, self.uninstall)
-        self.workspace.watchers.append(self._send_events)
         self._runner: web.AppRunner | None = None
+        self.apps: list[App] = []
+        self._add(manifest, next(iter(self.workspace.bots.values())), events_url)
+        self._people = People(self.workspace, self._screens, self.apps)
+        self._api = WebApi(self.apps, self.faults, self.clock, self.wire)
+        self._control = Control(self.faults, self.clock, self.workspace, self.apps)
+
+    @property
+    def views(self) -> Views:
+        """The views of the first app."""
+        return self.apps[0].views
 
     @property
     def sockets(self) -> int:
-        """How many websockets of the app are open."""
-        return self._road.sockets
+        """How many websockets of all apps are open."""
+        return sum(app.sockets for app in self.apps)
 
     @property
     def transcript(self) -> deque[Call]:
@@ -125,31 +96,38 @@ class Simulator:
     @property
     def methods(self) -> Mapping[str, Method]:
         """The methods of the Web API that are served."""
-        return self._api.methods
+        return self.apps[0].methods
+
+    def install(self, manifest: Json, *, events_url: str | None = None) -> App:
+        """One more app is in the workspace, with a bot user and tokens of its own; raises ValueError for no manifest.
+
+        As for the first app, everything goes to `events_url` if there is one, and through Socket Mode otherwise. Once the
+        simulator runs, call this on its loop.
+        """
+        manifest = _completed(manifest)
+        return self._add(manifest, self.workspace.add_bot(**_names(manifest)), events_url)
 
     async def deliver(self, payload: Json, kind: Kind = "events_api") -> Json:
-        """What the app answers to any payload, such as one captured elsewhere ({} for an event).
+        """What the first app answers to any payload, such as one captured elsewhere ({} for an event).
 
         Raises Unanswered: for an interaction at once, for an event after four tries.
         """
-        return await self._road.deliver(kind, payload)
+        return await self.apps[0].road.deliver(kind, payload)
 
     def uninstall(self) -> None:
-        """The app is removed from the workspace: it hears so, and its bot token is worth nothing any more."""
-        for payload in self._events.uninstalled():
-            self._road.send_event(payload)
-        self._app.revoked = True
+        """The first app is removed from the workspace: it hears so, and its bot token is worth nothing any more."""
+        self.apps[0].uninstall()
 
     def disturb(self, what: str) -> None:
-        """Something befalls the app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
-        self._road.disturb(what)
+        """Something befalls the first app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
+        self.apps[0].road.disturb(what)
 
     async def start(self) -> None:
         """The workspace is served at `url`; raises OSError when the port is taken."""
-        app = web.Application(middlewares=[_refuse_strangers], client_max_size=_BODY_BYTES)
-        app.add_routes(self._routes())
+        served = web.Application(middlewares=[_refuse_strangers], client_max_size=_BODY_BYTES)
+        served.add_routes(self._routes())
         # Sockets are closed by stop(); whatever else still runs then has lost its client.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(served, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self.host, self.port).start()
@@ -161,13 +139,15 @@ class Simulator:
             raise
         self.port = self._runner.addresses[0][1]
         self.url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-        await self._road.start()
+        for app in self.apps:
+            app.road.start()
 
     async def stop(self) -> None:
         """Nothing is served any more; every connection is closed."""
         if self._runner is None:
             return
-        await self._road.stop()
+        for app in self.apps:
+            await app.road.stop()
         await self._screens.stop()
         await self._runner.cleanup()
         self._runner = None
@@ -187,23 +167,38 @@ class Simulator:
             web.post("/upload/v1/{ticket}", self._upload),
             web.get("/files/{id}", self._file),
             web.get("/archives/{channel}/{stamp}", self._archive),
+            web.get("/link", self._link),
         ]
-        if self._sockets:
-            routes.append(web.get("/link", self._sockets.connect))
         return [*routes, web.get("/{name}", self._page), web.get("/page/{name}", self._page)]
 
-    def _send_events(self, change: Change) -> None:
-        for payload in self._events.payloads(change):
-            self._road.send_event(payload)
+    def _add(self, manifest: Json, bot: Bot, events_url: str | None) -> App:
+        app = App(
+            manifest,
+            bot,
+            self._screens,
+            self._uploads,
+            self.faults,
+            self.clock,
+            self.wire,
+            events_url=events_url,
+            rate_limits=self._rate_limits,
+            base=self._base,
+        )
+        self.apps.append(app)
+        self.workspace.watchers.append(app.hear)
+        if self._runner is not None:
+            app.road.start()
+        return app
 
     def _base(self) -> str:
         return self.url
 
-    def _socket_url(self) -> str:
-        assert self._sockets is not None
-        if not self._sockets.enabled:
-            raise SlackError("forbidden_team")
-        return f"{self.url.replace('http', 'ws', 1)}/link?ticket={self._sockets.new_ticket()}&app_id={self.workspace.app_id}"
+    async def _link(self, request: web.Request) -> web.StreamResponse:
+        """A websocket of the app that the address names."""
+        for app in self.apps:
+            if app.socket_mode is not None and app.bot.app_id == request.query.get("app_id"):
+                return await app.socket_mode.connect(request)
+        raise web.HTTPNotFound(text="no such app in Socket Mode")
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"ok": True, "sockets": self.sockets})
@@ -225,7 +220,11 @@ class Simulator:
             if not isinstance(body, dict):
                 raise SlackError("invalid_payload")
             transfer.request = body
-            self._response_urls.answer(request.match_info["secret"], body)
+            secret = request.match_info["secret"]
+            app = next((app for app in self.apps if secret in app.response_urls), None)
+            if app is None:
+                raise SlackError("expired_url")
+            app.response_urls.answer(secret, body)
         except SlackError as error:
             self.wire.settle(transfer, error.code)
             return web.json_response(error.reply, status=404 if error.code in ("expired_url", "used_url") else 400)
@@ -270,11 +269,11 @@ async def run(
     port: int,
     manifest: Json,
     events_url: str | None,
-    *,
+    *more: tuple[Json, str | None],
     rate_limits: bool = True,
     clock_scale: float = 1.0,
 ) -> None:
-    """Serves the simulator until cancelled, and says where."""
+    """Serves the simulator until cancelled, and says where; each of `more` is the manifest and events URL of one more app."""
     simulator = Simulator(
         host=host,
         port=port,
@@ -283,13 +282,16 @@ async def run(
         rate_limits=rate_limits,
         clock_scale=clock_scale,
     )
+    for one, url in more:
+        simulator.install(one, events_url=url)
     await simulator.start()
     print(f"The page of the people: {simulator.url}/")
-    print("What the app has to know:")
-    print(f"SLACK_API_URL={simulator.url}/api/")
-    print(f"SLACK_BOT_TOKEN={BOT_TOKEN}")
-    print(f"SLACK_APP_TOKEN={APP_TOKEN}")
-    print(f"SLACK_SIGNING_SECRET={SIGNING_SECRET}", flush=True)
+    for app in simulator.apps:
+        print(f"What {app.bot.app_name if more else 'the app'} has to know:")
+        print(f"SLACK_API_URL={simulator.url}/api/")
+        print(f"SLACK_BOT_TOKEN={app.bot_token}")
+        print(f"SLACK_APP_TOKEN={app.app_token}")
+        print(f"SLACK_SIGNING_SECRET={app.signing_secret}", flush=True)
     try:
         await asyncio.Event().wait()
     finally:
@@ -310,6 +312,12 @@ def _completed(manifest: Any) -> Json:
         raise ValueError("display_information.name is missing")
     whole: Json = {"features": {}, "oauth_config": {}, "settings": {}, **manifest}
     return whole | {"oauth_config": {"scopes": {}, **whole["oauth_config"]}}
+
+
+def _names(manifest: Json) -> dict[str, str]:
+    """The app's name and its bot user's, as Workspace takes them."""
+    app_name = manifest["display_information"]["name"]
+    return {"app_name": app_name, "bot_name": manifest["features"].get("bot_user", {}).get("display_name", app_name)}
 
 
 @web.middleware

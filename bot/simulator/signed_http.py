@@ -40,7 +40,7 @@ class SignedHttp(Road):
         self._verified = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """The address is being verified, again and again until it answers."""
         connector = aiohttp.TCPConnector(limit=_AT_ONCE)
         timeout = aiohttp.ClientTimeout(total=None)  # each request has its own, on Slack's clock

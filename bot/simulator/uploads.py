@@ -20,6 +20,7 @@ class Upload:
     name: str
     length: int
     created: int
+    user: str  # whose file it is
     content: bytes | None = None
     title: str = ""
     alt_text: str = ""
@@ -37,13 +38,13 @@ class Uploads:
         self._by_id: dict[str, Upload] = {}
         self._by_ticket: dict[str, Upload] = {}
 
-    def new(self, name: str, length: int, alt_text: str = "") -> Json:
+    def new(self, name: str, length: int, user: str, alt_text: str = "") -> Json:
         """The reply of files.getUploadURLExternal: an address that takes `length` bytes, once."""
         if length <= 0:
             raise SlackError("missing_argument")
         if length > MAX_BYTES:
             raise SlackError("file_upload_size_restricted")
-        upload = Upload("F" + secrets.token_hex(5).upper(), name, length, int(time.time()), alt_text=alt_text)
+        upload = Upload("F" + secrets.token_hex(5).upper(), name, length, int(time.time()), user, alt_text=alt_text)
         ticket = secrets.token_urlsafe(24)
         self._by_id[upload.id] = self._by_ticket[ticket] = upload
         return {"upload_url": f"{self._base()}/upload/v1/{ticket}", "file_id": upload.id}
@@ -57,14 +58,14 @@ class Uploads:
         upload.content = content
         return upload
 
-    def complete(self, files: object) -> list[Upload]:
-        """The files can be shared; raises file_not_found where bytes are missing."""
+    def complete(self, files: object, user: str) -> list[Upload]:
+        """The files can be shared; raises file_not_found where bytes are missing, or the file is not that user's."""
         if not isinstance(files, list) or not files or not all(isinstance(one, dict) and one.get("id") for one in files):
             raise invalid_arguments("missing required field: files")
         done = []
         for one in files:
             upload = self._by_id.get(one["id"])
-            if upload is None or upload.content is None or upload.shared:
+            if upload is None or upload.user != user or upload.content is None or upload.shared:
                 raise SlackError("file_not_found")
             upload.title = one.get("title") or upload.name
             done.append(upload)
@@ -86,7 +87,7 @@ class Uploads:
         address = f"{self._base()}/files/{upload.id}"
         return {
             "id": upload.id, "created": upload.created, "timestamp": upload.created, "name": upload.name, "title": upload.title,
-            "mimetype": kind, "filetype": extension, "pretty_type": extension.upper(), "user": self._workspace.bot_user_id,
+            "mimetype": kind, "filetype": extension, "pretty_type": extension.upper(), "user": upload.user,
             "user_team": self._workspace.team_id, "editable": False, "size": upload.length, "mode": "hosted",
             "is_external": False, "external_type": "", "is_public": bool(upload.channels), "public_url_shared": False,
             "display_as_bot": False,

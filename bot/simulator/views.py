@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bot.simulator import blocks
 from bot.simulator.clock import Clock
 from bot.simulator.errors import Json, SlackError, invalid_arguments
-from bot.simulator.workspace import Workspace
+from bot.simulator.workspace import Bot, Workspace
 
 TRIGGER_LIFE_S = 3.0
 STACKED_VIEWS = 3
@@ -22,10 +22,13 @@ class _Trigger(NamedTuple):
 
 
 class Views:
-    """The views of all people. `tell(user, frame)` hears what a person's screen must show."""
+    """The views that one app shows to people. `tell(user, frame)` hears what a person's screen must show."""
 
-    def __init__(self, workspace: Workspace, tell: Callable[[str, Json], None], *, clock: Clock, home_enabled: bool) -> None:
+    def __init__(
+        self, workspace: Workspace, bot: Bot, tell: Callable[[str, Json], None], *, clock: Clock, home_enabled: bool
+    ) -> None:
         self._workspace = workspace
+        self._bot = bot
         self._tell = tell
         self._clock = clock
         self._home_enabled = home_enabled
@@ -125,10 +128,13 @@ class Views:
 
     def of(self, user_id: str, view_id: str) -> Json:
         """That view, if it is open for that person."""
-        view = self._views.get(view_id)
-        if view is None or self._owners[view_id] != user_id:
+        if not self.has(user_id, view_id):
             raise SlackError("view_not_found")
-        return view
+        return self._views[view_id]
+
+    def has(self, user_id: str, view_id: str) -> bool:
+        """Whether that view is open for that person."""
+        return self._owners.get(view_id) == user_id
 
     def shown(self, user_id: str) -> list[Json]:
         """The modals open for that person, the lowest first."""
@@ -183,9 +189,9 @@ class Views:
             "hash": f"{int(time.time())}.{secrets.token_urlsafe(6)}",
             "previous_view_id": previous,
             "root_view_id": self._views[previous]["root_view_id"] if previous else id_,
-            "app_id": workspace.app_id,
+            "app_id": self._bot.app_id,
             "app_installed_team_id": workspace.team_id,
-            "bot_id": workspace.bot_id,
+            "bot_id": self._bot.id,
         }
 
     def _keep(self, user: str, record: Json) -> None:

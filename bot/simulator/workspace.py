@@ -1,6 +1,8 @@
 """The state of the simulated workspace: people, channels, messages and reactions. No network, no clock but its own."""
 
 import bisect
+import itertools
+import re
 import secrets
 import time
 import uuid
@@ -16,6 +18,7 @@ REACTIONS_PER_PERSON = 23
 REACTIONS_PER_MESSAGE = 50
 
 _THREAD_FIELDS = ("thread_ts", "reply_count", "reply_users_count", "latest_reply", "reply_users", "is_locked", "subscribed")
+_CHANNEL_NAME = re.compile(r"[a-z0-9à-öø-ÿ_-]{1,80}")
 _SAME_EMOJI = {"thumbsup": "+1", "thumbsdown": "-1"}  # Slack keeps one name of the two
 
 
@@ -30,6 +33,15 @@ class User:
     is_bot: bool = False
     is_admin: bool = False
     is_restricted: bool = False
+
+
+class Bot(NamedTuple):
+    """An app's voice: who speaks when the app posts."""
+
+    id: str
+    app_id: str
+    app_name: str
+    user_id: str
 
 
 @dataclass(slots=True)
@@ -54,6 +66,7 @@ class Change(NamedTuple):
 
     kind: Literal[
         "posted", "changed", "deleted", "reacted", "unreacted", "joined", "left", "archived", "unarchived",
+        "renamed", "reidentified",
         "ephemeral", "ephemeral_changed", "ephemeral_deleted",
     ]  # fmt: skip
     channel: Channel
@@ -66,17 +79,14 @@ class Change(NamedTuple):
 
 
 class Workspace:
-    """One Slack workspace with one app installed. Every change is told to all `watchers`, in order."""
+    """One Slack workspace, with one app or more. Every change is told to all `watchers`, in order."""
 
     team_id = "T0SIMULADOR"
     team_name = "Cooperativa Sol Andino"
     domain = "cooperativa-sol-andino"
-    app_id = "A0SIMUBETO"
-    bot_id = "B0SIMUBETO"
-    bot_user_id = "U0SIMUBETO"
+    bot_user_id = "U0SIMUBETO"  # of the first app
 
     def __init__(self, *, bot_name: str = "beto", app_name: str = "BETO", clock: Callable[[], float] = time.time) -> None:
-        self.app_name = app_name
         self.watchers: list[Callable[[Change], None]] = []
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
@@ -88,19 +98,26 @@ class Workspace:
         self._clock = clock
         self._last_ts = 0
         self.started = int(clock())
-        self._bot_profile = {
-            "id": self.bot_id, "app_id": self.app_id, "name": app_name, "deleted": False,
-            "icons": {}, "updated": self.started, "team_id": self.team_id,
-        }  # fmt: skip
+        self.bots: dict[str, Bot] = {}  # by bot_id, the first app's first
         self._add_user(User("U0SIMUANA", "ana", "Ana Quishpe", "9f69e7", is_admin=True))
         self._add_user(User("U0SIMULUIS", "luis", "Luis Cevallos", "4bbe2e"))
         self._add_user(User("U0SIMUMARIA", "maria", "María Guamán", "e7392d"))
         self._add_user(User("U0SIMUCARLOS", "carlos", "Carlos Vera", "3c989f", is_restricted=True))
-        self._add_user(User(self.bot_user_id, bot_name, app_name, "1d3f72", is_bot=True))
+        self.add_bot(bot_name, app_name)
         self._add_channel("C0SIMUGENERAL", "general", "channel", ("ana", "luis", "maria", "carlos"))
         self._add_channel("C0SIMUATENCION", "atencion", "channel", ("ana", "luis", "maria", "carlos"))
         self._add_channel("C0SIMURECLAMOS", "reclamos", "channel", ("ana", "luis", "maria"))
         self._add_channel("C0SIMUFRAUDES", "fraudes", "group", ("ana", "luis"))
+
+    def add_bot(self, bot_name: str, app_name: str) -> Bot:
+        """One more app has a bot user here, whose name gets a number where another has it already."""
+        suffix = "BETO" if not self.bots else f"APP{len(self.bots) + 1}"
+        bot = Bot(f"B0SIMU{suffix}", f"A0SIMU{suffix}", app_name, f"U0SIMU{suffix}")
+        names = itertools.chain([bot_name], (f"{bot_name}{n}" for n in itertools.count(2)))
+        name = next(one for one in names if one not in self.user_ids)
+        self.bots[bot.id] = bot
+        self._add_user(User(bot.user_id, name, app_name, "1d3f72", is_bot=True))
+        return bot
 
     # --- looking up ---
 
@@ -165,12 +182,13 @@ class Workspace:
         thread_ts: str | None = None,
         broadcast: bool = False,
         metadata: Json | None = None,
+        bot: Bot | None = None,
     ) -> Json:
-        """The bot's message is in the channel or in the thread.
+        """The bot's message (the first app's, unless `bot` is given) is in the channel or in the thread.
 
         As in Slack, a reply to a message that is gone stands in the channel itself (slack-go#1571).
         """
-        message = self.bot_message(text, blocks=blocks, attachments=attachments)
+        message = self.bot_message(text, blocks=blocks, attachments=attachments, bot=bot)
         if files:
             message |= {"subtype": "file_share", "files": files, "upload": False}
         if metadata:
@@ -180,11 +198,18 @@ class Workspace:
             thread_ts = None
         return self._store(channel, message, thread_ts, broadcast=broadcast)
 
-    def bot_message(self, text: str, *, blocks: list[Json] | None = None, attachments: list[Json] | None = None) -> Json:
-        """A message object of the bot's that is in no channel yet."""
+    def bot_message(
+        self, text: str, *, blocks: list[Json] | None = None, attachments: list[Json] | None = None, bot: Bot | None = None
+    ) -> Json:
+        """A message object of the bot's (the first app's, unless `bot` is given) that is in no channel yet."""
+        bot = bot or next(iter(self.bots.values()))
+        profile = {
+            "id": bot.id, "app_id": bot.app_id, "name": bot.app_name, "deleted": False,
+            "icons": {}, "updated": self.started, "team_id": self.team_id,
+        }  # fmt: skip
         message: Json = {
-            "user": self.bot_user_id, "type": "message", "ts": self.next_ts(), "bot_id": self.bot_id, "app_id": self.app_id,
-            "text": composer.sanitise(text[:TEXT_LIMIT]), "team": self.team_id, "bot_profile": self._bot_profile,
+            "user": bot.user_id, "type": "message", "ts": self.next_ts(), "bot_id": bot.id, "app_id": bot.app_id,
+            "text": composer.sanitise(text[:TEXT_LIMIT]), "team": self.team_id, "bot_profile": profile,
         }  # fmt: skip
         if blocks:
             message["blocks"] = blocks
@@ -411,6 +436,37 @@ class Workspace:
             "type": "message", "subtype": subtype, "ts": self.next_ts(), "user": user.id, "text": "un-archived the channel",
         }  # fmt: skip
         self._store(channel, message, None)
+
+    def rename(self, channel: Channel, user: User, name: str) -> None:
+        """The channel has another name, and says so."""
+        if channel.kind == "im":
+            raise SlackError("method_not_supported_for_channel_type")
+        if channel.is_archived:
+            raise SlackError("is_archived")
+        if not _CHANNEL_NAME.fullmatch(name):
+            raise SlackError("invalid_name_specials")
+        if name in self.channel_ids:
+            raise SlackError("name_taken")
+        old = channel.name
+        del self.channel_ids[old]
+        self.channel_ids[name] = channel.id
+        channel.name = name
+        self._tell(Change("renamed", channel, {}, self.next_ts(), user=user.id))
+        message: Json = {
+            "type": "message", "subtype": f"{channel.kind}_name", "ts": self.next_ts(), "user": user.id, "old_name": old,
+            "name": name, "text": f'has renamed the channel from "{old}" to "{name}"',
+        }  # fmt: skip
+        self._store(channel, message, None)
+
+    def change_id(self, channel: Channel) -> None:
+        """The channel is known by a new id only, as when Slack moves it; its messages, members and name stay."""
+        if channel.kind == "im":
+            raise SlackError("method_not_supported_for_channel_type")
+        old, channel.id = channel.id, f"{channel.id[0]}{secrets.token_hex(5).upper()}"
+        self.channels = {one.id: one for one in self.channels.values()}
+        self.channel_ids[channel.name] = channel.id
+        self.ephemerals = {(channel.id if key == old else key, user): own for (key, user), own in self.ephemerals.items()}
+        self._tell(Change("reidentified", channel, {"old_id": old}, self.next_ts()))
 
     def direct_channel(self, one: User, other: User) -> Channel:
         """The direct messages between the two, opened when they were not."""

@@ -51,7 +51,7 @@ export function messageMenu(anchor, channel, message, host) {
   menu(anchor, t("more"), [
     ...workspace.shortcuts.map((shortcut) => ({
       label: shortcut.name, note: shortcut.description, icon: "tag", dataset: { callbackId: shortcut.callback_id },
-      onpick: () => tryTo("shortcut", { channel, ts: message.ts, callback_id: shortcut.callback_id }),
+      onpick: () => tryTo("shortcut", { channel, ts: message.ts, callback_id: shortcut.callback_id, app: shortcut.app_id }),
     })),
     workspace.shortcuts.length ? null : undefined,
     host.inThread ? undefined : { label: t("reply"), icon: "thread", dataset: { do: "thread" }, onpick: () => host.openThread(message.thread_ts ?? message.ts) },

@@ -4,7 +4,7 @@ import { avatar, fill, h, icon, iconButton } from "./dom.js";
 import { popup } from "./floating.js";
 import { tryTo } from "./gestures.js";
 import { showKeys } from "./keys.js";
-import { isMember, nameOf, theBot, workspace } from "./workspace.js";
+import { bots, isMember, nameOf, workspace } from "./workspace.js";
 import { count, spoken, t } from "./words.js";
 
 /** True when dark colours are seen, by choice or by the system's. */
@@ -24,7 +24,7 @@ function showMembers(anchor, members, openPerson) {
 /** `head` shows the channel. `view` is {tab, openTab(name), openPerson(user), toggleLanguage(), chooseTheme(name), showSidebar()}. */
 export function drawHead(head, channel, view) {
   const other = channel.is_im ? workspace.users.get(channel.user) : null;
-  const bot = theBot();
+  const bot = bots().find((one) => !channel.members.includes(one.id));
   const members = channel.members.map((id) => workspace.users.get(id)).filter(Boolean);
   const dark = isDark();
   const otherLanguage = spoken() === "es" ? "EN" : "ES";

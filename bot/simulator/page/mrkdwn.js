@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { emojiOf, NAME } from "./emoji.js";
-import { people, theBot, workspace } from "./workspace.js";
+import { bots, people, workspace } from "./workspace.js";
 
 const SAFE_LINK = /^(https?:|mailto:|tel:)/i;
 const EMOJI = new RegExp(`:(${NAME}):`, "gu");
@@ -164,4 +164,4 @@ export function typed(text) {
 }
 
 /** Everybody who can be mentioned: apps first, since this is how one talks to them. */
-export const mentionable = () => [theBot(), ...people()].filter(Boolean);
+export const mentionable = () => [...bots(), ...people()];

@@ -89,7 +89,7 @@ async function openChannel(id, { thread = null, push = true, tab = "messages", f
   if (thread) openThread(thread, { push: false, focus });
   else closeThread(false);
   remember(push);
-  if (tab === "home") home.open();
+  if (tab === "home") home.open(workspace.users.get(theChannel().user));
   else if (focus && !thread && matchMedia("(hover: hover)").matches) composer.focus();
   await guarded(feed.show(id));
   return undefined;
@@ -109,7 +109,7 @@ function openTab(name) {
   staged = "";
   drawAll();
   remember(true);
-  if (name === "home") home.open();
+  if (name === "home") home.open(workspace.users.get(theChannel().user));
   else guarded(feed.show(here.channel));
   head.querySelector(`[data-testid="tab-${name}"]`)?.focus();
 }

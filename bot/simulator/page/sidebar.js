@@ -2,7 +2,7 @@
 
 import { avatar, h, icon } from "./dom.js";
 import { menu } from "./floating.js";
-import { findChannel, isMember, nameOf, people, theBot, workspace } from "./workspace.js";
+import { bots, findChannel, isMember, nameOf, people, theBot, workspace } from "./workspace.js";
 import { t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -63,7 +63,7 @@ export function drawSidebar(nav, view) {
       section(t("channels"), channels.map((channel) => entry({
         channel, name: channel.name, picture: icon(channel.is_private ? "lock" : "hash"), open: () => view.openChannel(channel.id), quiet: !isMember(channel) }))),
       section(t("direct"), people().filter((user) => user.id !== me.id).map(direct)),
-      theBot() ? section(t("apps"), [direct(theBot())]) : null),
+      theBot() ? section(t("apps"), bots().map((bot) => direct(bot))) : null),
     h("div", { class: "local" }, h("p", { dataset: { testid: "simulator-note" } }, icon("lock"), h("span", { text: t("simulator") })),
       h("button", { type: "button", class: "entry quiet", dataset: { testid: "open-tools" }, onclick: view.openTools }, icon("code"), h("span", { class: "entry-name", text: t("tools") }))));
   if (focused?.testid === "channel") nav.querySelector(`[data-testid="channel"][data-name="${CSS.escape(focused.name ?? "")}"]`)?.focus();

@@ -143,24 +143,29 @@ export class Modals {
 /** The Home tab of the app. */
 export class Home {
   #view = null;
+  #bot = null;
   #asked = false;
 
   constructor() {
     this.element = h("section", { class: "home", "aria-label": t("home"), tabindex: "0", dataset: { testid: "home" } });
   }
 
-  /** The app is told that its home was opened; what it published is shown. */
-  async open() {
+  /** The app of this bot user is told that its home was opened; what it published is shown. */
+  async open(bot) {
+    if (bot?.id !== this.#bot?.id) this.#view = null;
+    this.#bot = bot;
     this.#asked = true;
     this.#draw();
-    const answer = await tryTo("home");
+    const answer = await tryTo("home", { app: bot?.id });
+    if (bot?.id !== this.#bot?.id) return;
     if (answer?.view) this.#view = answer.view;
     this.#asked = false;
     this.#draw();
   }
 
-  /** A newer home was published. */
+  /** A newer home was published; another app's is shown when it is opened. */
   show(view) {
+    if (this.#bot && view.app_id !== this.#bot.app_id) return;
     this.#view = view;
     this.#asked = false;
     this.#draw();
@@ -173,8 +178,8 @@ export class Home {
 
   #draw() {
     if (!this.#view) {
-      const name = theBot()?.name ?? "";
-      this.element.replaceChildren(h("div", { class: "blank" }, avatar(theBot(), "large"), h("p", { text: this.#asked ? t("home_loading") : t("home_empty", { name }) })));
+      const name = this.#bot?.name ?? "";
+      this.element.replaceChildren(h("div", { class: "blank" }, avatar(this.#bot ?? theBot(), "large"), h("p", { text: this.#asked ? t("home_loading") : t("home_empty", { name }) })));
       return;
     }
     const view = this.#view;

@@ -39,8 +39,11 @@ export function findChannel(nameOrId) {
 /** The people, without apps, in the order of the simulator. */
 export const people = () => [...workspace.users.values()].filter((user) => !user.is_bot);
 
-/** The app of this workspace (its bot user), or undefined. */
-export const theBot = () => [...workspace.users.values()].find((user) => user.is_bot);
+/** The apps of this workspace (their bot users). */
+export const bots = () => [...workspace.users.values()].filter((user) => user.is_bot);
+
+/** The first app of this workspace (its bot user), or undefined. */
+export const theBot = () => bots()[0];
 
 /** What a user is called on the page. */
 export const nameOf = (user) => (user?.is_bot ? user.name : user?.real_name || user?.name) || t("unknown_person");

@@ -1,0 +1,104 @@
+"""One installed app, with everything that Slack keeps apart from the other apps."""
+
+from collections.abc import Callable, Mapping
+
+from bot.simulator.clock import Clock
+from bot.simulator.delivery import Road
+from bot.simulator.errors import Json, SlackError
+from bot.simulator.events import Events
+from bot.simulator.faults import Faults
+from bot.simulator.installation import Installation, Method
+from bot.simulator.interactions import Interactions
+from bot.simulator.methods import Methods
+from bot.simulator.rate_limits import RateLimits
+from bot.simulator.response_urls import ResponseUrls
+from bot.simulator.screens import Screens
+from bot.simulator.signed_http import SignedHttp
+from bot.simulator.socket_mode import SocketMode
+from bot.simulator.uploads import Uploads
+from bot.simulator.views import Views
+from bot.simulator.wire import Wire
+from bot.simulator.workspace import Bot, Change
+
+BOT_TOKEN = "xoxb-simulator"  # noqa: S105 (opens nothing but this simulator)
+APP_TOKEN = "xapp-simulator"  # noqa: S105
+SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105
+
+
+class App(Installation):
+    """An app of the workspace: its tokens, the road to it, its views and response addresses, and its limits.
+
+    The first app's tokens are the constants above; those of the n-th end in `-n`.
+    """
+
+    def __init__(
+        self,
+        manifest: Json,
+        bot: Bot,
+        screens: Screens,
+        uploads: Uploads,
+        faults: Faults,
+        clock: Clock,
+        wire: Wire,
+        *,
+        events_url: str | None,
+        rate_limits: bool,
+        base: Callable[[], str],
+    ) -> None:
+        home = manifest["features"].get("app_home", {})
+        scopes = tuple(manifest["oauth_config"]["scopes"].get("bot", ()))
+        super().__init__(screens.workspace, bot, scopes, messages_tab=home.get("messages_tab_enabled", True))
+        number = list(self.workspace.bots).index(bot.id) + 1
+        suffix = f"-{number}" if number > 1 else ""
+        self.bot_token = BOT_TOKEN + suffix
+        self.app_token = APP_TOKEN + suffix
+        self.signing_secret = SIGNING_SECRET + suffix
+        self.socket_mode = SocketMode(faults, clock, wire, bot.app_id) if events_url is None else None
+        self.road: Road = self.socket_mode or SignedHttp(faults, clock, wire, events_url or "", self.signing_secret)
+        self.events = Events(self.workspace, bot, manifest)
+        self.views = Views(self.workspace, bot, screens.tell, clock=clock, home_enabled=home.get("home_tab_enabled", False))
+        self.response_urls = ResponseUrls(self.workspace, bot, base, clock)
+        self.interactions = Interactions(self.workspace, bot, self.views, self.response_urls, self.road, manifest, screens.tell)
+        limits = RateLimits(clock.unix)
+        self.limits = limits if rate_limits else None
+        self._base = base
+        self.methods: Mapping[str, Method] = Methods(
+            self,
+            self.views,
+            uploads,
+            faults,
+            base=base,
+            open_socket=self._socket_url if self.socket_mode else None,
+            limits=limits,
+            limited=rate_limits,
+        ).by_name
+
+    @property
+    def bot_user_id(self) -> str:
+        """The id of the app's bot user."""
+        return self.bot.user_id
+
+    @property
+    def sockets(self) -> int:
+        """How many websockets of the app are open."""
+        return self.road.sockets
+
+    def hear(self, change: Change) -> None:
+        """What the app may hear of the change is under way; one that was removed hears nothing."""
+        if self.revoked:
+            return
+        for payload in self.events.payloads(change):
+            self.road.send_event(payload)
+
+    def uninstall(self) -> None:
+        """The app is removed from the workspace: it hears so, and its bot token is worth nothing any more."""
+        for payload in self.events.uninstalled():
+            self.road.send_event(payload)
+        self.revoked = True
+
+    def _socket_url(self) -> str:
+        assert self.socket_mode is not None
+        if not self.socket_mode.enabled:
+            raise SlackError("forbidden_team")
+        address = self._base().replace("http", "ws", 1)
+        return f"{address}/link?ticket={self.socket_mode.new_ticket()}&app_id={self.bot.app_id}"
