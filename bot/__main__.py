@@ -287,7 +287,7 @@ def bench() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def journey(messages: int, seconds: int, base: str, as_json: bool) -> None:
     """From a message's event to its reply in the thread, with every process real."""
-    from bot.bench import journey as measure
+    from bot.bench.journey import measure
 
     result = measure(messages=messages, seconds=seconds, base=base)
     if as_json:
@@ -300,7 +300,7 @@ def journey(messages: int, seconds: int, base: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def corrections(reactions: int, base: str, as_json: bool) -> None:
     """From a reaction to the redrawn reply, with every process real."""
-    from bot.bench import corrections as measure
+    from bot.bench.corrections import measure
 
     result = measure(reactions=reactions, base=base)
     if as_json:
@@ -315,7 +315,7 @@ def corrections(reactions: int, base: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def training_(data: Path | None, dev: Path | None, seeds: int, base: str, as_json: bool) -> None:
     """Our recipe against transformers' Trainer with its defaults: F1 and examples a second."""
-    from bot.bench import training as measure
+    from bot.bench.training import measure
 
     if (data is None) != (dev is None):
         raise click.UsageError("--data and --dev go together")

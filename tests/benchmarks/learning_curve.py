@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bot.bench import machine_facts
+from bot.bench.machine import machine_facts
 from model.dataset import read_examples
 from model.labels import Taxonomy
 from model.training import train
