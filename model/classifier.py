@@ -1,4 +1,4 @@
-"""A version in memory, ready to label texts. One of torch's two doors; the other is `training`."""
+"""A version in memory, ready to label texts. Behind torch's first door: loading a network."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from model.errors import BrokenVersion
+from model.evaluation import Matrix, calibrate
 from model.folder import verify
 from model.schema import Card, Prediction
 from model.text import speak
@@ -131,6 +132,23 @@ def logits_of(network: Any, tokenizer: Any, encoded: Sequence[list[int]], max_to
             rows = pad([cut[at] for at in batch], tokenizer.pad_token_id)
             logits[batch] = network(**{name: t.to(device) for name, t in rows.items()}).logits.float().cpu()
     return logits
+
+
+def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: Matrix) -> None:
+    """The network's own sigmoid gives calibrated probabilities from now on; `logits` are what it said of dev.
+
+    Scale and shift go into the last layer, so a plain transformers pipeline is calibrated too.
+    """
+    scale, shift = calibrate(logits.double().numpy(), truth, known)
+    last = last_layer(network)
+    with torch.no_grad():
+        last.weight.mul_(scale)
+        last.bias.mul_(scale).add_(shift)
+
+
+def last_layer(network: Any) -> Any:
+    """The layer that gives the logits."""
+    return [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1]
 
 
 def pad(rows: Sequence[list[int]], pad_id: int) -> dict[str, torch.Tensor]:

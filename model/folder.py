@@ -53,10 +53,10 @@ def building(out: Path) -> Iterator[Path]:
         folder.chmod(0o755)  # mkdtemp's 0700 and safetensors' 0600 would keep a worker under another user out
         for path in folder.iterdir():
             path.chmod(0o644)
-            _flush(path)
-        _flush(folder)
+            flush(path)
+        flush(folder)
         os.rename(folder, out)
-        _flush(out.parent)
+        flush(out.parent)
     except OSError as error:
         raise ModelError(f"{out} cannot be written: {error}") from error
     finally:
@@ -145,7 +145,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """What was written to the file or folder is on the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,19 +1,11 @@
-"""Fine-tuning: labelled messages in, a version's folder out. One of torch's two doors; the other is `classifier`."""
+"""Fine-tuning: labelled messages in, a version's folder out. Behind torch's second door, as are `base` and `checkpoint`."""
 
-import hashlib
-import json
 import logging
-import os
 import random
-import shutil
 import subprocess
-import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
@@ -22,48 +14,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from model import baseline
+from model.base import Recipe, begin, name_of
 from model.baseline import Floor, truth_of
-from model.classifier import Classifier, encode, fitting_threads, logits_of, longest_input, pad, pick_device, quiet_transformers
+from model.checkpoint import Checkpoint, Position, fingerprint
+from model.classifier import Classifier, calibrate_network, encode, fitting_threads, logits_of, longest_input, pad, pick_device
 from model.dataset import data_sha256
-from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
-from model.evaluation import Matrix, best_threshold, calibrate, expected_calibration_error, label_thresholds, score
-from model.folder import CARD_FILE, building, check_free, read_card, write_card
+from model.errors import BadData, ModelError, UnknownLabel
+from model.evaluation import Matrix, best_threshold, expected_calibration_error, label_thresholds, score
+from model.folder import building, check_free, write_card
 from model.labels import Taxonomy
-from model.mini import first_meanings, learn_vocabulary
 from model.schema import Card, Example, Progress, Scores, Split
-from model.text import speak
-
-MINI = "mini"
-CHECKPOINT_FILE = "checkpoint.safetensors"
 
 log = logging.getLogger(__name__)
-
-_SAVE_EVERY_S = 60.0  # within an epoch; after each epoch in any case
-_SAVING_SHARE = 0.05  # at most this share of the time goes into checkpoints: BETO's is 1.8 GB
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained; all of it is kept in the card."""
-
-    epochs: int  # at most
-    batch: int  # texts that one step learns from, however many of them fit into memory at a time
-    learning_rate: float
-    patience: int  # epochs without a better dev F1 that end the training
-    warm_up: float = 0.1  # share of all steps
-    weight_decay: float = 0.01
-    head_pace: float = 1.0  # learning rate of what is new above the checkpoint, as a multiple
-    masked: float = 0.0  # share of pieces hidden from the network at each step
-
-
-# Mini begins where the floor ends, loses some of it at the high rates and wins it back at the low ones: with a patience of
-# 4 it ended in the dip (micro-F1 on the shipped test split, mean of three seeds, 72.8 instead of 75.0).
-MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, patience=10, masked=0.1)
 
 
 @dataclass(frozen=True)
@@ -116,15 +80,16 @@ def train(
     longest = longest_input(network, tokenizer)
     train_task, dev_task = (_task(tokenizer, examples, taxonomy.names, longest) for examples in (train, dev))
     with fitting_threads(network):
-        keeper = _Checkpoint(checkpoint, _fingerprint(train, dev, taxonomy.names, recipe, base, seed))
+        keeper = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed))
         ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper)
     final = Progress(stage="judging", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
     report(final)
-    _calibrate(network, tokenizer, dev_task, where)
+    truth, known = dev_task.truth.double().numpy(), dev_task.known.double().numpy()
+    calibrate_network(network, _task_logits(network, tokenizer, dev_task, where), truth, known)
     scores = _task_logits(network, tokenizer, dev_task, where).double().sigmoid().numpy()
-    thresholds = label_thresholds(scores, dev_task.truth.double().numpy(), dev_task.known.double().numpy())
+    thresholds = label_thresholds(scores, truth, known)
     card = Card(
-        base=_name_of(base),
+        base=name_of(base),
         labels=taxonomy.names,
         thresholds=dict(zip(taxonomy.names, thresholds, strict=True)),
         seed=seed,
@@ -163,48 +128,6 @@ def train(
     return card
 
 
-def begin(
-    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], *, base: str, seed: int
-) -> tuple[Any, Any, Floor, Recipe]:
-    """(network, tokenizer, floor, recipe): what a training from `base` begins with; the same for the same arguments."""
-    torch.manual_seed(seed)
-    if base == MINI:
-        floor = baseline.fit(train, dev, labels)
-        return *_new_mini(train, floor, seed), floor, MINI_RECIPE
-    network, tokenizer = _open_base(base, labels)
-    _begin_head(network, train, labels)
-    recipe = Recipe(
-        # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
-        epochs=min(20, max(3, 12_000 // len(train))),
-        batch=16,
-        # BERT's usual rate at its width; narrower networks bear more.
-        learning_rate=5e-5 * 768 / network.config.hidden_size,
-        patience=5,
-        # After 15 epochs on 300 messages of 48 labels, a 22M checkpoint told only the most frequent ones (micro-F1 22) at
-        # 5e-5 for all layers; nor did it at 5e-4. At
-        # 1e-4, and 20 times as much for the new layer, it comes to 62.
-        head_pace=20.0,
-    )
-    return network, tokenizer, baseline.fit(train, dev, labels), recipe
-
-
-@dataclass
-class _Position:
-    """How far a training is: all that changes as it goes, but for the network and the optimiser."""
-
-    best: dict[str, torch.Tensor]  # the weights with the best F1 on dev so far
-    best_f1: float
-    micro_batch: int  # texts that fit into memory at a time
-    step: int = 0
-    epoch: int = 0  # whole epochs
-    batches: int = 0  # taken of the epoch after them
-    stale: int = 0  # epochs since dev F1 rose
-
-    def note(self, recipe: Recipe) -> str | None:
-        """What the people who wait should know; said in every report, as many are never shown."""
-        return f"batch halved to {self.micro_batch}" if self.micro_batch < recipe.batch else None
-
-
 def _fit(
     network: Any,
     tokenizer: Any,
@@ -214,8 +137,8 @@ def _fit(
     seed: int,
     where: torch.device,
     report: "_Reporter",
-    checkpoint: "_Checkpoint",
-) -> _Position:
+    checkpoint: Checkpoint,
+) -> Position:
     """`network` has the weights that were best on `dev`; where the training ended is returned."""
     lengths = [len(ids) for ids in train.encoded]
     steps = recipe.epochs * -(-len(lengths) // recipe.batch)
@@ -235,7 +158,7 @@ def _fit(
     warm_up = max(1, round(recipe.warm_up * steps))
 
     # Where an earlier call was interrupted; else best so far are the weights we begin with, which for mini are of use.
-    at = checkpoint.load(network, optimiser, where) or _Position(
+    at = checkpoint.load(network, optimiser, where) or Position(
         best=_copy(network), best_f1=_dev_f1(network, tokenizer, dev, where), micro_batch=recipe.batch
     )
     while at.epoch < recipe.epochs and at.stale < recipe.patience:
@@ -327,105 +250,6 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in said or "can't allocate memory" in said
 
 
-class _Checkpoint:
-    """One file with a training's whole state, for the same training begun again; nothing is kept without a folder.
-
-    The tensors are safetensors', what is left is JSON in the file's header: one rename replaces both together.
-    """
-
-    def __init__(self, folder: Path | None, fingerprint: str) -> None:
-        self._folder = folder
-        self._fingerprint = fingerprint
-        self._saved = time.monotonic()
-        self._pause = _SAVE_EVERY_S
-
-    def is_due(self) -> bool:
-        """Whether enough time has passed for another one within an epoch."""
-        return self._folder is not None and time.monotonic() - self._saved >= self._pause
-
-    def save(self, at: _Position, network: Any, optimiser: torch.optim.Optimizer) -> None:
-        """The state is on the disk. Where it cannot be written, a warning says so, and the earlier one stays."""
-        if self._folder is None:
-            return
-        began = time.monotonic()
-        tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in at.best.items()}
-        for parameter, state in optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{parameter}.{name}": tensor for name, tensor in state.items()}
-        rest = {field.name: getattr(at, field.name) for field in fields(at) if field.name != "best"}
-        header = {"position": json.dumps(rest), "fingerprint": self._fingerprint}
-        # A folder of its own: safetensors begins with a file of a random name, which a process that is killed leaves.
-        parts = self._folder / "part"
-        try:
-            shutil.rmtree(parts, ignore_errors=True)
-            parts.mkdir(parents=True)
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, parts / CHECKPOINT_FILE, metadata=header)
-            _flush(parts / CHECKPOINT_FILE)
-            os.replace(parts / CHECKPOINT_FILE, self._folder / CHECKPOINT_FILE)
-            _flush(self._folder)
-        except (OSError, SafetensorError) as error:
-            log.warning("the training goes on without a new checkpoint in %s: %s", self._folder, error)
-        shutil.rmtree(parts, ignore_errors=True)  # what was written in vain would keep the disk full
-        self._saved = time.monotonic()
-        self._pause = max(_SAVE_EVERY_S, (self._saved - began) / _SAVING_SHARE)
-
-    def load(self, network: Any, optimiser: torch.optim.Optimizer, where: torch.device) -> _Position | None:
-        """The state that the same training kept, with `network` and `optimiser` as they were then.
-
-        None where there is none, and, with a warning, where it is broken or another training's.
-        """
-        if self._folder is None or not (self._folder / CHECKPOINT_FILE).exists():
-            return None
-        file = self._folder / CHECKPOINT_FILE
-        try:
-            with safe_open(file, "pt") as opened:
-                header = opened.metadata()
-                if header["fingerprint"] != self._fingerprint:
-                    log.warning("%s is another training's and is ignored", file)
-                    return None
-                rest = json.loads(header["position"])
-                tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
-            weights, best, moments = (
-                {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
-                for kind in ("network.", "best.", "optimiser.")
-            )
-            at = _Position(best={name: tensor.to(where) for name, tensor in best.items()}, **rest)
-            # All is looked at before anything is changed: half a checkpoint would be worse than none.
-            expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
-            for found in (weights, best):
-                if {name: tensor.shape for name, tensor in found.items()} != expected:
-                    raise ValueError("its weights have other names or shapes")
-            state: dict[int, dict[str, torch.Tensor]] = {}
-            for key, tensor in moments.items():
-                parameter, name = key.split(".")
-                state.setdefault(int(parameter), {})[name] = tensor
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-            network.load_state_dict(weights)
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s is broken and is ignored: %s", file, error)
-            return None
-        log.info("the training goes on after step %d", at.step)
-        return at
-
-
-def _fingerprint(
-    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], recipe: Recipe, base: str, seed: int
-) -> str:
-    """Equal for trainings that take the same steps. Unlike data_sha256 it minds the order, which decides the batches."""
-    data = [[[e.text, sorted(e.labels), sorted(e.unknown)] for e in examples] for examples in (train, dev)]
-    everything = [data, list(labels), asdict(recipe), base, seed, torch.__version__]
-    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """What was written to the file or folder is on the disk itself."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class _Reporter:
     """Passes progress on, with the seconds left by the pace of this process's training steps so far."""
 
@@ -502,19 +326,6 @@ def _dev_f1(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> fl
     return float(2 * (given * truth).sum() / max(1.0, given.sum() + (truth * known).sum()))
 
 
-def _calibrate(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> None:
-    """The network's own sigmoid gives calibrated probabilities from now on.
-
-    Scale and shift go into the last layer, so a plain transformers pipeline is calibrated too.
-    """
-    truth, known = dev.truth.double().numpy(), dev.known.double().numpy()
-    scale, shift = calibrate(_task_logits(network, tokenizer, dev, where).double().numpy(), truth, known)
-    last = _last_layer(network)
-    with torch.no_grad():
-        last.weight.mul_(scale)
-        last.bias.mul_(scale).add_(shift)
-
-
 def _judge(system: Classifier | Floor, examples: Sequence[Example]) -> Scores:
     """Scores on what is known of `examples`: a label that nobody judged counts neither for nor against."""
     texts = [example.text for example in examples]
@@ -528,143 +339,6 @@ def _judge(system: Classifier | Floor, examples: Sequence[Example]) -> Scores:
     known = [set(labels) - set(e.unknown) for labels, e in zip(predicted, examples, strict=True)]
     ece = expected_calibration_error(scores, *truth_of(examples, system.labels))
     return score([example.labels for example in examples], known, system.labels).model_copy(update={"ece": ece})
-
-
-def _new_mini(train: Sequence[Example], floor: Floor, seed: int) -> tuple[Any, Any]:
-    """A small BERT of BETO's kind, which begins by averaging what the floor says of each piece of the text."""
-    transformers = quiet_transformers()
-    vocabulary = learn_vocabulary([speak(example.text) for example in train], size=6000)
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-        tokenizer = transformers.BertTokenizerFast(
-            str(Path(folder) / "vocab.txt"), do_lower_case=False, strip_accents=False, model_max_length=512
-        )
-    width = max(128, 64 * -(-2 * len(floor.labels) // 64))
-    config = transformers.BertConfig(
-        **_label_names(floor.labels),
-        vocab_size=len(vocabulary),
-        hidden_size=width,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=2 * width,
-        hidden_dropout_prob=0.3,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    network = transformers.BertForSequenceClassification(config)
-    with torch.no_grad():
-        embeddings = network.bert.embeddings
-        embeddings.word_embeddings.weight.copy_(torch.from_numpy(first_meanings(floor, vocabulary, width, seed)))
-        embeddings.position_embeddings.weight.zero_()
-        embeddings.token_type_embeddings.weight.zero_()
-        # Small queries and keys look everywhere alike; identities hand on what they see; quiet feed-forward layers.
-        for layer in network.bert.encoder.layer:
-            torch.nn.init.eye_(layer.attention.self.value.weight)
-            torch.nn.init.eye_(layer.attention.output.dense.weight)
-            layer.output.dense.weight.mul_(0.1)
-        torch.nn.init.eye_(network.bert.pooler.dense.weight).mul_(0.5)
-        network.classifier.weight.zero_()
-        network.classifier.weight[:, : len(floor.labels)].fill_diagonal_(1.0)
-    _calibrate(network.eval(), tokenizer, _task(tokenizer, train, floor.labels, 512), torch.device("cpu"))
-    return network, tokenizer
-
-
-def _open_base(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
-    """The checkpoint in a folder, in the hub's cache or on the hub, with a new head for `labels`."""
-    transformers = quiet_transformers()
-    folder = Path(base).expanduser()
-    is_local = folder.exists() or base.startswith(("/", ".", "~"))
-    if is_local and not (folder / "config.json").is_file():
-        raise BaseUnavailable(f"{folder} is no checkpoint: it has no config.json. {_WAYS_OUT}")
-    offline = is_local or _is_cached(base)
-    if not offline:
-        _check_hub(base)
-    try:
-        place = str(folder) if is_local else base
-        tokenizer = transformers.AutoTokenizer.from_pretrained(place, local_files_only=offline)
-        network = transformers.AutoModelForSequenceClassification.from_pretrained(
-            place, local_files_only=offline, ignore_mismatched_sizes=True, dtype=torch.float32, **_label_names(labels)
-        )
-    # transformers, the hub's client and the file formats each raise their own; to the operator it is one thing.
-    except Exception as error:
-        raise BaseUnavailable(f"{base!r} cannot be loaded: {str(error).splitlines()[0]}. {_WAYS_OUT}") from error
-    return network, tokenizer
-
-
-def _begin_head(network: Any, train: Sequence[Example], labels: Sequence[str]) -> None:
-    """The last layer is new, and says of every text how frequent each label is: nothing else is known yet.
-
-    Else the first epochs only learn that most labels are absent (Lin et al. 2017, arXiv 1708.02002, 4.1).
-    """
-    truth, known = truth_of(train, labels)
-    share = ((truth * known).sum(axis=0) + 0.5) / (known.sum(axis=0) + 1)
-    last = _last_layer(network)
-    with torch.no_grad():
-        last.weight.normal_(std=0.02)
-        last.bias.copy_(torch.from_numpy(np.log(share / (1 - share))))
-
-
-def _last_layer(network: Any) -> Any:
-    return [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1]
-
-
-_WAYS_OUT = (
-    "Ways out: a local folder with the checkpoint (config.json, weights, tokenizer), a mirror of the hub by "
-    "HF_ENDPOINT, or the small network that needs no download: `--base mini`."
-)
-_HUB_PATIENCE_S = 8.0
-
-
-def _label_names(labels: Sequence[str]) -> dict[str, Any]:
-    return {
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: at for at, label in enumerate(labels)},
-        "problem_type": "multi_label_classification",
-    }
-
-
-def _is_cached(base: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    try:
-        return isinstance(try_to_load_from_cache(base, "config.json"), str)
-    except ValueError as error:  # no name that a hub could have
-        raise BaseUnavailable(f"{base!r} is neither a folder nor a hub name: {error}. {_WAYS_OUT}") from None
-
-
-def _check_hub(base: str) -> None:
-    """Raise BaseUnavailable unless the hub answers; its own client would try for 46 s before it says so."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        raise BaseUnavailable(f"{base!r} is not in the cache, and HF_HUB_OFFLINE is set. {_WAYS_OUT}")
-    failure: list[str] = [f"no answer within {_HUB_PATIENCE_S:.0f} s"]
-
-    def call() -> None:
-        try:
-            urllib.request.urlopen(constants.ENDPOINT, timeout=_HUB_PATIENCE_S).close()  # noqa: S310 - the operator's URL
-        except urllib.error.HTTPError as answer:  # any answer is an answer
-            answer.close()
-        except (OSError, ValueError) as error:
-            failure[0] = str(getattr(error, "reason", error))
-            return
-        failure.clear()
-
-    # A thread, because the name look-up knows no time limit.
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(_HUB_PATIENCE_S + 1)
-    if failure:
-        raise BaseUnavailable(
-            f"{base!r} is not on this machine and {constants.ENDPOINT} cannot be reached: {failure[0]}. {_WAYS_OUT}"
-        )
-
-
-def _name_of(base: str) -> str:
-    """What the card calls the base: a version that goes on from mini is still mini, never BETO."""
-    folder = Path(base).expanduser()
-    if not folder.is_dir():
-        return base
-    return read_card(folder).base if (folder / CARD_FILE).exists() else folder.resolve().name
 
 
 def _code_version() -> str:

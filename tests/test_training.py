@@ -16,7 +16,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from model import training
+from model import checkpoint, training
+from model.base import MINI_RECIPE
+from model.checkpoint import CHECKPOINT_FILE
 from model.classifier import load
 from model.dataset import data_sha256, seed_examples, write_examples
 from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
@@ -24,7 +26,7 @@ from model.evaluation import score
 from model.folder import read_card
 from model.labels import Taxonomy, seed_taxonomy
 from model.schema import Card, Example, Progress
-from model.training import CHECKPOINT_FILE, train
+from model.training import train
 
 TINY = Taxonomy.from_names(["app", "gracias"])
 EXAMPLES = [
@@ -215,8 +217,8 @@ def mini(out: Path, **more: Any) -> Card:
 @pytest.mark.parametrize("every_s", [60.0, 0.0], ids=["after an epoch", "within an epoch"])
 def test_an_interrupted_training_ends_as_if_it_never_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_s: float) -> None:
     """A machine that restarts costs minutes, not the night; and the version is the same to the last bit."""
-    monkeypatch.setattr(training, "_SAVE_EVERY_S", every_s)
-    monkeypatch.setattr(training, "_SAVING_SHARE", float("inf"))
+    monkeypatch.setattr(checkpoint, "_SAVE_EVERY_S", every_s)
+    monkeypatch.setattr(checkpoint, "_SAVING_SHARE", float("inf"))
     whole = mini(tmp_path / "whole")
     with pytest.raises(Killed):
         mini(tmp_path / "v", checkpoint=tmp_path / "c", on_progress=kill_after(3))
@@ -279,7 +281,7 @@ def test_a_full_disk_does_not_end_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A checkpoint is a convenience; the version is what was asked for. The earlier checkpoint stays."""
-    save = training._Checkpoint.save
+    save = checkpoint.Checkpoint.save
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def save_on_a_full_disk(self: Any, at: Any, *rest: Any) -> None:
@@ -288,7 +290,7 @@ def test_a_full_disk_does_not_end_the_training(
         save(self, at, *rest)
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    monkeypatch.setattr(training._Checkpoint, "save", save_on_a_full_disk)
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_on_a_full_disk)
     seen: list[Progress] = []
     mini(tmp_path / "whole")
     with pytest.raises(Killed):
@@ -387,7 +389,7 @@ def test_a_training_ends_when_it_learns_no_more(tmp_path: Path) -> None:
     seen: list[Progress] = []
     card = mini(tmp_path / "v", epochs=30, on_progress=seen.append)
     assert card.settings["epochs"] == 30
-    patience = training.MINI_RECIPE.patience
+    patience = MINI_RECIPE.patience
     assert patience <= card.settings["epochs_run"] < 30
     assert card.settings["steps"] == seen[-1].step == seen[-1].steps == 2 * int(card.settings["epochs_run"])
 
@@ -436,5 +438,5 @@ def test_the_bench_compares_on_equal_terms(tmp_path: Path) -> None:
         assert result["systems"][name]["mean"]["examples_per_s"] > 0
         assert result["systems"][name]["mean"]["seconds"] > 0
     # As many epochs as the recipe has; only ours may end earlier.
-    assert result["systems"]["trainer"]["mean"]["epochs"] == training.MINI_RECIPE.epochs
-    assert result["systems"]["beto"]["mean"]["epochs"] <= training.MINI_RECIPE.epochs
+    assert result["systems"]["trainer"]["mean"]["epochs"] == MINI_RECIPE.epochs
+    assert result["systems"]["beto"]["mean"]["epochs"] <= MINI_RECIPE.epochs

@@ -103,10 +103,10 @@ def _train_by_trainer(
     splits: Mapping[Split, Sequence[Example]], labels: Sequence[str], *, base: str, seed: int, epochs: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """What the Trainer comes to on test: at the threshold 0.5, and at the best one on dev."""
+    from model.base import begin
     from model.baseline import truth_of
     from model.classifier import fitting_threads, longest_input, quiet_transformers
     from model.evaluation import best_threshold, score
-    from model.training import begin
 
     transformers = quiet_transformers()
     began = time.perf_counter()
