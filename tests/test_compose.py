@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.simulator.pytest_plugin import SimulatorThread
 from bot.up import free_port, local_environment, read_health
 from model.store import Store
-from tests.town import SimulatorThread, publish_version, slack_environment, wait_until
+from tests.town import publish_version, wait_until
 
 ROOT = Path(__file__).parent.parent
 OURS = {"bot": "bot/Dockerfile", "replies": "bot/Dockerfile", "worker": "worker/Dockerfile", "trainer": "worker/Dockerfile"}
@@ -178,7 +179,7 @@ def services(
     for package in MODEL_PACKAGES:
         (lacking / f"{package}.py").write_text(f"raise ImportError('{package} is not in this image')\n", encoding="ascii")
     slack = SimulatorThread(rate_limits=False)
-    tokens = "".join(f"{name}={value}\n" for name, value in slack_environment(slack.url).items())
+    tokens = "".join(f"{name}={value}\n" for name, value in slack.environment.items())
     with ExitStack() as stack:
         stack.callback(slack.stop)
         running: dict[str, Running] = {}

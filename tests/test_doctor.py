@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.simulator.pytest_plugin import SimulatorThread
 from bot.up import free_port
 from tests.terminal import Said, beto
-from tests.town import SimulatorThread, Town, running_town, slack_environment
+from tests.town import Town, running_town
 
 MATTERS = ["home", "database", "redis", "model", "device", "proxies", "tokens", "slack", "processes"]
 
@@ -74,7 +75,7 @@ def test_a_url_that_is_none_is_said_to_be_none(tmp_path: Path, variable: str, va
 
 def test_a_token_that_slack_refuses_is_amiss(tmp_path: Path, town: Town) -> None:
     """It looks like a token, and is another app's."""
-    environment = slack_environment(town.url) | {"SLACK_BOT_TOKEN": "xoxb-of-another-app"}
+    environment = town.environment | {"SLACK_BOT_TOKEN": "xoxb-of-another-app"}
     lines = lines_of(beto("doctor", home=tmp_path / "home", **environment))
     assert lines["tokens"][0] == "ok"
     assert lines["slack"][0] == "AMISS"
@@ -82,10 +83,11 @@ def test_a_token_that_slack_refuses_is_amiss(tmp_path: Path, town: Town) -> None
     assert "install the app" in lines["slack"][1]
 
 
-def test_a_slack_that_cannot_be_reached_is_amiss(tmp_path: Path) -> None:
+def test_a_slack_that_cannot_be_reached_is_amiss(tmp_path: Path, town: Town) -> None:
     """A firewall is the operator's to open: say which address."""
     url = f"http://127.0.0.1:{free_port()}"
-    verdict, text = lines_of(beto("doctor", home=tmp_path / "home", **slack_environment(url)))["slack"]
+    environment = town.environment | {"SLACK_API_URL": f"{url}/api/"}
+    verdict, text = lines_of(beto("doctor", home=tmp_path / "home", **environment))["slack"]
     assert verdict == "AMISS"
     assert f"cannot be reached at {url}/api/" in text
 
@@ -98,7 +100,7 @@ def test_scopes_that_the_app_lacks_are_named(tmp_path: Path) -> None:
     manifest["oauth_config"]["scopes"]["bot"].remove("chat:write")
     thread = SimulatorThread(manifest=manifest)
     try:
-        verdict, text = lines_of(beto("doctor", home=tmp_path / "home", **slack_environment(thread.url)))["slack"]
+        verdict, text = lines_of(beto("doctor", home=tmp_path / "home", **thread.environment))["slack"]
     finally:
         thread.stop()
     assert verdict == "AMISS"

@@ -9,13 +9,13 @@ import pytest
 from bot import people, replies
 from bot.payloads import GESTURES
 from bot.settings import BotSettings
+from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.workspace import Workspace
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
 from model.store import Store
-from tests.town import SimulatorThread, slack_environment
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
 NAMES = seed_taxonomy().names
@@ -25,7 +25,7 @@ NAMES = seed_taxonomy().names
 def workspace(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[Workspace]:
     """This process is a replies process for the simulated Slack, in which the bot is a member of #atencion."""
     thread = SimulatorThread(rate_limits=False)
-    settings = slack_environment(thread.url) | {
+    settings = thread.environment | {
         "BETO_DATABASE_URL": store_url,
         "BETO_HOME": str(tmp_path),
         "BETO_REDIS_URL": redis_url,

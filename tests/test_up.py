@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from bot.simulator.person import Person
+from bot.simulator.pytest_plugin import SimulatorThread
 from bot.up import Machine, free_port, read_health
 from model.store import Store
 from tests.terminal import Running, beto, environment, lives, started
-from tests.town import SimulatorThread, publish_version, slack_environment, wait_until
+from tests.town import publish_version, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Pat
 @pytest.fixture(scope="module")
 def up(home: Path, slack: SimulatorThread) -> Iterator[Running]:
     """`beto up`, which serves."""
-    with started("up", home=home, **slack_environment(slack.url)) as running:
+    with started("up", home=home, **slack.environment) as running:
         running.wait_for("The bot hears Slack", 90)
         running.wait_for("The worker serves", 60)
         yield running
@@ -68,14 +69,15 @@ def test_missing_tokens_are_each_named_with_where_to_find_them(tmp_path: Path) -
 )
 def test_a_token_that_slack_refuses_is_named(tmp_path: Path, slack: SimulatorThread, name: str) -> None:
     """Copied from another app, or revoked: which of the two, and what then."""
-    wrong = slack_environment(slack.url) | {name: f"{'xoxb' if 'BOT' in name else 'xapp'}-of-another-app"}
+    wrong = slack.environment | {name: f"{'xoxb' if 'BOT' in name else 'xapp'}-of-another-app"}
     said = beto("bot", home=tmp_path / "home", timeout_s=12, **wrong)
     assert said.refusal().startswith(f"Slack refuses {name} (invalid_auth)")
 
 
-def test_a_slack_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+def test_a_slack_that_cannot_be_reached_is_named(tmp_path: Path, slack: SimulatorThread) -> None:
     """A firewall, or a mistyped SLACK_API_URL."""
-    said = beto("bot", home=tmp_path / "home", **slack_environment(f"http://127.0.0.1:{free_port()}"))
+    nowhere = slack.environment | {"SLACK_API_URL": f"http://127.0.0.1:{free_port()}/api/"}
+    said = beto("bot", home=tmp_path / "home", **nowhere)
     assert "Slack cannot be reached at http://127.0.0.1:" in said.refusal()
 
 
@@ -83,7 +85,7 @@ def test_a_slack_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
 def test_a_database_that_is_away_at_start_is_one_sentence(tmp_path: Path, slack: SimulatorThread, name: str) -> None:
     """Whoever restarts it reads this in a log at night."""
     away = f"postgresql://beto:geheim@127.0.0.1:{free_port()}/beto"
-    said = beto(name, home=tmp_path / "home", BETO_DATABASE_URL=away, **slack_environment(slack.url))
+    said = beto(name, home=tmp_path / "home", BETO_DATABASE_URL=away, **slack.environment)
     assert said.refusal().startswith("the database does not answer")
     assert "geheim" not in said.err
 
@@ -91,7 +93,7 @@ def test_a_database_that_is_away_at_start_is_one_sentence(tmp_path: Path, slack:
 def test_up_tells_which_process_could_not_start_and_why(tmp_path: Path, slack: SimulatorThread) -> None:
     """The reason is in that process's log; nobody should have to look for it, nor to kill what did start."""
     away = f"postgresql://beto@127.0.0.1:{free_port()}/beto"
-    said = beto("up", home=tmp_path / "home", BETO_DATABASE_URL=away, **slack_environment(slack.url))
+    said = beto("up", home=tmp_path / "home", BETO_DATABASE_URL=away, **slack.environment)
     assert said.status == 1
     assert "trainer ended with status 1" in said.err
     assert "the database does not answer" in said.err
@@ -102,7 +104,7 @@ def test_a_port_in_use_in_http_mode_is_named(tmp_path: Path, slack: SimulatorThr
     """3000 is everybody's favourite port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        said = beto("bot", "--http", home=tmp_path / "home", BETO_HTTP_PORT=port, **slack_environment(slack.url))
+        said = beto("bot", "--http", home=tmp_path / "home", BETO_HTTP_PORT=port, **slack.environment)
     assert f"cannot listen on 127.0.0.1:{port}" in said.refusal()
 
 
@@ -110,7 +112,7 @@ def test_a_health_port_in_use_is_named(tmp_path: Path, slack: SimulatorThread) -
     """Two services that were given the same one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        said = beto("replies", home=tmp_path / "home", BETO_HEALTH_PORT=port, **slack_environment(slack.url))
+        said = beto("replies", home=tmp_path / "home", BETO_HEALTH_PORT=port, **slack.environment)
     sentence = said.refusal()
     assert f"127.0.0.1:{port}" in sentence
     assert "BETO_HEALTH_PORT" in sentence
@@ -164,7 +166,7 @@ def test_sigterm_stops_everything_within_fifteen_seconds(up: Running, home: Path
 
 def test_sigkill_leaves_nothing_running(home: Path, slack: SimulatorThread) -> None:
     """No handler runs then: only the kernel can end the others."""
-    with started("up", home=home, **slack_environment(slack.url)) as running:
+    with started("up", home=home, **slack.environment) as running:
         wait_until((home / "running.json").exists, 60, "every process was started")
         running.end(signal.SIGKILL, within_s=5)
         assert len(running.children) >= 5
@@ -174,7 +176,7 @@ def test_sigkill_leaves_nothing_running(home: Path, slack: SimulatorThread) -> N
 def test_sigterm_during_the_start_is_heard(home: Path, slack: SimulatorThread) -> None:
     """Whoever sees a typing mistake should not have to wait for a minute."""
     (home / "running.json").unlink(missing_ok=True)
-    with started("up", home=home, **slack_environment(slack.url)) as running:
+    with started("up", home=home, **slack.environment) as running:
         wait_until((home / "running.json").exists, 60, "every process was started")
         status = running.end(signal.SIGTERM, within_s=15)
     assert status in (0, 130)  # 0 where it had become ready in the same moment

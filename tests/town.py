@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bot.simulator.errors import Json
 from bot.simulator.person import Changes
+from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
 from bot.up import Machine, Process, free_port, local_environment
 from model.registry import Registry
@@ -39,34 +39,6 @@ async def until(changes: Changes, wanted: Callable[[Json], object], timeout_s: f
     raise AssertionError("the person has left")
 
 
-class SimulatorThread:
-    """The simulated Slack in a thread with a loop of its own, so that tests of any kind can talk to it over loopback."""
-
-    def __init__(self, **options: Any) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator")
-        self._thread.start()
-        self.simulator = Simulator(**options)
-        asyncio.run_coroutine_threadsafe(self.simulator.start(), self._loop).result(10)
-        self.url = self.simulator.url
-
-    def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.simulator.stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-
-def slack_environment(url: str) -> dict[str, str]:
-    """What makes a process of ours take the simulator for Slack."""
-    return {
-        "SLACK_API_URL": f"{url}/api/",
-        "SLACK_BOT_TOKEN": Simulator.bot_token,
-        "SLACK_APP_TOKEN": Simulator.app_token,
-        "SLACK_SIGNING_SECRET": Simulator.signing_secret,
-    }
-
-
 def publish_version(store: Store, home: Path, trained: Path) -> int:
     """A copy of the trained folder is the store's live version."""
     registry = Registry(store, home)
@@ -84,6 +56,7 @@ class Town:
 
     url: str
     slack: Simulator
+    environment: dict[str, str]  # what a process needs to take the simulator for Slack
     machine: Machine
     store: Store
     processes: dict[str, Process]
@@ -123,7 +96,7 @@ def running_town(
         BETO_HTTP_PORT=str(port),
         BETO_BASE="mini",
         BETO_BLIND_PERCENT=blind_percent,
-        **slack_environment(thread.url),
+        **thread.environment,
     )
     try:
         with Machine(home, environment) as machine:
@@ -135,7 +108,7 @@ def running_town(
                 if name != "redis":
                     machine.wait_ready(process, 60)
             with supervised(machine):
-                yield Town(thread.url, thread.simulator, machine, store, processes)
+                yield Town(thread.url, thread.simulator, thread.environment, machine, store, processes)
     finally:
         store.close()
         thread.stop()
