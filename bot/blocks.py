@@ -6,7 +6,7 @@ from bot.texts import Texts
 from model.judgements import LabelState, MessageState
 from model.labels import Taxonomy
 from model.runs import Run
-from model.schema import Card, Prediction, Reason, Report
+from model.schema import Card, Prediction, Reason, Report, TriedForm
 
 Block = dict[str, Any]
 
@@ -275,6 +275,7 @@ def run_report(
     scores.append(texts("run.ece", ece=points(found.ece), before=before))
     if report.blind is not None:
         scores.append(texts("run.blind", messages=report.blind.messages, micro=points(report.blind.micro_f1)))
+    scores += [_form(tried, texts) for tried in report.forms if tried.form != "fp32"]
     scores += [texts("run.note_batch", note=escape(note)) for note in report.notes]
     verdict = [texts("run.verdict_yes" if report.verdict.promote else "run.verdict_no")]
     verdict += [f"• {_reason(reason, taxonomy, texts)}" for reason in report.verdict.reasons]
@@ -293,6 +294,17 @@ def run_report(
         buttons = [button(PROMOTE_ACTION, texts("run.promote")), button(KEEP_ACTION, texts("run.keep")), *buttons]
     shown.append({"type": "actions", "elements": buttons})
     return f"{learned}\n{verdict[0]}", shown
+
+
+def _form(tried: TriedForm, texts: Texts) -> str:
+    return texts(
+        "run.form" if tried.sound else "run.form_refused",
+        form=tried.form,
+        flipped=tried.flipped,
+        decisions=tried.decisions,
+        exact=points(tried.micro_f1_exact),
+        micro=points(tried.micro_f1),
+    )
 
 
 def _reason(reason: Reason, taxonomy: Taxonomy, texts: Texts) -> str:

@@ -124,7 +124,7 @@ def _model(settings: BotSettings) -> str:
 def _device(settings: BotSettings) -> str:
     if importlib.util.find_spec("torch") is None:
         return "torch is not installed: this machine can run bot and replies"
-    from model.classifier import pick_device
+    from model.network import pick_device
 
     return f"{pick_device(settings.device)} (BETO_DEVICE={settings.device})"
 

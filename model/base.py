@@ -14,10 +14,11 @@ import torch
 
 from model import baseline
 from model.baseline import Floor, truth_of
-from model.classifier import calibrate_network, encode, last_layer, logits_of, longest_input, quiet_transformers
+from model.classifier import cut, encode
 from model.errors import BaseUnavailable
 from model.folder import CARD_FILE, read_card
 from model.mini import first_meanings, learn_vocabulary
+from model.network import calibrate_network, last_layer, logits_of, longest_input, quiet_transformers
 from model.schema import Example
 from model.text import speak
 
@@ -109,8 +110,9 @@ def _new_mini(train: Sequence[Example], floor: Floor, seed: int) -> tuple[Any, A
         torch.nn.init.eye_(network.bert.pooler.dense.weight).mul_(0.5)
         network.classifier.weight.zero_()
         network.classifier.weight[:, : len(floor.labels)].fill_diagonal_(1.0)
-    encoded = encode(tokenizer, [example.text for example in train])
-    logits = logits_of(network.eval(), tokenizer, encoded, longest_input(network, tokenizer), torch.device("cpu"))
+    longest = longest_input(network, tokenizer)
+    encoded = [cut(ids, longest) for ids in encode(tokenizer.backend_tokenizer, [example.text for example in train])]
+    logits = logits_of(network.eval(), tokenizer.pad_token_id, encoded, torch.device("cpu"))
     calibrate_network(network, logits, *truth_of(train, floor.labels))
     return network, tokenizer
 

@@ -86,6 +86,12 @@ def card_text(card: Card) -> str:
         f"- **Settings**: {', '.join(f'{name} {value}' for name, value in card.settings.items())}",
         f"- **Given** from these probabilities on: {', '.join(f'{name} {value:.3f}' for name, value in card.thresholds.items())}",
     ]
+    for tried in card.forms:
+        f1 = f"{100 * tried.micro_f1_exact:.1f} -> {100 * tried.micro_f1:.1f}"
+        lines.append(
+            f"- **{'Serves' if tried.sound else 'Refused'} in {tried.form}** on a CPU: on dev {tried.flipped} of "
+            f"{tried.decisions} decisions come out otherwise, no probability by more than {tried.change:.3f}, micro-F1 {f1}"
+        )
     for split, scores in card.scores.items():
         floor = card.floor[split]
         lines += [

@@ -224,6 +224,7 @@ def _judge(
         blind=_blind(store, live),
         uses=uses,
         notes=tuple(shown.notes),
+        forms=candidate.card.forms,
     )
 
 

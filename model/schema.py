@@ -106,6 +106,27 @@ class Scores(Frozen):
     ece: Probability | None = None
 
 
+class TriedForm(Frozen):
+    """A version's network in the number format that a CPU would serve, beside the exact one, on the same dev texts.
+
+    `change`: the largest difference of a probability. `flipped`: of `decisions` (texts x labels), those that come out
+    otherwise at the version's thresholds.
+    """
+
+    form: Literal["int8", "fp32"]
+    texts: int
+    change: Probability
+    flipped: int
+    decisions: int
+    micro_f1_exact: Probability
+    micro_f1: Probability
+
+    @property
+    def sound(self) -> bool:
+        """Whether it may serve: at most a decision in a hundred comes out otherwise, and at most 0.5 points of F1 are lost."""
+        return self.flipped <= 0.01 * self.decisions and self.micro_f1 >= self.micro_f1_exact - 0.005
+
+
 class Card(Frozen):
     """All that must be known to trust, repeat or refuse a version; saved beside its weights as `card.json`."""
 
@@ -123,6 +144,7 @@ class Card(Frozen):
     created_at: str  # ISO 8601, UTC
     code_version: str
     parent: int | None = None
+    forms: tuple[TriedForm, ...] = ()  # the last one serves where it is sound; where none is, torch does
 
 
 class Interval(Frozen):
@@ -204,3 +226,4 @@ class Report(Frozen):
     blind: Blind | None = None
     uses: int = 0  # how often these test texts were judged by before
     notes: tuple[str, ...] = ()
+    forms: tuple[TriedForm, ...] = ()  # as in the version's card

@@ -16,16 +16,20 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from model import graph
 from model.base import Recipe, begin, name_of
 from model.baseline import Floor, truth_of
 from model.checkpoint import Checkpoint, Position, fingerprint
-from model.classifier import Classifier, calibrate_network, encode, fitting_threads, logits_of, longest_input, pad, pick_device
+from model.classifier import Classifier, cut, encode
 from model.dataset import data_sha256
+from model.engine import ENGINE_FILE, SMALL, OnnxEngine
 from model.errors import BadData, ModelError, UnknownLabel
 from model.evaluation import Matrix, best_threshold, expected_calibration_error, label_thresholds, score
 from model.folder import building, check_free, write_card
+from model.graph import Form
 from model.labels import Taxonomy
-from model.schema import Card, Example, Progress, Scores, Split
+from model.network import TorchEngine, calibrate_network, fitting_threads, logits_of, longest_input, pad, pick_device
+from model.schema import Card, Example, Progress, Scores, Split, TriedForm
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +114,7 @@ def train(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=_code_version(),
     )
-    classifier = Classifier(network, tokenizer, card, where)
+    classifier = Classifier(TorchEngine(network, tokenizer.pad_token_id, where), tokenizer.backend_tokenizer, card, longest)
     judged: dict[Split, Sequence[Example]] = {"dev": dev, **({"test": test} if test else {})}
     card = card.model_copy(
         update={
@@ -123,6 +127,7 @@ def train(
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         floor.save(folder)
+        card = card.model_copy(update={"forms": _add_engine(folder, network, dev_task, scores, np.array(thresholds))})
         write_card(folder, card)
     report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
     return card
@@ -286,10 +291,9 @@ def _check_data(data: dict[str, Sequence[Example]], taxonomy: Taxonomy) -> None:
 
 
 def _task(tokenizer: Any, examples: Sequence[Example], labels: Sequence[str], longest: int) -> _Task:
-    encoded = encode(tokenizer, [example.text for example in examples])
-    cut = [ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]] for ids in encoded]
+    encoded = [cut(ids, longest) for ids in encode(tokenizer.backend_tokenizer, [example.text for example in examples])]
     truth, known = truth_of(examples, labels)
-    return _Task(cut, torch.tensor(truth, dtype=torch.float32), torch.tensor(known, dtype=torch.float32))
+    return _Task(encoded, torch.tensor(truth, dtype=torch.float32), torch.tensor(known, dtype=torch.float32))
 
 
 def _batches(lengths: Sequence[int], size: int, chance: random.Random) -> Iterator[list[int]]:
@@ -315,15 +319,14 @@ def _copy(network: Any) -> dict[str, torch.Tensor]:
 
 def _task_logits(network: Any, tokenizer: Any, task: _Task, where: torch.device) -> torch.Tensor:
     network.eval()
-    return logits_of(network, tokenizer, task.encoded, longest_input(network, tokenizer), where)
+    return logits_of(network, tokenizer.pad_token_id, task.encoded, where)
 
 
 def _dev_f1(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> float:
     """Micro-F1 on dev at its best threshold: at 0.5 an early epoch would only show how timid it still is."""
     scores = _task_logits(network, tokenizer, dev, where).double().sigmoid().numpy()
     truth, known = dev.truth.double().numpy(), dev.known.double().numpy()
-    given = (scores >= best_threshold(scores, truth, known)) * known
-    return float(2 * (given * truth).sum() / max(1.0, given.sum() + (truth * known).sum()))
+    return _micro_f1((scores >= best_threshold(scores, truth, known)) * known, truth * known)
 
 
 def _judge(system: Classifier | Floor, examples: Sequence[Example]) -> Scores:
@@ -339,6 +342,46 @@ def _judge(system: Classifier | Floor, examples: Sequence[Example]) -> Scores:
     known = [set(labels) - set(e.unknown) for labels, e in zip(predicted, examples, strict=True)]
     ece = expected_calibration_error(scores, *truth_of(examples, system.labels))
     return score([example.labels for example in examples], known, system.labels).model_copy(update={"ece": ece})
+
+
+def _add_engine(folder: Path, network: Any, dev: _Task, exact: Matrix, thresholds: Matrix) -> tuple[TriedForm, ...]:
+    """The forms that were tried for a CPU, the fastest first; the engine of the last is in `folder` if it is sound.
+
+    None where the network is of a kind that only torch can run. `exact` is what torch says of dev.
+    """
+    config = network.config.to_dict()
+    if not graph.can_pack(config):
+        return ()
+    tried: list[TriedForm] = []
+    weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in network.state_dict().items()}
+    known = dev.known.double().numpy()
+    truth = dev.truth.double().numpy() * known
+    given = (exact >= thresholds) * known
+    small = network.config.hidden_size <= SMALL
+    forms: tuple[Form, ...] = ("fp32",) if small else ("int8", "fp32")
+    for form in forms:
+        graph.write(folder / ENGINE_FILE, weights, config, exact.shape[1], form)
+        scores = OnnxEngine(folder / ENGINE_FILE, threads=1 if small else 0).probabilities(dev.encoded)
+        now = (scores >= thresholds) * known
+        tried.append(
+            TriedForm(
+                form=form,
+                texts=len(exact),
+                change=float(np.abs(scores - exact).max()),
+                flipped=int((now != given).sum()),
+                decisions=int(known.sum()),
+                micro_f1_exact=_micro_f1(given, truth),
+                micro_f1=_micro_f1(now, truth),
+            )
+        )
+        if tried[-1].sound:
+            break
+        (folder / ENGINE_FILE).unlink()
+    return tuple(tried)
+
+
+def _micro_f1(given: Matrix, truth: Matrix) -> float:
+    return float(2 * (given * truth).sum() / max(1.0, given.sum() + truth.sum()))
 
 
 def _code_version() -> str:

@@ -57,7 +57,7 @@ def ask_together(batcher: Batcher[str, str], recorder: Recorder, items: list[str
         rest = []
         for item in items:
             rest.append(pool.submit(ask, item))
-            while batcher._waiting.qsize() < len(rest):
+            while batcher._arrived.qsize() < len(rest):
                 threading.Event().wait(0.001)
         recorder.go_on.set()
         assert first.result() == "FIRST"
@@ -89,6 +89,25 @@ def test_one_bad_text_does_not_fail_its_batch(batcher: Batcher[str, str], record
     assert [answers[0], answers[1], answers[3], answers[4]] == ["A", "B", "C", "D"]
     assert isinstance(answers[2], ValueError)
     assert batcher.ask("after", 10) == "AFTER"
+
+
+def test_a_long_text_goes_with_its_like_and_the_oldest_goes_first(batcher: Batcher[str, str], recorder: Recorder) -> None:
+    """Short texts wait for a long one that came before them only as long as it takes itself."""
+    items = ["s", "x" * 25, "t", "y" * 26, "u"]
+    assert ask_together(batcher, recorder, items) == [item.upper() for item in items]
+    assert recorder.batches[1:] == [["s", "x" * 25, "t", "u"], ["y" * 26]]
+    recorder.batches.clear()
+    assert ask_together(batcher, recorder, ["x" * 25, "s", "t"]) == ["X" * 25, "S", "T"]
+    assert recorder.batches[1:] == [["x" * 25, "s", "t"]]
+
+
+def test_what_is_nobodys_fault_is_told_to_all_at_once(recorder: Recorder) -> None:
+    """A database that is away must not be asked once more for each message of the batch."""
+    batcher: Batcher[str, str] = Batcher(recorder, budget=30, everybody=(ValueError,))
+    answers = ask_together(batcher, recorder, ["a", "poison", "b"])
+    assert all(isinstance(answer, ValueError) for answer in answers)
+    assert recorder.batches == [["first"], ["a", "poison", "b"]]
+    batcher.close()
 
 
 def test_a_caller_who_has_left_costs_no_work(batcher: Batcher[str, str], recorder: Recorder) -> None:

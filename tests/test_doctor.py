@@ -122,9 +122,8 @@ def test_where_all_works_it_says_so_and_what_each_process_weighs(town: Town) -> 
     assert set(found) == {"bot", "replies", "worker"}
     assert "no torch" in found["bot"]
     assert "no torch" in found["replies"]
-    assert "with torch" in found["worker"]
-    sizes = {name: float(text.split()[0]) for name, text in found.items()}
-    assert max(sizes["bot"], sizes["replies"]) < sizes["worker"] / 2
+    assert "no torch" in found["worker"]  # it serves by the packed graph
+    assert max(float(text.split()[0]) for text in found.values()) < 250  # torch and transformers alone are 400
 
 
 def test_processes_that_were_killed_do_not_count_as_running(tmp_path: Path) -> None:

@@ -14,14 +14,26 @@ class Batcher(Generic[Item, Answer]):
     """Runs `answer` on what is waiting, at most `budget` in total `size` at a time, in a thread of its own.
 
     It never waits for a batch to fill: when the thread is free it takes what is there. Light load costs no delay and
-    heavy load fills the batches by itself.
+    heavy load fills the batches by itself. The oldest goes first, with those nearest to it in size, so nobody waits for
+    more than the batch in hand and those who came before, and a long text shares its pass with long ones.
+
+    An error costs only the item that it is about: a failing batch is halved until the culprit stands alone. One of
+    `everybody` is nobody's own fault, such as a database that is away, and is raised for all of them at once.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Item]], Sequence[Answer]], *, size: Callable[[Item], int], budget: int) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Item]], Sequence[Answer]],
+        *,
+        budget: int,
+        size: Callable[[Item], int] = lambda _: 1,
+        everybody: tuple[type[Exception], ...] = (),
+    ) -> None:
         self._answer = answer
         self._size = size
-        self._budget = budget
-        self._waiting: queue.SimpleQueue[tuple[Item, Future[Answer]] | None] = queue.SimpleQueue()
+        self.budget = budget
+        self._everybody = everybody
+        self._arrived: queue.SimpleQueue[tuple[Item, Future[Answer]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="batcher", daemon=True)
         self._thread.start()
 
@@ -31,7 +43,7 @@ class Batcher(Generic[Item, Answer]):
         The threads pool of Celery has no time limits of its own, so the caller's patience travels here.
         """
         future: Future[Answer] = Future()
-        self._waiting.put((item, future))
+        self._arrived.put((item, future))
         try:
             return future.result(timeout_s)
         except TimeoutError:
@@ -40,44 +52,49 @@ class Batcher(Generic[Item, Answer]):
 
     def close(self) -> None:
         """Everything asked before is answered and the thread has ended."""
-        self._waiting.put(None)
+        self._arrived.put(None)
         self._thread.join()
 
     def _serve(self) -> None:
-        held: tuple[Item, Future[Answer]] | None = None
-        while True:
-            first = held or self._waiting.get()
-            held = None
-            if first is None:
-                return
-            batch, total = [first], self._size(first[0])
-            ended = False
-            while total < self._budget:
+        waiting: list[tuple[Item, Future[Answer]]] = []  # the oldest first
+        ended = False
+        while waiting or not ended:
+            while not ended:
                 try:
-                    following = self._waiting.get_nowait()
+                    arrived = self._arrived.get(block=not waiting)
                 except queue.Empty:
                     break
-                if following is None:
-                    ended = True
-                    break
-                total += self._size(following[0])
-                if total > self._budget:
-                    held = following
-                    break
-                batch.append(following)
+                ended = arrived is None
+                if arrived is not None:
+                    waiting.append(arrived)
+            waiting, batch = self._choose(waiting)
             self._run([(item, future) for item, future in batch if future.set_running_or_notify_cancel()])
-            if ended:
-                return
+
+    def _choose(
+        self, waiting: list[tuple[Item, Future[Answer]]]
+    ) -> tuple[list[tuple[Item, Future[Answer]]], list[tuple[Item, Future[Answer]]]]:
+        """Those who wait on, and the next batch."""
+        sizes = [self._size(item) for item, _ in waiting]
+        chosen: set[int] = set()
+        total = 0
+        # A stable sort: of two that are as near, the older comes first.
+        for at in sorted(range(len(waiting)), key=lambda at: abs(sizes[at] - sizes[0])):
+            if chosen and total + sizes[at] > self.budget:
+                break
+            chosen.add(at)
+            total += sizes[at]
+        return [each for at, each in enumerate(waiting) if at not in chosen], [waiting[at] for at in sorted(chosen)]
 
     def _run(self, batch: list[tuple[Item, Future[Answer]]]) -> None:
-        """Every future is settled; a failing batch is halved until the culprit stands alone."""
+        """Every future is settled."""
         if not batch:
             return
         try:
             answers = self._answer([item for item, _ in batch])
         except Exception as error:
-            if len(batch) == 1:
-                batch[0][1].set_exception(error)
+            if len(batch) == 1 or isinstance(error, self._everybody):
+                for _, future in batch:
+                    future.set_exception(error)
                 return
             middle = len(batch) // 2
             self._run(batch[:middle])

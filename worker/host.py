@@ -1,9 +1,12 @@
 """The live version in memory: loaded, warmed up, and exchanged between two batches when another is promoted."""
 
+import ctypes
 import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.errors import BrokenVersion, ModelError, StoreUnavailable
@@ -20,9 +23,15 @@ log = logging.getLogger(__name__)
 
 # How often the host asks the store which version is live. One indexed row: nothing, even with ten workers.
 LOOK_EVERY_S = 2.0
-# Of BETO's vocabulary on Spanish chat: words are split a little, so 3 characters a token never undercounts by much.
-CHARACTERS_A_TOKEN = 3
 WARM_UP = ("Hola", "No puedo entrar a la app y necesito pagar la tarjeta hoy, ¿me ayudan por favor?")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A text's tokens, and whose tokens they are."""
+
+    classifier: "Classifier"
+    ids: list[int]
 
 
 class NoVersion(ModelError):
@@ -40,8 +49,8 @@ class Host:
         self._refused: set[int] = set()
         self._loaded = threading.Event()
         self._stop = threading.Event()
-        self._batcher: Batcher[str, tuple[Prediction, float]] = Batcher(
-            self._answer, size=lambda text: len(text) // CHARACTERS_A_TOKEN + 2, budget=settings.batch_tokens
+        self._batcher: Batcher[Encoded, tuple[Prediction, float]] = Batcher(
+            self._answer, size=lambda encoded: min(len(encoded.ids), encoded.classifier.max_tokens), budget=1
         )
         self._watcher = threading.Thread(target=self._watch, name="version-watcher", daemon=True)
 
@@ -61,7 +70,11 @@ class Host:
         began = time.monotonic()
         if not self._loaded.wait(timeout_s):
             raise NoVersion("no version is live yet: see `beto doctor`, or train one with `beto train`")
-        return self._batcher.ask(text, timeout_s - (time.monotonic() - began))
+        classifier = self._classifier
+        assert classifier is not None  # it was loaded
+        # In the asker's thread: meanwhile the network is at work on others.
+        [ids] = classifier.encode([text])
+        return self._batcher.ask(Encoded(classifier, ids), timeout_s - (time.monotonic() - began))
 
     @property
     def serving(self) -> int:
@@ -72,11 +85,12 @@ class Host:
         """Whether a version was in memory within `timeout_s` seconds."""
         return self._loaded.wait(timeout_s)
 
-    def _answer(self, texts: Sequence[str]) -> list[tuple[Prediction, float]]:
-        classifier = self._classifier
-        assert classifier is not None  # `predict` waited for the first version
+    def _answer(self, batch: Sequence[Encoded]) -> list[tuple[Prediction, float]]:
+        classifier = batch[0].classifier
+        if any(each.classifier is not classifier for each in batch):  # some were encoded before a promotion, some after
+            return [answer for each in batch for answer in self._answer([each])]
         began = time.perf_counter()
-        predictions = classifier.predict(texts)
+        predictions = classifier.predict_encoded([each.ids for each in batch])
         seconds = time.perf_counter() - began
         return [(prediction, seconds) for prediction in predictions]
 
@@ -92,7 +106,7 @@ class Host:
 
     def _take_up_live(self) -> None:
         """The newest promoted version that is sound is in memory; a broken one is refused once, aloud."""
-        from model import classifier  # torch, in this process only
+        from model import classifier  # numpy and more, in this process only
 
         for version in self.registry.promoted():
             if version.number == self._serving:
@@ -108,6 +122,14 @@ class Host:
             loaded.predict(WARM_UP)
             # One assignment: a batch in hand ends with the old version, the next begins with the new one.
             self._classifier, self._serving = loaded, version.number
+            self._batcher.budget = loaded.engine.pass_tokens
             self._loaded.set()
-            log.info("version %s (%s) serves", version.number, version.card.base)
+            _give_back_memory()
+            log.info("version %s (%s, %s) serves", version.number, version.card.base, loaded.engine.form)
             return
+
+
+def _give_back_memory() -> None:
+    """What was needed to read a version, and what the one before it held, is the system's again (glibc keeps 60 MiB else)."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

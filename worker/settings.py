@@ -10,7 +10,6 @@ class WorkerSettings(ModelSettings):
 
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False, description="the broker")
     concurrency: int = Field(default=32, ge=1, le=512, description="messages that one worker holds at a time")
-    batch_tokens: int = Field(default=2048, ge=64, description="most tokens in one micro-batch")
     retrain_after: int = Field(default=0, ge=0, description="new judgements after which it retrains by itself; 0: never")
     retrain_every_h: float = Field(
         default=0, ge=0, description="hours after which it retrains by itself, if judged since; 0: never"

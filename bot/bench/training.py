@@ -73,7 +73,7 @@ def _train_by_beto(
 ) -> tuple[Card, dict[str, float], dict[str, float]]:
     """The card of our recipe's version, what the version comes to on test, and what its floor does."""
     # Behind the torch doors, and seconds to load: before the clock starts.
-    from model.classifier import quiet_transformers
+    from model.network import quiet_transformers
     from model.training import train
 
     quiet_transformers()
@@ -105,8 +105,8 @@ def _train_by_trainer(
     """What the Trainer comes to on test: at the threshold 0.5, and at the best one on dev."""
     from model.base import begin
     from model.baseline import truth_of
-    from model.classifier import fitting_threads, longest_input, quiet_transformers
     from model.evaluation import best_threshold, score
+    from model.network import fitting_threads, longest_input, quiet_transformers
 
     transformers = quiet_transformers()
     began = time.perf_counter()

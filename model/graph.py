@@ -1,0 +1,169 @@
+"""A BERT as one ONNX graph over packed tokens: the texts of a pass stand behind each other in one row, without padding.
+
+All but attention works token by token, so only attention needs to know where a text ends: there alone the row is laid
+out as texts x longest, and taken back. In the last layer only the first token of each text is worked out, which is all
+that is read of it. `com.microsoft` operators are ONNX Runtime's own (its docs/ContribOperators.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+Form = Literal["int8", "fp32"]
+Weights = Mapping[str, NDArray[np.float32]]
+
+_ZERO_POINT = 128  # of activations, which are unsigned
+
+
+def can_pack(config: Mapping[str, Any]) -> bool:
+    """Whether `write` can say a network with this config.json."""
+    return (
+        config.get("model_type") == "bert"
+        and config.get("hidden_act") == "gelu"
+        and config.get("position_embedding_type", "absolute") == "absolute"
+    )
+
+
+def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, form: Form) -> None:
+    """The network is in `file`: what `engine.packed` makes goes in, `logits` (texts x `labels`) comes out.
+
+    `weights` are a transformers BertForSequenceClassification's, by their names there. In int8 each row of a matrix has a
+    scale of its own, and so has each token, by its largest activation: what a text gets never depends on its company.
+    """
+    graph = _Graph(weights, form)
+    heads, layers, epsilon = config["num_attention_heads"], config["num_hidden_layers"], config["layer_norm_eps"]
+    position = weights["bert.embeddings.position_embeddings.weight"] + weights["bert.embeddings.token_type_embeddings.weight"][0]
+    word = weights["bert.embeddings.word_embeddings.weight"]
+    words = graph.gather(graph.constant(word.astype(np.float16) if form == "int8" else word), "ids")
+    summed = graph.add(graph.node("Cast", words, to=TensorProto.FLOAT), graph.gather(graph.constant(position), "positions"))
+    x = graph.node("LayerNormalization", summed, *graph.norm("bert.embeddings.LayerNorm"), axis=-1, epsilon=epsilon)
+    for number in range(layers):
+        layer = f"bert.encoder.layer.{number}"
+        attention = f"{layer}.attention.self"
+        last = number == layers - 1
+        if last:
+            keys = graph.gather(graph.linear(x, f"{attention}.key", f"{attention}.value"), "rows")
+            key, value = graph.split(keys, 2)
+            x = graph.gather(x, "first")
+            query = graph.node("Unsqueeze", graph.linear(x, f"{attention}.query"), graph.constant(np.array([1])))
+        else:
+            all_three = graph.linear(x, *(f"{attention}.{name}" for name in ("query", "key", "value")))
+            query, key, value = graph.split(graph.gather(all_three, "rows"), 3)
+        seen = graph.ours("MultiHeadAttention", query, key, value, "", "lengths", num_heads=heads)
+        seen = graph.node("Reshape", seen, graph.constant(np.array([-1, config["hidden_size"]])))
+        if not last:
+            seen = graph.gather(seen, "back")
+        for dense, norm in (("attention.output.dense", "attention.output.LayerNorm"), ("output.dense", "output.LayerNorm")):
+            if dense == "output.dense":
+                seen = graph.gelu(x, f"{layer}.intermediate.dense")
+            x = graph.linear_and_norm(seen, x, f"{layer}.{dense}", f"{layer}.{norm}", epsilon)
+    pooled = graph.node("Tanh", graph.exact_linear(x, "bert.pooler.dense"))
+    graph.node("Identity", graph.exact_linear(pooled, "classifier"), output="logits")
+    onnx.save(graph.finished(labels, form), file)
+
+
+class _Graph:
+    """Nodes and constants as they are put together; a value is the name of what a node gives."""
+
+    def __init__(self, weights: Weights, form: Form) -> None:
+        self._weights = weights
+        self._int8 = form == "int8"
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[bytes, onnx.TensorProto] = {}
+
+    def finished(self, labels: int, form: Form) -> onnx.ModelProto:
+        """The whole, checked, with its form in its metadata."""
+        inputs = [("ids", ["tokens"]), ("positions", ["tokens"]), ("rows", ["texts", "longest"]), ("back", ["tokens"])]
+        described = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name, shape in inputs]
+        described.append(helper.make_tensor_value_info("first", TensorProto.INT64, ["texts"]))
+        described.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, ["texts"]))
+        output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["texts", labels])
+        graph = helper.make_graph(self._nodes, "packed", described, [output], list(self._constants.values()))
+        opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="beto-bot")
+        helper.set_model_props(model, {"form": form})
+        return model
+
+    def constant(self, value: Any) -> str:
+        """A constant; equal ones are kept once."""
+        tensor = numpy_helper.from_array(np.ascontiguousarray(value))
+        key = tensor.SerializeToString()
+        if key not in self._constants:
+            tensor.name = f"c{len(self._constants)}"
+            self._constants[key] = tensor
+        return self._constants[key].name
+
+    def node(self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
+        """A node with one output."""
+        output = output or f"n{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, inputs, [output], domain=domain, **attributes))
+        return output
+
+    def ours(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """A node of ONNX Runtime's own."""
+        return self.node(operator, *inputs, domain="com.microsoft", **attributes)
+
+    def add(self, left: str, right: str) -> str:
+        """Their sum."""
+        return self.node("Add", left, right)
+
+    def gather(self, data: str, indices: str) -> str:
+        """Rows of `data`."""
+        return self.node("Gather", data, indices)
+
+    def split(self, data: str, parts: int) -> Sequence[str]:
+        """Equal parts of the last axis."""
+        outputs = [f"n{len(self._nodes)}_{part}" for part in range(parts)]
+        self._nodes.append(helper.make_node("Split", [data], outputs, axis=-1, num_outputs=parts))
+        return outputs
+
+    def norm(self, name: str) -> tuple[str, str]:
+        """A layer norm's weight and bias."""
+        return self.constant(self._weights[f"{name}.weight"]), self.constant(self._weights[f"{name}.bias"])
+
+    def exact_linear(self, x: str, name: str) -> str:
+        """A linear layer in fp32, in any form: the two behind the last layer cost nothing."""
+        return self.add(self.node("MatMul", x, self.constant(self._weights[f"{name}.weight"].T)), self._bias(name))
+
+    def linear(self, x: str, *names: str) -> str:
+        """Linear layers that read the same, side by side."""
+        return self.add(self._product(x, *names), self._bias(*names))
+
+    def linear_and_norm(self, x: str, beside: str, name: str, norm: str, epsilon: float) -> str:
+        """A linear layer, added to what went past it, and normalised."""
+        product, bias = self._product(x, name), self._bias(name)
+        return self.ours("SkipLayerNormalization", product, beside, *self.norm(norm), bias, epsilon=epsilon)
+
+    def gelu(self, x: str, name: str) -> str:
+        """A linear layer with its activation."""
+        return self.ours("BiasGelu", self._product(x, name), self._bias(name))
+
+    def _bias(self, *names: str) -> str:
+        return self.constant(np.concatenate([self._weights[f"{name}.bias"] for name in names]))
+
+    def _product(self, x: str, *names: str) -> str:
+        matrix = np.concatenate([self._weights[f"{name}.weight"] for name in names])
+        if not self._int8:
+            return self.node("MatMul", x, self.constant(matrix.T))
+        scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / 127
+        rounded = np.round(matrix / scale[:, None]).astype(np.int8)
+        largest = self.node("ReduceMax", self.node("Abs", x), self.constant(np.array([-1])), keepdims=1)
+        step = self.node("Mul", largest, self.constant(np.float32(1 / 127)))
+        step = self.node("Max", step, self.constant(np.float32(1e-12)))
+        steps = self.node("Squeeze", step, self.constant(np.array([-1])))
+        zeros = self.node("Expand", self.constant(np.uint8(_ZERO_POINT)), self.node("Shape", steps))
+        quantised = self.node("QuantizeLinear", x, steps, zeros, axis=0)
+        product = self.ours(
+            "MatMulIntegerToFloat",
+            quantised,
+            self.constant(rounded.T),
+            self.constant(np.float32(1)),
+            self.constant(scale.astype(np.float32)),
+            self.constant(np.uint8(_ZERO_POINT)),
+        )
+        return self.node("Mul", product, step)
