@@ -61,6 +61,16 @@ class Claim:
     asked: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """What a version says of a message's text; `model_s` are the seconds that its pass took in the network."""
+
+    message_id: int
+    revision: int
+    prediction: Prediction
+    model_s: float
+
+
 def now() -> datetime:
     """The present time, aware, UTC: the only kind of time that is stored."""
     return datetime.now(UTC)
@@ -228,52 +238,70 @@ class Store:
 
     # Predictions and replies
 
-    def save_prediction(self, message_id: int, revision: int, prediction: Prediction, model_s: float) -> bool:
-        """The prediction is kept and the reply is owed; False where the text has changed since, or it was known."""
+    def to_label(self, wanted: Sequence[tuple[int, int]], version: int) -> list[str | None]:
+        """The text of each (message id, revision); None where there is nothing to do.
+
+        That is where the message is gone, has another text by now, or was labelled by this version.
+        """
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(messages.c.id, messages.c.revision, messages.c.text)
+                .outerjoin(
+                    predictions,
+                    (predictions.c.message_id == messages.c.id)
+                    & (predictions.c.revision == messages.c.revision)
+                    & (predictions.c.version == version),
+                )
+                .where(
+                    messages.c.id.in_([message_id for message_id, _ in wanted]),
+                    messages.c.deleted_at.is_(None),
+                    predictions.c.id.is_(None),
+                )
+            ).all()
+        texts = {(row.id, row.revision): row.text for row in rows}
+        return [texts.get(each) for each in wanted]
+
+    def save_predictions(self, made: Sequence[Labelled]) -> list[bool]:
+        """The predictions are kept and the replies are owed; False for each whose text has changed since, or that was known."""
         with self.writing() as connection:
-            current = connection.execute(
+            moment = now()
+            # In the order of their ids, as everywhere: two workers that lock the same rows must not wait for each other.
+            current = {
+                (row.id, row.revision)
+                for row in connection.execute(
+                    select(messages.c.id, messages.c.revision)
+                    .where(messages.c.id.in_([each.message_id for each in made]), messages.c.deleted_at.is_(None))
+                    .order_by(messages.c.id)
+                    .with_for_update()
+                )
+            }
+            rows = [
+                {
+                    "message_id": each.message_id,
+                    "revision": each.revision,
+                    "version": each.prediction.version,
+                    "prediction": each.prediction.model_dump(mode="json"),
+                    "model_s": each.model_s,
+                    "created_at": moment,
+                }
+                for each in made
+                if (each.message_id, each.revision) in current
+            ]
+            if not rows:
+                return [False] * len(made)
+            inserted = self.insert_or_ignore(predictions).values(rows).returning(predictions.c.message_id)
+            added = set(connection.execute(inserted).scalars())
+            connection.execute(
                 messages.update()
-                .where(messages.c.id == message_id, messages.c.revision == revision, messages.c.deleted_at.is_(None))
+                .where(messages.c.id.in_(added))
                 .values(
                     state=messages.c.state + 1,
                     owed="reply",
                     tries=0,
-                    retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+                    retry_at=moment + timedelta(seconds=RETRY_AFTER_S),
                 )
-                .returning(messages.c.id)
-            ).one_or_none()
-            if current is None:
-                return False
-            added = connection.execute(
-                self.insert_or_ignore(predictions)
-                .values(
-                    message_id=message_id,
-                    revision=revision,
-                    version=prediction.version,
-                    prediction=prediction.model_dump(mode="json"),
-                    model_s=model_s,
-                    created_at=now(),
-                )
-                .returning(predictions.c.id)
-            ).one_or_none()
-            if added is None:
-                connection.rollback()
-                return False
-            return True
-
-    def has_prediction(self, message_id: int, revision: int, version: int) -> bool:
-        """Whether this version already said what it thinks of this text."""
-        with self.reading() as connection:
-            return (
-                connection.execute(
-                    select(predictions.c.id).where(
-                        predictions.c.message_id == message_id,
-                        predictions.c.revision == revision,
-                        predictions.c.version == version,
-                    )
-                ).first()
-                is not None
             )
+            return [(each.message_id, each.revision) in current and each.message_id in added for each in made]
 
     def claim_reply(self, message_id: int, owner: str, lease_s: float) -> Claim | None:
         """`owner` alone may post or redraw this reply for `lease_s` seconds; None where nothing is owed or another has it."""
@@ -626,4 +654,4 @@ def _stored(row: Row[Any]) -> StoredMessage:
     )
 
 
-__all__ = ["Claim", "Mode", "Owed", "Store", "StoredMessage", "aware", "metadata", "now"]
+__all__ = ["Claim", "Labelled", "Mode", "Owed", "Store", "StoredMessage", "aware", "metadata", "now"]

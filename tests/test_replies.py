@@ -15,7 +15,7 @@ from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
-from model.store import Store
+from model.store import Labelled, Store
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
 NAMES = seed_taxonomy().names
@@ -49,9 +49,8 @@ def workspace(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, r
 def a_predicted_message(store: Store, ts: str) -> int:
     message = Message(team=TEAM, channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la tarjeta", source=Source.CHANNEL)
     message_id, _ = store.save_message(message)
-    store.save_prediction(
-        message_id, 1, Prediction(version=1, base="mini", scores={"tarjeta": 0.9, "app": 0.2}, labels=("tarjeta",)), 0.01
-    )
+    prediction = Prediction(version=1, base="mini", scores={"tarjeta": 0.9, "app": 0.2}, labels=("tarjeta",))
+    store.save_predictions([Labelled(message_id, 1, prediction, 0.01)])
     return message_id
 
 

@@ -13,7 +13,7 @@ from model.errors import BadSetting, StoreUnavailable
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.schema import Example, Message, Prediction, Source
-from model.store import Store
+from model.store import Labelled, Store
 from model.tables import metadata
 
 TEAM, CHANNEL = "T1", "C1"
@@ -83,25 +83,50 @@ def test_a_prediction_of_an_older_text_is_dropped(store: Store) -> None:
     """The edit overtook the prediction; its labels would describe words that nobody sees."""
     message_id, _ = store.save_message(a_message())
     store.edit_message(TEAM, CHANNEL, "1.000001", "otro texto")
-    assert not store.save_prediction(message_id, 1, a_prediction(), 0.01)
-    assert store.save_prediction(message_id, 2, a_prediction(), 0.01)
+    assert store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)]) == [False]
+    assert store.save_predictions([Labelled(message_id, 2, a_prediction(), 0.01)]) == [True]
+
+
+def test_many_predictions_are_kept_at_once_and_each_for_itself(store: Store) -> None:
+    """A worker keeps a pass in one transaction; the one whose text was edited meanwhile must not cost the others theirs."""
+    first, second, third, gone = (store.save_message(a_message(f"{n}.000001"))[0] for n in (1, 2, 3, 4))
+    store.edit_message(TEAM, CHANNEL, "2.000001", "otro texto")
+    store.delete_message(TEAM, CHANNEL, "4.000001")
+    wanted = [(third, 1), (second, 1), (first, 1), (gone, 1)]
+    assert store.to_label(wanted, version=1) == [a_message().text, None, a_message().text, None]
+    made = [Labelled(message_id, revision, a_prediction(), 0.01) for message_id, revision in wanted]
+    assert store.save_predictions(made) == [True, False, True, False]
+    assert store.to_label(wanted, version=1) == [None] * 4
+    assert [store.message(each).owed for each in (first, second, third)] == ["reply", "prediction", "reply"]
+    assert store.save_predictions(made) == [False] * 4
+    assert store.save_predictions([]) == store.to_label([], version=1) == []
+
+
+def test_two_workers_that_keep_the_same_messages_do_not_lock_each_other_out(store: Store) -> None:
+    """The sweep sends again what a slow worker still holds, so two may keep the same, in any order."""
+    ids = [store.save_message(a_message(f"{n}.000001"))[0] for n in range(40)]
+    made = [Labelled(message_id, 1, a_prediction(), 0.01) for message_id in ids]
+    with ThreadPoolExecutor(4) as pool:
+        kept = pool.map(store.save_predictions, [made, made[::-1], made[20:] + made[:20], made])
+        assert sum(map(sum, kept)) == 40
+    assert {store.message(each).state for each in ids} == {2}
 
 
 def test_the_same_prediction_twice_owes_one_reply(store: Store) -> None:
     """A redelivered task must not make the reply flicker."""
     message_id, _ = store.save_message(a_message())
-    assert store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    assert store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)]) == [True]
     state = store.message(message_id).state
-    assert not store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    assert store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)]) == [False]
     assert store.message(message_id).state == state
-    assert store.has_prediction(message_id, 1, 1)
-    assert not store.has_prediction(message_id, 1, 2)
+    assert store.to_label([(message_id, 1)], version=1) == [None]
+    assert store.to_label([(message_id, 1)], version=2) == [a_message().text]
 
 
 def test_only_one_may_post_a_reply_at_a_time(store: Store) -> None:
     """Two reply processes with the same task must not both post."""
     message_id, _ = store.save_message(a_message())
-    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda n: store.claim_reply(message_id, f"owner{n}", 60), range(8)))
     assert sum(claim is not None for claim in claims) == 1
@@ -110,7 +135,7 @@ def test_only_one_may_post_a_reply_at_a_time(store: Store) -> None:
 def test_a_claim_that_died_is_taken_over_and_known_as_orphaned(store: Store) -> None:
     """Its owner may have posted and then been killed: whoever follows must look into the thread first."""
     message_id, _ = store.save_message(a_message())
-    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
     first = store.claim_reply(message_id, "dies", 0.0)
     assert first is not None
     assert not first.orphaned
@@ -122,7 +147,7 @@ def test_a_claim_that_died_is_taken_over_and_known_as_orphaned(store: Store) -> 
 def test_gestures_claims_and_records_at_once_never_lock_each_other_out(store: Store) -> None:
     """All processes touch the same message when fifty people react; a deadlock would cost one of them its work."""
     message_id, _ = store.save_message(a_message())
-    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
     gestures = Gestures(store)
 
     def react(number: int) -> None:
@@ -147,9 +172,9 @@ def test_gestures_claims_and_records_at_once_never_lock_each_other_out(store: St
 def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
     """A new version's prediction that arrives while the reply is being posted must be shown too."""
     message_id, _ = store.save_message(a_message())
-    store.save_prediction(message_id, 1, a_prediction(1), 0.01)
+    store.save_predictions([Labelled(message_id, 1, a_prediction(1), 0.01)])
     claim = store.claim_reply(message_id, "one", 60)
-    store.save_prediction(message_id, 1, a_prediction(2, "tarjeta"), 0.01)
+    store.save_predictions([Labelled(message_id, 1, a_prediction(2, "tarjeta"), 0.01)])
     assert store.record_reply(message_id, "one", state=claim.message.state, reply_ts="9.9")
     again = store.claim_reply(message_id, "one", 60)
     assert again is not None
@@ -161,7 +186,7 @@ def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
 def test_a_deleted_message_keeps_no_text_and_loses_its_reply(store: Store) -> None:
     """A person who deletes their words expects them gone."""
     message_id, _ = store.save_message(a_message())
-    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
     claim = store.claim_reply(message_id, "one", 60)
     store.record_reply(message_id, "one", state=claim.message.state, reply_ts="9.9")
     assert store.delete_message(TEAM, CHANNEL, "1.000001") == message_id
@@ -185,7 +210,7 @@ def test_what_waits_too_long_is_found_and_then_left_alone_for_a_while(store: Sto
 def test_a_command_forgets_its_response_url_once_it_is_answered(store: Store) -> None:
     """The URL lets anybody write to that person for half an hour."""
     message_id, _ = store.save_message(a_message(source=Source.COMMAND, response_url="https://hooks.example/secret"))
-    store.save_prediction(message_id, 1, a_prediction(), 0.01)
+    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
     claim = store.claim_reply(message_id, "one", 60)
     assert claim.message.message.response_url == "https://hooks.example/secret"
     assert "secret" not in repr(claim)

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from model.store import Store
+from model.errors import StoreUnavailable
+from model.store import Labelled, Store
 from worker.app import app
+from worker.batcher import Batcher
 from worker.host import Host
 from worker.settings import WorkerSettings
 
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # A message that has no prediction by then is given up here and sent again by the sweep.
 PATIENCE_S = 60.0
+# Messages in one transaction: more only make the first of them wait.
+AT_ONCE = 64
 # How often the trainer looks whether there is something to train.
 LOOK_EVERY_S = 2.0
 
@@ -39,16 +43,25 @@ def host() -> Host:
     return started
 
 
+@cache
+def texts() -> Batcher[tuple[int, int], str | None]:
+    """Reads what is to be labelled, many messages at a time."""
+    return Batcher(lambda wanted: store().to_label(wanted, host().serving), budget=AT_ONCE, everybody=(StoreUnavailable,))
+
+
+@cache
+def labelled() -> Batcher[Labelled, bool]:
+    """Keeps predictions, many in one transaction."""
+    return Batcher(store().save_predictions, budget=AT_ONCE, everybody=(StoreUnavailable,))
+
+
 @app.task(name="worker.classify")
 def classify(message_id: int, revision: int) -> None:
     """The prediction of the live version for this text is in the store; nothing where the text is another by now."""
-    stored = store().message(message_id)
-    if stored is None or stored.deleted or stored.revision != revision:
-        return
-    if store().has_prediction(message_id, revision, host().serving):
-        return
-    prediction, model_s = host().predict(stored.message.text, PATIENCE_S)
-    store().save_prediction(message_id, revision, prediction, model_s)
+    text = texts().ask((message_id, revision), PATIENCE_S)
+    if text is not None:
+        prediction, model_s = host().predict(text, PATIENCE_S)
+        labelled().ask(Labelled(message_id, revision, prediction, model_s), PATIENCE_S)
 
 
 @app.task(name="worker.train")
@@ -61,7 +74,6 @@ def train(run_id: int) -> None:
 
 def keep_runs_going(stop: threading.Event) -> None:
     """Until `stop`: the first version is trained, runs of dead processes are taken up, and those that are due are begun."""
-    from model.errors import StoreUnavailable
     from model.runs import Runs
 
     runs, settings = Runs(store()), WorkerSettings()
