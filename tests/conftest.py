@@ -1,4 +1,4 @@
-"""Real services for the tests: a PostgreSQL cluster and a Redis server of their own, on free loopback ports."""
+"""Real services for the tests, of their own, on free loopback ports: a simulated Slack, a PostgreSQL cluster, a Redis server."""
 
 import os
 import pwd
@@ -10,12 +10,18 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from bot.simulator.person import Person
+from bot.simulator.pytest_plugin import slack, slack_options
+from bot.simulator.server import Simulator
 from bot.up import PROXIES, answers, free_port, redis_server
 from model.store import Store
+from tests.slack import simulated
 from tests.town import Town, running_town, wait_until
+
+__all__ = ["slack", "slack_options"]  # the fixtures that ship, for all tests
 
 for _name in PROXIES:
     os.environ.pop(_name, None)
@@ -26,6 +32,20 @@ def missing(what: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is not installed, and CI must have it")
     pytest.skip(f"{what} is not installed (`make system-packages` installs it on Debian)")
+
+
+@pytest.fixture
+async def simulator(slack_options: dict[str, Any]) -> AsyncIterator[Simulator]:
+    """A simulated Slack on the test's own loop; its bot is a member of #general."""
+    async with simulated(**slack_options) as made:
+        yield made
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """For calls of an app's, or of anybody's, over HTTP."""
+    async with aiohttp.ClientSession() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

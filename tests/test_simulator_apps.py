@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
@@ -20,6 +19,7 @@ from bot.simulator.app import App
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
+from tests.slack import listening
 
 GENERAL, ANA = "C0SIMUGENERAL", "U0SIMUANA"
 SCOPES = [
@@ -412,20 +412,7 @@ async def test_rate_limits_are_each_apps_own() -> None:
 
 async def test_one_app_may_be_on_http_and_another_on_socket_mode(two: Two) -> None:
     """An app that is installed while the workspace runs is verified and served, with a secret of its own."""
-    heard: asyncio.Queue[tuple[bytes, Any]] = asyncio.Queue()
-
-    async def hear(request: web.Request) -> web.Response:
-        body = await request.read()
-        heard.put_nowait((body, request.headers))
-        return web.json_response({"challenge": json.loads(body).get("challenge")})
-
-    served = web.Application()
-    served.add_routes([web.post("/slack/events", hear)])
-    runner = web.AppRunner(served)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    async with listening() as (url, heard):
         third = two.simulator.install(manifest("Web", "/web"), events_url=url)
         await two.ana.invite("general", "web")
         await two.ana.message("general", "por los dos caminos")
@@ -439,8 +426,6 @@ async def test_one_app_may_be_on_http_and_another_on_socket_mode(two: Two) -> No
         given = {"timestamp": headers["X-Slack-Request-Timestamp"], "signature": headers["X-Slack-Signature"]}
         assert signatures.is_valid(body, **given)
         assert not SignatureVerifier(two.eco.installed.signing_secret).is_valid(body, **given)
-    finally:
-        await runner.cleanup()
 
 
 async def test_faults_of_sockets_befall_the_app_that_is_named(two: Two) -> None:

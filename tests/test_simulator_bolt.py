@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.simulator.person import Changes, Person
 from bot.simulator.server import Simulator
+from bot.up import free_port
 
 GENERAL, FRAUDES, ANA, LUIS, BETO = "C0SIMUGENERAL", "C0SIMUFRAUDES", "U0SIMUANA", "U0SIMULUIS", "U0SIMUBETO"
 MODAL = {
@@ -88,14 +88,6 @@ class Bot:
             pass
 
 
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    simulator = Simulator(rate_limits=False)
-    await simulator.start()
-    yield simulator
-    await simulator.stop()
-
-
 @pytest.fixture(params=["socket", "http"])
 async def road(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -117,9 +109,7 @@ async def bot(road: str, clock_scale: float) -> AsyncIterator[Bot]:
         await handler.connect_async()
         stop = handler.close_async
     else:
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            port = taken.getsockname()[1]
+        port = free_port()
         url = f"http://127.0.0.1:{port}/slack/events"
         simulator = Simulator(rate_limits=False, clock_scale=clock_scale, events_url=url)
         await simulator.start()

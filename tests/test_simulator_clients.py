@@ -1,10 +1,8 @@
 """Clients that others wrote, unchanged, in the simulator: if they are content, so is an app that is built on them."""
 
 import asyncio
-import importlib.util
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -16,23 +14,18 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient as AiohttpClient
 from slack_sdk.socket_mode.builtin import SocketModeClient as BuiltinClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
+from slack_sdk.socket_mode.websocket_client import SocketModeClient as WebsocketClient
+from slack_sdk.socket_mode.websockets import SocketModeClient as WebsocketsClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.simulator.errors import Json
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
+from bot.up import free_port
+from tests.slack import simulated
 
 GENERAL, ANA = "C0SIMUGENERAL", "U0SIMUANA"
 JAVASCRIPT = Path(__file__).parent / "javascript"
-
-
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    simulator = Simulator(rate_limits=False)
-    await simulator.start()
-    simulator.workspace.join(simulator.workspace.channel("general"), simulator.workspace.user("beto"))
-    yield simulator
-    await simulator.stop()
 
 
 # --- Web API ---
@@ -129,33 +122,18 @@ def async_client(kind: type[Any]) -> Callable[[Simulator], AbstractAsyncContextM
     return run
 
 
-def websocket_client() -> type[Any]:
-    from slack_sdk.socket_mode.websocket_client import SocketModeClient
-
-    return SocketModeClient
-
-
-def websockets() -> type[Any]:
-    from slack_sdk.socket_mode.websockets import SocketModeClient
-
-    return SocketModeClient
-
-
-CLIENTS: dict[str, tuple[str, Callable[[], Any]]] = {  # the package that it needs, and how it is run
-    "builtin": ("slack_sdk", lambda: sync_client(BuiltinClient)),
-    "websocket_client": ("websocket", lambda: sync_client(websocket_client())),
-    "aiohttp": ("aiohttp", lambda: async_client(AiohttpClient)),
-    "websockets": ("websockets", lambda: async_client(websockets())),
+CLIENTS: dict[str, Callable[[Simulator], AbstractAsyncContextManager[None]]] = {
+    "builtin": sync_client(BuiltinClient),
+    "websocket_client": sync_client(WebsocketClient),
+    "aiohttp": async_client(AiohttpClient),
+    "websockets": async_client(WebsocketsClient),
 }
 
 
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_each_socket_mode_client_of_the_sdk_hears_and_answers(simulator: Simulator, name: str) -> None:
     """They speak the protocol in four ways; an app may use any of them."""
-    package, make = CLIENTS[name]
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is not installed")
-    async with make()(simulator), Person(simulator.url, "ana") as ana:
+    async with CLIENTS[name](simulator), Person(simulator.url, "ana") as ana:
         await converse(ana, "eco: hola &lt;3", "oído: estado")
 
 
@@ -183,31 +161,27 @@ async def test_bolt_for_javascript_lives_here_too(road: str) -> None:
         pytest.skip("node is not installed")
     if not (JAVASCRIPT / "node_modules" / "@slack" / "bolt").is_dir():
         pytest.skip("@slack/bolt is not installed: npm install --prefix tests/javascript")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    simulator = Simulator(rate_limits=False, events_url=f"http://127.0.0.1:{port}/slack/events" if road == "http" else None)
-    await simulator.start()
-    simulator.workspace.join(simulator.workspace.channel("general"), simulator.workspace.user("beto"))
-    environment = {
-        "PATH": os.environ["PATH"],
-        "SLACK_API_URL": f"{simulator.url}/api/",
-        "SLACK_BOT_TOKEN": simulator.bot_token,
-        "SLACK_APP_TOKEN": simulator.app_token,
-        "SLACK_SIGNING_SECRET": simulator.signing_secret,
-    }
-    environment |= {"PORT": port} if road == "http" else {}
-    process = await asyncio.create_subprocess_exec(
-        node, "app.mjs", cwd=JAVASCRIPT, env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(30):
-            while (line := await process.stdout.readline()) != b"ready\n":
-                assert line, "the app has ended"
-        async with Person(simulator.url, "ana") as ana:
-            await converse(ana, "eco: hola &lt;3", "de JavaScript: estado")
-    finally:
-        process.terminate()
-        await process.communicate()
-        await simulator.stop()
+    port = str(free_port())
+    url = f"http://127.0.0.1:{port}/slack/events" if road == "http" else None
+    async with simulated(rate_limits=False, events_url=url) as simulator:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "SLACK_API_URL": f"{simulator.url}/api/",
+            "SLACK_BOT_TOKEN": simulator.bot_token,
+            "SLACK_APP_TOKEN": simulator.app_token,
+            "SLACK_SIGNING_SECRET": simulator.signing_secret,
+        }
+        environment |= {"PORT": port} if road == "http" else {}
+        process = await asyncio.create_subprocess_exec(
+            node, "app.mjs", cwd=JAVASCRIPT, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(30):
+                while (line := await process.stdout.readline()) != b"ready\n":
+                    assert line, "the app has ended"
+            async with Person(simulator.url, "ana") as ana:
+                await converse(ana, "eco: hola &lt;3", "de JavaScript: estado")
+        finally:
+            process.terminate()
+            await process.communicate()

@@ -1,7 +1,6 @@
 """Everything that can be made to go wrong in the simulator, and that it then does, once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -13,22 +12,6 @@ from bot.simulator.server import Simulator
 from bot.simulator.wire import Transfer
 
 GENERAL = "C0SIMUGENERAL"
-
-
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    """Its clock runs as ours does: what takes long here is stepped over."""
-    simulator = Simulator(rate_limits=False)
-    await simulator.start()
-    simulator.workspace.join(simulator.workspace.channel("general"), simulator.workspace.user("beto"))
-    yield simulator
-    await simulator.stop()
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 class App:

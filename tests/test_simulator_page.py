@@ -31,13 +31,6 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def slack() -> Iterator[SimulatorThread]:
-    thread = SimulatorThread(rate_limits=False)
-    yield thread
-    thread.stop()
-
-
-@pytest.fixture
 def ana(slack: SimulatorThread, chrome: Chrome) -> Iterator[Window]:
     """Her window, on no page yet. What the pages complained of in their consoles fails the test."""
     window = Window(chrome, slack.url)

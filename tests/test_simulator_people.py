@@ -15,6 +15,7 @@ from bot.simulator.server import Simulator, run
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
+    """People among themselves: the bot is in no channel yet."""
     simulator = Simulator(rate_limits=False)
     await simulator.start()
     yield simulator

@@ -7,7 +7,6 @@ They are skipped unless BETO_SLACK_SAMPLES names the folder above `opsdroid-slac
 import asyncio
 import json
 import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from bot.settings import BotSettings
 from bot.simulator.delivery import Kind, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.server import Simulator
+from bot.up import free_port
 from model.store import Store
 from tests.conformance import lacks
 
@@ -46,9 +46,7 @@ class Running:
 
 @pytest.fixture(params=["socket", "http"])
 async def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}/slack/events" if request.param == "http" else None
     simulator = Simulator(rate_limits=False, clock_scale=0.2, events_url=url)
     await simulator.start()

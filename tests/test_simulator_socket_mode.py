@@ -13,18 +13,9 @@ from bot.simulator.server import Simulator
 
 
 @pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    simulator = Simulator(clock_scale=0.05, rate_limits=False)
-    await simulator.start()
-    simulator.workspace.join(simulator.workspace.channel("general"), simulator.workspace.user("beto"))
-    yield simulator
-    await simulator.stop()
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
+def slack_options() -> dict[str, Any]:
+    """Slack's seconds are twentieths here: tests wait for redeliveries."""
+    return {"clock_scale": 0.05, "rate_limits": False}
 
 
 @pytest.fixture

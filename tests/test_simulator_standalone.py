@@ -12,10 +12,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
+from tests.slack import listening
 
 README = Path(__file__).parent.parent / "bot" / "simulator" / "README.md"
 SOMEBODYS = {
@@ -27,52 +27,39 @@ SOMEBODYS = {
 
 async def test_an_app_on_http_needs_nothing_but_what_is_printed(tmp_path: Path) -> None:
     """Another language, another manifest, no file of ours: address, tokens and secret are all that it gets."""
-    heard: asyncio.Queue[tuple[bytes, dict[str, str]]] = asyncio.Queue()
-
-    async def hear(request: web.Request) -> web.Response:
-        body = await request.read()
-        heard.put_nowait((body, dict(request.headers)))
-        return web.json_response({"challenge": json.loads(body).get("challenge")})
-
-    app = web.Application()
-    app.add_routes([web.post("/slack/events", hear)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     manifest = tmp_path / "eco.json"
     manifest.write_text(json.dumps(SOMEBODYS), encoding="utf-8")
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-    options = ["--port", "0", "--events", url, "--manifest", str(manifest)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "simulator", *options, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        told: dict[str, str] = {}
-        while "SLACK_SIGNING_SECRET" not in told:
-            line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-            assert line, "the simulator has ended"
-            name, is_setting, value = line.strip().partition("=")
-            told |= {name: value} if is_setting else {}
-        async with Person(told["SLACK_API_URL"].removesuffix("/api/"), "ana") as ana:
-            await ana.invite("general", "Eco")
-            await ana.message("general", "hola")
-        body, headers = b"", {}
-        while b'"text": "hola"' not in body:
-            body, headers = await asyncio.wait_for(heard.get(), 30)
-        base = b"v0:" + headers["X-Slack-Request-Timestamp"].encode() + b":" + body
-        signature = hmac.new(told["SLACK_SIGNING_SECRET"].encode(), base, hashlib.sha256).hexdigest()
-        assert headers["X-Slack-Signature"] == f"v0={signature}"
-        bearer = {"Authorization": f"Bearer {told['SLACK_BOT_TOKEN']}"}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{told['SLACK_API_URL']}chat.postMessage", headers=bearer) as response,
-        ):
-            assert (await response.json())["error"] == "missing_scope"
-    finally:
-        process.terminate()
-        await process.communicate()
-        await runner.cleanup()
+    async with listening() as (url, heard):
+        options = ["--port", "0", "--events", url, "--manifest", str(manifest)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "simulator", *options, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        try:
+            told: dict[str, str] = {}
+            while "SLACK_SIGNING_SECRET" not in told:
+                line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+                assert line, "the simulator has ended"
+                name, is_setting, value = line.strip().partition("=")
+                told |= {name: value} if is_setting else {}
+            async with Person(told["SLACK_API_URL"].removesuffix("/api/"), "ana") as ana:
+                await ana.invite("general", "Eco")
+                await ana.message("general", "hola")
+            body, headers = b"", {}
+            while b'"text": "hola"' not in body:
+                body, headers = await asyncio.wait_for(heard.get(), 30)
+            base = b"v0:" + headers["X-Slack-Request-Timestamp"].encode() + b":" + body
+            signature = hmac.new(told["SLACK_SIGNING_SECRET"].encode(), base, hashlib.sha256).hexdigest()
+            assert headers["X-Slack-Signature"] == f"v0={signature}"
+            bearer = {"Authorization": f"Bearer {told['SLACK_BOT_TOKEN']}"}
+            async with (
+                aiohttp.ClientSession() as session,
+                session.post(f"{told['SLACK_API_URL']}chat.postMessage", headers=bearer) as response,
+            ):
+                assert (await response.json())["error"] == "missing_scope"
+        finally:
+            process.terminate()
+            await process.communicate()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"display_information": {}}'])

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -18,16 +17,6 @@ from bot.simulator.server import MANIFEST, Simulator, read_manifest
 
 GENERAL, FRAUDES, ANA, BETO = "C0SIMUGENERAL", "C0SIMUFRAUDES", "U0SIMUANA", "U0SIMUBETO"
 EVENT = {"event_type": "classified", "event_payload": {"message": "1.2"}}
-
-
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    """A workspace in which the bot is a member of #general."""
-    simulator = Simulator(rate_limits=False)
-    await simulator.start()
-    simulator.workspace.join(simulator.workspace.channels[GENERAL], simulator.workspace.users[BETO])
-    yield simulator
-    await simulator.stop()
 
 
 @pytest.fixture
