@@ -101,7 +101,8 @@ class Checkpoint:
                     log.warning("%s is another training's and is ignored", file)
                     return None
                 rest = json.loads(header["position"])
-                tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
+                names = opened.keys()  # what was opened is no mapping, and cannot be iterated over
+                tensors = {name: opened.get_tensor(name).clone() for name in names}
             weights, best, moments = (
                 {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
                 for kind in ("network.", "best.", "optimiser.")

@@ -71,8 +71,8 @@ def quiet_transformers() -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns in every process that forks later
     import transformers  # seconds: not before a network is wanted
 
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     return transformers
 
 

@@ -220,7 +220,7 @@ def _learn(
         truth, known = train.truth[part].to(where), train.known[part].to(where)
         losses = binary_cross_entropy_with_logits(logits.float(), truth, weight=known, reduction="sum")
         loss = losses / judged  # what nobody judged teaches nothing: silence is not a no
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         total += loss.item()
     return total
 

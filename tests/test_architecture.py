@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,14 @@ def test_nothing_can_be_unpickled() -> None:
             )
         }
         assert not imported & {"pickle", "shelve", "marshal", "dill", "cloudpickle", "joblib"}, path
+
+
+def test_what_a_checker_is_told_to_overlook_has_its_reason_beside_it() -> None:
+    """Who comes later must see whether the exception still holds."""
+    for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if found := re.search(r"# (?:noqa|type: ignore)(.*)", line):
+                assert re.fullmatch(r"(?:: \w+|\[[\w,-]+\]) {1,2}(?:# |- )\w.+", found[1]), f"{path}: {line.strip()}"
 
 
 def test_a_worker_has_nowhere_to_put_a_slack_token(monkeypatch: pytest.MonkeyPatch) -> None:

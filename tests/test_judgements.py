@@ -1,5 +1,6 @@
 """What follows from what people said: the meaning of each gesture, and that order and repeats change nothing."""
 
+import random
 from collections.abc import Sequence
 
 from hypothesis import given, settings
@@ -125,10 +126,10 @@ def some_gestures(draw: st.DrawFn) -> list[Gesture]:
 
 @settings(max_examples=300, deadline=None)
 @given(some_gestures(), st.randoms(use_true_random=False))
-def test_order_and_repeats_change_nothing(gestures: list[Gesture], chance: object) -> None:
+def test_order_and_repeats_change_nothing(gestures: list[Gesture], chance: random.Random) -> None:
     """Slack delivers late, twice and out of order; everybody must end with the same labels."""
     again = [*gestures, *gestures[::2]]
-    chance.shuffle(again)  # type: ignore[attr-defined]
+    chance.shuffle(again)
     assert state(*again) == state(*gestures)
 
 

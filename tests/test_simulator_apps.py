@@ -193,7 +193,7 @@ async def test_only_members_hear_a_channel(two: Two) -> None:
 
 
 @pytest.mark.parametrize("lacking", ["scope", "subscription"])
-async def test_scopes_and_subscriptions_are_each_apps_own(lacking: str) -> None:
+async def test_scopes_and_subscriptions_are_each_apps_own(lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One app's rights must not let another hear, and its lack must not silence another."""
     poor = copy.deepcopy(manifest("Sordo", "/sordo"))
     if lacking == "scope":
@@ -206,7 +206,7 @@ async def test_scopes_and_subscriptions_are_each_apps_own(lacking: str) -> None:
     sent: list[Json] = []
     for app in simulator.apps:
         workspace.join(workspace.channel("general"), app.user)
-        app.road.send_event = sent.append  # type: ignore[method-assign,assignment]
+        monkeypatch.setattr(app.road, "send_event", sent.append)
     workspace.post_as_person(workspace.user("ana"), workspace.channel("general"), "hola")
     assert [one["api_app_id"] for one in sent if one["event"]["type"] == "message" and one["event"].get("text") == "hola"] == [
         rich.bot.app_id

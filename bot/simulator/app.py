@@ -20,9 +20,9 @@ from bot.simulator.views import Views
 from bot.simulator.wire import Wire
 from bot.simulator.workspace import Bot, Change
 
-BOT_TOKEN = "xoxb-simulator"  # noqa: S105 (opens nothing but this simulator)
-APP_TOKEN = "xapp-simulator"  # noqa: S105
-SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105
+BOT_TOKEN = "xoxb-simulator"  # noqa: S105 - opens nothing but this simulator
+APP_TOKEN = "xapp-simulator"  # noqa: S105 - nor does this
+SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105 - nor does this
 
 
 class App(Installation):

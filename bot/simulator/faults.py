@@ -168,5 +168,5 @@ class Faults:
         if self.chaos_seed is None:
             return None
         self._drawn[name] += 1
-        dice = random.Random(f"{self.chaos_seed}/{name}/{self._drawn[name]}")  # noqa: S311 (replayed, not secret)
+        dice = random.Random(f"{self.chaos_seed}/{name}/{self._drawn[name]}")  # noqa: S311 - replayed, not secret
         return dice if dice.random() < self._share else None

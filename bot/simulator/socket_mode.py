@@ -198,7 +198,7 @@ class SocketMode(Road):
         timer = self.clock.later(ACK_WITHIN_S, self._time_out, envelope_id)
         self._sent[envelope_id] = _Sent(delivery, timer, self._begin(delivery) if answer is None else None, answer)
         open_ones = [one for one in self._connections if not one.leaving] or self._connections
-        random.choice(open_ones).say(envelope)  # noqa: S311 (no secret)
+        random.choice(open_ones).say(envelope)  # noqa: S311 - no secret
 
     def _acknowledge(self, frame: str) -> None:
         try:
