@@ -7,7 +7,7 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot import blocks
+from bot import blocks, run_blocks
 from bot.picture import draw
 from bot.replies import HOPELESS, QUIET, find_message, labels, settings, slack, store
 from bot.texts import load_texts
@@ -69,7 +69,7 @@ def show_run(run_id: int, token: str, drawn_at: float = 0.0) -> None:
 def _show_status(run: Run) -> str:
     """The status message says how the run is; its ts."""
     assert run.channel is not None  # nobody follows a run that has nobody to tell
-    text, shown = blocks.run_status(run, load_texts(settings().language))
+    text, shown = run_blocks.status(run, load_texts(settings().language))
     post: dict[str, Any] = {
         "channel": run.channel,
         "text": text,
@@ -136,7 +136,7 @@ def report_message(run: Run, report: Report, decided: str = "") -> tuple[str, li
             )
         )
     live = Registry(store(), settings().home_folder).live()
-    return blocks.run_report(run, report, 0 if live is None else live.number, lines, taxonomy, texts, decided=decided)
+    return run_blocks.report(run, report, 0 if live is None else live.number, lines, taxonomy, texts, decided=decided)
 
 
 def _quoted(channel: str, ts: str, text: str, run: Run) -> str:

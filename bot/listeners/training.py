@@ -7,7 +7,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import blocks, people
+from bot import blocks, people, run_blocks
 from bot.history import link_to
 from bot.reports import report_message, show_run
 from model.errors import BrokenVersion
@@ -33,7 +33,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             return None
         return await asyncio.to_thread(desk.runs.shown_at, str(context.team_id), channel, ts)
 
-    @app.action(blocks.CANCEL_ACTION)
+    @app.action(run_blocks.CANCEL_ACTION)
     async def on_cancel(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
         await ack()
         run, user = await run_of(body, context, client), body["user"]["id"]
@@ -41,7 +41,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             channel = body["container"]["channel_id"]
             await client.chat_postEphemeral(channel=channel, user=user, text=desk.texts("run.over"))
 
-    @app.action(blocks.PROMOTE_ACTION)
+    @app.action(run_blocks.PROMOTE_ACTION)
     async def on_promote(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
         await ack()
         run = await run_of(body, context, client)
@@ -56,14 +56,14 @@ def register(app: AsyncApp, desk: "Desk") -> None:
                 return
             await _redraw(client, body, run, desk.texts("run.decided_promote", user=f"<@{user}>", version=version))
 
-    @app.action(blocks.KEEP_ACTION)
+    @app.action(run_blocks.KEEP_ACTION)
     async def on_keep(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
         await ack()
         run = await run_of(body, context, client)
         if run is not None:
             await _redraw(client, body, run, desk.texts("run.decided_keep", user=f"<@{body['user']['id']}>"))
 
-    @app.action(blocks.DETAILS_ACTION)
+    @app.action(run_blocks.DETAILS_ACTION)
     async def on_details(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
         await ack()
 
@@ -73,7 +73,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             version = None if run is None else _registry(desk).made_by(run.id)
             if run is None or run.report is None or version is None:
                 return None
-            return blocks.run_details(run.report, version.card, desk.taxonomy, desk.texts)
+            return run_blocks.details(run.report, version.card, desk.taxonomy, desk.texts)
 
         if (view := await asyncio.to_thread(look)) is not None:
             await client.views_open(trigger_id=body["trigger_id"], view=view)
@@ -150,8 +150,8 @@ def _line(desk: "Desk", version: Version, *, is_live: bool) -> str:
         version=version.number,
         base=blocks.escape(blocks.base_name(version.card.base)),
         when=f"<!date^{int(version.created_at.timestamp())}^{{date_num}} {{time}}|{version.created_at:%Y-%m-%d %H:%M} UTC>",
-        micro=blocks.points(scores.micro_f1),
-        macro=blocks.points(scores.macro_f1),
+        micro=run_blocks.points(scores.micro_f1),
+        macro=run_blocks.points(scores.macro_f1),
         texts=sum(version.card.texts.values()),
     )
 
