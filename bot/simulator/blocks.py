@@ -5,21 +5,30 @@ fields that are required and those that are allowed, with their limits. Anything
 """
 
 import json
-import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from bot.simulator.errors import Json, SlackError
+from bot.simulator.shapes import (
+    Check,
+    Errors,
+    Shape,
+    anything,
+    array,
+    boolean,
+    choice,
+    integer,
+    json_object,
+    pattern,
+    string,
+    typed,
+)
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
 MESSAGE_CHARACTERS = 13_200  # of all blocks as JSON; undocumented, measured by users (bolt-js#2509)
 VIEW_BYTES = 250_000
-
-Errors = list[str]
-Check = Callable[[Any, str, Errors], None]
-_Shape = tuple[dict[str, Check], dict[str, Check]]  # required, optional
 
 INPUT_ELEMENTS = frozenset({
     "plain_text_input", "static_select", "multi_static_select", "external_select", "multi_external_select", "users_select",
@@ -54,7 +63,7 @@ def check_view(view: Any, kind: str) -> Json:
     errors: Errors = []
     if view.get("type") != kind:
         raise _invalid([f"must be a valid enum value; allowed: {kind} [json-pointer:/view/type]"])
-    _object(_VIEWS[kind])(view, "/view", errors)
+    json_object(_VIEWS[kind])(view, "/view", errors)
     if not errors and kind == "modal" and "submit" not in view and any(block["type"] == "input" for block in view["blocks"]):
         errors.append("missing required field: submit [json-pointer:/view]")
     if errors:
@@ -80,101 +89,12 @@ def _invalid(errors: Errors) -> SlackError:
     return SlackError("invalid_arguments", response_metadata={"messages": [f"[ERROR] {one}" for one in errors]})
 
 
-# --- checks of single values ---
-
-
-def _string(longest: int, shortest: int = 0) -> Check:
-    def check(value: Any, path: str, errors: Errors) -> None:
-        if not isinstance(value, str):
-            errors.append(f"must be a string [json-pointer:{path}]")
-        elif len(value) > longest:
-            errors.append(f"must be less than {longest + 1} characters [json-pointer:{path}]")
-        elif len(value) < shortest:
-            errors.append(f"must be more than {shortest - 1} characters [json-pointer:{path}]")
-
-    return check
-
-
-def _pattern(pattern: str, what: str) -> Check:
-    def check(value: Any, path: str, errors: Errors) -> None:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            errors.append(f"must be {what} [json-pointer:{path}]")
-
-    return check
-
-
-def _integer(least: int, most: int) -> Check:
-    def check(value: Any, path: str, errors: Errors) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            errors.append(f"must be an integer between {least} and {most} [json-pointer:{path}]")
-
-    return check
-
-
-def _choice(*allowed: str) -> Check:
-    def check(value: Any, path: str, errors: Errors) -> None:
-        if value not in allowed:
-            errors.append(f"must be a valid enum value [json-pointer:{path}]")
-
-    return check
-
-
-def _boolean(value: Any, path: str, errors: Errors) -> None:
-    if not isinstance(value, bool):
-        errors.append(f"must be a boolean [json-pointer:{path}]")
-
-
-def _anything(value: Any, path: str, errors: Errors) -> None:
-    """A field whose inside is not checked."""
-
-
-def _list(check_one: Check, most: int, least: int = 1) -> Check:
-    def check(value: Any, path: str, errors: Errors) -> None:
-        if not isinstance(value, list):
-            errors.append(f"must be an array [json-pointer:{path}]")
-        elif len(value) > most:
-            errors.append(f"no more than {most} items allowed [json-pointer:{path}]")
-        elif len(value) < least:
-            errors.append(f"no fewer than {least} items allowed [json-pointer:{path}]")
-        else:
-            for n, one in enumerate(value):
-                check_one(one, f"{path}/{n}", errors)
-
-    return check
-
-
-def _object(shape: _Shape) -> Check:
-    required, optional = shape
-
-    def check(value: Any, path: str, errors: Errors) -> None:
-        if not isinstance(value, dict):
-            errors.append(f"must be an object [json-pointer:{path}]")
-            return
-        errors.extend(f"missing required field: {name} [json-pointer:{path}]" for name in required if name not in value)
-        for name, inside in value.items():
-            one = required.get(name) or optional.get(name)
-            if one is not None:
-                one(inside, f"{path}/{name}", errors)
-            elif name != "type":
-                errors.append(f"invalid additional property: {name} [json-pointer:{path}]")
-
-    return check
-
-
-def _typed(shapes: Mapping[str, _Shape], allowed: frozenset[str] | None = None) -> Check:
-    def check(value: Any, path: str, errors: Errors) -> None:
-        kind = value.get("type") if isinstance(value, dict) else None
-        if not isinstance(kind, str) or kind not in shapes or (allowed is not None and kind not in allowed):
-            errors.append(f"unsupported type: {kind} [json-pointer:{path}/type]")
-        else:
-            _object(shapes[kind])(value, path, errors)
-
-    return check
+# --- pieces ---
 
 
 def _text(longest: int, *kinds: str) -> Check:
-    shape: _Shape = ({"text": _string(longest, 1)}, {"emoji": _boolean, "verbatim": _boolean})
-    return _typed(dict.fromkeys(kinds or ("plain_text", "mrkdwn"), shape))
+    shape: Shape = ({"text": string(longest, 1)}, {"emoji": boolean, "verbatim": boolean})
+    return typed(dict.fromkeys(kinds or ("plain_text", "mrkdwn"), shape))
 
 
 def _plain(longest: int) -> Check:
@@ -182,16 +102,16 @@ def _plain(longest: int) -> Check:
 
 
 def _option(*kinds: str, **extra: Check) -> Check:
-    return _object(({"text": _text(75, *kinds), "value": _string(150, 1)}, {"description": _text(75, *kinds), **extra}))
+    return json_object(({"text": _text(75, *kinds), "value": string(150, 1)}, {"description": _text(75, *kinds), **extra}))
 
 
 def _options(most: int) -> Check:
-    return _list(_ONE_OPTION, most)
+    return array(_ONE_OPTION, most)
 
 
-_CONFIRM = _object((
+_CONFIRM = json_object((
     {"title": _plain(100), "text": _text(300), "confirm": _plain(30), "deny": _plain(30)},
-    {"style": _choice("primary", "danger")},
+    {"style": choice("primary", "danger")},
 ))  # fmt: skip
 
 # Only checkboxes and radio buttons may format their options.
@@ -200,64 +120,64 @@ _ONE_FORMATTED = _option("plain_text", "mrkdwn")
 
 # --- elements ---
 
-_ACTION: dict[str, Check] = {"action_id": _string(255), "confirm": _CONFIRM, "focus_on_load": _boolean}
+_ACTION: dict[str, Check] = {"action_id": string(255), "confirm": _CONFIRM, "focus_on_load": boolean}
 _HINTED: dict[str, Check] = {**_ACTION, "placeholder": _plain(150)}
-_STRINGS = _list(_string(255), 100, 0)
-_MULTI: dict[str, Check] = {"max_selected_items": _integer(1, 100)}
-_GROUPS = _list(_object(({"label": _plain(75), "options": _options(100)}, {})), 100)
+_STRINGS = array(string(255), 100, 0)
+_MULTI: dict[str, Check] = {"max_selected_items": integer(1, 100)}
+_GROUPS = array(json_object(({"label": _plain(75), "options": _options(100)}, {})), 100)
 _STATIC: dict[str, Check] = {**_HINTED, "options": _options(100), "option_groups": _GROUPS}
-_FILTERED: dict[str, Check] = {"filter": _anything, "default_to_current_conversation": _boolean, "response_url_enabled": _boolean}
+_FILTERED: dict[str, Check] = {"filter": anything, "default_to_current_conversation": boolean, "response_url_enabled": boolean}
 _TYPING: dict[str, Check] = {
-    **_HINTED, "initial_value": _string(3000), "min_length": _integer(0, 3000), "max_length": _integer(1, 3000),
-    "dispatch_action_config": _anything,
+    **_HINTED, "initial_value": string(3000), "min_length": integer(0, 3000), "max_length": integer(1, 3000),
+    "dispatch_action_config": anything,
 }  # fmt: skip
 
-_ELEMENTS: dict[str, _Shape] = {
+_ELEMENTS: dict[str, Shape] = {
     "button": (
         {"text": _plain(75)},
         {
             **_ACTION,
-            "url": _string(3000),
-            "value": _string(2000),
-            "style": _choice("primary", "danger"),
-            "accessibility_label": _string(75),
+            "url": string(3000),
+            "value": string(2000),
+            "style": choice("primary", "danger"),
+            "accessibility_label": string(75),
         },
     ),
-    "overflow": ({"options": _list(_option("plain_text", url=_string(3000)), 5)}, _ACTION),
+    "overflow": ({"options": array(_option("plain_text", url=string(3000)), 5)}, _ACTION),
     "static_select": ({}, {**_STATIC, "initial_option": _ONE_OPTION}),
     "multi_static_select": ({}, {**_STATIC, **_MULTI, "initial_options": _options(100)}),
-    "external_select": ({}, {**_HINTED, "initial_option": _ONE_OPTION, "min_query_length": _integer(0, 300)}),
-    "multi_external_select": ({}, {**_HINTED, **_MULTI, "initial_options": _options(100), "min_query_length": _integer(0, 300)}),
-    "users_select": ({}, {**_HINTED, "initial_user": _string(255)}),
+    "external_select": ({}, {**_HINTED, "initial_option": _ONE_OPTION, "min_query_length": integer(0, 300)}),
+    "multi_external_select": ({}, {**_HINTED, **_MULTI, "initial_options": _options(100), "min_query_length": integer(0, 300)}),
+    "users_select": ({}, {**_HINTED, "initial_user": string(255)}),
     "multi_users_select": ({}, {**_HINTED, **_MULTI, "initial_users": _STRINGS}),
-    "conversations_select": ({}, {**_HINTED, **_FILTERED, "initial_conversation": _string(255)}),
+    "conversations_select": ({}, {**_HINTED, **_FILTERED, "initial_conversation": string(255)}),
     "multi_conversations_select": ({}, {**_HINTED, **_FILTERED, **_MULTI, "initial_conversations": _STRINGS}),
-    "channels_select": ({}, {**_HINTED, "initial_channel": _string(255), "response_url_enabled": _boolean}),
+    "channels_select": ({}, {**_HINTED, "initial_channel": string(255), "response_url_enabled": boolean}),
     "multi_channels_select": ({}, {**_HINTED, **_MULTI, "initial_channels": _STRINGS}),
-    "datepicker": ({}, {**_HINTED, "initial_date": _pattern(r"\d{4}-\d\d-\d\d", "a date YYYY-MM-DD")}),
-    "timepicker": ({}, {**_HINTED, "initial_time": _pattern(r"\d\d:\d\d", "a time HH:mm"), "timezone": _string(255)}),
-    "datetimepicker": ({}, {**_ACTION, "initial_date_time": _integer(10**9, 10**10 - 1)}),
-    "checkboxes": ({"options": _list(_ONE_FORMATTED, 10)}, {**_ACTION, "initial_options": _list(_ONE_FORMATTED, 10)}),
-    "radio_buttons": ({"options": _list(_ONE_FORMATTED, 10)}, {**_ACTION, "initial_option": _ONE_FORMATTED}),
-    "plain_text_input": ({}, {**_TYPING, "multiline": _boolean}),
+    "datepicker": ({}, {**_HINTED, "initial_date": pattern(r"\d{4}-\d\d-\d\d", "a date YYYY-MM-DD")}),
+    "timepicker": ({}, {**_HINTED, "initial_time": pattern(r"\d\d:\d\d", "a time HH:mm"), "timezone": string(255)}),
+    "datetimepicker": ({}, {**_ACTION, "initial_date_time": integer(10**9, 10**10 - 1)}),
+    "checkboxes": ({"options": array(_ONE_FORMATTED, 10)}, {**_ACTION, "initial_options": array(_ONE_FORMATTED, 10)}),
+    "radio_buttons": ({"options": array(_ONE_FORMATTED, 10)}, {**_ACTION, "initial_option": _ONE_FORMATTED}),
+    "plain_text_input": ({}, {**_TYPING, "multiline": boolean}),
     "email_text_input": ({}, _TYPING),
     "url_text_input": ({}, _TYPING),
     "number_input": (
-        {"is_decimal_allowed": _boolean},
+        {"is_decimal_allowed": boolean},
         {
             **_HINTED,
-            "initial_value": _string(255),
-            "min_value": _string(255),
-            "max_value": _string(255),
-            "dispatch_action_config": _anything,
+            "initial_value": string(255),
+            "min_value": string(255),
+            "max_value": string(255),
+            "dispatch_action_config": anything,
         },
     ),
-    "rich_text_input": ({}, {**_HINTED, "initial_value": _anything, "dispatch_action_config": _anything}),
-    "file_input": ({}, {"action_id": _string(255), "filetypes": _STRINGS, "max_files": _integer(1, 10)}),
-    "workflow_button": ({"text": _plain(75), "workflow": _anything}, {**_ACTION, "style": _choice("primary", "danger")}),
-    "image": ({"alt_text": _string(2000)}, {"image_url": _string(3000), "slack_file": _anything}),
-    "mrkdwn": ({"text": _string(3000, 1)}, {"verbatim": _boolean}),
-    "plain_text": ({"text": _string(3000, 1)}, {"emoji": _boolean}),
+    "rich_text_input": ({}, {**_HINTED, "initial_value": anything, "dispatch_action_config": anything}),
+    "file_input": ({}, {"action_id": string(255), "filetypes": _STRINGS, "max_files": integer(1, 10)}),
+    "workflow_button": ({"text": _plain(75), "workflow": anything}, {**_ACTION, "style": choice("primary", "danger")}),
+    "image": ({"alt_text": string(2000)}, {"image_url": string(3000), "slack_file": anything}),
+    "mrkdwn": ({"text": string(3000, 1)}, {"verbatim": boolean}),
+    "plain_text": ({"text": string(3000, 1)}, {"emoji": boolean}),
 }
 _NEEDS_ONE_OF = {
     "static_select": ("options", "option_groups"), "multi_static_select": ("options", "option_groups"),
@@ -266,41 +186,41 @@ _NEEDS_ONE_OF = {
 
 # --- blocks ---
 
-_ID: dict[str, Check] = {"block_id": _string(255)}
-_BLOCKS: dict[str, _Shape] = {
+_ID: dict[str, Check] = {"block_id": string(255)}
+_BLOCKS: dict[str, Shape] = {
     "section": (
         {},
         {
-            **_ID, "text": _text(3000), "fields": _list(_text(2000), 10), "expand": _boolean,
-            "accessory": _typed(_ELEMENTS, ACTION_ELEMENTS - {"plain_text_input"} | {"image"}),
+            **_ID, "text": _text(3000), "fields": array(_text(2000), 10), "expand": boolean,
+            "accessory": typed(_ELEMENTS, ACTION_ELEMENTS - {"plain_text_input"} | {"image"}),
         },
     ),
     "divider": ({}, _ID),
     "header": ({"text": _plain(150)}, _ID),
-    "context": ({"elements": _list(_typed(_ELEMENTS, frozenset({"image", "mrkdwn", "plain_text"})), 10)}, _ID),
-    "actions": ({"elements": _list(_typed(_ELEMENTS, ACTION_ELEMENTS), 25)}, _ID),
+    "context": ({"elements": array(typed(_ELEMENTS, frozenset({"image", "mrkdwn", "plain_text"})), 10)}, _ID),
+    "actions": ({"elements": array(typed(_ELEMENTS, ACTION_ELEMENTS), 25)}, _ID),
     "image": (
-        {"alt_text": _string(2000)}, {**_ID, "image_url": _string(3000), "slack_file": _anything, "title": _plain(2000)},
+        {"alt_text": string(2000)}, {**_ID, "image_url": string(3000), "slack_file": anything, "title": _plain(2000)},
     ),
     "input": (
-        {"label": _plain(2000), "element": _typed(_ELEMENTS, INPUT_ELEMENTS)},
-        {**_ID, "hint": _plain(2000), "optional": _boolean, "dispatch_action": _boolean},
+        {"label": _plain(2000), "element": typed(_ELEMENTS, INPUT_ELEMENTS)},
+        {**_ID, "hint": _plain(2000), "optional": boolean, "dispatch_action": boolean},
     ),
-    "rich_text": ({"elements": _list(_anything, 1000, 0)}, _ID),
+    "rich_text": ({"elements": array(anything, 1000, 0)}, _ID),
     "video": (
-        {"alt_text": _string(2000), "title": _plain(199), "thumbnail_url": _string(3000), "video_url": _string(3000)},
+        {"alt_text": string(2000), "title": _plain(199), "thumbnail_url": string(3000), "video_url": string(3000)},
         {
-            **_ID, "author_name": _string(49), "description": _plain(200), "provider_icon_url": _string(3000),
-            "provider_name": _string(255), "title_url": _string(3000),
+            **_ID, "author_name": string(49), "description": _plain(200), "provider_icon_url": string(3000),
+            "provider_name": string(255), "title_url": string(3000),
         },
     ),
-    "markdown": ({"text": _string(12_000, 1)}, _ID),
+    "markdown": ({"text": string(12_000, 1)}, _ID),
 }  # fmt: skip
 _ONLY_IN_MESSAGES = {"markdown"}
 
 
 def _blocks(most: int, surface: str) -> Check:
-    check_list = _list(_typed(_BLOCKS), most, 0)
+    check_list = array(typed(_BLOCKS), most, 0)
 
     def check(value: Any, path: str, errors: Errors) -> None:
         check_list(value, path, errors)
@@ -341,13 +261,13 @@ def _initial_is_offered(element: Json) -> bool:
     return element.get("type", "").endswith("external_select") or all(one["value"] in values for one in wanted)
 
 
-_VIEW_FIELDS: dict[str, Check] = {"private_metadata": _string(3000), "callback_id": _string(255), "external_id": _string(255)}
-_VIEWS: dict[str, _Shape] = {
+_VIEW_FIELDS: dict[str, Check] = {"private_metadata": string(3000), "callback_id": string(255), "external_id": string(255)}
+_VIEWS: dict[str, Shape] = {
     "modal": (
         {"title": _plain(24), "blocks": _blocks(VIEW_BLOCKS, "modal")},
         {
-            **_VIEW_FIELDS, "submit": _plain(24), "close": _plain(24), "clear_on_close": _boolean, "notify_on_close": _boolean,
-            "submit_disabled": _boolean,
+            **_VIEW_FIELDS, "submit": _plain(24), "close": _plain(24), "clear_on_close": boolean, "notify_on_close": boolean,
+            "submit_disabled": boolean,
         },
     ),
     "home": ({"blocks": _blocks(VIEW_BLOCKS, "home")}, _VIEW_FIELDS),
