@@ -307,6 +307,20 @@ def corrections(reactions: int, base: str, as_json: bool) -> None:
         click.echo(json.dumps(result))
 
 
+@bench.command("serving")
+@click.option("--messages", type=click.IntRange(60), default=900, show_default=True, help="In all rounds together.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="In which the systems take turns.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where the network runs.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def serving_(messages: int, rounds: int, device: str, as_json: bool) -> None:
+    """The engine, and the worker around it, against transformers' pipeline, on a network of BETO's shape."""
+    from bot.bench.serving import measure
+
+    result = measure(messages=messages, rounds=rounds, device=device)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
 @bench.command("training")
 @click.option("--data", type=click.Path(path_type=Path), help="Learned from instead of the shipped messages; needs --dev.")
 @click.option("--dev", type=click.Path(path_type=Path), help="What both are judged on; a tenth of --data is tuned on.")

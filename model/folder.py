@@ -109,7 +109,8 @@ def card_text(card: Card) -> str:
                 for label, each in scores.per_label.items()
             ),
         ]
-    weak = [label for label, each in card.scores[next(iter(card.scores))].per_label.items() if each.support < FEW]
+    supports = [scores.per_label for scores in card.scores.values()][:1]
+    weak = [label for per_label in supports for label, each in per_label.items() if each.support < FEW]
     if weak:
         lines += ["", f"Fewer than {FEW} judged messages carry {', '.join(weak)}: their numbers are mostly chance."]
     return "\n".join(lines) + "\n"
