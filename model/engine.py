@@ -12,8 +12,8 @@ from model.evaluation import Matrix
 ENGINE_FILE = "engine.onnx"
 SMALL = 256  # hidden units of a network that one thread runs as fast as two, and that gains nothing by int8
 
-# Tokens a pass of the packed graph: more are no faster, and keep short texts waiting.
-_PACK = 512
+# Tokens a pass of the packed graph: more are no faster on a CPU, and keep short texts waiting.
+PACK = 512
 # There attention alone is padded, to the longest text: what is padded may be as much again as what is needed, and this
 # much more (squares of tokens), which costs less than another pass.
 _FREE_SQUARES = 1 << 15
@@ -39,7 +39,7 @@ class OnnxEngine:
         """`threads` 0: as many as this process may use at once."""
         import onnxruntime
 
-        self.pass_tokens = _PACK
+        self.pass_tokens = PACK
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
@@ -61,7 +61,7 @@ class OnnxEngine:
 
 
 def packed(texts: Sequence[list[int]]) -> dict[str, Any]:
-    """What the packed graph reads: all tokens in one row, and how attention finds each text in it.
+    """What a packed pass reads: all tokens in one row, and how attention finds each text in it.
 
     `ids`, `positions` (tokens): each token and its place in its text. `rows` (texts x longest): where in `ids` each token
     of a text stands, 0 where there is none. `lengths` (texts). `back` (tokens): where in the flat `rows` each token stands.
@@ -81,18 +81,18 @@ def packed(texts: Sequence[list[int]]) -> dict[str, Any]:
     }
 
 
-def packs(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices of texts for each pass of the packed graph, the shortest texts first."""
+def packs(lengths: Sequence[int], *, tokens: int = PACK) -> Iterator[list[int]]:
+    """Indices of texts for each packed pass of at most so many tokens, the shortest texts first."""
     batch: list[int] = []
-    tokens = needed = 0
+    total = needed = 0
     for at in sorted(range(len(lengths)), key=lengths.__getitem__):
         length = lengths[at]  # the longest so far
         padded = (len(batch) + 1) * length**2
-        if batch and (tokens + length > _PACK or padded > 2 * (needed + length**2) + _FREE_SQUARES):
+        if batch and (total + length > tokens or padded > 2 * (needed + length**2) + _FREE_SQUARES):
             yield batch
-            batch, tokens, needed = [], 0, 0
+            batch, total, needed = [], 0, 0
         batch.append(at)
-        tokens += length
+        total += length
         needed += length**2
     if batch:
         yield batch

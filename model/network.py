@@ -1,15 +1,18 @@
 """A network as torch runs it. Behind torch's first door: loading a network."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from model.engine import SMALL, passes
+from model.engine import SMALL, packed, packs, passes
 from model.evaluation import Matrix, calibrate
+from model.graph import can_pack
 
 # Padded tokens a forward pass, by kind of device: a CPU gains nothing by more, a GPU wants tens of thousands.
 _TOKENS_A_PASS = {"cpu": 4096, "cuda": 32768}
@@ -50,6 +53,14 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
+def has_bf16(network: Any, device: torch.device) -> bool:
+    """Whether matrices of this network are faster in bf16 there: on a GPU, and on a CPU that has instructions for it."""
+    if device.type == "cuda":
+        return True
+    can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.13 has it, 2.6 not yet
+    return network.config.hidden_size > SMALL and bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+
+
 @contextmanager
 def fitting_threads(network: Any) -> Iterator[None]:
     """Inside, torch uses one thread for a small network, and as many as it likes for one of BETO's size.
@@ -84,11 +95,66 @@ def longest_input(network: Any, tokenizer: Any) -> int:
 def logits_of(network: Any, pad_id: int, encoded: Sequence[list[int]], device: torch.device) -> torch.Tensor:
     """Logits on the CPU, texts x labels, in the order of `encoded`, none of which is longer than the network can read."""
     logits = torch.zeros(len(encoded), network.config.num_labels)
+    lengths, tokens = [len(ids) for ids in encoded], _TOKENS_A_PASS[device.type]
+    cut_up = packs if is_packed(network) else partial(passes, share=_SHORTEST_SHARE)
     with torch.inference_mode(), fitting_threads(network):
-        for batch in passes([len(ids) for ids in encoded], tokens=_TOKENS_A_PASS[device.type], share=_SHORTEST_SHARE):
-            rows = pad([encoded[at] for at in batch], pad_id)
-            logits[batch] = network(**{name: t.to(device) for name, t in rows.items()}).logits.float().cpu()
+        for batch in cut_up(lengths, tokens=tokens):
+            inputs = lay_out(network, [encoded[at] for at in batch], pad_id)
+            logits[batch] = forward(network, {name: t.to(device) for name, t in inputs.items()}).float().cpu()
     return logits
+
+
+def is_packed(network: Any) -> bool:
+    """Whether texts go through this network without padding."""
+    return can_pack(network.config.to_dict())
+
+
+def lay_out(network: Any, texts: Sequence[list[int]], pad_id: int) -> dict[str, torch.Tensor]:
+    """What `forward` reads; `input_ids` are the tokens, packed, or texts x the longest of them where they must be padded."""
+    if is_packed(network):
+        inputs = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in packed(texts).items() if name != "rows"}
+        return {"input_ids": inputs.pop("ids"), **inputs}
+    longest = max(map(len, texts))
+    ids = torch.tensor([[*ids, *[pad_id] * (longest - len(ids))] for ids in texts])
+    mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in texts])
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def forward(network: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """The logits, texts x labels, of what `lay_out` made; with gradients and dropout where the network trains."""
+    if not is_packed(network):
+        logits: torch.Tensor = network(**inputs).logits
+        return logits
+    bert, lengths = network.bert, inputs["lengths"]
+    texts, longest = len(lengths), int(lengths.max())
+    mask = (torch.arange(longest, device=lengths.device) < lengths[:, None])[:, None, None, :]
+    embeddings = bert.embeddings
+    x = embeddings.word_embeddings(inputs["input_ids"]) + embeddings.position_embeddings(inputs["positions"])
+    x = embeddings.dropout(embeddings.LayerNorm(x + embeddings.token_type_embeddings.weight[0]))
+    for layer in bert.encoder.layer:
+        attention = layer.attention.self
+        heads, width = attention.num_attention_heads, attention.attention_head_size
+
+        def apart(tokens: torch.Tensor, heads: int = heads, width: int = width) -> torch.Tensor:
+            """The row as texts x heads x longest x width. To copy rows in is far cheaper to undo than to gather them."""
+            rows = tokens.new_zeros(texts * longest, heads * width).index_copy(0, inputs["back"], tokens)
+            return rows.view(texts, longest, heads, width).transpose(1, 2)
+
+        key, value = apart(attention.key(x)), apart(attention.value(x))
+        last = layer is bert.encoder.layer[-1]
+        if last:  # nothing but the first token of each text is read behind it
+            x = x.index_select(0, inputs["first"])
+            query = attention.query(x).view(texts, 1, heads, width).transpose(1, 2)
+        else:
+            query = apart(attention.query(x))
+        chance = attention.dropout.p if network.training else 0.0
+        seen = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=chance)
+        seen = seen.transpose(1, 2).reshape(-1, heads * width)
+        x = layer.attention.output(seen if last else seen.index_select(0, inputs["back"]), x)
+        x = layer.output(layer.intermediate(x), x)
+    pooled = bert.pooler.activation(bert.pooler.dense(x))
+    scores: torch.Tensor = network.classifier(network.dropout(pooled))
+    return scores
 
 
 def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: Matrix) -> None:
@@ -106,11 +172,3 @@ def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: 
 def last_layer(network: Any) -> Any:
     """The layer that gives the logits."""
     return [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1]
-
-
-def pad(rows: Sequence[list[int]], pad_id: int) -> dict[str, torch.Tensor]:
-    """`input_ids` and `attention_mask`, rows x the longest of them."""
-    longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-    return {"input_ids": ids, "attention_mask": mask}

@@ -28,7 +28,17 @@ from model.evaluation import Matrix, best_threshold, expected_calibration_error,
 from model.folder import building, check_free, write_card
 from model.graph import Form
 from model.labels import Taxonomy
-from model.network import TorchEngine, calibrate_network, fitting_threads, logits_of, longest_input, pad, pick_device
+from model.network import (
+    TorchEngine,
+    calibrate_network,
+    fitting_threads,
+    forward,
+    has_bf16,
+    lay_out,
+    logits_of,
+    longest_input,
+    pick_device,
+)
 from model.schema import Card, Example, Progress, Scores, Split, TriedForm
 
 log = logging.getLogger(__name__)
@@ -159,7 +169,7 @@ def _fit(
         for in_body in (True, False)
         for is_matrix in (True, False)
     ]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
     warm_up = max(1, round(recipe.warm_up * steps))
 
     # Where an earlier call was interrupted; else best so far are the weights we begin with, which for mini are of use.
@@ -212,11 +222,11 @@ def _learn(
     total = 0.0
     for first in range(0, len(batch), micro_batch):
         part = batch[first : first + micro_batch]
-        rows = pad([train.encoded[at] for at in part], tokenizer.pad_token_id)
+        inputs = lay_out(network, [train.encoded[at] for at in part], tokenizer.pad_token_id)
         if masked:
-            _mask(rows["input_ids"], masked, tokenizer)
-        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=where.type == "cuda"):
-            logits = network(**{name: tensor.to(where) for name, tensor in rows.items()}).logits
+            _mask(inputs["input_ids"], masked, tokenizer)
+        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=has_bf16(network, where)):
+            logits = forward(network, {name: tensor.to(where) for name, tensor in inputs.items()})
         truth, known = train.truth[part].to(where), train.known[part].to(where)
         losses = binary_cross_entropy_with_logits(logits.float(), truth, weight=known, reduction="sum")
         loss = losses / judged  # what nobody judged teaches nothing: silence is not a no

@@ -17,7 +17,7 @@ from model import graph
 from model.classifier import load
 from model.engine import ENGINE_FILE, OnnxEngine, packed, packs, passes
 from model.folder import MANIFEST_FILE, file_sha256
-from model.network import TorchEngine
+from model.network import TorchEngine, forward, lay_out
 from model.schema import TriedForm
 
 LENGTHS = (2, 512, 3, 40, 41, 7, 7, 7, 120, 2, 90)
@@ -58,6 +58,23 @@ def test_the_graph_says_what_the_network_says(tmp_path: Path, form: graph.Form, 
     assert engine.form == form
     assert np.abs(engine.probabilities(texts(*LENGTHS)) - exact).max() < tolerance
     assert engine.probabilities([]).shape == (0, 7)
+
+
+def test_a_packed_pass_teaches_what_a_padded_one_does() -> None:
+    """Training without padding is a matter of speed alone: the same answers, and the same gradients."""
+    net = network(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).train()
+    gradients = []
+    for packed_ in (True, False):
+        net.zero_grad()
+        if packed_:
+            logits = forward(net, lay_out(net, texts(*LENGTHS), 1))
+        else:
+            ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(text) for text in texts(*LENGTHS)], True, 1)
+            logits = net(input_ids=ids, attention_mask=(ids != 1).long()).logits
+        logits.square().sum().backward()
+        gradients.append([logits.detach(), *(parameter.grad.clone() for parameter in net.parameters())])
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-3, atol=1e-4)
 
 
 def test_strangers_in_a_pass_change_nothing_in_int8(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
 from model.evaluation import score
 from model.folder import read_card
 from model.labels import Taxonomy, seed_taxonomy
+from model.network import forward
 from model.schema import Card, Example, Progress
 from model.training import train
 
@@ -322,16 +323,13 @@ def plain(tiny: Path, tmp_path: Path) -> Path:
 
 def shrink_memory(monkeypatch: pytest.MonkeyPatch, texts: int, error: Exception) -> None:
     """From here on `error` is raised where more than `texts` texts go through a network that learns."""
-    from transformers import BertForSequenceClassification
 
-    forward = BertForSequenceClassification.forward
-
-    def bounded(self: Any, *args: Any, **named: Any) -> Any:
-        if self.training and len(named["input_ids"]) > texts:
+    def bounded(network: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        if len(inputs["lengths"]) > texts:
             raise error
-        return forward(self, *args, **named)
+        return forward(network, inputs)
 
-    monkeypatch.setattr(BertForSequenceClassification, "forward", bounded)
+    monkeypatch.setattr(training, "forward", bounded)
 
 
 @pytest.mark.parametrize(

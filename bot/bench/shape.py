@@ -41,13 +41,11 @@ def publish(store: Store, home: Path) -> None:
 
 def build(out: Path) -> None:
     """A version folder at `out`, without a floor: whatever serves can load it."""
-    import torch
-
     from model.network import quiet_transformers
 
     transformers = quiet_transformers()
     labels = seed_taxonomy().names
-    torch.manual_seed(0)
+    transformers.set_seed(0)
     names = {"id2label": dict(enumerate(labels)), "label2id": {label: at for at, label in enumerate(labels)}}
     config = transformers.BertConfig(
         vocab_size=VOCABULARY,
