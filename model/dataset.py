@@ -4,9 +4,6 @@ import csv
 import hashlib
 import json
 import re
-import unicodedata
-import zlib
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -14,17 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from model.duplicates import first_near_duplicates, normalise
 from model.errors import BadData, UnknownLabel
 from model.labels import Taxonomy
 from model.schema import Example, Split
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 _TRAIN_PERCENT, _DEV_PERCENT = 75, 10  # the remaining 15 are test
-
-# Two texts that share more of their four-letter pieces than this say the same thing with a word or an amount changed:
-# one of them in train would give away the other in test.
-_NEAR = 0.6
-_SHINGLE = 4
 
 
 def read_examples(path: Path, taxonomy: Taxonomy | None = None) -> list[Example]:
@@ -106,9 +99,10 @@ def _example(place: str, row: dict[str, Any]) -> Example:
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
     """Write `examples` so that `read_examples` gives them back; `.jsonl` or `.csv` by the name's ending."""
-    rows = [example.model_dump(mode="json", exclude_none=True) for example in examples]
+    rows = (example.model_dump(mode="json", exclude_none=True) for example in examples)
     if path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     elif path.suffix == ".csv":
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
@@ -116,12 +110,6 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
             writer.writerows((r.get("id"), r["text"], *(";".join(r[name]) for name in ("labels", "unknown", "by"))) for r in rows)
     else:
         raise BadData(f"{path}: neither .jsonl nor .csv")
-
-
-def normalise(text: str) -> str:
-    """The text without what does not change its meaning: case, accents, signs, spacing, and which digits."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return " ".join(re.sub(r"\d", "0", re.sub(r"[^\w]+|_+", " ", plain)).split()) or text.strip()
 
 
 def split_of(text: str) -> Split:
@@ -160,46 +148,6 @@ def split_for_dev(examples: Sequence[Example]) -> tuple[list[Example], list[Exam
         sides = [at % 10 == 0 for at in range(len(examples))]
     pairs = list(zip(examples, sides, strict=True))
     return [e for e, is_dev in pairs if not is_dev], [e for e, is_dev in pairs if is_dev]
-
-
-def first_near_duplicates(texts: Sequence[str], wanted: Sequence[bool] | None = None) -> list[int | None]:
-    """For each text the index of the first earlier one that says the same with little changed, or None.
-
-    Only the `wanted` ones are looked up; None for the others. 20,000 texts take a minute (2 CPU cores, 2026-11), and the
-    time grows with the square of their number.
-    """
-    shingles = [_shingles(text) for text in texts]
-    # Prefix filtering (Chaudhuri et al. 2006): in one fixed order of all pieces, two sets whose overlap is at least
-    # _NEAR share a piece among the first (1 - _NEAR) of each, so only these need an index. The rarest come first: what
-    # every other text holds would make every other text a candidate. The order changes the work, never the result.
-    rarity = Counter(piece for pieces in shingles for piece in pieces)
-    index: dict[int, list[int]] = defaultdict(list)
-    firsts: list[int | None] = []
-    for here, pieces in enumerate(shingles):
-        prefix = sorted(pieces, key=lambda piece: (rarity[piece], piece))[: len(pieces) - int(_NEAR * len(pieces)) + 1]
-        if wanted is None or wanted[here]:
-            candidates = sorted({there for piece in prefix for there in index[piece]})
-            near = (there for there in candidates if _overlap(pieces, shingles[there]) >= _NEAR)
-            firsts.append(next(near, None))
-        else:
-            firsts.append(None)
-        for piece in prefix:
-            index[piece].append(here)
-    return firsts
-
-
-def _shingles(text: str) -> frozenset[int]:
-    padded = f" {normalise(text)} "
-    pieces = {padded[at : at + _SHINGLE] for at in range(max(1, len(padded) - _SHINGLE + 1))}
-    return frozenset(zlib.crc32(piece.encode("utf-8", "replace")) for piece in pieces)
-
-
-def _overlap(one: frozenset[int], other: frozenset[int]) -> float:
-    """Jaccard's, 0..1."""
-    if min(len(one), len(other)) < _NEAR * max(len(one), len(other)):
-        return 0.0
-    shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
 
 
 def seed_examples() -> dict[Split, list[Example]]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from model.dataset import SPLITS, data_sha256, first_near_duplicates, seed_examples
+from model.dataset import SPLITS, data_sha256, seed_examples
+from model.duplicates import first_near_duplicates
 from model.labels import seed_taxonomy
 from model.mini import learn_vocabulary
 from model.schema import Example
