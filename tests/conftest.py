@@ -1,18 +1,16 @@
 """Real services for the tests, of their own, on free loopback ports: a simulated Slack, a PostgreSQL cluster, a Redis server."""
 
 import os
-import pwd
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import aiohttp
 import pytest
 
+from bot.bench.postgres import new_database, postgres_programs, running_postgres
 from bot.simulator.person import Person
 from bot.simulator.pytest_plugin import slack, slack_options
 from bot.simulator.server import Simulator
@@ -27,7 +25,7 @@ for _name in PROXIES:
     os.environ.pop(_name, None)
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """A missing service skips on a laptop and fails in CI."""
     if os.environ.get("CI"):
         pytest.fail(f"{what} is not installed, and CI must have it")
@@ -51,41 +49,17 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL, without a database's name, of a cluster that lives as long as the tests."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    found = shutil.which("pg_ctl")
-    if not binaries and not found:
+    programs = postgres_programs()
+    if programs is None:
         missing("PostgreSQL")
-    folder = binaries[-1] if binaries else Path(str(found)).parent
-    # Not below pytest's own folder: another run of pytest clears that away after a while.
-    data = Path(tempfile.mkdtemp(prefix="beto-postgres-"))
-    as_user = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        owner = pwd.getpwnam("postgres")
-        as_user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-        os.chown(data, owner.pw_uid, owner.pw_gid)
-    port = free_port()
-    run: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": "/", **as_user}
-    subprocess.run(
-        [folder / "initdb", "-D", data, "-U", "beto", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
-        check=True,
-        **run,
-    )
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=200"
-    subprocess.run([folder / "pg_ctl", "-D", data, "-w", "-o", options, "start"], check=True, **run)
-    yield f"postgresql://beto@127.0.0.1:{port}"
-    subprocess.run([folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **run)
-    shutil.rmtree(data, ignore_errors=True)
+    with running_postgres(programs, durable=False) as server:
+        yield server
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """The URL of a new, empty database."""
-    import psycopg
-
-    name = f"test_{time.monotonic_ns()}"
-    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    return f"{postgres_server}/{name}".replace("postgresql://", "postgresql+psycopg://")
+    return new_database(postgres_server, f"test_{time.monotonic_ns()}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -137,12 +111,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "socket-sqlite":
         url = f"sqlite:///{home / 'beto.db'}"
     else:
-        server = request.getfixturevalue("postgres_server")
-        import psycopg
-
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-            connection.execute("create database journey")
-        url = f"{server}/journey".replace("postgresql://", "postgresql+psycopg://")
+        url = new_database(request.getfixturevalue("postgres_server"), "journey")
     with running_town(home, url, trained_version, http=request.param == "http-postgresql") as made:
         yield made
 
