@@ -338,6 +338,22 @@ def training_(data: Path | None, dev: Path | None, seeds: int, base: str, as_jso
         click.echo(json.dumps(result))
 
 
+@bench.command()
+@click.option("--messages", type=click.IntRange(1000), default=100_000, show_default=True, help="Stored at most.")
+@click.option("--repeats", type=click.IntRange(10), default=200, show_default=True, help="Of each step.")
+@click.option("--texts", type=click.IntRange(1000), default=20_000, show_default=True, help="Near-duplicates among so many.")
+@click.option("--database", type=click.Choice(["sqlite", "postgresql", "both"]), default="both", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def growth(messages: int, repeats: int, texts: int, database: str, as_json: bool) -> None:
+    """What each step costs as the store fills: --messages 1000000 --texts 100000 for the whole."""
+    from bot.bench.growth import growth as measure
+
+    databases = ["sqlite", "postgresql"] if database == "both" else [database]
+    result = measure(messages=messages, repeats=repeats, databases=databases, texts=texts)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
 @beto.command()
 def doctor() -> None:
     """Look at tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""

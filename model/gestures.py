@@ -5,17 +5,18 @@ the message is looked at, so nothing has to wait for anything.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, true, tuple_
+from sqlalchemy import Connection, Row, Select, and_, or_, select, text, true, union, union_all
 
 from model.judgements import Gesture, Kind, MessageState, fold
 from model.labels import Taxonomy
 from model.schema import Prediction
-from model.store import Store, aware, lock_channel, now, owe_reply
+from model.store import Store, aware, count_of, lock_channel, now, owe_reply
 from model.tables import gestures, messages, people, predictions, replies
 
 # People change groups and become guests; a day is as old as what we know of them may be.
@@ -74,6 +75,7 @@ class Gestures:
         with self.store.writing() as connection:
             lock_channel(connection, team, channel)
             message = _message_of(connection, team, channel, item_ts)
+            shown = None if message is None else _latest(message.id, message.revision).scalar_subquery()
             added = connection.execute(
                 self.store.insert_or_ignore(gestures)
                 .values(
@@ -89,7 +91,7 @@ class Gestures:
                     silent=list(gesture.silent),
                     withdrawn=gesture.withdrawn,
                     via=gesture.via,
-                    prediction_id=None if message is None else _latest(connection, message.id, message.revision),
+                    prediction_id=shown,
                     note=note,
                     saved_at=now(),
                 )
@@ -111,17 +113,10 @@ class Gestures:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
             if row is None:
                 return None
-            said = list(self._said(connection, [row], taxonomy)[row.id])
+            given = self._predictions(connection, [row])[row.id]
+            said = self._said(connection, [row], taxonomy, given={row.id: given})[row.id]
             known = _people(connection, row.team, {each.gesture.user for each in said})
-            given = {
-                prediction.id: taxonomy.read(Prediction.model_validate(prediction.prediction))
-                for prediction in connection.execute(
-                    select(predictions.c.id, predictions.c.prediction)
-                    .where(predictions.c.message_id == message_id, predictions.c.revision == row.revision)
-                    .order_by(predictions.c.id)
-                )
-            }
-        latest = next(reversed(given.values()), None)
+        latest = _newest(given, row.revision, taxonomy)
         fresh = _with_meaning([each for each in said if not each.stale], blind=row.blind)
         moment = now()
         allowed = {user for user in {each.gesture.user for each in said} if known.get(user) is None or known[user].may_judge}
@@ -145,13 +140,13 @@ class Gestures:
     def count(self) -> int:
         """How many gestures are kept."""
         with self.store.reading() as connection:
-            return int(connection.execute(select(func.count()).select_from(gestures)).scalar_one())
+            return count_of(connection, "gestures")
 
     def history(self, message_id: int) -> list[Said]:
         """Every gesture about the message, in Slack's order of time, stale ones among them."""
         with self.store.reading() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
-            return [] if row is None else self._said(connection, [row])[row.id]
+            return [] if row is None else self._said(connection, [row], given=self._predictions(connection, [row]))[row.id]
 
     def last_of(self, team: str, user: str) -> Said | None:
         """The newest gesture of this person that still stands."""
@@ -171,33 +166,22 @@ class Gestures:
                     gone.discard(row.handle)
         return None
 
-    def judged_messages(self, taxonomy: Taxonomy, page: int = 500) -> Iterator["JudgedMessage"]:
-        """Every message that somebody judged and that still has its text, with its state, oldest first; in small pages."""
-        after = 0
-        while True:
+    def judged_messages(self, taxonomy: Taxonomy, *, blind: bool = False, page: int = 500) -> Iterator["JudgedMessage"]:
+        """Every message that somebody judged and that still has its text, with its state, oldest first; in small pages.
+
+        With `blind` only those whose prediction was hidden. Costs what was judged, however much was not.
+        """
+        with self.store.reading() as connection:
+            ids = _judged_ids(connection, blind=blind)
+        for at in range(0, len(ids), page):
             with self.store.reading() as connection:
                 rows = connection.execute(
                     select(messages)
-                    .where(messages.c.id > after, messages.c.deleted_at.is_(None), _is_judged())
+                    .where(messages.c.id.in_(ids[at : at + page].tolist()), messages.c.deleted_at.is_(None))
                     .order_by(messages.c.id)
-                    .limit(page)
                 ).all()
-                if not rows:
-                    return
-                after = rows[-1].id
-                said = self._said(connection, rows, taxonomy)
-                latest = {
-                    row.message_id: taxonomy.read(Prediction.model_validate(row.prediction))
-                    for row in connection.execute(
-                        select(predictions.c.message_id, predictions.c.prediction)
-                        .join(
-                            messages,
-                            and_(messages.c.id == predictions.c.message_id, messages.c.revision == predictions.c.revision),
-                        )
-                        .where(predictions.c.message_id.in_([row.id for row in rows]))
-                        .order_by(predictions.c.id)
-                    )
-                }
+                given = self._predictions(connection, rows)
+                said = self._said(connection, rows, taxonomy, given=given)
                 known = {
                     team: _people(connection, team, {each.gesture.user for row in rows for each in said[row.id]})
                     for team in {row.team for row in rows}
@@ -209,19 +193,20 @@ class Gestures:
                     for each in _with_meaning([each for each in said[row.id] if not each.stale], blind=row.blind)
                     if each.gesture.user not in persons or persons[each.gesture.user].may_judge
                 ]
+                latest = _newest(given[row.id], row.revision, taxonomy)
                 state = fold(
                     (each.gesture for each in counted),
                     names=taxonomy.names,
-                    predicted=latest[row.id].labels if row.id in latest else (),
+                    predicted=latest.labels if latest else (),
                     experts={user for user, person in persons.items() if person.expert},
                 )
-                yield JudgedMessage(row, state, tuple(counted), latest.get(row.id))
+                yield JudgedMessage(row, state, tuple(counted), latest)
 
     def judged_blind(self, taxonomy: Taxonomy) -> Iterator[tuple[MessageState, Prediction]]:
         """What the first person said of each message whose prediction was hidden until then, and that prediction."""
-        for each in self.judged_messages(taxonomy):
+        for each in self.judged_messages(taxonomy, blind=True):
             own = [said.gesture for said in each.said if said.gesture.kind in OWN_WORDS and not said.gesture.withdrawn]
-            if each.row.blind and own and each.prediction is not None:
+            if own and each.prediction is not None:
                 yield fold(own[:1], names=taxonomy.names, predicted=()), each.prediction
 
     # People
@@ -255,29 +240,40 @@ class Gestures:
                 is not None
             )
 
-    def _said(self, connection: Connection, rows: Sequence[Row[Any]], taxonomy: Taxonomy | None = None) -> dict[int, list[Said]]:
-        """By message, its gestures in Slack's order of time; each with the labels that the network had given by then."""
+    def _predictions(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, list[Row[Any]]]:
+        """By message, what the versions said of it, of earlier texts too, oldest first."""
+        found: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
+        columns = (predictions.c.id, predictions.c.message_id, predictions.c.revision, predictions.c.prediction)
+        query: Select[Any] = select(*columns).where(predictions.c.message_id.in_(found)).order_by(predictions.c.id)
+        for row in connection.execute(query):
+            found[row.message_id].append(row)
+        return found
+
+    def _said(
+        self,
+        connection: Connection,
+        rows: Sequence[Row[Any]],
+        taxonomy: Taxonomy | None = None,
+        *,
+        given: Mapping[int, list[Row[Any]]],
+    ) -> dict[int, list[Said]]:
+        """By message, its gestures in Slack's order of time; each with the labels that the network had `given` by then."""
         own = {row.id: row for row in rows}
-        items = {(row.team, row.channel, row.ts): row.id for row in rows}
-        for reply in connection.execute(
-            select(replies.c.message_id, replies.c.ts).where(replies.c.message_id.in_(own), replies.c.ts.is_not(None))
-        ):
-            message = own[reply.message_id]
-            items[message.team, message.channel, reply.ts] = reply.message_id
+        here = and_(gestures.c.team == messages.c.team, gestures.c.channel == messages.c.channel)
+        on_message = messages.join(gestures, and_(here, gestures.c.item_ts == messages.c.ts))
+        on_reply = messages.join(replies).join(gestures, and_(here, gestures.c.item_ts == replies.c.ts))
+        both = union_all(
+            *(
+                select(gestures, messages.c.id.label("message_id")).select_from(joined).where(messages.c.id.in_(own))
+                for joined in (on_message, on_reply)
+            )
+        )
         found: dict[int, list[Row[Any]]] = {message_id: [] for message_id in own}
-        for row in connection.execute(
-            select(gestures)
-            .where(tuple_(gestures.c.team, gestures.c.channel, gestures.c.item_ts).in_(list(items)))
-            .order_by(gestures.c.at, gestures.c.id)
-        ):
-            found[items[row.team, row.channel, row.item_ts]].append(row)
+        for row in sorted(connection.execute(both), key=lambda row: (row.at, row.id)):
+            found[row.message_id].append(row)
         labels: dict[int, tuple[str, ...]] = {}
         first: dict[int, tuple[str, ...]] = {}
-        for row in connection.execute(
-            select(predictions.c.id, predictions.c.message_id, predictions.c.revision, predictions.c.prediction)
-            .where(predictions.c.message_id.in_([message_id for message_id, each in found.items() if each]))
-            .order_by(predictions.c.id)
-        ):
+        for row in (row for each in given.values() for row in each):
             labels[row.id] = tuple(row.prediction["labels"])
             if row.revision == own[row.message_id].revision:
                 first.setdefault(row.message_id, labels[row.id])
@@ -334,21 +330,18 @@ def _message_of(connection: Connection, team: str, channel: str, item_ts: str) -
     ).one_or_none()
     if own is not None:
         return own
-    return connection.execute(
-        select(messages)
-        .join(replies, replies.c.message_id == messages.c.id)
-        .where(replies.c.ts == item_ts, messages.c.team == team, messages.c.channel == channel)
-    ).first()
+    # Team and channel are compared here: asked for them too, SQLite would begin with all messages of the channel.
+    of_replies = select(messages).join(replies).where(replies.c.ts == item_ts)
+    return next((row for row in connection.execute(of_replies) if (row.team, row.channel) == (team, channel)), None)
 
 
-def _latest(connection: Connection, message_id: int, revision: int) -> int | None:
-    found: int | None = connection.execute(
+def _latest(message_id: int, revision: int) -> Select[tuple[int]]:
+    return (
         select(predictions.c.id)
         .where(predictions.c.message_id == message_id, predictions.c.revision == revision)
         .order_by(predictions.c.id.desc())
         .limit(1)
-    ).scalar_one_or_none()
-    return found
+    )
 
 
 def _people(connection: Connection, team: str, users: Iterable[str]) -> dict[str, Row[Any]]:
@@ -356,7 +349,31 @@ def _people(connection: Connection, team: str, users: Iterable[str]) -> dict[str
     return {row.user: row for row in rows}
 
 
-def _is_judged() -> Any:
+def _newest(given: Sequence[Row[Any]], revision: int, taxonomy: Taxonomy) -> Prediction | None:
+    """The last prediction of this text, in the labels of today."""
+    newest = next((row for row in reversed(given) if row.revision == revision), None)
+    return None if newest is None else taxonomy.read(Prediction.model_validate(newest.prediction))
+
+
+def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
+    """The messages that anybody ever said something of, in their order: found from what was said, not by looking at each
+    message; the few that are `blind` are looked at.
+    """
+    if blind:
+        # In the words of `ix_messages_blind`, else SQLite would not use it.
+        return array("q", connection.execute(select(messages.c.id).where(text("blind"), is_judged()).order_by("id")).scalars())
+    here = and_(messages.c.team == gestures.c.team, messages.c.channel == gestures.c.channel)
+    on_message = gestures.join(messages, and_(here, messages.c.ts == gestures.c.item_ts))
+    # Outer joins, because SQLite would begin inner ones with all replies; they give a null for what is about no reply.
+    on_reply = gestures.outerjoin(replies, replies.c.ts == gestures.c.item_ts).outerjoin(
+        messages, and_(here, messages.c.id == replies.c.message_id)
+    )
+    both = union(*(select(messages.c.id).select_from(joined) for joined in (on_message, on_reply)))
+    return array("q", sorted(found for found in connection.execute(both).scalars() if found is not None))
+
+
+def is_judged() -> Any:
+    """Whether anybody ever said something of the row of `messages` at hand, as a condition."""
     on_message = (
         select(gestures.c.id)
         .where(gestures.c.team == messages.c.team, gestures.c.channel == messages.c.channel, gestures.c.item_ts == messages.c.ts)

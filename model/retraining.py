@@ -54,7 +54,7 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
     divided = divide([*shipped, *ours], sides)
     mine = {text_key(example.text) for example in ours}
     keys = {text_key(example.text): split for split in SPLITS for example in divided[split]}
-    store.save_sides({key: split for key, split in keys.items() if key in mine})
+    store.save_sides({key: split for key, split in keys.items() if key in mine and key not in sides})
     if taxonomy.since:
         divided["train"] += _descriptions(taxonomy)
     return divided

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from model.errors import RunCancelled, RunLost, StoreUnavailable
 from model.schema import Progress, Report
-from model.store import Store, aware, now
-from model.tables import gestures, runs
+from model.store import Store, aware, count_of, now
+from model.tables import runs
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -85,7 +85,7 @@ class Runs:
                             requested_at=moment,
                             beat_at=moment,
                             open=True,
-                            judgements=_judgements(connection),
+                            judgements=count_of(connection, "gestures"),
                             team=team,
                             channel=channel,
                             # Whom nobody asked for, and who has no channel to tell, has nothing to be told.
@@ -126,7 +126,7 @@ class Runs:
             before = connection.execute(
                 select(runs.c.judgements).where(runs.c.version.is_not(None)).order_by(runs.c.id.desc()).limit(1)
             ).scalar_one_or_none()
-            return _judgements(connection) - (before or 0)
+            return count_of(connection, "gestures") - (before or 0)
 
     def uses(self, test_texts: int) -> int:
         """How many runs were judged on a test split of which today's, with so many texts, is at least half."""
@@ -293,10 +293,6 @@ def owner_name() -> str:
 
 def _owned(run_id: int, owner: str) -> Any:
     return runs.update().where(runs.c.id == run_id, runs.c.open, runs.c.owner == owner)
-
-
-def _judgements(connection: Connection) -> int:
-    return int(connection.execute(select(func.count()).select_from(gestures)).scalar_one())
 
 
 def _is_silent(row: Row[Any]) -> bool:

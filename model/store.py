@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, case, create_engine, event, func, select, text, true
+from sqlalchemy import Connection, Row, bindparam, case, create_engine, event, func, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from model.errors import BadSetting, StoreUnavailable
 from model.schema import Example, Message, Prediction, Source, Split
-from model.tables import channels, examples, gestures, messages, metadata, predictions, replies, sides
+from model.tables import channels, examples, gestures, messages, metadata, predictions, replies, sides, tallies
 
 Mode = Literal["auto", "mention"]
 Owed = Literal["prediction", "reply", "nothing"]
@@ -89,8 +89,8 @@ class Store:
         self.engine = _engine(url)
         self._reader = self.engine.execution_options(read_only=True)
 
-    def migrate(self) -> None:
-        """The schema is at the newest migration; safe to call from several processes at once."""
+    def migrate(self, to: str = "head") -> None:
+        """The schema is at the newest migration, or at least at `to`; safe to call from several processes at once."""
         # Alembic takes 0.3 s to import, and most processes find the schema in place.
         from alembic import command
         from alembic.config import Config
@@ -104,7 +104,7 @@ class Store:
                 # SQLite's BEGIN IMMEDIATE already lets one in at a time.
                 connection.execute(text("select pg_advisory_xact_lock(7238)"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
 
     def ping(self) -> None:
         """The database answered a query."""
@@ -120,9 +120,6 @@ class Store:
     def save_message(self, message: Message) -> tuple[int, bool]:
         """The message is durable. Returns its id, and whether it is new: Slack may send the same one many times."""
         with self.writing() as connection:
-            found = self._message_id(connection, message.team, message.channel, message.ts)
-            if found is not None:
-                return found, False
             moment = now()
             row = connection.execute(
                 self.insert_or_ignore(messages)
@@ -138,10 +135,8 @@ class Store:
             ).one_or_none()
             if row is not None:
                 return row.id, True
-            # Another bot process saved it between our two statements.
-            existing = self._message_id(connection, message.team, message.channel, message.ts)
-            assert existing is not None
-            return existing, False
+            known = select(messages.c.id).where(*_key(message.team, message.channel, message.ts))
+            return connection.execute(known).scalar_one(), False
 
     def edit_message(self, team: str, channel: str, ts: str, text: str, edited_at: int = 0) -> int | None:
         """The message has the new text and wants a new prediction; its id, or None where nothing changed.
@@ -210,31 +205,31 @@ class Store:
             moment = now()
             rows = connection.execute(
                 select(messages.c.id, messages.c.owed, messages.c.tries)
-                .where(messages.c.owed != "nothing", messages.c.retry_at <= moment)
+                .where(_waits(), messages.c.retry_at <= moment)
                 .order_by(messages.c.retry_at)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
             ).all()
-            for row in rows:
-                pause = min(RETRY_AFTER_S * 2.0 ** min(row.tries, 10), RETRY_AT_MOST_S)
+            pauses = [min(RETRY_AFTER_S * 2.0 ** min(row.tries, 10), RETRY_AT_MOST_S) for row in rows]
+            if rows:
                 connection.execute(
                     messages.update()
-                    .where(messages.c.id == row.id)
-                    .values(tries=row.tries + 1, retry_at=moment + timedelta(seconds=pause))
+                    .where(messages.c.id == bindparam("row"))
+                    .values(tries=messages.c.tries + 1, retry_at=bindparam("at")),
+                    [{"row": row.id, "at": moment + timedelta(seconds=pause)} for row, pause in zip(rows, pauses, strict=True)],
                 )
             return [(row.id, row.owed) for row in rows]
 
     def counts(self, team: str | None) -> dict[str, int]:
         """How many messages this workspace (None: every one) has, and how many wait, by what they wait for."""
         ours = messages.c.team == team if team is not None else true()
+        # Everybody's that wait are looked at: few, and the only ones that `ix_messages_owed` holds. With the workspace in the
+        # condition, or in a grouping, SQLite would rather look at all messages of the workspace.
+        waiting = select(*(func.count().filter(ours, messages.c.owed == owed).label(owed) for owed in ("prediction", "reply")))
         with self.reading() as connection:
-            total = connection.execute(select(func.count()).select_from(messages).where(ours)).scalar_one()
-            waiting = connection.execute(
-                select(messages.c.owed, func.count().label("waiting"))
-                .where(ours, messages.c.owed != "nothing")
-                .group_by(messages.c.owed)
-            ).all()
-            return {"messages": total, "prediction": 0, "reply": 0} | {row.owed: row.waiting for row in waiting}
+            row = connection.execute(waiting.where(_waits())).one()
+            total = count_of(connection, "messages", team)
+            return {"messages": total, "prediction": row.prediction, "reply": row.reply}
 
     # Predictions and replies
 
@@ -310,24 +305,29 @@ class Store:
             if row is None or row.owed != "reply":
                 return None
             moment = now()
-            connection.execute(self.insert_or_ignore(replies).values(message_id=message_id, shown=0))
-            reply = connection.execute(select(replies).where(replies.c.message_id == message_id).with_for_update()).one()
-            if reply.claimed_by is not None and aware(reply.claimed_until) > moment:
-                return None
-            connection.execute(
-                replies.update()
-                .where(replies.c.message_id == message_id)
-                .values(claimed_by=owner, claimed_until=moment + timedelta(seconds=lease_s))
-            )
-            latest = connection.execute(
+            # A second statement, because it must see what was there when the lock was got, not when it was asked for.
+            latest = (
                 select(predictions.c.prediction)
                 .where(predictions.c.message_id == message_id, predictions.c.revision == row.revision)
                 .order_by(predictions.c.id.desc())
                 .limit(1)
-            ).scalar_one_or_none()
+            )
+            reply = connection.execute(
+                select(replies, latest.scalar_subquery().label("latest"))
+                .select_from(messages.outerjoin(replies))
+                .where(messages.c.id == message_id)
+            ).one()
+            if reply.claimed_by is not None and aware(reply.claimed_until) > moment:
+                return None
+            claim = {"claimed_by": owner, "claimed_until": moment + timedelta(seconds=lease_s)}
+            connection.execute(
+                self.insert(replies)
+                .values(message_id=message_id, shown=0, **claim)
+                .on_conflict_do_update(index_elements=["message_id"], set_=claim)
+            )
             return Claim(
                 message=_stored(row),
-                prediction=None if latest is None or row.deleted_at else Prediction.model_validate(latest),
+                prediction=None if reply.latest is None or row.deleted_at else Prediction.model_validate(reply.latest),
                 reply_ts=reply.ts,
                 orphaned=reply.claimed_by is not None and reply.ts is None,
                 drawn_at=None if reply.drawn_at is None else aware(reply.drawn_at),
@@ -341,12 +341,14 @@ class Store:
         meanwhile, so that the reply must be drawn once more.
         """
         with self.writing() as connection:
-            message = connection.execute(select(messages).where(messages.c.id == message_id)).one()
-            # Locks are taken in one order everywhere: channel, message, reply.
-            lock_channel(connection, message.team, message.channel)
-            connection.execute(select(messages.c.id).where(messages.c.id == message_id).with_for_update())
-            before = connection.execute(select(replies.c.ts).where(replies.c.message_id == message_id)).scalar_one()
+            where = select(messages.c.team, messages.c.channel, replies.c.ts).join(replies).where(messages.c.id == message_id)
+            before = connection.execute(where).one()
+            if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+                # Locks are taken in one order everywhere: channel, message, reply.
+                lock_channel(connection, before.team, before.channel)
+                before = connection.execute(where.with_for_update(of=messages)).one()
             moment = now()
+            is_ours = replies.c.claimed_by == owner
             # Also when the lease ran out meanwhile: the reply is there, whoever holds the claim by now.
             connection.execute(
                 replies.update()
@@ -357,25 +359,22 @@ class Store:
                     posted_at=func.coalesce(replies.c.posted_at, moment),
                     drawn_at=moment,
                     asked=list(asked),
+                    claimed_by=case((is_ours, None), else_=replies.c.claimed_by),
+                    claimed_until=case((is_ours, None), else_=replies.c.claimed_until),
                 )
             )
-            if reply_ts is not None and before != reply_ts:
+            if reply_ts is not None and before.ts != reply_ts:
                 early = connection.execute(
                     select(gestures.c.id)
                     .where(
-                        gestures.c.team == message.team,
-                        gestures.c.channel == message.channel,
+                        gestures.c.team == before.team,
+                        gestures.c.channel == before.channel,
                         gestures.c.item_ts == reply_ts,
                     )
                     .limit(1)
                 ).first()
                 if early is not None:  # somebody reacted to the reply before we knew it by its ts
                     owe_reply(connection, message_id)
-            connection.execute(
-                replies.update()
-                .where(replies.c.message_id == message_id, replies.c.claimed_by == owner)
-                .values(claimed_by=None, claimed_until=None)
-            )
             settled = connection.execute(
                 messages.update()
                 .where(messages.c.id == message_id, messages.c.state == state)
@@ -415,7 +414,8 @@ class Store:
                     messages.c.team == team,
                     messages.c.channel == channel,
                     messages.c.deleted_at.is_(None),
-                    messages.c.source != Source.COMMAND.value,
+                    # A command has a word for a ts; the index steps over all of them at once.
+                    messages.c.ts < "a",
                 )
                 .order_by(messages.c.ts.desc())
                 .limit(1)
@@ -508,9 +508,10 @@ class Store:
 
     def save_sides(self, divided: Mapping[str, Split]) -> None:
         """Texts that had no side yet have this one, for ever."""
-        with self.writing() as connection:
-            for key, side in divided.items():
-                connection.execute(self.insert_or_ignore(sides).values(text_key=key, side=side))
+        if divided:
+            rows = [{"text_key": key, "side": side} for key, side in divided.items()]
+            with self.writing() as connection:
+                connection.execute(self.insert_or_ignore(sides), rows)
 
     def recent_texts(self, limit: int) -> list[tuple[int, str]]:
         """Ids and texts of the newest messages that were labelled and still have their text, newest first."""
@@ -547,9 +548,6 @@ class Store:
     def insert_or_ignore(self, table: Any) -> Any:
         """An insert that leaves a row with the same key as it is."""
         return self.insert(table).on_conflict_do_nothing()
-
-    def _message_id(self, connection: Connection, team: str, channel: str, ts: str) -> int | None:
-        return connection.execute(select(messages.c.id).where(*_key(team, channel, ts))).scalar_one_or_none()
 
 
 def _engine(url: str) -> Engine:
@@ -606,6 +604,12 @@ def _unavailable() -> Iterator[None]:
         raise StoreUnavailable(f"the database does not answer: {error.orig}") from error
 
 
+def count_of(connection: Connection, what: Literal["messages", "gestures"], team: str | None = None) -> int:
+    """How many rows this workspace (None: every one) has, in the same time however many they are."""
+    total = select(func.coalesce(func.sum(tallies.c[what]), 0))
+    return int(connection.execute(total if team is None else total.where(tallies.c.team == team)).scalar_one())
+
+
 def owe_reply(connection: Connection, message_id: int) -> None:
     """The message's reply is to be drawn again, once it has been predicted."""
     connection.execute(
@@ -626,6 +630,11 @@ def lock_channel(connection: Connection, team: str, channel: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{team}/{channel}", 0))))
+
+
+def _waits() -> Any:
+    """Whether something is owed to a message; in the words of `ix_messages_owed`, else the index would not be used."""
+    return text("owed != 'nothing'")
 
 
 def _key(team: str, channel: str, ts: str) -> Sequence[Any]:

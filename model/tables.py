@@ -67,6 +67,8 @@ Index(
     postgresql_where=text("owed != 'nothing'"),
 )
 
+Index("ix_messages_blind", messages.c.id, sqlite_where=text("blind"), postgresql_where=text("blind"))
+
 predictions = Table(
     "predictions",
     metadata,
@@ -117,6 +119,16 @@ gestures = Table(
 )
 Index("ix_gestures_item", gestures.c.team, gestures.c.channel, gestures.c.item_ts)
 Index("ix_gestures_user", gestures.c.team, gestures.c.user, gestures.c.at)
+
+# How many rows a workspace has, without counting them: triggers keep it, on eight rows so that writers do not queue for one.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("team", String(32), primary_key=True),
+    Column("shard", Integer, primary_key=True),
+    Column("messages", Integer, nullable=False, server_default="0"),
+    Column("gestures", Integer, nullable=False, server_default="0"),
+)
 
 # What the replies process learnt about people who judge, so that others need not ask Slack.
 people = Table(
