@@ -9,9 +9,11 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -274,12 +276,20 @@ def _judge(number: int) -> str:
 
 
 def _snapshot(store: Store) -> dict[str, float]:
-    """Of the judged messages: seconds to read them, and to divide them with the shipped ones; what memory it took at most."""
-    _memory_at_most(reset=True)
-    before = _memory_at_most(reset=True)
-    began = time.perf_counter()
+    """Of the judged messages: seconds to read them, to find the blind ones, and to divide all with the shipped ones; and MB.
+
+    In a new process, whose memory is nobody else's.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        return alone.submit(_snapshot_alone, store.url).result()
+
+
+def _snapshot_alone(url: str) -> dict[str, float]:
+    store = Store(url)
+    store.ping()
+    at_rest_mb, began = _memory_at_most(), time.perf_counter()
     judged = sum(1 for _ in judged_examples(store))
-    read_s, read_mb = time.perf_counter() - began, _memory_at_most(reset=True) - before
+    read_s, read_mb = time.perf_counter() - began, _memory_at_most()
     began = time.perf_counter()
     list(Gestures(store).judged_blind(seed_taxonomy()))
     blind_s = time.perf_counter() - began
@@ -288,28 +298,26 @@ def _snapshot(store: Store) -> dict[str, float]:
     whole_s = time.perf_counter() - began
     with store.writing() as connection:
         connection.execute(text("delete from sides"))
+    store.close()
     return {
         "judged": judged,
         "read_s": round(read_s, 3),
         "read_ms_per_judged": round(1000 * read_s / judged, 3),
-        "read_peak_mb": round(max(0.0, read_mb), 1),
         "blind_s": round(blind_s, 3),
         "whole_s": round(whole_s, 3),
         "whole_ms_per_judged": round(1000 * whole_s / judged, 3),
-        "process_peak_mb": round(_memory_at_most(reset=False), 1),
+        "at_rest_mb": round(at_rest_mb, 1),
+        "read_mb": round(read_mb, 1),
+        "whole_mb": round(_memory_at_most(), 1),
     }
 
 
-def _memory_at_most(*, reset: bool) -> float:
-    """This process's largest memory in MB since it was last reset, where Linux lets us; else since the start."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
-        if reset:
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return peak
+def _memory_at_most() -> float:
+    """This process's largest memory so far in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # the other way counts what this process was forked from, too
+        return next(int(line.split()[1]) for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM")) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _bytes(store: Store) -> int:
@@ -323,15 +331,18 @@ def _bytes(store: Store) -> int:
 def _near_duplicates(largest: int) -> list[dict[str, float]]:
     found = []
     for count in [each for each in (5_000, 20_000, 50_000, 100_000) if each < largest] + [largest]:
-        texts = list(itertools.islice(made_up_texts(0), count))
-        _memory_at_most(reset=True)
-        began = time.perf_counter()
-        near = sum(first is not None for first in first_near_duplicates(texts))
-        seconds = time.perf_counter() - began
-        peak = _memory_at_most(reset=False)
-        found.append({"texts": count, "near": near, "seconds": round(seconds, 2), "process_peak_mb": round(peak)})
-        click.echo(f"near-duplicates among {count} texts: {near} in {seconds:.2f} s, process at most {peak:.0f} MB", err=True)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+            found.append(alone.submit(_near_duplicates_alone, count).result())
+        click.echo("near-duplicates: " + "  ".join(f"{name} {value}" for name, value in found[-1].items()), err=True)
     return found
+
+
+def _near_duplicates_alone(count: int) -> dict[str, float]:
+    texts = list(itertools.islice(made_up_texts(0), count))
+    before, began = _memory_at_most(), time.perf_counter()
+    near = sum(first is not None for first in first_near_duplicates(texts))
+    seconds = time.perf_counter() - began
+    return {"texts": count, "near": near, "seconds": round(seconds, 2), "more_mb": round(_memory_at_most() - before)}
 
 
 def _show(name: str, measured: Sequence[dict[str, Any]]) -> None:
@@ -349,14 +360,16 @@ def _show(name: str, measured: Sequence[dict[str, Any]]) -> None:
         line = "".join(f"{each:>8.2f}{'':8}" for each in sums)
         click.echo(f"{f'a {way}, all steps':43}{line}{sums[-1] / sums[0]:>8.2f}", err=True)
     rows = {
-        "snapshot of the same few judged: read, s": ("snapshot_of_few", "read_s"),
-        "snapshot of the same few judged: blind, s": ("snapshot_of_few", "blind_s"),
-        "snapshot of all judged: read, ms/judged": ("snapshot_of_all", "read_ms_per_judged"),
-        "snapshot of all judged: blind, s": ("snapshot_of_all", "blind_s"),
-        "snapshot of all judged: whole, s": ("snapshot_of_all", "whole_s"),
-        "snapshot of all judged: whole, ms/judged": ("snapshot_of_all", "whole_ms_per_judged"),
-        "snapshot of all judged: read, MB at most": ("snapshot_of_all", "read_peak_mb"),
-        "process, MB at most": ("snapshot_of_all", "process_peak_mb"),
+        "the same 100 judged: read, s": ("snapshot_of_few", "read_s"),
+        "the same 100 judged: blind ones, s": ("snapshot_of_few", "blind_s"),
+        "the same 100 judged: snapshot, s": ("snapshot_of_few", "whole_s"),
+        "the same 100 judged: snapshot, MB": ("snapshot_of_few", "whole_mb"),
+        "a tenth judged: read, ms/judged": ("snapshot_of_all", "read_ms_per_judged"),
+        "a tenth judged: snapshot, ms/judged": ("snapshot_of_all", "whole_ms_per_judged"),
+        "a tenth judged: snapshot, s": ("snapshot_of_all", "whole_s"),
+        "a tenth judged: at rest, MB": ("snapshot_of_all", "at_rest_mb"),
+        "a tenth judged: read one by one, MB": ("snapshot_of_all", "read_mb"),
+        "a tenth judged: snapshot, MB": ("snapshot_of_all", "whole_mb"),
     }
     for label, (which, key) in rows.items():
         values = [each[which][key] for each in measured]
