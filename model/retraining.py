@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,15 +46,16 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
 
     What nobody decided about a judged message is unknown; a message with nothing decided is left out.
     """
+    key_of = cache(text_key)  # asked for three times of every text
     taxonomy, sides = LabelBook(store).current(), store.sides()
     shipped = [_today(example, taxonomy, 0) for example in seed_messages()]
     imported = [_today(example, taxonomy, int(at.timestamp() * 1e6)) for example, at in store.examples()]
     ours = [*imported, *judged_examples(store)]
     # Those that have their side come first: what says nearly the same joins them there.
-    ours.sort(key=lambda example: text_key(example.text) not in sides)
+    ours.sort(key=lambda example: key_of(example.text) not in sides)
     divided = divide([*shipped, *ours], sides)
-    mine = {text_key(example.text) for example in ours}
-    keys = {text_key(example.text): split for split in SPLITS for example in divided[split]}
+    mine = {key_of(example.text) for example in ours}
+    keys = {key_of(example.text): split for split in SPLITS for example in divided[split]}
     store.save_sides({key: split for key, split in keys.items() if key in mine and key not in sides})
     if taxonomy.since:
         divided["train"] += _descriptions(taxonomy)

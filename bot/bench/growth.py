@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import Table, text
+from sqlalchemy import Table, func, select, text
 
 from bot.bench.machine import machine_facts
 from bot.bench.postgres import new_database, postgres_programs, running_postgres
@@ -30,7 +30,7 @@ from model.labels import seed_taxonomy
 from model.retraining import judged_examples, snapshot
 from model.runs import Runs
 from model.schema import Message, Prediction, Source
-from model.store import Store
+from model.store import Labelled, Store
 from model.tables import gestures, messages, predictions, replies
 
 TEAM, CHANNELS, PEOPLE = "T0GROWTH", tuple(f"C{number:02}" for number in range(20)), 200
@@ -64,7 +64,7 @@ def growth(*, messages: int, repeats: int, databases: Sequence[str], texts: int)
                 click.echo("PostgreSQL is not installed: not measured", err=True)
                 continue
             stores = [_Filled(url, size) for url, size in zip(urls, sizes, strict=True)]
-            chance = random.Random(0)  # noqa: S311
+            chance = random.Random(0)  # noqa: S311 - the same every time
             for turn in range(1, 1 + repeats):
                 for each in stores:
                     each.take_steps(each.size + turn, chance.randrange(1, each.size + 1))
@@ -148,9 +148,9 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
         assert stored is not None
         return partial(store.record_reply, message_id, "bench", state=stored.state, reply_ts=_reply_ts(number))
 
-    yield "message: read", partial(store.message, message_id)
-    yield "message: has_prediction", partial(store.has_prediction, message_id, 1, 1)
-    yield "message: save_prediction", partial(store.save_prediction, message_id, 1, prediction, 0.01)
+    labelled = [Labelled(message_id, 1, prediction, 0.01)]
+    yield "message: to_label", partial(store.to_label, [(message_id, 1)], 1)
+    yield "message: save_predictions", partial(store.save_predictions, labelled)
     yield "message: claim_reply", partial(store.claim_reply, message_id, "bench", 60)
     yield "message: record_reply", record()
     gesture = Gesture(user="U1", handle=f"h{number}", at=time.time_ns() // 1000, kind=Kind.LABEL, labels=NAMES[:1])
@@ -161,6 +161,7 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     yield "/beto estado: counts", partial(store.counts, TEAM)
     yield "/beto estado: channel_mode", partial(store.channel_mode, TEAM, channel)
     place, old_ts = _place(known)
+    yield "old message: read", partial(store.message, known)
     yield "old message: judged", partial(said.judged, known, taxonomy)
     yield "old message: edit", partial(store.edit_message, TEAM, place, old_ts, f"otra vez {number}", time.time_ns() // 1000)
     yield "/beto historial: message_of", partial(said.message_of, TEAM, place, _reply_ts(known))
@@ -176,7 +177,7 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
 def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
     """The messages of these numbers are stored, labelled and answered, every so manieth of them judged."""
     write, some = made_up_texts(0), list(numbers)
-    scores = [{name: round(random.Random(n * 100 + at).random(), 4) for at, name in enumerate(NAMES)} for n in range(100)]  # noqa: S311
+    scores = [{name: (n * 37 + at * 11) % 1000 / 1000 for at, name in enumerate(NAMES)} for n in range(100)]
 
     def message_rows() -> Iterator[tuple[Any, ...]]:
         for n in some:
@@ -219,15 +220,15 @@ def judge(store: Store, numbers: Sequence[int]) -> None:
     _load(store, gestures, columns, rows())
     if store.engine.dialect.name == "postgresql":
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in ("messages", "predictions", "gestures"):
-                wanted = f"select setval(pg_get_serial_sequence('{table}', 'id'), (select max(id) + 1000000 from {table}))"  # noqa: S608
-                connection.execute(text(wanted))
+            for table in (messages, predictions, gestures):
+                newest = connection.execute(select(func.max(table.c.id))).scalar_one()
+                connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), newest + 1_000_000)))
             connection.execute(text("vacuum analyze"))  # as its own daemon does before long
 
 
 def made_up_texts(seed: int) -> Iterator[str]:
     """Texts without end, word by word as the shipped ones go on: of their length, all different, and few words for so many."""
-    chance, following, first = random.Random(seed), defaultdict[str, list[str]](list), []  # noqa: S311
+    chance, following, first = random.Random(seed), defaultdict[str, list[str]](list), []  # noqa: S311 - the same every time
     for example in seed_messages():
         words = example.text.split()
         first.append(words[0])
@@ -254,7 +255,7 @@ def _load(store: Store, table: Table, columns: str, rows: Iterator[tuple[Any, ..
         cursor.execute(f"pragma cache_size={-FILL_CACHE_KB}")  # else a million rows wait for the disk, in the order of an index
         cursor.execute("begin immediate")
         plain = (tuple(f"{each:%Y-%m-%d %H:%M:%S.%f}" if isinstance(each, datetime) else each for each in row) for row in rows)
-        cursor.executemany(f"insert into {table.name} ({names}) values ({marks})", plain)  # noqa: S608
+        cursor.executemany(f"insert into {table.name} ({names}) values ({marks})", plain)  # noqa: S608 - our names
     connection.commit()
     if store.engine.dialect.name == "sqlite":
         cursor.execute(f"pragma cache_size={-SQLITE_CACHE_KB}")
