@@ -175,6 +175,11 @@ class Gestures:
             ids = _judged_ids(connection, blind=blind)
         for at in range(0, len(ids), page):
             with self.store.reading() as connection:
+                if connection.dialect.name == "postgresql":
+                    # Else a page of 500 is joined by reading all replies and gestures: 0.25 ms a message among 10,000, 2 ms
+                    # among a million, where looking each up takes the same among any number.
+                    connection.execute(text("set local enable_hashjoin = off"))
+                    connection.execute(text("set local enable_mergejoin = off"))
                 rows = connection.execute(
                     select(messages)
                     .where(messages.c.id.in_(ids[at : at + page].tolist()), messages.c.deleted_at.is_(None))
