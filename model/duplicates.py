@@ -1,4 +1,4 @@
-"""Texts that say nearly the same: found exactly, among a hundred thousand, in well under a minute."""
+"""Texts that say nearly the same: found exactly, also among a hundred thousand."""
 
 import re
 import unicodedata
