@@ -77,10 +77,10 @@ def slack() -> WebClient:
     return client
 
 
-def classify_and_reply(message_id: int, revision: int) -> Signature[None]:
-    """The task that labels a message, with the reply to follow."""
-    signature: Signature[None] = classify.si(message_id, revision)
-    signature.link(reply.si(message_id))
+def classify_and_reply(message_id: int, revision: int, *, lane: int = 0) -> Signature[None]:
+    """The task that labels a message, with the reply to follow, in this lane of either queue (see `lanes`)."""
+    signature: Signature[None] = classify.si(message_id, revision).set(priority=lane)
+    signature.link(reply.si(message_id).set(priority=lane))
     return signature
 
 

@@ -5,9 +5,10 @@ does not answer; nothing was changed then, and the call may be repeated.
 """
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,8 @@ class Store:
         self.url = url
         self.engine = _engine(url)
         self._reader = self.engine.execution_options(read_only=True)
+        # SQLite has one writer, and who finds it busy sleeps for up to 0.1 s at a time: threads of one process take turns.
+        self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     def migrate(self, to: str = "head") -> None:
         """The schema is at the newest migration, or at least at `to`; safe to call from several processes at once."""
@@ -531,7 +534,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that may change things: committed at the end, rolled back on an exception."""
-        with _unavailable(), self.engine.begin() as connection:
+        with self._turn, _unavailable(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager

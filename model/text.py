@@ -32,6 +32,7 @@ _MARKUP_WORDS = {
 _URL = re.compile(r"https?://([^\s/<>|]+)[^\s<>|]*", re.IGNORECASE)
 _DASHES = re.compile(r"[‐‑‒–—―−]|(?<=\w)[/⁄](?=\w)")
 _EMOJI_NAME = re.compile(r":([\w+-]{1,80})(?:::skin-tone-\d)?:", re.IGNORECASE)
+_MAYBE_EMOJI = re.compile("[©®\u203c-\U0010ffff]")  # the emoji library looks at each character, and most are letters
 _QUOTE_MARK = re.compile(r"^[ \t]*>+", re.MULTILINE)
 _AMOUNT = re.compile(r"(?:\bUS?|\bMX|\bAR)?([$€£¥₡₿])S?[ ]?(\d(?:[\d.,]*\d)?)")
 _ARROW = re.compile(r"[-=]+>")
@@ -109,9 +110,7 @@ def _say_emoji(text: str) -> str:
         return f" {data['es'][1:-1]} "
 
     text = _EMOJI_NAME.sub(say_name, text)
-    if text.isascii():
-        return text
-    return emoji.replace_emoji(text, say_sign)
+    return emoji.replace_emoji(text, say_sign) if _MAYBE_EMOJI.search(text) else text
 
 
 def _calm(text: str) -> str:

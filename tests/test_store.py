@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -51,6 +52,27 @@ def test_processes_that_start_together_on_a_new_sqlite_file_all_start(tmp_path: 
         url = f"sqlite:///{tmp_path / f'{attempt}.db'}"
         started = [subprocess.Popen([sys.executable, "-c", code, url], stderr=subprocess.PIPE) for _ in range(6)]
         assert [each.communicate(timeout=60)[1] for each in started] == [b""] * 6
+
+
+def test_threads_take_turns_with_a_sqlite_file(tmp_path: Path) -> None:
+    """SQLite lets a writer who comes too early sleep: of eight threads, one waited for two seconds."""
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store.migrate()
+    began = threading.Event()
+
+    def save() -> None:
+        began.set()
+        store.save_message(a_message())
+
+    other = threading.Thread(target=save)
+    with store.writing():
+        other.start()
+        began.wait(10)
+        other.join(0.2)
+        assert store.engine.pool.checkedout() == 1  # the other one has not even asked SQLite
+    other.join(10)
+    assert store.find_message(TEAM, CHANNEL, "1.000001") is not None
+    store.close()
 
 
 def test_a_message_sent_twice_is_kept_once(store: Store) -> None:

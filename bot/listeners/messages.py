@@ -8,6 +8,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import payloads
+from bot.lanes import Lanes
 from bot.payloads import Deletion, Edit
 from bot.replies import classify_and_reply, reply
 from model.schema import Message, Source
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def register(app: AsyncApp, desk: "Desk") -> None:
     """`message`, `app_mention` and channel events reach the store."""
+    lanes = Lanes()
 
     @app.event("message")
     @app.event("app_mention")
@@ -28,7 +30,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             case Message() as message:
                 message_id = await asyncio.to_thread(_save_if_wanted, desk.store, message, desk.settings.blind_percent)
                 if message_id is not None:
-                    await desk.publish(classify_and_reply(message_id, 1))
+                    await desk.publish(classify_and_reply(message_id, 1, lane=lanes.of(message.channel)))
             case Edit() as edit:
                 edited = await asyncio.to_thread(_edit, desk.store, edit)
                 if edited is not None:
