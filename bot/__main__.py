@@ -124,6 +124,7 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
     from model.evaluation import table
     from model.labels import Taxonomy, seed_taxonomy
     from model.settings import ModelSettings
+    from model.team import Team
 
     settings = ModelSettings()
     examples = read_examples(data)
@@ -142,6 +143,8 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
             device=settings.device,
             on_progress=lambda progress: bar.update(max(0, 1000 * progress.step // max(progress.steps, 1) - bar.pos)),
         )
+    if not Team().leads:
+        return
     if as_json:
         click.echo(card.model_dump_json())
     else:

@@ -50,19 +50,20 @@ class Checkpoint:
     The tensors are safetensors', what is left is JSON in the file's header: one rename replaces both together.
     """
 
-    def __init__(self, folder: Path | None, fingerprint: str) -> None:
+    def __init__(self, folder: Path | None, fingerprint: str, *, writes: bool = True) -> None:
         self._folder = folder
+        self._writes = writes
         self._fingerprint = fingerprint
         self._saved = time.monotonic()
         self._pause = _SAVE_EVERY_S
 
     def is_due(self) -> bool:
         """Whether enough time has passed for another one within an epoch."""
-        return self._folder is not None and time.monotonic() - self._saved >= self._pause
+        return self._folder is not None and self._writes and time.monotonic() - self._saved >= self._pause
 
     def save(self, at: Position, network: Any, optimiser: torch.optim.Optimizer) -> None:
         """The state is on the disk. Where it cannot be written, a warning says so, and the earlier one stays."""
-        if self._folder is None:
+        if self._folder is None or not self._writes:
             return
         began = time.monotonic()
         tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}

@@ -40,6 +40,7 @@ from model.network import (
     pick_device,
 )
 from model.schema import Card, Example, Progress, Scores, Split, TriedForm
+from model.team import Team
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +78,16 @@ def train(
     In the folder `checkpoint` the training's state is kept after every epoch, and every minute of a long one: the same
     call with the same data goes on from there, and on a CPU ends with the weights of a training that was never
     interrupted. The folder is the caller's to remove.
+
+    Where `torchrun` started several processes that all call this, each works on its share of every batch; the leader
+    alone reports and writes.
     """
-    report = _Reporter(on_progress)
+    team = Team()
+    report = _Reporter(on_progress if team.leads else None)
     report(Progress(stage="preparing"))
     check_free(out)
     _check_data({"train": train, "dev": dev, "test": test or ()}, taxonomy)
-    where = pick_device(device)
+    where = team.gather(pick_device(device))
 
     # The network that we begin with, and the floor that it must beat.
     network, tokenizer, floor, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed)
@@ -94,8 +99,8 @@ def train(
     longest = longest_input(network, tokenizer)
     train_task, dev_task = (_task(tokenizer, examples, taxonomy.names, longest) for examples in (train, dev))
     with fitting_threads(network):
-        keeper = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed))
-        ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper)
+        keeper = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=team.leads)
+        ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper, team)
     final = Progress(stage="judging", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
     report(final)
     truth, known = dev_task.truth.double().numpy(), dev_task.known.double().numpy()
@@ -113,6 +118,7 @@ def train(
             "micro_batch": ended.micro_batch,
             "base": base,
             "device": str(where),
+            "processes": team.size,
             "steps": ended.step,
             "torch": torch.__version__,
         },
@@ -133,6 +139,8 @@ def train(
             "seconds": round(report.seconds, 1),
         }
     )
+    if not team.leads:
+        return card
     with building(out) as folder:
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -153,6 +161,7 @@ def _fit(
     where: torch.device,
     report: "_Reporter",
     checkpoint: Checkpoint,
+    team: Team,
 ) -> Position:
     """`network` has the weights that were best on `dev`; where the training ended is returned."""
     lengths = [len(ids) for ids in train.encoded]
@@ -182,8 +191,11 @@ def _fit(
         chance = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
         for batch in list(_batches(lengths, recipe.batch, chance))[at.batches :]:
             torch_seed = 1_000_003 * seed + at.step
-            learn = partial(_learn, network, tokenizer, recipe.masked, train, batch, torch_seed, where)
+            judged = float(train.known[batch].sum().clamp(min=1))
+            share = team.share(batch)
+            learn = partial(_learn, network, tokenizer, recipe.masked, train, share, judged, torch_seed + team.rank, where)
             loss, at.micro_batch = _as_memory_allows(learn, at.micro_batch, where)
+            loss = team.add_up(network, loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             for group in optimiser.param_groups:
                 pace = min((at.step + 1) / warm_up, (steps - at.step) / max(1, steps - warm_up))
@@ -195,7 +207,7 @@ def _fit(
                 checkpoint.save(at, network, optimiser)
             progress = Progress(stage="training", step=at.step, steps=steps, epoch=at.epoch + 1, loss=loss, note=at.note(recipe))
             report(progress)
-        f1 = _dev_f1(network, tokenizer, dev, where)
+        f1 = team.agree(_dev_f1(network, tokenizer, dev, where), where)
         at.stale = 0 if f1 > at.best_f1 else at.stale + 1
         if f1 >= at.best_f1:
             at.best, at.best_f1 = _copy(network), f1
@@ -211,14 +223,17 @@ def _learn(
     masked: float,
     train: _Task,
     batch: Sequence[int],
+    judged: float,
     torch_seed: int,
     where: torch.device,
     micro_batch: int,
 ) -> float:
-    """The gradients of the mean loss over `batch` are in `network`; that loss. At most `micro_batch` texts go through at once."""
+    """The gradients of what `batch` adds to a mean loss over `judged` judged labels are in `network`; that loss.
+
+    At most `micro_batch` texts go through at once.
+    """
     torch.manual_seed(torch_seed)
     network.zero_grad()
-    judged = train.known[batch].sum().clamp(min=1).to(where)
     total = 0.0
     for first in range(0, len(batch), micro_batch):
         part = batch[first : first + micro_batch]

@@ -382,6 +382,28 @@ def test_another_error_is_not_taken_for_a_lack_of_memory(tmp_path: Path, monkeyp
         mini(tmp_path / "v")
 
 
+def test_two_processes_train_what_one_does(plain: Path, tmp_path: Path) -> None:
+    """More GPUs make the same version sooner. Here two processes on the CPU: each takes half of every batch."""
+    data = tmp_path / "data.jsonl"
+    write_examples(data, EXAMPLES)
+    command = ["-m", "bot", "train", "--data", str(data), "--dev", str(data), "--base", str(plain), "--json", "--out"]
+    environment = os.environ | {"BETO_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    alone = subprocess.run(
+        [sys.executable, *command, str(tmp_path / "alone")], env=environment, capture_output=True, text=True, check=True
+    )
+    together = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command, str(tmp_path / "two")],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    one, two = (Card.model_validate_json(done.stdout.splitlines()[-1]) for done in (alone, together))
+    assert (one.settings["processes"], two.settings["processes"]) == (1, 2)
+    assert len(together.stdout.splitlines()) == 1  # the leader alone tells
+    assert one.settings["steps"] == two.settings["steps"]
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "two")]
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-3, atol=1e-4)
+
+
 def test_a_training_ends_when_it_learns_no_more(tmp_path: Path) -> None:
     """Nobody waits for epochs that bring nothing; the bar ends where the training does."""
     seen: list[Progress] = []
