@@ -285,14 +285,17 @@ def bench() -> None:
 
 @bench.command()
 @click.option("--messages", type=click.IntRange(10), default=300, show_default=True, help="At saturation.")
-@click.option("--seconds", type=click.IntRange(5), default=30, show_default=True, help="At one message a second.")
-@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--seconds", type=click.IntRange(5), default=30, show_default=True, help="At the light rate.")
+@click.option("--rate", type=click.FloatRange(0.1), default=5.0, show_default=True, help="Messages a second that are light.")
+@click.option(
+    "--base", default="mini", show_default=True, help="What to fine-tune: mini, a checkpoint; or beto-shape, untrained."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
-def journey(messages: int, seconds: int, base: str, as_json: bool) -> None:
+def journey(messages: int, seconds: int, rate: float, base: str, as_json: bool) -> None:
     """From a message's event to its reply in the thread, with every process real."""
     from bot.bench.journey import measure
 
-    result = measure(messages=messages, seconds=seconds, base=base)
+    result = measure(messages=messages, seconds=seconds, rate=rate, base=base)
     if as_json:
         click.echo(json.dumps(result))
 

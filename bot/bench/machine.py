@@ -11,10 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bot.bench import shape
 from bot.demo import start_simulator, wait_for_training
 from bot.settings import BotSettings
 from bot.up import Machine, local_environment
 from model.dataset import seed_messages
+from model.settings import ModelSettings
+from model.store import Store
 
 CHANNELS = ("general", "atencion", "reclamos")  # where people write
 IN_FLIGHT = 64  # messages or reactions at a time, at saturation
@@ -40,13 +43,19 @@ def machine_facts() -> dict[str, Any]:
 
 @contextmanager
 def everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
-    """All processes run with a trained version, against a simulated Slack without its limit of one post a second."""
-    home = BotSettings().home_folder.absolute() / "bench"
+    """All processes run with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second."""
+    folder = "bench-shape" if base == shape.NAME else "bench"
+    home = BotSettings().home_folder.absolute() / folder
     environment = local_environment(BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0")
     environment.pop("BETO_DATABASE_URL", None)
     with Machine(home, environment) as machine:
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()
         url = start_simulator(machine, None, "--no-rate-limits")
+        if base == shape.NAME:
+            store = Store(ModelSettings(home=home, database_url="").store_url)
+            store.migrate()
+            shape.publish(store, home)
+            store.close()
         processes = [machine.start(name) for name in ("trainer", "worker", "replies", "bot")]
         machine.wait_ready(processes[0], 60)  # it makes the tables
         wait_for_training(home, base, lambda: False)
