@@ -125,7 +125,7 @@ async def run(settings: BotSettings, *, http: bool) -> None:
     """The bot hears Slack until SIGTERM or SIGINT. StartRefused where tokens, database or Slack say no."""
     if complaints := settings.complaints(http=http):
         raise StartRefused("\n".join(complaints))
-    store = Store(settings.store_url)
+    store = Store(settings.store_url, mask_personal=settings.mask_personal)
     await asyncio.to_thread(store.migrate)
     app = build_app(settings, store, who=await _who_am_i(settings))
     stop = asyncio.Event()

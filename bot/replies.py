@@ -47,7 +47,7 @@ HOPELESS = {
 @cache
 def store() -> Store:
     """This process's store."""
-    return Store(settings().store_url)
+    return Store(settings().store_url, mask_personal=settings().mask_personal)
 
 
 @cache

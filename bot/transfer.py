@@ -26,7 +26,11 @@ def import_file(path: Path) -> str:
     """
     store = _store()
     try:
-        examples = read_examples(path, LabelBook(store).current())
+        examples = [
+            # Before anything is looked up: what is kept, and its key, are of the masked text.
+            example.model_copy(update={"text": store.mask(example.text)})
+            for example in read_examples(path, LabelBook(store).current())
+        ]
         judged = [(message, example) for example in examples if (message := _message_of(store, example)) is not None]
         of_messages = {id(example) for _, example in judged}
         texts = [example for example in examples if id(example) not in of_messages]
@@ -126,6 +130,7 @@ def _pseudonym_key() -> bytes:
 
 
 def _store() -> Store:
-    store = Store(BotSettings().store_url)
+    settings = BotSettings()
+    store = Store(settings.store_url, mask_personal=settings.mask_personal)
     store.migrate()
     return store

@@ -92,7 +92,7 @@ class Gestures:
                     withdrawn=gesture.withdrawn,
                     via=gesture.via,
                     prediction_id=shown,
-                    note=note,
+                    note=None if note is None else self.store.mask(note),
                     saved_at=now(),
                 )
                 .returning(gestures.c.id)

@@ -24,6 +24,17 @@ class ModelSettings(BaseSettings):
     label_margin: float = Field(default=0.15, ge=0, le=1, description="F1 that no label may lose when a version goes live")
     keep_versions: int = Field(default=10, ge=2, description="how many versions keep their folder")
 
+    mask_personal: bool = Field(
+        default=True,
+        description="replace card, account, cédula and telephone numbers and e-mail addresses by words before a text is kept",
+    )
+    retention_days: int = Field(
+        default=30, ge=0, description="days after which a text that nobody corrected is removed; 0: never"
+    )
+    retention_corrected_days: int = Field(
+        default=0, ge=0, description="days after which a text that somebody corrected is removed; 0: never"
+    )
+
     @property
     def home_folder(self) -> Path:
         """BETO_HOME with `~` expanded; not created."""

@@ -7,7 +7,7 @@ does not answer; nothing was changed then, and the call may be repeated.
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from model.errors import BadSetting, StoreUnavailable
+from model.privacy import mask
 from model.schema import Example, Message, Prediction, Source, Split
 from model.tables import channels, examples, gestures, messages, metadata, predictions, replies, sides, tallies
 
@@ -83,10 +84,14 @@ def aware(moment: datetime) -> datetime:
 
 
 class Store:
-    """The tables behind one URL (SQLite or PostgreSQL). Call `migrate` once before the first use."""
+    """The tables behind one URL (SQLite or PostgreSQL). Call `migrate` once before the first use.
 
-    def __init__(self, url: str) -> None:
+    Every text passes `mask` before it is kept: personal data is replaced by words unless `mask_personal` is false.
+    """
+
+    def __init__(self, url: str, *, mask_personal: bool = True) -> None:
         self.url = url
+        self.mask: Callable[[str], str] = mask if mask_personal else str
         self.engine = _engine(url)
         self._reader = self.engine.execution_options(read_only=True)
         # SQLite has one writer, and who finds it busy sleeps for up to 0.1 s at a time: threads of one process take turns.
@@ -122,6 +127,7 @@ class Store:
 
     def save_message(self, message: Message) -> tuple[int, bool]:
         """The message is durable. Returns its id, and whether it is new: Slack may send the same one many times."""
+        message = message.model_copy(update={"text": self.mask(message.text)})
         with self.writing() as connection:
             moment = now()
             row = connection.execute(
@@ -147,6 +153,7 @@ class Store:
         `edited_at` is Slack's time of the edit in microseconds: an older edit that comes late changes nothing, and what
         people said before it was about another text.
         """
+        text = self.mask(text)
         with self.writing() as connection:
             row = connection.execute(
                 messages.update()
@@ -492,7 +499,9 @@ class Store:
                 before = connection.execute(select(examples).where(examples.c.text_key == key)).one_or_none()
                 if before is None:
                     new += 1
-                    connection.execute(examples.insert().values(text_key=key, text=example.text, saved_at=now(), **values))
+                    connection.execute(
+                        examples.insert().values(text_key=key, text=self.mask(example.text), saved_at=now(), **values)
+                    )
                 elif (before.labels, before.unknown) != (values["labels"], values["unknown"]):
                     changed += 1
                     connection.execute(examples.update().where(examples.c.text_key == key).values(**values))
@@ -568,6 +577,8 @@ def _engine(url: str) -> Engine:
     def _configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         _use_wal(cursor)
+        # What is forgotten is overwritten, not only unlinked: the file must not tell it to whoever copies it.
+        cursor.execute("pragma secure_delete=on")
         # FULL: an acknowledged message survives a power cut, at about a millisecond a commit.
         cursor.execute("pragma synchronous=full")
         cursor.execute("pragma foreign_keys=on")
