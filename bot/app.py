@@ -19,7 +19,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import StartRefused
-from bot.listeners import commands, corrections, home, messages, reactions, shortcuts, training
+from bot.listeners import commands, corrections, forget, home, messages, reactions, shortcuts, training
 from bot.settings import BotSettings
 from bot.texts import Texts, load_texts
 from model.errors import StoreUnavailable
@@ -97,7 +97,7 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
         settings=settings,
         publish=publish,
     )
-    for surface in (messages, reactions, corrections, commands, training, shortcuts, home):
+    for surface in (messages, reactions, corrections, commands, training, forget, shortcuts, home):
         surface.register(app, desk)
 
     # Slack redelivers what nobody acknowledges and in the end switches the subscription off.

@@ -15,6 +15,7 @@ Block = dict[str, Any]
 CORRECT_ACTION = "labels_correct"
 EDIT_ACTION = "labels_edit"
 EDIT_VIEW = "labels_view"
+FORGET_VIEW = "forget_view"
 CHOICE = "labels"
 NOTE = "note"
 
@@ -190,6 +191,29 @@ def labels_modal(
                 "element": {"type": "plain_text_input", "action_id": NOTE, "multiline": True, "max_length": 500},
             },
         ],
+    }
+
+
+def forget_modal(question: str, texts: Texts, *, metadata: str) -> dict[str, Any]:
+    """The question before something is forgotten; Slack keeps `metadata`, and nobody else can write it."""
+    return {
+        "type": "modal",
+        "callback_id": FORGET_VIEW,
+        "private_metadata": metadata,
+        "title": plain_text(texts("forget.title")),
+        "submit": plain_text(texts("forget.submit")),
+        "close": plain_text(texts("forget.close")),
+        "blocks": [section(question), context(texts("forget.what"))],
+    }
+
+
+def notice(text: str, texts: Texts) -> dict[str, Any]:
+    """What became of it, in the modal that asked."""
+    return {
+        "type": "modal",
+        "title": plain_text(texts("forget.title")),
+        "close": plain_text(texts("modal.close")),
+        "blocks": [section(text)],
     }
 
 

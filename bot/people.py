@@ -1,4 +1,4 @@
-"""Who may judge, and whose word outweighs: asked of Slack, kept in the store. And who may retrain."""
+"""Who may judge, and whose word outweighs: asked of Slack, kept in the store. And who may retrain or forget."""
 
 import time
 from threading import Lock
@@ -55,6 +55,11 @@ async def may_train(client: "AsyncWebClient", settings: BotSettings, user: str) 
         return True
     groups = [each for each in ids if each.startswith("S")]
     return any([user in (await client.usergroups_users_list(usergroup=group))["users"] for group in groups])
+
+
+async def may_forget(client: "AsyncWebClient", settings: BotSettings, user: str, *, author: str) -> bool:
+    """Whether this person may have `author`'s words forgotten: their own always, others' as who may retrain."""
+    return user == author or await may_train(client, settings, user)
 
 
 async def is_member(client: "AsyncWebClient", channel: str) -> bool:

@@ -232,7 +232,7 @@ def sweep() -> int:
 
 def run_replies() -> None:
     """The `beto replies` process, with the periodic sweep in a thread of its own."""
-    from bot import reports  # which needs this module's client and store
+    from bot import privacy, reports  # which need this module's client and store
 
     store().migrate()
     stop = threading.Event()
@@ -242,6 +242,7 @@ def run_replies() -> None:
             try:
                 found = sweep()
                 reports.sweep()
+                privacy.sweep()
             except StoreUnavailable as error:
                 log.warning("the sweep waits for the database: %s", error)
             except Exception:  # the thread must outlive a Redis that is away; the rows stay for the next round

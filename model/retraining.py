@@ -20,6 +20,7 @@ from model.baseline import load_floor, truth_of
 from model.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, text_key, write_examples
 from model.errors import BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
 from model.evaluation import Matrix, score
+from model.forgetting import IMPORTED, Forgetting
 from model.gestures import Gestures
 from model.labelbook import LabelBook
 from model.labels import Taxonomy
@@ -49,7 +50,10 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
     key_of = cache(text_key)  # asked for three times of every text
     taxonomy, sides = LabelBook(store).current(), store.sides()
     shipped = [_today(example, taxonomy, 0) for example in seed_messages()]
-    imported = [_today(example, taxonomy, int(at.timestamp() * 1e6)) for example, at in store.examples()]
+    imported = [
+        _today(example.model_copy(update={"id": IMPORTED + text_key(example.text)}), taxonomy, int(at.timestamp() * 1e6))
+        for example, at in store.examples()
+    ]
     ours = [*imported, *judged_examples(store)]
     # Those that have their side come first: what says nearly the same joins them there.
     ours.sort(key=lambda example: key_of(example.text) not in sides)
@@ -134,7 +138,7 @@ def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, 
 
     shown(Progress(stage="preparing"))
     workshop = registry.workshop(run.id)
-    data = _frozen_snapshot(store, workshop)
+    data = _frozen_snapshot(store, workshop, run.id)
     live = registry.live()
     candidate = registry.made_by(run.id)
     if candidate is None:
@@ -263,15 +267,25 @@ def _blind(store: Store, live: Version | None) -> Blind | None:
     return Blind(messages=len(gold), micro_f1=score(gold, given, taxonomy.names).micro_f1) if gold else None
 
 
-def _frozen_snapshot(store: Store, workshop: Path) -> dict[Split, list[Example]]:
-    """What this run learns from, the same however often its process is killed."""
+def _frozen_snapshot(store: Store, workshop: Path, run_id: int) -> dict[Split, list[Example]]:
+    """What this run learns from, the same however often its process is killed, but for what was forgotten since.
+
+    What it learns from is known by then, so that people can be told which version to retrain.
+    """
     files = {split: workshop / f"{split}.jsonl" for split in SPLITS}
-    complete = workshop / "snapshot.complete"
+    complete, forgetting = workshop / "snapshot.complete", Forgetting(store)
     if not complete.exists():
         for split, examples in snapshot(store).items():
             write_examples(files[split], examples)
         complete.touch()
-    return {split: read_examples(file) for split, file in files.items()}
+    data: dict[Split, list[Example]] = {}
+    for split, file in files.items():
+        frozen = read_examples(file)
+        data[split] = forgetting.still_there(frozen)
+        if len(data[split]) < len(frozen):
+            write_examples(file, data[split])
+    forgetting.note_learnt(run_id, [*data["train"], *data["dev"]])
+    return data
 
 
 class _Shown:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from model.errors import BadSetting, StoreUnavailable
 from model.privacy import mask
 from model.schema import Example, Message, Prediction, Source, Split
-from model.tables import channels, examples, gestures, messages, metadata, predictions, replies, sides, tallies
+from model.tables import channels, examples, gestures, learnt, messages, metadata, predictions, replies, sides, tallies
 
 Mode = Literal["auto", "mention"]
 Owed = Literal["prediction", "reply", "nothing"]
@@ -487,6 +487,12 @@ class Store:
         with self.writing() as connection:
             for table in (channels, messages, gestures):
                 connection.execute(table.update().where(table.c.team == team, table.c.channel == old).values(channel=new))
+            former = f"{team}:{old}:"
+            connection.execute(
+                learnt.update()
+                .where(learnt.c.text_id.startswith(former, autoescape=True))
+                .values(text_id=f"{team}:{new}:" + func.substr(learnt.c.text_id, len(former) + 1))
+            )
 
     # Imported examples
 
@@ -530,9 +536,7 @@ class Store:
         with self.reading() as connection:
             rows = connection.execute(
                 select(messages.c.id, messages.c.text)
-                .where(
-                    messages.c.deleted_at.is_(None), messages.c.source != Source.COMMAND.value, messages.c.owed != "prediction"
-                )
+                .where(messages.c.text != "", messages.c.source != Source.COMMAND.value, messages.c.owed != "prediction")
                 .order_by(messages.c.id.desc())
                 .limit(limit)
             )

@@ -69,6 +69,16 @@ Index(
 
 Index("ix_messages_blind", messages.c.id, sqlite_where=text("blind"), postgresql_where=text("blind"))
 
+# Retention looks only at texts that are there.
+Index(
+    "ix_messages_kept",
+    messages.c.team,
+    messages.c.received_at,
+    sqlite_where=text("text != ''"),
+    postgresql_where=text("text != ''"),
+)
+Index("ix_messages_user", messages.c.team, messages.c.user)
+
 predictions = Table(
     "predictions",
     metadata,
@@ -159,6 +169,40 @@ sides = Table(
     metadata,
     Column("text_key", String(64), primary_key=True),
     Column("side", String(8), nullable=False),
+)
+
+# What the version of each run was trained and tuned on, of what is ours: "team:channel:ts", or "imported:" and its text_key.
+learnt = Table(
+    "learnt",
+    metadata,
+    Column("run_id", Integer, primary_key=True),
+    Column("text_id", String(160), primary_key=True),
+)
+Index("ix_learnt_text_id", learnt.c.text_id)
+
+# What somebody asked to be forgotten: a message, or all of a person's. Carried out until `done_at`, whoever dies meanwhile.
+forgettings = Table(
+    "forgettings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("team", String(32), nullable=False),
+    Column("user", String(32)),
+    Column("message_id", Integer),
+    Column("requested_by", String(32), nullable=False),
+    Column("versions", JSON, nullable=False),  # that learnt from it
+    Column("messages", Integer, nullable=False, server_default="0"),  # how many are forgotten so far
+    Column("judgements", Integer, nullable=False, server_default="0"),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("done_at", DateTime(timezone=True)),
+)
+
+# What a workspace chose; empty: the setting.
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("team", String(32), primary_key=True),
+    Column("retention_days", Integer),
+    Column("retention_corrected_days", Integer),
 )
 
 # Append-only: how the set of labels became what it is (`labels.Taxonomy.evolve`), after the shipped ones.

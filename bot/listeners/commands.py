@@ -12,7 +12,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import blocks, history, people
-from bot.listeners import training
+from bot.listeners import forget, training
 from bot.replies import classify_and_reply, reply
 from model.errors import StoreUnavailable
 from model.registry import Registry
@@ -185,6 +185,11 @@ WORDS: dict[str, Word] = {
     "vuelve": training.go_back,
     "volver": training.go_back,
     "rollback": training.go_back,
+    "olvida": forget.forget,
+    "olvidar": forget.forget,
+    "forget": forget.forget,
+    "conserva": forget.keep,
+    "keep": forget.keep,
     "estado": status,
     "status": status,
 }
