@@ -67,7 +67,7 @@ def _database(settings: BotSettings) -> str:
     try:
         store = Store(settings.store_url)
     except ArgumentError as error:
-        raise Amiss(f"BETO_DATABASE_URL is no URL of a database: write postgresql://..., or leave it out ({error})") from error
+        raise Amiss("BETO_DATABASE_URL is no URL of a database: write postgresql://..., or leave it out") from error
     try:
         store.migrate()
         counts = store.counts(None)
@@ -89,7 +89,8 @@ def _redis(settings: BotSettings) -> str:
     try:
         client = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=3)
     except ValueError as error:
-        raise Amiss(f"BETO_REDIS_URL is no URL of a Redis server: {error}") from error
+        # Not the error itself: it quotes the URL, which may hold a password.
+        raise Amiss("BETO_REDIS_URL is no URL of a Redis server: redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS") from error
     try:
         info = client.info("server")
     except redis.RedisError as error:

@@ -12,7 +12,13 @@ PRODUCTION_BASE = "dccuchile/bert-base-spanish-wwm-cased"
 class ModelSettings(BaseSettings):
     """Read from the environment (`BETO_...`) and from `.env` in the working directory."""
 
-    model_config = SettingsConfigDict(env_prefix="BETO_", env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BETO_",
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a password
+    )
 
     home: Path = Field(default=Path("~/.beto"), description="where versions, the SQLite file and logs are kept")
     database_url: str = Field(default="", repr=False, description="PostgreSQL URL; empty: SQLite in BETO_HOME")

@@ -1,6 +1,8 @@
 """Settings of the processes that talk to the queue."""
 
-from pydantic import Field
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
 
 from model.settings import ModelSettings
 
@@ -9,6 +11,20 @@ class WorkerSettings(ModelSettings):
     """What `worker` and `trainer` read; there is no field here that could hold a Slack token."""
 
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False, description="the broker")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _readable(cls, url: str) -> str:
+        """Refused here, where the error does not quote it: whoever reads it later does, password and all."""
+        try:
+            parts = urlsplit(url)
+            readable = parts.scheme in {"redis", "rediss"} and (parts.port or 1) > 0 and bool(parts.hostname)
+        except ValueError:
+            readable = False
+        if not readable and not url.startswith(("unix://", "redis+socket://")):
+            raise ValueError("no URL of a Redis server: redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS, the password quoted")
+        return url
+
     concurrency: int = Field(default=32, ge=1, le=512, description="messages that one worker holds at a time")
     retrain_after: int = Field(default=0, ge=0, description="new judgements after which it retrains by itself; 0: never")
     retrain_every_h: float = Field(
