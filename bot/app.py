@@ -18,6 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler, AsyncServerErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import guard
 from bot.errors import StartRefused
 from bot.listeners import commands, corrections, forget, home, messages, reactions, shortcuts, training
 from bot.settings import BotSettings
@@ -80,7 +81,7 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
     # The client for each request gets its token from `authorize`; Bolt warns of a second one.
     client = slack_client(settings)
     client.token = None
-    app = AsyncApp(
+    app = guard.SturdyApp(
         client=client,
         authorize=authorize,
         signing_secret=settings.slack_signing_secret.get_secret_value() or None,
@@ -97,6 +98,7 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
         settings=settings,
         publish=publish,
     )
+    guard.own_workspace_only(app, who.team_id)
     for surface in (messages, reactions, corrections, commands, training, forget, shortcuts, home):
         surface.register(app, desk)
 
@@ -193,6 +195,7 @@ async def _serve_sockets(app: AsyncApp, settings: BotSettings, stop: asyncio.Eve
 
 async def _serve_http(app: AsyncApp, settings: BotSettings, stop: asyncio.Event) -> None:
     server = app.server(port=settings.http_port, path="/slack/events", host=settings.http_host)
+    server.web_app.middlewares.append(guard.signed_by_slack(settings.slack_signing_secret.get_secret_value()))
     runner = web.AppRunner(server.web_app)
     await runner.setup()
     try:

@@ -229,7 +229,7 @@ def sorry(text: str, texts: Texts) -> dict[str, Any]:
 
 def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
     """The app's Home tab: what it does, and what each label means."""
-    labels = [f":{label.emoji}: *{texts.title(label)}*: {label.description}" for label in taxonomy]
+    labels = [f":{label.emoji}: *{escape(texts.title(label))}*: {escape(label.description)}" for label in taxonomy]
     return {
         "type": "home",
         "blocks": [

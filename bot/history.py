@@ -60,7 +60,7 @@ async def tell(desk: "Desk", client: AsyncWebClient, message_id: int | None, *, 
             desk.texts(
                 "command.history_prediction",
                 at=_clock(at),
-                base=blocks.base_name(prediction.base),
+                base=blocks.escape(blocks.base_name(prediction.base)),
                 version=prediction.version,
                 labels=blocks.names(prediction.labels, desk.taxonomy, desk.texts),
             ),

@@ -140,7 +140,7 @@ def _form(tried: TriedForm, texts: Texts) -> str:
 def _reason(reason: Reason, taxonomy: Taxonomy, texts: Texts) -> str:
     values: dict[str, object] = dict(reason.values)
     if "label" in values:
-        values["label"] = label_title(str(values["label"]), taxonomy, texts)
+        values["label"] = escape(label_title(str(values["label"]), taxonomy, texts))
     if "which" in values:
         values["which"] = str(values["which"]).capitalize()
     for name in ("gain", "low", "high"):

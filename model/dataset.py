@@ -64,6 +64,8 @@ def _jsonl_rows(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, dict[st
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise BadData(f"{path}, line {number}: no JSON: {error.msg} at column {error.colno}") from None
+        except (ValueError, RecursionError):  # a number of thousands of digits, or brackets in brackets without end
+            raise BadData(f"{path}, line {number}: no JSON that anybody would write") from None
         if not isinstance(row, dict):
             raise BadData(f'{path}, line {number}: expected {{"text": ..., "labels": [...]}}')
         yield number, row
@@ -92,6 +94,8 @@ def _example(place: str, row: dict[str, Any]) -> Example:
         raise BadData(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if not example.text.strip():
         raise BadData(f"{place}: the text is empty")
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in example.text):
+        raise BadData(f"{place}: the text holds a NUL or half a character, which no database keeps")
     if both := set(example.labels) & set(example.unknown):
         raise BadData(f"{place}: both applies and unknown: {', '.join(sorted(both))}")
     return example

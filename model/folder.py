@@ -136,7 +136,13 @@ def verify(folder: Path) -> Card:
     for name in (WEIGHTS_FILE, "config.json"):
         if name not in manifest:
             raise BrokenVersion(f"{folder / MANIFEST_FILE} does not list {name}")
+    for path in folder.iterdir():
+        # What is not listed was not checked, and a library might take it up.
+        if path.name not in manifest and path.name not in {CARD_FILE, CARD_TEXT_FILE, MANIFEST_FILE}:
+            raise BrokenVersion(f"{path} is not in {MANIFEST_FILE}: somebody put it there later")
     for name, expected in manifest.items():
+        if not is_plain(name):
+            raise BrokenVersion(f"{folder / MANIFEST_FILE} names {name!r}, which is no file of this folder")
         try:
             found = file_sha256(folder / name)
         except OSError as error:
@@ -144,6 +150,11 @@ def verify(folder: Path) -> Card:
         if found != expected:
             raise BrokenVersion(f"{folder / name} is not what was written: its SHA-256 differs from {MANIFEST_FILE}")
     return card
+
+
+def is_plain(name: str) -> bool:
+    """Whether the name is of something right inside a folder, and of nothing above or below."""
+    return name not in {"", ".", ".."} and not set(name) & {"/", "\\", "\0"}
 
 
 def file_sha256(path: Path) -> str:

@@ -40,8 +40,13 @@ class TorchEngine:
 def open_engine(folder: Path, device: str) -> TorchEngine:
     """The network in `folder`; whatever transformers stumbles over is raised as it is."""
     where = pick_device(device)
+    # A folder holds numbers and never code: no pickled weights, no modules of its own.
     network = quiet_transformers().AutoModelForSequenceClassification.from_pretrained(
-        folder, local_files_only=True, dtype=torch.bfloat16 if where.type == "cuda" else torch.float32
+        folder,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype=torch.bfloat16 if where.type == "cuda" else torch.float32,
     )
     return TorchEngine(network, network.config.pad_token_id or 0, where)
 

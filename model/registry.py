@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, func, select, text
 
 from model.errors import BrokenVersion
-from model.folder import write_card
+from model.folder import is_plain, write_card
 from model.schema import Card
 from model.store import Store, aware, now
 from model.tables import promotions, versions
@@ -108,7 +108,7 @@ class Registry:
             for row in old:
                 connection.execute(versions.update().where(versions.c.number == row.number).values(removed_at=now()))
         for row in old:
-            shutil.rmtree(self.versions_folder / row.folder, ignore_errors=True)
+            shutil.rmtree(self._folder(row), ignore_errors=True)
         return [row.number for row in old]
 
     def live(self) -> Version | None:
@@ -139,10 +139,14 @@ class Registry:
     def _version(self, row: Row[Any]) -> Version:
         return Version(
             number=row.number,
-            folder=self.versions_folder / row.folder,
+            folder=self._folder(row),
             card=Card.model_validate(row.card),
             created_at=aware(row.created_at),
         )
+
+    def _folder(self, row: Row[Any]) -> Path:
+        """The version's folder; where somebody altered its name to lead elsewhere, the one that `add` gave it."""
+        return self.versions_folder / (row.folder if is_plain(row.folder) else f"v{row.number}")
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:

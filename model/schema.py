@@ -10,9 +10,12 @@ Split = Literal["train", "dev", "test"]
 
 
 class Frozen(BaseModel):
-    """A value: compared by content, never changed after it is made, unknown fields refused."""
+    """A value: compared by content, never changed after it is made, unknown fields refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    An error says what is wrong, never what stood there: it may be somebody's words, or a secret.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Source(StrEnum):

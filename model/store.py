@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, case, create_engine, event, func, select, text, true
+from sqlalchemy import Connection, Row, bindparam, case, create_engine, event, false, func, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -485,8 +485,15 @@ class Store:
     def rename_channel(self, team: str, old: str, new: str) -> None:
         """What was kept under the channel's old id stands under the new one (Slack changes ids now and then)."""
         with self.writing() as connection:
-            for table in (channels, messages, gestures):
-                connection.execute(table.update().where(table.c.team == team, table.c.channel == old).values(channel=new))
+            # What came under the new id before we heard of it, or the same news twice: the new rows stand.
+            taken = {
+                channels: select(channels.c.channel).where(channels.c.team == team, channels.c.channel == new).exists(),
+                messages: messages.c.ts.in_(select(messages.c.ts).where(messages.c.team == team, messages.c.channel == new)),
+                gestures: false(),
+            }
+            for table, is_taken in taken.items():
+                theirs = (table.c.team == team, table.c.channel == old)
+                connection.execute(table.update().where(*theirs, ~is_taken).values(channel=new))
             former = f"{team}:{old}:"
             connection.execute(
                 learnt.update()
@@ -573,9 +580,12 @@ def _engine(url: str) -> Engine:
         dialect = ""
     if dialect not in {"sqlite", "postgresql"}:  # never the URL itself in a message: it may hold a password
         raise BadSetting("BETO_DATABASE_URL is no URL of a database that we know: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    # Parameters are people's words: no error, and so no log, quotes them.
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20, connect_args={"connect_timeout": 5})
-    engine = create_engine(url, connect_args={"timeout": SQLITE_PATIENCE_S, "isolation_level": None})
+        return create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, connect_args={"connect_timeout": 5}
+        )
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SQLITE_PATIENCE_S, "isolation_level": None})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

@@ -170,7 +170,7 @@ def test_the_versions_that_learnt_from_it_are_named(store: Store, tmp_path: Path
     forgetting = Forgetting(store)
 
     def named(**what: object) -> tuple[int, ...]:
-        return forgetting.carry_out(forgetting.ask("T1", by="U1", **what))[0].versions  # type: ignore[arg-type]
+        return forgetting.carry_out(forgetting.ask("T1", by="U1", **what))[0].versions  # type: ignore[arg-type]  # of many kinds
 
     taught = [split for split in ("train", "dev") if SECRET in {each.text for each in data[split]}]
     assert taught, f"the example must fall on a side that is learnt from, not on {sides[text_key(SECRET)]}"

@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import blocks, history, people
+from bot import blocks, history, payloads, people
 from bot.listeners import forget, training
 from bot.replies import classify_and_reply, reply
 from model.errors import StoreUnavailable
@@ -81,7 +81,7 @@ async def classify(desk: "Desk", call: Call) -> str:
         # Unique for this gesture, and no longer the trigger itself.
         ts=f"command-{hashlib.sha256(call.trigger.encode()).hexdigest()[:32]}",
         user=call.user,
-        text=call.rest.replace("\0", ""),
+        text=payloads.plain_text(call.rest)[: payloads.LONGEST],
         source=Source.COMMAND,
         response_url=call.response_url,
     )

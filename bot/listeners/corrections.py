@@ -80,10 +80,11 @@ def register(app: AsyncApp, desk: "Desk") -> None:
     @app.view(blocks.EDIT_VIEW)
     async def on_submit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         view, user = body["view"], body["user"]["id"]
-        opened = json.loads(view["private_metadata"] or "{}")
-        values = view["state"]["values"]
-        chosen = tuple(option["value"] for option in values[blocks.CHOICE][blocks.CHOICE]["selected_options"])
-        note = (values.get(blocks.NOTE, {}).get(blocks.NOTE, {}).get("value") or "").strip() or None
+        opened = json.loads(view.get("private_metadata") or "{}")
+        values = payloads.section(view, "state", "values")
+        picked = payloads.section(values, blocks.CHOICE, blocks.CHOICE).get("selected_options") or ()
+        chosen = tuple(option["value"] for option in picked)
+        note = payloads.plain_text(payloads.section(values, blocks.NOTE, blocks.NOTE).get("value") or "").strip() or None
         stored, judged = await asyncio.to_thread(_look, desk, opened.get("message"))
         if stored is None or judged is None or stored.message.team != context.team_id or stored.deleted:
             await ack(response_action="update", view=blocks.sorry(desk.texts("modal.gone"), desk.texts))

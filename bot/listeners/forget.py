@@ -39,7 +39,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
     @app.view(blocks.FORGET_VIEW)
     async def on_yes(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
         team, user, view = str(context.team_id), body["user"]["id"], body["view"]
-        asked = json.loads(view["private_metadata"] or "{}")
+        asked = json.loads(view.get("private_metadata") or "{}")
         message_id, person = asked.get("message"), asked.get("person")
         author = await asyncio.to_thread(_author, desk, team, message_id) if message_id is not None else person
         if author is None:

@@ -60,7 +60,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
     async def on_keep(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
         await ack()
         run = await run_of(body, context, client)
-        if run is not None:
+        if run is not None and run.report is not None:
             await _redraw(client, body, run, desk.texts("run.decided_keep", user=f"<@{body['user']['id']}>"))
 
     @app.action(run_blocks.DETAILS_ACTION)
