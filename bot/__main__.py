@@ -331,15 +331,21 @@ def serving_(messages: int, rounds: int, device: str, as_json: bool) -> None:
 @click.option("--data", type=click.Path(path_type=Path), help="Learned from instead of the shipped messages; needs --dev.")
 @click.option("--dev", type=click.Path(path_type=Path), help="What both are judged on; a tenth of --data is tuned on.")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0.")
-@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option(
+    "--base", default="mini", show_default=True, help="What to fine-tune: mini, a checkpoint; or beto-shape, untrained."
+)
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--texts", type=click.IntRange(32), help="Train on so many only, and judge by an eighth as many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
-def training_(data: Path | None, dev: Path | None, seeds: int, base: str, as_json: bool) -> None:
+def training_(
+    data: Path | None, dev: Path | None, seeds: int, base: str, epochs: int | None, texts: int | None, as_json: bool
+) -> None:
     """Our recipe against transformers' Trainer with its defaults: F1 and examples a second."""
     from bot.bench.training import measure
 
     if (data is None) != (dev is None):
         raise click.UsageError("--data and --dev go together")
-    result = measure(data=data, judged=dev, seeds=seeds, base=base)
+    result = measure(data=data, judged=dev, seeds=seeds, base=base, epochs=epochs, texts=texts)
     if as_json:
         click.echo(json.dumps(result))
 
