@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 Failure = int | str
 Copy = str  # "new_id", "same_id" or "retry"
 
-_FAILURES: tuple[Failure, ...] = (500, 503, "ratelimited", "not_json", "reset")
+_FAILURES: tuple[Failure, ...] = (500, 503, "ratelimited", "not_json", "reset", "answer_lost")
 _SOCKET_FAULTS = ("refresh", "warning", "abort")
 
 
@@ -72,8 +72,9 @@ class Faults:
     def fail_next(self, method: str, failure: Failure, times: int = 1, retry_after_s: int = 1) -> None:
         """The next `times` calls of `method` fail.
 
-        `failure` is an HTTP status without JSON, "not_json" (status 200), "reset" of the connection, or an error code. The
-        code "ratelimited" comes with status 429 and Retry-After, any other as Slack refuses: for what no workspace here can
+        `failure` is an HTTP status without JSON, "not_json" (status 200), "reset" of the connection, "answer_lost" (the call
+        is carried out, and then the connection is reset: the only one that changes anything), or an error code. The code
+        "ratelimited" comes with status 429 and Retry-After, any other as Slack refuses: for what no workspace here can
         bring about, such as an administrator's rules.
         """
         self._troubles.setdefault(method, []).extend([Trouble(failure, retry_after_s=retry_after_s)] * times)

@@ -42,7 +42,7 @@ class WebApi:
         transfer = self._wire.begin("call", name, {})
         if trouble.delay_s:
             await self._clock.sleep(trouble.delay_s)
-        if trouble.failure is not None:
+        if trouble.failure not in (None, "answer_lost"):
             self._wire.settle(transfer, str(trouble.failure))
             return _fail(request, trouble)
         headers: dict[str, str] = {}
@@ -72,6 +72,8 @@ class WebApi:
             reply = error.reply
         self.transcript.append(Call(name, values, reply.get("error", ""), app_id))
         self._wire.settle(transfer, reply.get("error", "ok"), reply)
+        if trouble.failure == "answer_lost":
+            return _fail(request, trouble)
         return web.json_response(reply, status=status, headers=headers)
 
     def _caller(self, token: str) -> App:
@@ -102,7 +104,7 @@ def _fail(request: web.Request, trouble: Trouble) -> web.StreamResponse:
     if failure == "ratelimited":
         headers = {"Retry-After": str(trouble.retry_after_s)}
         return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
-    if failure == "reset":
+    if failure in ("reset", "answer_lost"):
         if isinstance(request.transport, asyncio.Transport):
             request.transport.abort()
         return web.Response(status=500)

@@ -42,7 +42,7 @@ const WORDS = {
   fault_events: ["Eventos", "Events"],
   fault_fail: ["Que falle", "Make it fail"],
   fault_failure: ["Fallo", "Failure"],
-  fault_failures: ["Fallos: ratelimited (429), 500, 503, not_json, reset, o cualquier código de Slack. Método * es el que venga.", "Failures: ratelimited (429), 500, 503, not_json, reset, or any code of Slack's. Method * is whichever comes."],
+  fault_failures: ["Fallos: ratelimited (429), 500, 503, not_json, reset, answer_lost, o cualquier código de Slack. Método * es el que venga.", "Failures: ratelimited (429), 500, 503, not_json, reset, answer_lost, or any code of Slack's. Method * is whichever comes."],
   fault_freeze: ["Congelar", "Freeze"],
   fault_history: ["Limitar el historial", "Limit the history"],
   fault_late: ["Retrasar 5 s", "Delay by 5 s"],
