@@ -17,6 +17,8 @@ SPOKEN = {None, "file_share", "thread_broadcast", "me_message"}
 GESTURES = {Kind.CORRECT: "white_check_mark", Kind.WRONG: "x", Kind.NONE: "no_entry_sign"}
 # Slack sends at most this many characters of a message; anything longer is not Slack's.
 LONGEST = 40_000
+# What Slack could not deliver comes again after a minute and after five more: until then an edit or a deletion may come first.
+OVERTAKEN_WITHIN_S = 600
 
 
 # Slack's ids and times; the store's columns are no longer.
@@ -114,6 +116,7 @@ class Edit:
     ts: str
     text: str
     at: int  # Slack's time of the edit, microseconds
+    whole: Message | None = None  # as it is now, for whoever has not heard of it yet
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class Deletion:
     team: str
     channel: str
     ts: str
+    at: int  # Slack's time of the deletion, microseconds
 
 
 def read_message(event: dict[str, Any], *, team: str, bot_user: str) -> Message | Edit | Deletion | None:
@@ -139,7 +143,7 @@ def read_message(event: dict[str, Any], *, team: str, bot_user: str) -> Message 
             return _read_change(event, team, channel, bot_user)
         case "message_deleted":
             ts = event.get("deleted_ts")
-            return Deletion(team, channel, ts) if is_id(ts) else None
+            return Deletion(team, channel, ts, microseconds(event.get("event_ts"))) if is_id(ts) else None
         case None | str() as subtype if subtype in SPOKEN:
             pass
         case _:
@@ -199,14 +203,28 @@ def _read_change(event: dict[str, Any], team: str, channel: str, bot_user: str) 
     if not is_id(ts):
         return None
     if message.get("subtype") == "tombstone":
-        return Deletion(team, channel, ts)  # how Slack deletes a message that has a thread, as all that we answered have
+        # How Slack deletes a message that has a thread, as all that we answered have.
+        return Deletion(team, channel, ts, microseconds(event.get("event_ts")))
     if message.get("bot_id") or message.get("user") == bot_user or not isinstance(text, str):
         return None
     if text == previous.get("text"):
         return None
     # `edited.ts` is cut to the second, so a reaction of the same second would seem to come after it.
     edited_ts = event.get("event_ts") or section(message, "edited").get("ts")
-    return Edit(team, channel, ts, without_mention(text, bot_user), microseconds(edited_ts))
+    whole = read_message({**message, "channel": channel, "channel_type": event.get("channel_type")}, team=team, bot_user=bot_user)
+    return Edit(
+        team,
+        channel,
+        ts,
+        without_mention(text, bot_user),
+        microseconds(edited_ts),
+        whole if isinstance(whole, Message) else None,
+    )
+
+
+def may_overtake(change: Edit | Deletion) -> bool:
+    """Whether the message that changed is so young that the news of it may still be on its way."""
+    return change.at - microseconds(change.ts) < OVERTAKEN_WITHIN_S * 1_000_000
 
 
 def read_reaction(event: dict[str, Any], *, taxonomy: Taxonomy, bot_user: str) -> tuple[str, str, Gesture] | None:

@@ -125,8 +125,11 @@ class Store:
 
     # Messages
 
-    def save_message(self, message: Message) -> tuple[int, bool]:
-        """The message is durable. Returns its id, and whether it is new: Slack may send the same one many times."""
+    def save_message(self, message: Message, edited_at: int = 0) -> tuple[int, bool]:
+        """The message is durable. Returns its id, and whether it is new: Slack may send the same one many times.
+
+        `edited_at` is Slack's time of its last edit in microseconds, where the text is no longer the first.
+        """
         message = message.model_copy(update={"text": self.mask(message.text)})
         with self.writing() as connection:
             moment = now()
@@ -135,6 +138,7 @@ class Store:
                 .values(
                     **message.model_dump(mode="json"),
                     received_at=moment,
+                    edited_at=edited_at,
                     revision=1,
                     state=1,
                     owed="prediction",
@@ -176,22 +180,45 @@ class Store:
             ).one_or_none()
             return None if row is None else int(row.id)
 
-    def delete_message(self, team: str, channel: str, ts: str) -> int | None:
-        """The text is gone and the reply is to go; the id, or None where there was no such message."""
+    def delete_message(self, team: str, channel: str, ts: str, *, may_overtake: bool = False) -> int | None:
+        """The text is gone and the reply is to go; the id, or None where there was no such message.
+
+        With `may_overtake` a message that nobody has heard of is noted as gone, so that it is not answered when it comes.
+        """
+        gone = (
+            messages.update()
+            .where(*_key(team, channel, ts), messages.c.deleted_at.is_(None))
+            .values(
+                text="",
+                deleted_at=now(),
+                state=messages.c.state + 1,
+                owed="reply",
+                tries=0,
+                retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+            )
+            .returning(messages.c.id)
+        )
+        known = select(messages.c.id).where(*_key(team, channel, ts))
         with self.writing() as connection:
-            row = connection.execute(
-                messages.update()
-                .where(*_key(team, channel, ts), messages.c.deleted_at.is_(None))
-                .values(
-                    text="",
-                    deleted_at=now(),
-                    state=messages.c.state + 1,
-                    owed="reply",
-                    tries=0,
-                    retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
-                )
-                .returning(messages.c.id)
-            ).one_or_none()
+            row = connection.execute(gone).one_or_none()
+            if row is None and may_overtake and connection.execute(known).first() is None:
+                values = {"team": team, "channel": channel, "ts": ts, "user": "", "text": "", "source": Source.CHANNEL.value}
+                noted = connection.execute(
+                    self.insert_or_ignore(messages)
+                    .values(
+                        **values,
+                        received_at=now(),
+                        deleted_at=now(),
+                        revision=1,
+                        state=1,
+                        owed="nothing",
+                        blind=False,
+                        retry_at=now(),
+                    )
+                    .returning(messages.c.id)
+                ).one_or_none()
+                if noted is None:  # another bot process saved it between our two statements
+                    row = connection.execute(gone).one_or_none()
             return None if row is None else int(row.id)
 
     def message(self, message_id: int) -> StoredMessage | None:

@@ -58,7 +58,8 @@ def test_an_edit_counts_only_with_another_text() -> None:
     """Slack reports a change for unfurls and thread replies too; loops of 50 replies came from that."""
     new, old = {"ts": "1.1", "user": "UANA", "text": "adiós"}, {"ts": "1.1", "user": "UANA", "text": "hola"}
     edit = read(subtype="message_changed", message=new, previous_message=old, event_ts="7.000001")
-    assert edit == Edit("T1", "C1", "1.1", "adiós", 7_000_001)
+    whole = Message(team="T1", channel="C1", ts="1.1", user="UANA", text="adiós", source=Source.CHANNEL)
+    assert edit == Edit("T1", "C1", "1.1", "adiós", 7_000_001, whole)
     assert read(subtype="message_changed", message=old, previous_message=old) is None
     assert read(subtype="message_changed", message={**new, "bot_id": "B1"}, previous_message=old) is None
     assert read(subtype="message_changed") is None
@@ -66,9 +67,9 @@ def test_an_edit_counts_only_with_another_text() -> None:
 
 def test_both_ways_of_deleting_are_understood() -> None:
     """A message with a thread, as every answered one has, becomes a tombstone instead of going."""
-    assert read(subtype="message_deleted", deleted_ts="1.1") == Deletion("T1", "C1", "1.1")
+    assert read(subtype="message_deleted", deleted_ts="1.1", event_ts="7.000001") == Deletion("T1", "C1", "1.1", 7_000_001)
     tombstone = {"ts": "1.1", "subtype": "tombstone", "text": "This message was deleted.", "user": "USLACKBOT"}
-    assert read(subtype="message_changed", message=tombstone) == Deletion("T1", "C1", "1.1")
+    assert read(subtype="message_changed", message=tombstone, event_ts="7.000001") == Deletion("T1", "C1", "1.1", 7_000_001)
 
 
 def test_a_shortcut_reads_the_message_that_it_was_chosen_on() -> None:

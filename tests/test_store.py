@@ -220,6 +220,16 @@ def test_a_deleted_message_keeps_no_text_and_loses_its_reply(store: Store) -> No
     assert (claim.reply_ts, claim.prediction) == ("9.9", None)
 
 
+def test_a_deletion_that_overtakes_its_message_keeps_it_from_being_answered(store: Store) -> None:
+    """Two sockets, and the shorter way is taken by the later news: the words would be labelled after they were withdrawn."""
+    assert store.delete_message(TEAM, CHANNEL, "1.000001") is None
+    assert store.find_message(TEAM, CHANNEL, "1.000001") is None  # of an old message nobody takes note
+    assert store.delete_message(TEAM, CHANNEL, "1.000001", may_overtake=True) is None
+    message_id, new = store.save_message(a_message())
+    stored = store.message(message_id)
+    assert (new, stored.deleted, stored.message.text, stored.owed) == (False, True, "", "nothing")
+
+
 def test_what_waits_too_long_is_found_and_then_left_alone_for_a_while(store: Store) -> None:
     """The sweep must bring back what Redis lost, and must not flood the queues with it."""
     message_id, _ = store.save_message(a_message())

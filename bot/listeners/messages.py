@@ -32,11 +32,11 @@ def register(app: AsyncApp, desk: "Desk") -> None:
                 if message_id is not None:
                     await desk.publish(classify_and_reply(message_id, 1, lane=lanes.of(message.channel)))
             case Edit() as edit:
-                edited = await asyncio.to_thread(_edit, desk.store, edit)
+                edited = await asyncio.to_thread(_edit, desk.store, edit, desk.settings.blind_percent)
                 if edited is not None:
                     await desk.publish(classify_and_reply(*edited))
             case Deletion() as gone:
-                deleted = await asyncio.to_thread(desk.store.delete_message, gone.team, gone.channel, gone.ts)
+                deleted = await asyncio.to_thread(_delete, desk.store, gone)
                 if deleted is not None:
                     await desk.publish(reply.si(deleted))
 
@@ -51,7 +51,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         await asyncio.to_thread(desk.store.rename_channel, str(context.team_id), old, new)
 
 
-def _save_if_wanted(store: Store, message: Message, blind_percent: float) -> int | None:
+def _save_if_wanted(store: Store, message: Message, blind_percent: float, edited_at: int = 0) -> int | None:
     """The id of a message that is new and that we were asked to label, now or by `/beto watch`; it is durable then."""
     if not message.text.strip():
         return None
@@ -61,13 +61,27 @@ def _save_if_wanted(store: Store, message: Message, blind_percent: float) -> int
         if in_thread or store.channel_mode(message.team, message.channel) != "auto":
             return None
         message = message.model_copy(update={"blind": payloads.is_drawn(message, blind_percent)})
-    message_id, new = store.save_message(message)
+    message_id, new = store.save_message(message, edited_at)
     return message_id if new else None
 
 
-def _edit(store: Store, edit: Edit) -> tuple[int, int] | None:
-    message_id = store.edit_message(edit.team, edit.channel, edit.ts, edit.text, edit.at)
-    if message_id is None:
+def _edit(store: Store, edit: Edit, blind_percent: float) -> tuple[int, int] | None:
+    """(id, revision) of a message whose text is another now, or that we hear of by its edit first; it is durable then."""
+
+    def change() -> tuple[int, int] | None:
+        message_id = store.edit_message(edit.team, edit.channel, edit.ts, edit.text, edit.at)
+        stored = None if message_id is None else store.message(message_id)
+        return None if stored is None else (stored.id, stored.revision)
+
+    changed = change()
+    if changed is not None or edit.whole is None or not payloads.may_overtake(edit):
+        return changed
+    if store.find_message(edit.team, edit.channel, edit.ts) is not None:
         return None
-    stored = store.message(message_id)
-    return None if stored is None else (message_id, stored.revision)
+    message_id = _save_if_wanted(store, edit.whole, blind_percent, edit.at)
+    # The message itself may have come between our two looks.
+    return (message_id, 1) if message_id is not None else change()
+
+
+def _delete(store: Store, gone: Deletion) -> int | None:
+    return store.delete_message(gone.team, gone.channel, gone.ts, may_overtake=payloads.may_overtake(gone))
