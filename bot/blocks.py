@@ -97,6 +97,14 @@ def blind(texts: Texts) -> tuple[str, list[Block]]:
     return texts("reply.blind"), shown
 
 
+def digest(lines: list[str], texts: Texts) -> tuple[str, list[Block]]:
+    """One post that answers many messages, a line each, and its text for notifications."""
+    title = texts("digest.title", count=len(lines))
+    # Eight lines of a link and some labels stay below the 3,000 characters of a section.
+    parts = [section("\n".join(lines[at : at + 8])) for at in range(0, len(lines), 8)]
+    return title, [section(title), *parts, context(texts("digest.how"))]
+
+
 def button(action: str, text: str) -> Block:
     """A plain button; what it is about is looked up from the message that it stands on, never read from the button."""
     return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": text, "emoji": True}}

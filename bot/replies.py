@@ -2,25 +2,28 @@
 
 import logging
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from functools import cache
+from http.client import HTTPException
 from typing import Any
 
 from celery import signals
 from celery.canvas import Signature
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 from slack_sdk.webhook import WebhookClient
 
 from bot import blocks, people
+from bot.pace import MustWait, Pace, PacedClient, Unsure
 from bot.settings import BotSettings
-from bot.texts import load_texts
+from bot.texts import Texts, load_texts
 from model.errors import StoreUnavailable
 from model.gestures import Gestures, Judged
 from model.labelbook import LabelBook
-from model.schema import Source
-from model.store import RETRY_AFTER_S, Claim, Store, now
+from model.labels import Taxonomy
+from model.schema import Message, Prediction, Source
+from model.store import PENDING, RETRY_AFTER_S, Claim, Store, now
 from worker.app import REPLIES, app
 from worker.run import consume
 from worker.tasks import classify
@@ -28,8 +31,20 @@ from worker.tasks import classify
 log = logging.getLogger(__name__)
 
 METADATA = "beto_reply"
-# Longer than a post with its retries; a claim that lives longer belongs to a dead process.
+QUESTION = "beto_question"
+DIGEST = "beto_digest"
+# Longer than the calls for one reply take; a claim that lives longer belongs to a dead process.
 LEASE_S = 60.0
+CALL_WITHIN_S = 20.0
+# What Slack did not answer is looked at again so much later, what it refused so much.
+AGAIN_S = 3.0
+REFUSED_AGAIN_S = 30.0
+# What Slack allows in one channel.
+POST_EVERY_S = 1.0
+# A channel's line whose next task is lost with Redis or its process is begun anew by whoever comes after so long.
+LINE_LOST_S = 10.0
+# Messages that one post answers; each takes a line of some 150 characters, and Slack's blocks have 3,000.
+DIGEST_OF = 40
 SWEEP_EVERY_S = 5.0
 # Between two drawings of the same reply. Slack allows an update about once a second, and people read no faster.
 REDRAW_EVERY_S = 1.0
@@ -69,12 +84,22 @@ def labels() -> LabelBook:
 
 
 @cache
-def slack() -> WebClient:
-    """This process's Slack client: waits out rate limits and server errors by itself."""
+def pace() -> Pace:
+    """How fast Slack lets us go, which all `replies` processes share."""
+    return Pace(settings().redis_url, settings().slack_rate)
+
+
+@cache
+def slack(patience_s: float = 0.0) -> PacedClient:
+    """This process's Slack client; it waits by itself for at most `patience_s`."""
     token = settings().slack_bot_token.get_secret_value()
-    client = WebClient(token=token, base_url=settings().slack_api_url, timeout=20)
-    client.retry_handlers += [RateLimitErrorRetryHandler(max_retry_count=3), ServerErrorRetryHandler(max_retry_count=2)]
-    return client
+    return PacedClient(pace=pace(), patience_s=patience_s, token=token, base_url=settings().slack_api_url, timeout=CALL_WITHIN_S)
+
+
+@cache
+def workspace_url() -> str:
+    """Where permalinks of our workspace begin."""
+    return str(slack().auth_test()["url"])
 
 
 def classify_and_reply(message_id: int, revision: int, *, lane: int = 0) -> Signature[None]:
@@ -85,36 +110,202 @@ def classify_and_reply(message_id: int, revision: int, *, lane: int = 0) -> Sign
 
 
 @app.task(name="bot.reply")
-def reply(message_id: int) -> None:
-    """The thread shows what the store knows of this message: one reply, or none where the message is gone."""
+def reply(message_id: int, *, in_line: bool = False) -> None:
+    """The thread shows what the store knows of this message: one reply, or none where the message is gone.
+
+    What must wait is on the queue again, or in its channel's line; nobody waits for it here. `in_line`: it is its turn.
+    """
     owner = uuid.uuid4().hex
     while (claim := store().claim_reply(message_id, owner, LEASE_S)) is not None:
         if claim.drawn_at is not None and (early_s := REDRAW_EVERY_S - (now() - claim.drawn_at).total_seconds()) > 0:
             # Fifty people who react within a second are one redrawing, not fifty.
-            store().release_reply(message_id, owner, retry_in_s=early_s + RETRY_AFTER_S)
-            reply.apply_async((message_id,), countdown=early_s)
+            store().release_reply(message_id, owner, retry_in_s=early_s + RETRY_AFTER_S, in_doubt=claim.orphaned)
+            _come_back(message_id, early_s)
             return
-        try:
-            reply_ts, asked = _bring_up_to_date(claim)
-        except SlackApiError as error:
-            reason = error.response.get("error", "")
-            if reason not in HOPELESS:
-                # A clear no, so nothing was posted; the sweep tries again.
-                store().release_reply(message_id, owner, retry_in_s=30.0)
-                raise
-            log.warning("message %s can have no reply: %s", message_id, reason)
-            reply_ts, asked = claim.reply_ts, claim.asked
-        # Any other exception leaves the claim to expire: the post may have arrived, and the next claim looks first.
-        moved_on = store().record_reply(message_id, owner, state=claim.message.state, reply_ts=reply_ts, asked=asked)
+        shown = _show(claim, owner, in_line=in_line)
+        if shown is None:
+            return
+        reply_ts, asked = shown
+        # Where this raises, the claim is left to expire: the next one looks first whether the post has arrived.
+        recorded = store().record_reply(
+            message_id, owner, state=claim.message.state, reply_ts=reply_ts, asked=asked, before=claim.reply_ts
+        )
+        if recorded == "surplus" and reply_ts is not None:
+            _take_away(claim.message.message.channel, reply_ts)
+            continue
+        if claim.digest_ts is not None:
+            message = claim.message.message
+            redraw_digest.delay(message.team, message.channel, claim.digest_ts, message.ts)
         if claim.reply_ts is None and reply_ts is not None:
             _seed(claim)
-        if not moved_on:
+        if recorded == "shown":
             return
 
 
-def _bring_up_to_date(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
+def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple[str, ...]] | None:
+    """As `_bring_up_to_date`; None where it must be done later: the claim is given back, and somebody will come."""
+    message_id = claim.message.id
+    try:
+        return _bring_up_to_date(claim, in_line=in_line)
+    except MustWait as wait:
+        store().release_reply(message_id, owner, retry_in_s=wait.seconds + RETRY_AFTER_S, in_doubt=claim.orphaned)
+        if wait.method == "chat.postMessage" and _joins_line(claim):
+            _line_up(claim.message.message.team, claim.message.message.channel, wait.seconds)
+        else:
+            _come_back(message_id, wait.seconds)
+    except Unsure as error:
+        log.warning("message %s: %s", message_id, error)
+        if not error.late:  # else the claim expires by itself: by then it has come, or never will
+            store().release_reply(message_id, owner, retry_in_s=AGAIN_S, in_doubt=True)
+            _come_back(message_id, AGAIN_S)
+    except SlackApiError as error:
+        reason = error.response.get("error", "")
+        if reason in HOPELESS:
+            log.warning("message %s can have no reply: %s", message_id, reason)
+            return claim.reply_ts, claim.asked
+        # A clear no, so nothing was posted; the sweep tries again.
+        store().release_reply(message_id, owner, retry_in_s=REFUSED_AGAIN_S, in_doubt=claim.orphaned)
+        pace().book(f"refused/{message_id}", REFUSED_AGAIN_S)
+        raise
+    return None
+
+
+def _come_back(message_id: int, seconds: float) -> None:
+    """The reply is looked at again in so many seconds, once, however many ask for it."""
+    if pace().book(f"reply/{message_id}", seconds):
+        reply.apply_async((message_id,), countdown=seconds)
+
+
+def _joins_line(claim: Claim) -> bool:
+    """Whether what waits is the first reply in a thread: those of a channel are served in order."""
+    return claim.reply_ts is None and not claim.orphaned
+
+
+def _line_up(team: str, channel: str, seconds: float) -> None:
+    """In so many seconds the next of the channel's line is served."""
+    if pace().book(f"line/{channel}", seconds + LINE_LOST_S):
+        serve_line.apply_async((team, channel), countdown=seconds)
+
+
+@app.task(name="bot.line")
+def serve_line(team: str, channel: str) -> None:
+    """The next message that waits in this channel has its reply; or, where too many wait, the next ones are answered together."""
+    pace().free(f"line/{channel}")
+    most = max(settings().digest_after + 1, DIGEST_OF)
+    waiting = store().in_line(team, channel, most, newest_first=settings().newest_first)
+    if settings().digest_after and len(waiting) > settings().digest_after:
+        digest(channel, waiting[:DIGEST_OF])
+    else:
+        following = next((each for each in waiting if not pace().is_booked(f"refused/{each}")), None)
+        if following is None:
+            return
+        try:
+            reply(following, in_line=True)
+        except SlackApiError as error:  # its log has it; the others must not wait for it
+            log.warning("message %s was refused: %s", following, error.response.get("error"))
+    if len(waiting) > 1:
+        _line_up(team, channel, POST_EVERY_S)
+
+
+def digest(channel: str, message_ids: list[int]) -> None:
+    """One post in the channel tells the labels of these messages, and each of them counts as answered by it."""
+    owner = uuid.uuid4().hex
+    claims = [claim for each in message_ids if (claim := store().claim_reply(each, owner, LEASE_S)) is not None]
+    # One that may stand in its thread already is looked for, one by one.
+    fit = [claim for claim in claims if claim.reply_ts is None and not claim.orphaned and claim.prediction is not None]
+    for claim in claims:
+        if claim not in fit:
+            store().release_reply(claim.message.id, owner, retry_in_s=0, in_doubt=claim.orphaned)
+            reply.delay(claim.message.id)
+    if not fit:
+        return
+    together = [claim.message.id for claim in fit]
+    store().note_digest(together, PENDING)
+    try:
+        posted = slack().chat_postMessage(channel=channel, **_digest_post(together), **QUIET)
+    except MustWait:
+        store().note_digest(together, None)
+        for claim in fit:
+            store().release_reply(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
+        return
+    except SlackApiError:  # what each of them is refused for, each finds out
+        store().note_digest(together, None)
+        for claim in fit:
+            store().release_reply(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
+            reply.apply_async((claim.message.id,), {"in_line": True})
+        return
+    except Unsure as error:
+        for claim in fit:
+            store().release_reply(claim.message.id, owner, retry_in_s=AGAIN_S, in_doubt=True)
+        log.warning("the digest of %s: %s", channel, error)
+        return
+    for claim in fit:
+        recorded = store().record_reply(
+            claim.message.id, owner, state=claim.message.state, reply_ts=None, digest_ts=str(posted["ts"])
+        )
+        if recorded == "moved on":
+            reply.delay(claim.message.id)
+
+
+@app.task(name="bot.digest")
+def redraw_digest(team: str, channel: str, digest_ts: str, message_ts: str) -> None:
+    """The post that answered this message with others tells of those that it still answers; it is gone where there are none."""
+    try:
+        if digest_ts == PENDING:  # whoever posted it died, or had no answer
+            newer = slack().conversations_history(channel=channel, oldest=message_ts, limit=200, include_all_metadata=True)
+            found = next((str(each["ts"]) for each in newer["messages"] if message_ts in _digested(each)), None)
+            if found is None:
+                return
+            digest_ts = found
+        if message_ids := store().in_digest(team, channel, digest_ts):
+            slack().chat_update(channel=channel, ts=digest_ts, **_digest_post(message_ids))
+        else:
+            _take_away(channel, digest_ts)
+    except (MustWait, Unsure) as later:
+        seconds = later.seconds if isinstance(later, MustWait) else AGAIN_S
+        redraw_digest.apply_async((team, channel, digest_ts, message_ts), countdown=seconds)
+
+
+def _digested(message: dict[str, Any]) -> list[str]:
+    """The ts of each message that this one of Slack's answers as a digest."""
+    metadata = message.get("metadata") or {}
+    return str(metadata["event_payload"]["messages"]).split() if metadata.get("event_type") == DIGEST else []
+
+
+def _digest_post(message_ids: list[int]) -> dict[str, Any]:
+    taxonomy, texts = labels().current(), load_texts(settings().language)
+    lines, stamps = [], []
+    for message_id in message_ids:
+        stored, prediction = store().message(message_id), store().latest_prediction(message_id)
+        if stored is None or prediction is None or stored.deleted:
+            continue
+        message = stored.message
+        stamps.append(message.ts)
+        link = f"{workspace_url()}archives/{message.channel}/p{message.ts.replace('.', '')}"
+        shown = () if message.blind else taxonomy.read(prediction).labels
+        words = blocks.escape(" ".join(message.text.split())[:60]).replace("|", " ") or "…"
+        told = "…" if message.blind else blocks.names(shown, taxonomy, texts)
+        lines.append(texts("digest.line", link=f"<{link}|{words}>", labels=told))
+    text, shown_blocks = blocks.digest(lines, texts)
+    return {
+        "text": text,
+        "blocks": shown_blocks,
+        "metadata": {"event_type": DIGEST, "event_payload": {"messages": " ".join(stamps)}},
+    }
+
+
+def _take_away(channel: str, ts: str) -> None:
+    """Our message is not there."""
+    try:
+        slack(CALL_WITHIN_S).chat_delete(channel=channel, ts=ts)
+    except SlackApiError as error:
+        if error.response.get("error") not in HOPELESS:
+            raise
+
+
+def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple[str, ...]]:
     """Slack shows what the claim says; the ts of the reply (None: there is none) and the labels asked about."""
-    message = claim.message.message
+    message, began = claim.message.message, time.monotonic()
     key = f"{message.team}:{message.channel}:{message.ts}"
     thread = message.thread_ts or message.ts
     reply_ts = claim.reply_ts
@@ -127,18 +318,9 @@ def _bring_up_to_date(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
     assert claim.prediction is not None  # a reply is owed only once there is one
     taxonomy, texts = labels().current(), load_texts(settings().language)
     judged = _judged(claim.message.id, message.channel, thread)
-    private = message.source is Source.COMMAND
-    if message.blind and not judged.state.judges:
-        text, shown = blocks.blind(texts)
-    else:
-        prediction = taxonomy.read(claim.prediction)
-        older = set(prediction.scores) != set(taxonomy.names)
-        text, shown = blocks.reply(
-            prediction, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older
-        )
-    if private:
-        if message.response_url:
-            WebhookClient(message.response_url, timeout=10).send(text=text, blocks=shown, response_type="ephemeral")
+    text, shown = draw(message, claim.prediction, judged, taxonomy, texts)
+    if message.source is Source.COMMAND:
+        _answer_command(message, text, shown)
         return None, ()
     post: dict[str, Any] = {
         "channel": message.channel,
@@ -149,12 +331,55 @@ def _bring_up_to_date(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
     if reply_ts is not None:
         slack().chat_update(ts=reply_ts, **post)
     else:
-        reply_ts = str(slack().chat_postMessage(thread_ts=thread, **post, **QUIET)["ts"])
+        if not in_line and _joins_line(claim) and pace().is_booked(f"line/{message.channel}"):
+            raise MustWait("chat.postMessage", 1.0)  # others wait in this channel already
+        if time.monotonic() - began > LEASE_S / 2:
+            # We were frozen: somebody else may hold the claim by the time that Slack has the post.
+            raise MustWait("a new claim", AGAIN_S)
+        posted = slack().chat_postMessage(thread_ts=thread, **post, **QUIET)
+        reply_ts = str(posted["ts"])
+        if posted["message"].get("thread_ts") != thread:
+            # The message was deleted a moment ago, and Slack put the reply into the channel itself (slack-go#1571).
+            _take_away(message.channel, reply_ts)
+            return None, ()
     new = [label for label in judged.state.disputed if label not in claim.asked]
+    if new:
+        store().note_reply(claim.message.id, reply_ts)
     for label in new:
         question = blocks.dispute(label, judged.state.labels[label], taxonomy, texts)
-        slack().chat_postMessage(channel=message.channel, thread_ts=thread, text=question, **QUIET)
+        _ask_once(message.channel, thread, f"{key}:{label}", question)
     return reply_ts, (*claim.asked, *new)
+
+
+def _answer_command(message: Message, text: str, shown: list[blocks.Block]) -> None:
+    """The person who gave the command reads this, alone, unless it was too long ago."""
+    if not message.response_url:
+        return
+    try:
+        answer = WebhookClient(message.response_url, timeout=10).send(text=text, blocks=shown, response_type="ephemeral")
+    except (OSError, HTTPException) as error:
+        raise Unsure("response_url", error) from None
+    if answer.status_code >= 500 or answer.status_code == 429:
+        raise Unsure("response_url", answer.status_code)
+
+
+def _ask_once(channel: str, thread: str, key: str, question: str) -> None:
+    """The question stands in the thread; whoever died after asking has not recorded it."""
+    if find_message(channel, thread, QUESTION, "about", key) is None:
+        metadata = {"event_type": QUESTION, "event_payload": {"about": key}}
+        slack(CALL_WITHIN_S).chat_postMessage(channel=channel, thread_ts=thread, text=question, metadata=metadata, **QUIET)
+
+
+def draw(
+    message: Message, prediction: Prediction, judged: Judged, taxonomy: Taxonomy, texts: Texts
+) -> tuple[str, list[blocks.Block]]:
+    """The reply that shows this: its text for notifications, and its blocks."""
+    if message.blind and not judged.state.judges:
+        return blocks.blind(texts)
+    read = taxonomy.read(prediction)
+    older = set(read.scores) != set(taxonomy.names)
+    private = message.source is Source.COMMAND
+    return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older)
 
 
 def _judged(message_id: int, channel: str, thread: str) -> Judged:
@@ -175,8 +400,8 @@ def _judged(message_id: int, channel: str, thread: str) -> Judged:
             refused = load_texts(settings().language)("judge.refused")
             try:
                 slack().chat_postEphemeral(channel=channel, user=user, thread_ts=thread, text=refused)
-            except SlackApiError as error:  # they may have left; the labels matter more
-                log.info("could not tell %s that their corrections do not count: %s", user, error.response["error"])
+            except (SlackApiError, MustWait, Unsure) as error:  # they may have left; the labels matter more
+                log.info("could not tell %s that their corrections do not count: %s", user, error)
     return judged
 
 
@@ -192,22 +417,36 @@ def _seed(claim: Claim) -> None:
         seed.delay(message.channel, message.ts, taxonomy[name].emoji)
 
 
-# Slack allows about 50 a minute (tier 3), and redrawing needs reactions.get's share of it too.
-@app.task(name="bot.seed", rate_limit="40/m")
+@app.task(name="bot.seed")
 def seed(channel: str, ts: str, emoji: str) -> None:
     """The bot's own reaction is on the message; it is no judgement of anybody's."""
     try:
         slack().reactions_add(channel=channel, timestamp=ts, name=emoji)
+    except MustWait as wait:
+        seed.apply_async((channel, ts, emoji), countdown=wait.seconds)
+    except Unsure as error:  # one tap less; not worth another try
+        log.info("%s", error)
     except SlackApiError as error:
         if error.response.get("error") not in {"already_reacted", "message_not_found", "too_many_reactions", *HOPELESS}:
             raise
 
 
 def find_message(channel: str, thread: str, kind: str, name: str, value: str) -> str | None:
-    """The ts of our message in the thread whose metadata is of this kind and says so: posted by who did not live to record it."""
+    """The ts of our message in the thread whose metadata is of this kind and says so: posted by who did not live to record it.
+
+    Where the thread's first message is gone, the reply to it may stand in the channel itself.
+    """
+    ask: Callable[..., Any] = slack().conversations_replies
+    where: dict[str, Any] = {"ts": thread}
     cursor = ""
     while True:
-        page = slack().conversations_replies(channel=channel, ts=thread, include_all_metadata=True, limit=200, cursor=cursor)
+        try:
+            page = ask(channel=channel, include_all_metadata=True, limit=200, cursor=cursor, **where)
+        except SlackApiError as error:
+            if error.response.get("error") != "thread_not_found" or "oldest" in where:
+                raise
+            ask, where = slack().conversations_history, {"oldest": thread}
+            continue
         for message in page["messages"]:
             metadata = message.get("metadata") or {}
             if metadata.get("event_type") == kind and metadata.get("event_payload", {}).get(name) == value:

@@ -8,6 +8,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot import blocks, run_blocks
+from bot.pace import MustWait, Unsure
 from bot.picture import draw
 from bot.replies import HOPELESS, QUIET, find_message, labels, settings, slack, store
 from bot.texts import load_texts
@@ -22,6 +23,8 @@ METADATA = "beto_run"
 REPORT = "beto_report"
 LOOK_EVERY_S = 1.0
 REDRAW_EVERY_S = 3.0
+# A training tells little; it may wait for its turn here.
+PATIENCE_S = 30.0
 
 
 @cache
@@ -33,7 +36,7 @@ def runs() -> Runs:
 @cache
 def team() -> str:
     """The workspace that our token is of."""
-    return str(slack().auth_test()["team_id"])
+    return str(slack(PATIENCE_S).auth_test()["team_id"])
 
 
 def follow(run_id: int) -> None:
@@ -63,6 +66,8 @@ def show_run(run_id: int, token: str, drawn_at: float = 0.0) -> None:
         log.warning("run %s can be shown to nobody: %s", run_id, reason)
         runs().note_told(run_id, None)
         return
+    except (MustWait, Unsure) as error:
+        log.info("run %s is shown later: %s", run_id, error)
     show_run.apply_async((run_id, token, drawn_at), countdown=LOOK_EVERY_S)
 
 
@@ -77,11 +82,24 @@ def _show_status(run: Run) -> str:
         "metadata": {"event_type": METADATA, "event_payload": {"run": str(run.id)}},
     }
     if run.status_ts is not None:
-        slack().chat_update(ts=run.status_ts, **post)
+        slack(PATIENCE_S).chat_update(ts=run.status_ts, **post)
         return run.status_ts
-    ts = str(slack().chat_postMessage(**post, **QUIET)["ts"])
+    # Whoever posted it may not have lived to note it.
+    ts = _find_status(run) or str(slack(PATIENCE_S).chat_postMessage(**post, **QUIET)["ts"])
     runs().note_status(run.id, team(), run.channel, ts)
     return ts
+
+
+def _find_status(run: Run) -> str | None:
+    """The ts of the run's status message, where one stands in its channel that was not noted."""
+    assert run.channel is not None
+    oldest = f"{run.requested_at.timestamp() - 60:.6f}"
+    newer = slack(PATIENCE_S).conversations_history(channel=run.channel, oldest=oldest, limit=200, include_all_metadata=True)
+    for message in newer["messages"]:
+        metadata = message.get("metadata") or {}
+        if metadata.get("event_type") == METADATA and metadata["event_payload"].get("run") == str(run.id):
+            return str(message["ts"])
+    return None
 
 
 def _tell_end(run: Run) -> None:
@@ -101,7 +119,7 @@ def _tell_end(run: Run) -> None:
 def _post_report(run: Run, report: Report, channel: str, thread: str) -> str:
     texts, taxonomy = load_texts(settings().language), labels().current()
     try:
-        slack().files_upload_v2(
+        slack(PATIENCE_S).files_upload_v2(
             channel=channel,
             thread_ts=thread,
             content=draw(report, taxonomy, texts),
@@ -114,7 +132,9 @@ def _post_report(run: Run, report: Report, channel: str, thread: str) -> str:
     text, shown = report_message(run, report)
     metadata = {"event_type": REPORT, "event_payload": {"run": str(run.id)}}
     return str(
-        slack().chat_postMessage(channel=channel, thread_ts=thread, text=text, blocks=shown, metadata=metadata, **QUIET)["ts"]
+        slack(PATIENCE_S).chat_postMessage(
+            channel=channel, thread_ts=thread, text=text, blocks=shown, metadata=metadata, **QUIET
+        )["ts"]
     )
 
 
@@ -142,7 +162,7 @@ def report_message(run: Run, report: Report, decided: str = "") -> tuple[str, li
 def _quoted(channel: str, ts: str, text: str, run: Run) -> str:
     """A link to the message, with its first words where those who read this may read it."""
     try:
-        link = str(slack().chat_getPermalink(channel=channel, message_ts=ts)["permalink"])
+        link = str(slack(PATIENCE_S).chat_getPermalink(channel=channel, message_ts=ts)["permalink"])
     except SlackApiError:
         link = ""
     words = blocks.escape(" ".join(text.split())[:60]).replace("|", " ") if channel == run.channel else ""

@@ -42,6 +42,13 @@ class BotSettings(WorkerSettings):
     trainers: str = Field(
         default="", description="who may retrain, promote and go back, likewise; empty: the workspace's admins and owners"
     )
+    slack_rate: float = Field(
+        default=1.0, ge=0, description="calls that we allow ourselves, in times Slack's published limits; 0: until Slack says no"
+    )
+    newest_first: bool = Field(default=False, description="where a channel's replies must wait, the newest message comes first")
+    digest_after: int = Field(
+        default=60, ge=0, description="so many messages waiting in a channel are answered together, by one post; 0: never"
+    )
     http_host: str = Field(default="127.0.0.1", description="HTTP mode: the address to listen on")
     http_port: int = Field(default=3000, ge=1, le=65535, description="HTTP mode: the port to listen on")
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, case, create_engine, event, false, func, select, text, true
+from sqlalchemy import Connection, Row, bindparam, case, create_engine, event, false, func, or_, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -26,10 +26,13 @@ from model.tables import channels, examples, gestures, learnt, messages, metadat
 
 Mode = Literal["auto", "mention"]
 Owed = Literal["prediction", "reply", "nothing"]
+Recorded = Literal["shown", "moved on", "surplus"]
 
 # A message that waits longer than this after its last step is sent again by the sweep.
 RETRY_AFTER_S = 15.0
 RETRY_AT_MOST_S = 300.0
+# In place of a digest's ts: it is being posted.
+PENDING = "pending"
 # How long a process waits for another's turn with a SQLite file.
 SQLITE_PATIENCE_S = 10.0
 
@@ -52,7 +55,8 @@ class Claim:
     """The right to bring one reply up to date until the lease ends.
 
     `prediction` is of the message's present text, or None where the message is gone or not yet predicted.
-    `orphaned`: an earlier claim died before it recorded a reply, so one may stand in the thread already.
+    `orphaned`: an earlier claim died before it recorded a reply, so one may stand in the thread already. `digest_ts`: the
+    message was answered together with others.
     """
 
     message: StoredMessage
@@ -61,6 +65,7 @@ class Claim:
     orphaned: bool
     drawn_at: datetime | None = None
     asked: tuple[str, ...] = ()
+    digest_ts: str | None = None
 
 
 @dataclass(frozen=True)
@@ -369,21 +374,36 @@ class Store:
                 orphaned=reply.claimed_by is not None and reply.ts is None,
                 drawn_at=None if reply.drawn_at is None else aware(reply.drawn_at),
                 asked=tuple(reply.asked or ()),
+                digest_ts=reply.digest_ts,
             )
 
-    def record_reply(self, message_id: int, owner: str, *, state: int, reply_ts: str | None, asked: Sequence[str] = ()) -> bool:
+    def record_reply(
+        self,
+        message_id: int,
+        owner: str,
+        *,
+        state: int,
+        reply_ts: str | None,
+        asked: Sequence[str] = (),
+        before: str | None = None,
+        digest_ts: str | None = None,
+    ) -> Recorded:
         """The reply `reply_ts` shows `state` (None: there is no reply any more) and the claim is given back.
 
-        `asked` are the labels in dispute that the thread has been asked about. Returns True when the message has moved on
-        meanwhile, so that the reply must be drawn once more.
+        `before` is the reply that the claim knew of; `asked` are the labels in dispute that the thread has been asked about;
+        `digest_ts` answered it instead of a reply. "moved on": the reply must be drawn once more. "surplus": whoever took over
+        when the lease had run out recorded another reply, which counts, and `reply_ts` is to go.
         """
         with self.writing() as connection:
             where = select(messages.c.team, messages.c.channel, replies.c.ts).join(replies).where(messages.c.id == message_id)
-            before = connection.execute(where).one()
+            message = connection.execute(where).one()
             if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
                 # Locks are taken in one order everywhere: channel, message, reply.
-                lock_channel(connection, before.team, before.channel)
-                before = connection.execute(where.with_for_update(of=messages)).one()
+                lock_channel(connection, message.team, message.channel)
+                message = connection.execute(where.with_for_update(of=messages)).one()
+            if message.ts not in (None, before, reply_ts):
+                self._give_back(connection, message_id, owner)
+                return "moved on" if reply_ts is None else "surplus"
             moment = now()
             is_ours = replies.c.claimed_by == owner
             # Also when the lease ran out meanwhile: the reply is there, whoever holds the claim by now.
@@ -396,16 +416,17 @@ class Store:
                     posted_at=func.coalesce(replies.c.posted_at, moment),
                     drawn_at=moment,
                     asked=list(asked),
+                    digest_ts=digest_ts,
                     claimed_by=case((is_ours, None), else_=replies.c.claimed_by),
                     claimed_until=case((is_ours, None), else_=replies.c.claimed_until),
                 )
             )
-            if reply_ts is not None and before.ts != reply_ts:
+            if reply_ts is not None and message.ts != reply_ts:
                 early = connection.execute(
                     select(gestures.c.id)
                     .where(
-                        gestures.c.team == before.team,
-                        gestures.c.channel == before.channel,
+                        gestures.c.team == message.team,
+                        gestures.c.channel == message.channel,
                         gestures.c.item_ts == reply_ts,
                     )
                     .limit(1)
@@ -418,19 +439,95 @@ class Store:
                 .values(owed="nothing", response_url=None)
                 .returning(messages.c.id)
             ).one_or_none()
-            return settled is None
+            if settled is None:
+                # Where a later state had been shown before, what was just drawn hides it.
+                connection.execute(
+                    messages.update()
+                    .where(messages.c.id == message_id, messages.c.owed == "nothing")
+                    .values(owed="reply", retry_at=moment + timedelta(seconds=RETRY_AFTER_S))
+                )
+            return "moved on" if settled is None else "shown"
 
-    def release_reply(self, message_id: int, owner: str, retry_in_s: float) -> None:
-        """The claim is given back with nothing done, and the sweep takes the message up again after `retry_in_s`."""
+    def note_reply(self, message_id: int, reply_ts: str) -> None:
+        """The reply stands in the thread, whatever becomes of the rest of the work on it."""
+        with self.writing() as connection:
+            connection.execute(
+                replies.update().where(replies.c.message_id == message_id, replies.c.ts.is_(None)).values(ts=reply_ts)
+            )
+
+    def note_digest(self, message_ids: Sequence[int], digest_ts: str | None) -> None:
+        """These claimed messages are about to be answered by one post (PENDING), which nobody may live to record; or are not."""
+        with self.writing() as connection:
+            connection.execute(replies.update().where(replies.c.message_id.in_(message_ids)).values(digest_ts=digest_ts))
+
+    def release_reply(self, message_id: int, owner: str, retry_in_s: float, *, in_doubt: bool = False) -> None:
+        """The claim is given back with nothing done, and the sweep takes the message up again after `retry_in_s`.
+
+        `in_doubt`: the reply may have been posted, and the next claim is `orphaned`.
+        """
         with self.writing() as connection:
             connection.execute(
                 messages.update().where(messages.c.id == message_id).values(retry_at=now() + timedelta(seconds=retry_in_s))
             )
-            connection.execute(
-                replies.update()
-                .where(replies.c.message_id == message_id, replies.c.claimed_by == owner)
-                .values(claimed_by=None, claimed_until=None)
+            self._give_back(connection, message_id, owner, in_doubt=in_doubt)
+
+    def _give_back(self, connection: Connection, message_id: int, owner: str, *, in_doubt: bool = False) -> None:
+        values = {"claimed_until": now()} if in_doubt else {"claimed_by": None, "claimed_until": None}
+        connection.execute(
+            replies.update().where(replies.c.message_id == message_id, replies.c.claimed_by == owner).values(**values)
+        )
+
+    def in_line(self, team: str, channel: str, limit: int, *, newest_first: bool) -> list[int]:
+        """Messages of the channel that wait for their first reply and that nobody is posting, in the order to serve them."""
+        moment = now()
+        with self.reading() as connection:
+            return list(
+                connection.execute(
+                    select(messages.c.id)
+                    .outerjoin(replies, replies.c.message_id == messages.c.id)
+                    .where(
+                        messages.c.owed == "reply",
+                        messages.c.team == team,
+                        messages.c.channel == channel,
+                        messages.c.deleted_at.is_(None),
+                        messages.c.source != Source.COMMAND.value,
+                        replies.c.ts.is_(None),
+                        or_(replies.c.claimed_until.is_(None), replies.c.claimed_until < moment),
+                    )
+                    .order_by(messages.c.ts.desc() if newest_first else messages.c.ts)
+                    .limit(limit)
+                ).scalars()
             )
+
+    def in_digest(self, team: str, channel: str, digest_ts: str) -> list[int]:
+        """Messages that this post answers, the oldest first."""
+        with self.reading() as connection:
+            return list(
+                connection.execute(
+                    select(messages.c.id)
+                    .join(replies, replies.c.message_id == messages.c.id)
+                    .where(
+                        messages.c.team == team,
+                        messages.c.channel == channel,
+                        messages.c.deleted_at.is_(None),
+                        replies.c.digest_ts == digest_ts,
+                        replies.c.ts.is_(None),
+                    )
+                    .order_by(messages.c.ts)
+                ).scalars()
+            )
+
+    def latest_prediction(self, message_id: int) -> Prediction | None:
+        """What was said last of the message's present text."""
+        with self.reading() as connection:
+            found = connection.execute(
+                select(predictions.c.prediction)
+                .join(messages, (messages.c.id == predictions.c.message_id) & (messages.c.revision == predictions.c.revision))
+                .where(messages.c.id == message_id)
+                .order_by(predictions.c.id.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+            return None if found is None else Prediction.model_validate(found)
 
     def predictions_of(self, message_id: int) -> list[tuple[datetime, Prediction]]:
         """What each version said of the message, of earlier texts too, oldest first."""

@@ -103,6 +103,7 @@ replies = Table(
     Column("posted_at", DateTime(timezone=True)),
     Column("drawn_at", DateTime(timezone=True)),
     Column("asked", JSON),  # labels in dispute that the thread was asked about
+    Column("digest_ts", String(64)),  # of the post that answered many messages together, this one among them
 )
 Index("ix_replies_ts", replies.c.ts)  # a reaction on a reply names only its ts
 

@@ -3,47 +3,60 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
+from slack_sdk.errors import SlackApiError
 
 from bot import people, replies
 from bot.payloads import GESTURES
 from bot.settings import BotSettings
 from bot.simulator.pytest_plugin import SimulatorThread
+from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
-from model.store import Labelled, Store
+from model.store import PENDING, Labelled, Store
+from tests.town import wait_until
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
 NAMES = seed_taxonomy().names
+ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)  # what they ask the store is tested on both above
 
 
 @pytest.fixture
-def workspace(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[Workspace]:
+def simulator(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[Simulator]:
     """This process is a replies process for the simulated Slack, in which the bot is a member of #atencion."""
     thread = SimulatorThread(rate_limits=False)
     settings = thread.environment | {
         "BETO_DATABASE_URL": store_url,
         "BETO_HOME": str(tmp_path),
         "BETO_REDIS_URL": redis_url,
+        "BETO_SLACK_RATE": "0",
         "BETO_EXPERTS": "S0SIMUEXPERTOS",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for cached in (replies.store, replies.settings, replies.gestures, replies.slack):
+    for cached in (replies.store, replies.settings, replies.gestures, replies.slack, replies.pace):
         cached.cache_clear()
     replies.app.conf.broker_url = redis_url  # read once a process, perhaps by an earlier test
     replies.store().migrate()
     town = thread.simulator.workspace
     town.join(town.channel("atencion"), town.user("beto"))
-    yield town
+    redis.Redis.from_url(redis_url).flushall()
+    yield thread.simulator
     replies.store().close()
-    for cached in (replies.store, replies.settings, replies.gestures, replies.slack):
+    for cached in (replies.store, replies.settings, replies.gestures, replies.slack, replies.pace):
         cached.cache_clear()
     thread.stop()
+
+
+@pytest.fixture
+def workspace(simulator: Simulator) -> Workspace:
+    return simulator.workspace
 
 
 def a_predicted_message(store: Store, ts: str) -> int:
@@ -86,6 +99,191 @@ def test_the_same_task_twice_posts_once(workspace: Workspace) -> None:
     replies.reply(message_id)
     replies.reply(message_id)
     assert len(bots_posts(ts)) == 1
+
+
+def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(simulator: Simulator) -> None:
+    """Slack has it, and our side heard of a broken connection: posting again by reflex would answer twice."""
+    ts = said_by_ana(simulator.workspace)
+    message_id = a_predicted_message(replies.store(), ts)
+    simulator.faults.fail_next("chat.postMessage", "answer_lost")
+    replies.reply(message_id)
+    assert replies.store().reply_ts(message_id) is None
+    replies.reply(message_id)
+    assert bots_posts(ts) == [replies.store().reply_ts(message_id)]
+
+
+def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_posted(simulator: Simulator) -> None:
+    """Two faults in a row: the doubt must outlive the second."""
+    ts = said_by_ana(simulator.workspace)
+    message_id = a_predicted_message(replies.store(), ts)
+    simulator.faults.fail_next("chat.postMessage", "answer_lost")
+    replies.reply(message_id)
+    simulator.faults.fail_next("conversations.replies", "ratelimited", retry_after_s=0)
+    replies.reply(message_id)
+    replies.pace().free(f"reply/{message_id}")
+    replies.reply(message_id)
+    assert len(bots_posts(ts)) == 1
+
+
+def test_of_two_replies_the_later_takes_itself_away(workspace: Workspace) -> None:
+    """A process that was frozen for longer than its lease wakes up and posts: somebody else had taken over."""
+    ts = said_by_ana(workspace)
+    message_id = a_predicted_message(replies.store(), ts)
+    store = replies.store()
+    claim = store.claim_reply(message_id, "frozen", 0.0)
+    assert claim is not None
+    replies.reply(message_id)
+    assert store.record_reply(message_id, "frozen", state=claim.message.state, reply_ts="1.000001") == "surplus"
+    assert bots_posts(ts) == [store.reply_ts(message_id)]
+
+
+def test_an_older_drawing_that_comes_late_is_drawn_over(workspace: Workspace) -> None:
+    """The frozen one wakes up in the middle of a redrawing: the newer state had been shown already."""
+    ts = said_by_ana(workspace)
+    message_id = a_predicted_message(replies.store(), ts)
+    store = replies.store()
+    replies.reply(message_id)
+    reply_ts = store.reply_ts(message_id)
+    state = store.message(message_id).state
+    gesture = Gesture(user="U0SIMUMARIA", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
+    Gestures(store).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+    replies.store().release_reply(message_id, "nobody", retry_in_s=0)
+    newer = store.claim_reply(message_id, "awake", 60)
+    assert store.record_reply(message_id, "awake", state=newer.message.state, reply_ts=reply_ts, before=reply_ts) == "shown"
+    assert store.record_reply(message_id, "frozen", state=state, reply_ts=reply_ts, before=reply_ts) == "moved on"
+    assert store.message(message_id).owed == "reply"
+
+
+def test_a_reply_to_a_message_that_was_just_deleted_is_not_left_in_the_channel(workspace: Workspace) -> None:
+    """Slack puts it into the channel itself, where everybody wonders what it is about."""
+    ts = said_by_ana(workspace)
+    message_id = a_predicted_message(replies.store(), ts)
+    workspace.delete(workspace.channel("atencion"), ts, "U0SIMUANA")
+    replies.reply(message_id)
+    assert not [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
+    assert replies.store().message(message_id).owed == "nothing"
+
+
+def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(simulator: Simulator) -> None:
+    """Killed between the question and its record: the thread has it."""
+    ts = said_by_ana(simulator.workspace)
+    message_id = a_predicted_message(replies.store(), ts)
+    for number, kind in enumerate((Kind.LABEL, Kind.NONE)):
+        user = ("U0SIMULUIS", "U0SIMUMARIA")[number]
+        gesture = Gesture(user=user, handle=f"h{number}", at=1_900_000_000_000_000 + number, kind=kind, labels=("app",))
+        Gestures(replies.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+    simulator.faults.fail_next("conversations.replies", "internal_error")  # the look before the question
+    with pytest.raises(SlackApiError):
+        replies.reply(message_id)
+    replies.reply(message_id)
+    replies.store().release_reply(message_id, "nobody", retry_in_s=0)
+    assert len(bots_posts(ts)) == 2  # the reply and one question
+    posted = {post["metadata"]["event_type"] for post in with_metadata(ts)}
+    assert posted == {replies.METADATA, replies.QUESTION}
+
+
+def with_metadata(ts: str) -> list[dict[str, Any]]:
+    thread = replies.slack().conversations_replies(channel=CHANNEL, ts=ts, include_all_metadata=True)["messages"]
+    return [message for message in thread if message.get("bot_id")]
+
+
+# More than Slack lets us say
+
+
+@pytest.fixture
+def busy(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Six messages in a channel that may have no post for a while: (ts, id), oldest first."""
+    monkeypatch.setenv("BETO_DIGEST_AFTER", "4")
+    replies.settings.cache_clear()
+    stamps = [said_by_ana(simulator.workspace) for _ in range(6)]
+    found = [(ts, a_predicted_message(replies.store(), ts)) for ts in stamps]
+    replies.pace().hold("chat.postMessage", 0.5)
+    for _, message_id in found:
+        replies.reply(message_id)
+    wait_until(lambda: replies.pace().take("chat.postMessage") == 0.0, 5, "Slack may be told something again")
+    return found
+
+
+def test_a_reply_that_must_wait_holds_no_claim_and_is_still_owed(busy: list[tuple[str, int]]) -> None:
+    """Back-pressure: what cannot be said now is kept."""
+    assert all(replies.store().message(message_id).owed == "reply" for _, message_id in busy)
+    assert replies.store().in_line(TEAM, CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
+    assert replies.pace().is_booked(f"line/{CHANNEL}")
+
+
+@ON_SQLITE
+def test_a_channel_beyond_its_limit_gets_one_post_for_all_that_wait(busy: list[tuple[str, int]], workspace: Workspace) -> None:
+    """Instead of silence for minutes, and of a flood that tells yesterday's labels."""
+    replies.serve_line(TEAM, CHANNEL)
+    digests = [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
+    assert len(digests) == 1
+    assert all(f"/p{ts.replace('.', '')}" in str(digests[0]["blocks"]) for ts, _ in busy)
+    assert [replies.store().message(message_id).owed for _, message_id in busy] == ["nothing"] * 6
+    for _, message_id in busy:
+        replies.reply(message_id)
+    assert all(bots_posts(ts) == [] for ts, _ in busy)
+
+
+def test_a_message_in_a_digest_that_is_corrected_has_its_own_reply_instead(
+    busy: list[tuple[str, int]], workspace: Workspace
+) -> None:
+    """The digest cannot show who said what; and no message is to be answered in two places."""
+    replies.serve_line(TEAM, CHANNEL)
+    (ts, message_id), digest = (
+        busy[0],
+        next(each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")),
+    )
+    gesture = Gesture(user="U0SIMULUIS", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
+    Gestures(replies.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+    reply_now(message_id)
+    replies.redraw_digest(TEAM, CHANNEL, digest["ts"], ts)
+    assert len(bots_posts(ts)) == 1
+    shown = str(workspace.channel("atencion").messages[digest["ts"]]["blocks"])
+    assert f"/p{ts.replace('.', '')}" not in shown
+    assert f"/p{busy[1][0].replace('.', '')}" in shown
+
+
+@ON_SQLITE
+def test_a_digest_whose_answer_was_lost_answers_nobody_twice(busy: list[tuple[str, int]], simulator: Simulator) -> None:
+    """Nobody knows what it told: each message gets its own reply, and the digest goes."""
+    simulator.faults.fail_next("chat.postMessage", "answer_lost")
+    replies.serve_line(TEAM, CHANNEL)
+    channel = simulator.workspace.channel("atencion")
+    digest = next(each["ts"] for each in channel.messages.values() if each.get("bot_id"))
+    for ts, message_id in busy:
+        reply_now(message_id)
+        assert len(bots_posts(ts)) == 1
+    replies.redraw_digest(TEAM, CHANNEL, PENDING, busy[-1][0])
+    assert digest not in channel.messages
+
+
+@ON_SQLITE
+def test_the_newest_comes_first_where_that_is_wanted(busy: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a busy channel the question of this minute matters more than that of an hour ago."""
+    monkeypatch.setenv("BETO_NEWEST_FIRST", "true")
+    monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
+    replies.settings.cache_clear()
+    replies.serve_line(TEAM, CHANNEL)
+    assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 0, 0, 0, 0, 1]
+
+
+@ON_SQLITE
+def test_one_that_slack_refuses_does_not_stop_the_line(
+    busy: list[tuple[str, int]], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that an administrator's rule forbids to answer must not silence the channel."""
+    monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
+    replies.settings.cache_clear()
+    simulator.faults.fail_next("chat.postMessage", "msg_blocks_too_long")
+    replies.serve_line(TEAM, CHANNEL)
+    replies.serve_line(TEAM, CHANNEL)
+    assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 1, 0, 0, 0, 0]
+
+
+def reply_now(message_id: int) -> None:
+    """As soon as a second has passed since it was drawn; nobody else waits in the channel."""
+    replies.pace().free(f"line/{CHANNEL}")
+    wait_until(lambda: replies.reply(message_id) or replies.store().message(message_id).owed == "nothing", 10, "it is answered")
 
 
 def test_a_channel_that_threw_the_bot_out_costs_no_endless_tries(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:

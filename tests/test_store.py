@@ -197,11 +197,11 @@ def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
     store.save_predictions([Labelled(message_id, 1, a_prediction(1), 0.01)])
     claim = store.claim_reply(message_id, "one", 60)
     store.save_predictions([Labelled(message_id, 1, a_prediction(2, "tarjeta"), 0.01)])
-    assert store.record_reply(message_id, "one", state=claim.message.state, reply_ts="9.9")
+    assert store.record_reply(message_id, "one", state=claim.message.state, reply_ts="9.9") == "moved on"
     again = store.claim_reply(message_id, "one", 60)
     assert again is not None
     assert (again.reply_ts, again.prediction.version) == ("9.9", 2)
-    assert not store.record_reply(message_id, "one", state=again.message.state, reply_ts="9.9")
+    assert store.record_reply(message_id, "one", state=again.message.state, reply_ts="9.9") == "shown"
     assert store.claim_reply(message_id, "one", 60) is None
 
 

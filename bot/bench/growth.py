@@ -143,7 +143,7 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     yield "message: save", partial(store.save_message, message)
     message_id, _ = store.save_message(message)
 
-    def record() -> Callable[[], bool]:
+    def record() -> Callable[[], object]:
         stored = store.message(message_id)
         assert stored is not None
         return partial(store.record_reply, message_id, "bench", state=stored.state, reply_ts=_reply_ts(number))

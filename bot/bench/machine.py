@@ -46,7 +46,7 @@ def everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
     """All processes run with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second."""
     folder = "bench-shape" if base == shape.NAME else "bench"
     home = BotSettings().home_folder.absolute() / folder
-    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0")
+    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0", BETO_SLACK_RATE="0")
     environment.pop("BETO_DATABASE_URL", None)
     with Machine(home, environment) as machine:
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()
