@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -36,6 +37,10 @@ log = logging.getLogger(__name__)
 
 # Two, so that Slack's hourly refresh of one never leaves a gap.
 CONNECTIONS = 2
+# Of the three seconds that Slack waits for an acknowledgement.
+PUBLISH_WITHIN_S = 1.0
+
+_publishers = ThreadPoolExecutor(4, thread_name_prefix="publish")
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,15 @@ class Desk:
 
 
 async def publish(signature: Signature[None]) -> None:
-    """The task is on its way; where Redis is away it is not, and the sweep will send it: the row is saved already."""
+    """The task is on its way; where Redis is away it is not, and the sweep will send it: the row is saved already.
+
+    A Redis that does not answer delays this by PUBLISH_WITHIN_S and nothing else: these threads do nothing but wait for it.
+    """
     try:
-        await asyncio.to_thread(signature.apply_async)
+        sending = asyncio.get_running_loop().run_in_executor(_publishers, signature.apply_async)
+        await asyncio.wait_for(sending, PUBLISH_WITHIN_S)
     except Exception as error:  # kombu lets every transport's own exceptions through
-        log.warning("could not publish %s, the sweep will: %s", signature.task, error)
+        log.warning("could not publish %s, the sweep will: %r", signature.task, error)
 
 
 def slack_client(settings: BotSettings) -> AsyncWebClient:

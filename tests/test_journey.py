@@ -4,6 +4,7 @@ Each journey runs over Socket Mode with SQLite and over signed HTTP with Postgre
 """
 
 import re
+import signal
 
 import pytest
 
@@ -171,6 +172,32 @@ async def test_redis_may_be_wiped_while_messages_come_in(town: Town, ana: Person
     )
     await ana.wait_for_reply("atencion", ts, 90)
     assert len(await replies_to(ana, "atencion", ts)) == 1
+
+
+async def test_a_redis_that_does_not_answer_delays_no_acknowledgement(town: Town, ana: Person) -> None:
+    """Frozen is worse than dead: whoever waits for it lets Slack's three seconds pass, and every event comes again and again."""
+    await watch(town, ana)
+    redis = town.processes["redis"].popen
+    assert redis is not None
+    redis.send_signal(signal.SIGSTOP)
+    try:
+        sent = [await ana.message("atencion", f"{CARD} congelado {n}") for n in range(10)]
+        wait_until(
+            lambda: all(town.store.find_message("T0SIMULADOR", "C0SIMUATENCION", ts) for ts in sent),
+            20,
+            "saved meanwhile",
+        )
+        wait_until(lambda: acknowledged(town, sent), 20, "all are acknowledged meanwhile")
+    finally:
+        redis.send_signal(signal.SIGCONT)
+    for ts in sent:
+        await ana.wait_for_reply("atencion", ts, 90)
+    assert [len(await replies_to(ana, "atencion", ts)) for ts in sent] == [1] * len(sent)
+
+
+def acknowledged(town: Town, sent: list[str]) -> bool:
+    heard = {each.request["event"].get("ts") for each in list(town.slack.wire) if each.kind == "event" and each.outcome == "ok"}
+    return set(sent) <= heard
 
 
 @pytest.mark.parametrize("name", ["worker", "replies", "bot"])

@@ -24,6 +24,8 @@ def _configuration() -> dict[str, Any]:
             "queue_order_strategy": "priority",
             "priority_steps": [0, 3, 6, 9],
             "socket_connect_timeout": 3,
+            # A Redis that is frozen, or behind a cut cable, is away; consumers ask it every second anyway.
+            "socket_timeout": 5,
             "socket_keepalive": True,
         },
         # A publisher does not wait for Redis: what is not published is found by the sweep.
