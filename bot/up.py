@@ -25,7 +25,8 @@ from worker.run import die_with_parent
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 # A process that dies is started again after 1, 2, 4 ... seconds, and after a minute of life counts as new.
 LONGEST_PAUSE_S = 30.0
-STOP_WITHIN_S = 10.0
+# Longer than a process takes to finish what it has in hand (worker.run.DRAIN_WITHIN_S).
+STOP_WITHIN_S = 18.0
 RUNNING = "running.json"
 
 
@@ -144,7 +145,7 @@ class Machine:
                 click.echo(self.log_end(process, 4), err=True)
 
     def stop(self) -> None:
-        """Every process has ended: asked first, killed after ten seconds; last started, first stopped."""
+        """Every process has ended: asked first, killed after STOP_WITHIN_S; last started, first stopped."""
         for process in reversed(self.processes):
             if process.popen is not None and process.popen.poll() is None:
                 process.popen.terminate()

@@ -3,6 +3,7 @@
 Each journey runs over Socket Mode with SQLite and over signed HTTP with PostgreSQL.
 """
 
+import asyncio
 import re
 import signal
 
@@ -209,6 +210,20 @@ async def test_a_process_killed_in_the_middle_loses_nothing(town: Town, ana: Per
     assert process.popen is not None
     process.popen.kill()
     sent += [await ana.message("atencion", f"{CARD} después {n}") for n in range(5)]
+    for ts in sent:
+        await ana.wait_for_reply("atencion", ts, 120)
+    assert [len(await replies_to(ana, "atencion", ts)) for ts in sent] == [1] * len(sent)
+
+
+async def test_processes_that_are_told_to_stop_lose_nothing_and_are_gone_in_time(town: Town, ana: Person) -> None:
+    """Every deployment does this: SIGTERM while messages stream in, and systemd's patience is not endless."""
+    await watch(town, ana)
+    stopped = [town.processes[name].popen for name in ("worker", "replies", "bot")]
+    sent = [await ana.message("atencion", f"{CARD} antes {n}") for n in range(5)]
+    for process in stopped:
+        process.terminate()
+    sent += [await ana.message("atencion", f"{CARD} luego {n}") for n in range(5)]
+    assert [await asyncio.to_thread(process.wait, 20) for process in stopped] == [0, 0, 0]
     for ts in sent:
         await ana.wait_for_reply("atencion", ts, 120)
     assert [len(await replies_to(ana, "atencion", ts)) for ts in sent] == [1] * len(sent)

@@ -16,6 +16,8 @@ from worker.app import INFERENCE, TRAINING, app
 from worker.settings import WorkerSettings
 
 PR_SET_PDEATHSIG = 1
+# What a process that was told to stop may take to finish what it has in hand. The rest is in the store, and the sweep finds it.
+DRAIN_WITHIN_S = 15.0
 
 
 def configure_logging() -> None:
@@ -48,9 +50,13 @@ def consume(
     why_not_ready: health.Ready = lambda: None,
     details: Callable[[], dict[str, object]] = dict,
 ) -> None:
-    """A Celery worker consumes `queue` until it is told to stop."""
+    """A Celery worker consumes `queue` until it is told to stop.
+
+    It then finishes the tasks in hand, for at most DRAIN_WITHIN_S, and gives back to the queue what it has not begun.
+    """
     configure_logging()
     ready = threading.Event()
+    signals.worker_shutting_down.connect(_end_in_time, weak=False)
     signals.worker_ready.connect(lambda **_: ready.set(), weak=False)
     settings = WorkerSettings()
     health.serve(
@@ -74,6 +80,12 @@ def consume(
             *arguments,
         ]
     )
+
+
+def _end_in_time(**_: object) -> None:
+    timer = threading.Timer(DRAIN_WITHIN_S, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def run_worker() -> None:
