@@ -366,6 +366,56 @@ def growth(messages: int, repeats: int, texts: int, database: str, as_json: bool
         click.echo(json.dumps(result))
 
 
+@bench.command()
+@click.option("--messages", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--gestures", type=click.IntRange(0), default=500, show_default=True, help="Reactions and buttons.")
+@click.option("--kills", type=click.IntRange(0), default=20, show_default=True, help="SIGKILLs, spread over every process.")
+@click.option("--retrainings", type=click.IntRange(0), default=2, show_default=True)
+@click.option("--faults", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of Slack's calls and events.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same one brings the same again.")
+@click.option("--twice", is_flag=True, help="Two of each process; needs --postgres.")
+@click.option("--postgres", is_flag=True, help="On a PostgreSQL server of its own instead of SQLite.")
+@click.option("--without", default="", help="Take a safeguard away: claim, sweep, natural key, or look-up. It should fall short.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="A PNG of memory and database over time.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def chaos(
+    messages: int,
+    gestures: int,
+    kills: int,
+    retrainings: int,
+    faults: float,
+    seed: int,
+    twice: bool,
+    postgres: bool,
+    without: str,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Kill, freeze and cut everything while people write: exactly one right answer each, or status 1."""
+    from bot.bench.chaos import measure
+    from bot.bench.chaos.run import Plan
+
+    if twice and not postgres:
+        raise click.UsageError("--twice needs --postgres: SQLite is for one machine with one of each")
+    plan = Plan(
+        messages=messages,
+        gestures=gestures,
+        kills=kills,
+        retrainings=retrainings,
+        share=faults,
+        seed=seed,
+        twice=twice,
+        postgres=postgres,
+        without=without,
+        calm_within_s=60 if without else 300,
+    )
+    result = measure(plan, plot)
+    if as_json:
+        click.echo(json.dumps(result, default=str))
+    if result["wrong"] or not result["calm"]:
+        sys.exit(1)
+
+
 @beto.command()
 def doctor() -> None:
     """Look at tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""

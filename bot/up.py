@@ -72,9 +72,9 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, name: str, *arguments: str) -> Process:
+    def start(self, name: str, *arguments: str, module: str = "bot") -> Process:
         """`beto NAME ...` runs, with its output in the logs folder and a health page of its own."""
-        process = Process(name, [sys.executable, "-P", "-m", "bot", *(arguments or (name,))], free_port())
+        process = Process(name, [sys.executable, "-P", "-m", module, *(arguments or (name,))], free_port())
         self.processes.append(process)
         self._spawn(process)
         return process

@@ -1,0 +1,37 @@
+"""Everything dies and Slack misbehaves, and still each message has exactly one right answer.
+
+The short form of `beto bench chaos`; the long ones are `beto bench chaos --messages 20000 --gestures 10000 --kills 200
+--retrainings 10`, once as it is and once with `--postgres --twice`.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.bench.chaos.run import Plan, run
+
+WITHOUT = os.environ.get("BETO_CHAOS_WITHOUT_ALL")
+
+
+@pytest.mark.usefixtures("postgres_server")  # for its word on a missing PostgreSQL
+def test_two_of_each_process_on_postgresql_answer_every_message_once_whatever_dies(trained_version: Path) -> None:
+    """Nobody watches the machine at night: kills, freezes, an emptied Redis, cut sockets, a Slack that fails."""
+    plan = Plan(messages=60, gestures=30, kills=10, retrainings=0, twice=True, postgres=True)
+    found = run(plan, trained_version)
+    assert is_right(found), found
+    assert found["kills"] == plan.kills
+
+
+def is_right(found: dict[str, Any]) -> bool:
+    """It came to rest, and nothing is lost, doubled or wrong."""
+    return bool(found["calm"]) and found["wrong"] == 0
+
+
+@pytest.mark.skipif(not WITHOUT, reason="the long form: BETO_CHAOS_WITHOUT_ALL=1, a minute or two each")
+@pytest.mark.parametrize("safeguard", ["claim", "sweep", "natural key", "look-up"])
+def test_the_harness_sees_that_a_safeguard_is_gone(trained_version: Path, safeguard: str) -> None:
+    """A harness that never complains proves nothing."""
+    plan = Plan(messages=250, gestures=150, kills=10, share=0.08, retrainings=0, without=safeguard, calm_within_s=60)
+    assert not is_right(run(plan, trained_version))
