@@ -12,7 +12,7 @@ import pytest
 
 from bot.bench.postgres import new_database, postgres_programs, running_postgres
 from bot.simulator.person import Person
-from bot.simulator.pytest_plugin import slack, slack_options
+from bot.simulator.pytest_plugin import SimulatorThread, slack, slack_options
 from bot.simulator.server import Simulator
 from bot.up import PROXIES, answers, free_port, redis_server
 from model.store import Store
@@ -123,3 +123,34 @@ async def ana(town: Town) -> AsyncIterator[Person]:
         if town.slack.workspace.bot_user_id not in town.slack.workspace.channel("C0SIMUATENCION").members:
             await person.invite("atencion", town.slack.workspace.bot_user_id)
         yield person
+
+
+@pytest.fixture
+def replies_slack(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[Simulator]:
+    """This process is a replies process for the simulated Slack, in which the bot is a member of #atencion."""
+    import redis
+
+    from bot import replies
+
+    thread = SimulatorThread(rate_limits=False)
+    settings = thread.environment | {
+        "BETO_DATABASE_URL": store_url,
+        "BETO_HOME": str(tmp_path),
+        "BETO_REDIS_URL": redis_url,
+        "BETO_SLACK_RATE": "0",
+        "BETO_EXPERTS": "S0SIMUEXPERTOS",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    for cached in (replies.store, replies.settings, replies.gestures, replies.slack, replies.pace):
+        cached.cache_clear()
+    replies.app.conf.broker_url = redis_url  # read once a process, perhaps by an earlier test
+    replies.store().migrate()
+    town = thread.simulator.workspace
+    town.join(town.channel("atencion"), town.user("beto"))
+    redis.Redis.from_url(redis_url).flushall()
+    yield thread.simulator
+    replies.store().close()
+    for cached in (replies.store, replies.settings, replies.gestures, replies.slack, replies.pace):
+        cached.cache_clear()
+    thread.stop()

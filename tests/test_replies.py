@@ -1,18 +1,14 @@
 """The replies process's rules where whole journeys cannot aim: what a dead one left, who counts, what Slack refuses."""
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from slack_sdk.errors import SlackApiError
 
 from bot import people, replies
 from bot.payloads import GESTURES
 from bot.settings import BotSettings
-from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
 from model.gestures import Gestures
@@ -28,35 +24,8 @@ ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)  # w
 
 
 @pytest.fixture
-def simulator(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[Simulator]:
-    """This process is a replies process for the simulated Slack, in which the bot is a member of #atencion."""
-    thread = SimulatorThread(rate_limits=False)
-    settings = thread.environment | {
-        "BETO_DATABASE_URL": store_url,
-        "BETO_HOME": str(tmp_path),
-        "BETO_REDIS_URL": redis_url,
-        "BETO_SLACK_RATE": "0",
-        "BETO_EXPERTS": "S0SIMUEXPERTOS",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    for cached in (replies.store, replies.settings, replies.gestures, replies.slack, replies.pace):
-        cached.cache_clear()
-    replies.app.conf.broker_url = redis_url  # read once a process, perhaps by an earlier test
-    replies.store().migrate()
-    town = thread.simulator.workspace
-    town.join(town.channel("atencion"), town.user("beto"))
-    redis.Redis.from_url(redis_url).flushall()
-    yield thread.simulator
-    replies.store().close()
-    for cached in (replies.store, replies.settings, replies.gestures, replies.slack, replies.pace):
-        cached.cache_clear()
-    thread.stop()
-
-
-@pytest.fixture
-def workspace(simulator: Simulator) -> Workspace:
-    return simulator.workspace
+def workspace(replies_slack: Simulator) -> Workspace:
+    return replies_slack.workspace
 
 
 def a_predicted_message(store: Store, ts: str) -> int:
@@ -101,24 +70,24 @@ def test_the_same_task_twice_posts_once(workspace: Workspace) -> None:
     assert len(bots_posts(ts)) == 1
 
 
-def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(simulator: Simulator) -> None:
+def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(replies_slack: Simulator) -> None:
     """Slack has it, and our side heard of a broken connection: posting again by reflex would answer twice."""
-    ts = said_by_ana(simulator.workspace)
+    ts = said_by_ana(replies_slack.workspace)
     message_id = a_predicted_message(replies.store(), ts)
-    simulator.faults.fail_next("chat.postMessage", "answer_lost")
+    replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
     replies.reply(message_id)
     assert replies.store().reply_ts(message_id) is None
     replies.reply(message_id)
     assert bots_posts(ts) == [replies.store().reply_ts(message_id)]
 
 
-def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_posted(simulator: Simulator) -> None:
+def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_posted(replies_slack: Simulator) -> None:
     """Two faults in a row: the doubt must outlive the second."""
-    ts = said_by_ana(simulator.workspace)
+    ts = said_by_ana(replies_slack.workspace)
     message_id = a_predicted_message(replies.store(), ts)
-    simulator.faults.fail_next("chat.postMessage", "answer_lost")
+    replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
     replies.reply(message_id)
-    simulator.faults.fail_next("conversations.replies", "ratelimited", retry_after_s=0)
+    replies_slack.faults.fail_next("conversations.replies", "ratelimited", retry_after_s=0)
     replies.reply(message_id)
     replies.pace().free(f"reply/{message_id}")
     replies.reply(message_id)
@@ -164,15 +133,15 @@ def test_a_reply_to_a_message_that_was_just_deleted_is_not_left_in_the_channel(w
     assert replies.store().message(message_id).owed == "nothing"
 
 
-def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(simulator: Simulator) -> None:
+def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(replies_slack: Simulator) -> None:
     """Killed between the question and its record: the thread has it."""
-    ts = said_by_ana(simulator.workspace)
+    ts = said_by_ana(replies_slack.workspace)
     message_id = a_predicted_message(replies.store(), ts)
     for number, kind in enumerate((Kind.LABEL, Kind.NONE)):
         user = ("U0SIMULUIS", "U0SIMUMARIA")[number]
         gesture = Gesture(user=user, handle=f"h{number}", at=1_900_000_000_000_000 + number, kind=kind, labels=("app",))
         Gestures(replies.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
-    simulator.faults.fail_next("conversations.replies", "internal_error")  # the look before the question
+    replies_slack.faults.fail_next("conversations.replies", "internal_error")  # the look before the question
     with pytest.raises(SlackApiError):
         replies.reply(message_id)
     replies.reply(message_id)
@@ -191,11 +160,11 @@ def with_metadata(ts: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def busy(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+def busy(replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Six messages in a channel that may have no post for a while: (ts, id), oldest first."""
     monkeypatch.setenv("BETO_DIGEST_AFTER", "4")
     replies.settings.cache_clear()
-    stamps = [said_by_ana(simulator.workspace) for _ in range(6)]
+    stamps = [said_by_ana(replies_slack.workspace) for _ in range(6)]
     found = [(ts, a_predicted_message(replies.store(), ts)) for ts in stamps]
     replies.pace().hold("chat.postMessage", 0.5)
     for _, message_id in found:
@@ -244,11 +213,11 @@ def test_a_message_in_a_digest_that_is_corrected_has_its_own_reply_instead(
 
 
 @ON_SQLITE
-def test_a_digest_whose_answer_was_lost_answers_nobody_twice(busy: list[tuple[str, int]], simulator: Simulator) -> None:
+def test_a_digest_whose_answer_was_lost_answers_nobody_twice(busy: list[tuple[str, int]], replies_slack: Simulator) -> None:
     """Nobody knows what it told: each message gets its own reply, and the digest goes."""
-    simulator.faults.fail_next("chat.postMessage", "answer_lost")
+    replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
     replies.serve_line(TEAM, CHANNEL)
-    channel = simulator.workspace.channel("atencion")
+    channel = replies_slack.workspace.channel("atencion")
     digest = next(each["ts"] for each in channel.messages.values() if each.get("bot_id"))
     for ts, message_id in busy:
         reply_now(message_id)
@@ -269,12 +238,12 @@ def test_the_newest_comes_first_where_that_is_wanted(busy: list[tuple[str, int]]
 
 @ON_SQLITE
 def test_one_that_slack_refuses_does_not_stop_the_line(
-    busy: list[tuple[str, int]], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    busy: list[tuple[str, int]], replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that an administrator's rule forbids to answer must not silence the channel."""
     monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
     replies.settings.cache_clear()
-    simulator.faults.fail_next("chat.postMessage", "msg_blocks_too_long")
+    replies_slack.faults.fail_next("chat.postMessage", "msg_blocks_too_long")
     replies.serve_line(TEAM, CHANNEL)
     replies.serve_line(TEAM, CHANNEL)
     assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 1, 0, 0, 0, 0]

@@ -93,6 +93,8 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
             calm = await crowd.calm_down(town)
             supervisor.cancel()
             found = judge(town.store, town.home, simulator.workspace, crowd.ledger)
+            found["grown"] = _grown(town.samples)
+            found["wrong"] += len(found["grown"])
             return {
                 "bench": "chaos",
                 "seed": plan.seed,
@@ -465,6 +467,15 @@ def _resident_mib(pid: int) -> float:
     with suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
     return 0.0
+
+
+def _grown(samples: list[Sample]) -> list[str]:
+    """Processes that weighed half as much again, and more, in the second half as in the first: they grow without bound."""
+    middle = len(samples) // 2
+    halves = samples[:middle], samples[middle:]
+    names = samples[-1]["resident_mib"] if middle else ()
+    early, late = ({name: max(sample["resident_mib"].get(name, 0) for sample in half) for name in names} for half in halves)
+    return [f"{name}: {early[name]} to {late[name]} MiB" for name in names if late[name] > 1.5 * early[name] + 50]
 
 
 def _size_mib(folder: Path, pattern: str = "*") -> float:
