@@ -299,7 +299,10 @@ class Store:
         return [texts.get(each) for each in wanted]
 
     def save_predictions(self, made: Sequence[Labelled]) -> list[bool]:
-        """The predictions are kept and the replies are owed; False for each whose text has changed since, or that was known."""
+        """The predictions are kept and the replies are owed; False for each whose text has changed since, or that was known.
+
+        False also where a later version has spoken: a worker that was frozen does not talk over it.
+        """
         with self.writing() as connection:
             moment = now()
             # In the order of their ids, as everywhere: two workers that lock the same rows must not wait for each other.
@@ -311,6 +314,19 @@ class Store:
                     .order_by(messages.c.id)
                     .with_for_update()
                 )
+            }
+            latest = {
+                (row.message_id, row.revision): row.version
+                for row in connection.execute(
+                    select(predictions.c.message_id, predictions.c.revision, func.max(predictions.c.version).label("version"))
+                    .where(predictions.c.message_id.in_([message_id for message_id, _ in current]))
+                    .group_by(predictions.c.message_id, predictions.c.revision)
+                )
+            }
+            current -= {
+                (each.message_id, each.revision)
+                for each in made
+                if latest.get((each.message_id, each.revision), 0) > each.prediction.version
             }
             rows = [
                 {

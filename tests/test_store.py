@@ -205,6 +205,14 @@ def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
     assert store.claim_reply(message_id, "one", 60) is None
 
 
+def test_a_late_prediction_does_not_talk_over_a_newer_version(store: Store) -> None:
+    """A worker that was frozen since before the promotion would take the better labels away again."""
+    message_id, _ = store.save_message(a_message())
+    assert store.save_predictions([Labelled(message_id, 1, a_prediction(2, "tarjeta"), 0.01)]) == [True]
+    assert store.save_predictions([Labelled(message_id, 1, a_prediction(1), 0.01)]) == [False]
+    assert store.claim_reply(message_id, "one", 60).prediction.version == 2
+
+
 def test_a_deleted_message_keeps_no_text_and_loses_its_reply(store: Store) -> None:
     """A person who deletes their words expects them gone."""
     message_id, _ = store.save_message(a_message())
