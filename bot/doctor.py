@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError
 
 from bot.errors import BotError, StartRefused
@@ -23,11 +24,11 @@ class Amiss(Exception):
 
 def examine() -> int:
     """Prints a line per matter; 0 when all that is needed works, else 1."""
-    settings = BotSettings()
+    settings, redis = _settings()
     matters: list[tuple[str, Callable[[BotSettings], str]]] = [
         ("home", _home),
         ("database", _database),
-        ("redis", _redis),
+        ("redis", redis),
         ("model", _model),
         ("device", _device),
         ("proxies", _proxies),
@@ -46,6 +47,20 @@ def examine() -> int:
             click.secho(f"  AMISS {name:10} {' '.join(str(finding).split())}", fg="red")
     click.echo("\nEverything works." if not amiss else f"\n{amiss} of {len(matters)} need you.")
     return 1 if amiss else 0
+
+
+def _settings() -> tuple[BotSettings, Callable[[BotSettings], str]]:
+    """The settings, and how to look at Redis: a wrong URL of it must not hide all the other matters."""
+    try:
+        return BotSettings(), _redis
+    except ValidationError as error:
+        if [each["loc"] for each in error.errors()] != [("redis_url",)]:
+            raise
+
+    def is_no_url(_: BotSettings) -> str:
+        raise Amiss("BETO_REDIS_URL is no URL of a Redis server: write redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS.")
+
+    return BotSettings(redis_url=str(BotSettings.model_fields["redis_url"].default)), is_no_url
 
 
 def _home(settings: BotSettings) -> str:

@@ -59,14 +59,14 @@ def go_without(safeguard: str) -> None:
                 connection.execute(replies.update().where(replies.c.message_id == message_id).values(**free))
             return claim_reply(self, message_id, owner, lease_s)
 
-        setattr(model.store.Store, "claim_reply", everybody_may)  # noqa: B010 (mypy refuses the plain assignment)
+        setattr(model.store.Store, "claim_reply", everybody_may)  # noqa: B010 - mypy refuses the plain assignment
     elif safeguard == "sweep":
-        setattr(bot.replies, "sweep", lambda: 0)  # noqa: B010
+        setattr(bot.replies, "sweep", lambda: 0)  # noqa: B010 - likewise
     elif safeguard == "natural key":
         key = model.gestures._key
-        setattr(model.gestures, "_key", lambda *args: key(*args)[:32] + uuid.uuid4().hex)  # noqa: B010
+        setattr(model.gestures, "_key", lambda *args: key(*args)[:32] + uuid.uuid4().hex)  # noqa: B010 - likewise
     elif safeguard == "look-up":
-        setattr(bot.replies, "find_message", lambda *_: None)  # noqa: B010
+        setattr(bot.replies, "find_message", lambda *_: None)  # noqa: B010 - likewise
     elif safeguard:
         raise ValueError(f"no such safeguard: {safeguard}")
 

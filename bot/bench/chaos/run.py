@@ -247,7 +247,7 @@ class Disturber:
     def __init__(self, plan: Plan, town: Town, simulator: Simulator) -> None:
         self.town, self.simulator = town, simulator
         self.done: Counter[str] = Counter()
-        self._chance = random.Random(f"{plan.seed}/disturber")  # noqa: S311 (replayed, not secret)
+        self._chance = random.Random(f"{plan.seed}/disturber")  # noqa: S311 - replayed, not secret
         names = sorted(town.processes)
         self._chance.shuffle(names)
         program = [("kill", names[n % len(names)]) for n in range(plan.kills)]
@@ -278,7 +278,7 @@ class Disturber:
             await self._signal(what, self.town.processes[whom])
 
     async def _signal(self, what: str, process: Process) -> None:
-        while process.popen is None or process.popen.poll() is not None:  # noqa: ASYNC110 (another process dies, no event of ours)
+        while process.popen is None or process.popen.poll() is not None:  # noqa: ASYNC110 - another process dies, no event of ours
             await asyncio.sleep(0.05)
         pid = process.popen.pid
         if what == "freeze":
@@ -319,7 +319,7 @@ class Crowd:
         self.plan, self.simulator, self.store = plan, simulator, store
         self.workspace: Workspace = simulator.workspace
         self.ledger = Ledger(simulator)
-        self._chance = random.Random(f"{plan.seed}/people")  # noqa: S311 (replayed, not secret)
+        self._chance = random.Random(f"{plan.seed}/people")  # noqa: S311 - replayed, not secret
         self._texts = [example.text for example in seed_messages()]
         self._recent: list[tuple[str, str]] = []  # (channel id, ts), of the newest messages
         self._background: set[asyncio.Task[None]] = set()
@@ -345,7 +345,7 @@ class Crowd:
                 moments.pop(0)
                 await disturber.do(*disturber.program.pop(0))
             until = time.monotonic() + pause_s
-            while self.ledger.waiting() > PATIENCE and time.monotonic() < until:  # noqa: ASYNC110 (seen by synchronous watchers)
+            while self.ledger.waiting() > PATIENCE and time.monotonic() < until:  # noqa: ASYNC110 - seen by synchronous watchers
                 await asyncio.sleep(0.02)
             if time.monotonic() >= until:
                 pause_s = 0.0  # some will never be answered: it is for the verdict to say so
