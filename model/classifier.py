@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.engine import ENGINE_FILE, SMALL, Engine, OnnxEngine
+from model.engine import ENGINE_FILE, Engine, OnnxEngine
 from model.errors import BrokenVersion
 from model.folder import verify
 from model.schema import Card, Prediction
@@ -19,7 +19,7 @@ _GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
 
 
 class Classifier:
-    """An engine with its tokenizer and card. `encode` may be called by any thread, what predicts by one at a time."""
+    """An engine with its tokenizer and card, for any thread."""
 
     def __init__(self, engine: Engine, tokenizer: "Tokenizer", card: Card, max_tokens: int) -> None:
         self.engine = engine
@@ -77,7 +77,7 @@ def load(folder: Path, *, device: str = "auto") -> Classifier:
             raise BrokenVersion(f"{folder}: card.json and config.json name different labels")
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         if (folder / ENGINE_FILE).exists() and not _has_gpu(device):
-            engine = OnnxEngine(folder / ENGINE_FILE, threads=1 if config["hidden_size"] <= SMALL else 0)
+            engine = OnnxEngine(folder / ENGINE_FILE)
         else:
             from model.network import open_engine
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,12 @@ class TorchEngine:
         self._network = network.to(device).eval()
         self._pad_id = pad_id
         self._device = device
+        self._turn = Lock()
 
     def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
         """See `engine.Engine`."""
-        scores: Matrix = logits_of(self._network, self._pad_id, encoded, self._device).double().sigmoid().numpy()
+        with self._turn:  # a pass uses all of the device
+            scores: Matrix = logits_of(self._network, self._pad_id, encoded, self._device).double().sigmoid().numpy()
         return scores
 
 

@@ -382,11 +382,10 @@ def _add_engine(folder: Path, network: Any, dev: _Task, exact: Matrix, threshold
     known = dev.known.double().numpy()
     truth = dev.truth.double().numpy() * known
     given = (exact >= thresholds) * known
-    small = network.config.hidden_size <= SMALL
-    forms: tuple[Form, ...] = ("fp32",) if small else ("int8", "fp32")
+    forms: tuple[Form, ...] = ("fp32",) if network.config.hidden_size <= SMALL else ("int8", "fp32")
     for form in forms:
         graph.write(folder / ENGINE_FILE, weights, config, exact.shape[1], form)
-        scores = OnnxEngine(folder / ENGINE_FILE, threads=1 if small else 0).probabilities(dev.encoded)
+        scores = OnnxEngine(folder / ENGINE_FILE).probabilities(dev.encoded)
         now = (scores >= thresholds) * known
         tried.append(
             TriedForm(

@@ -167,7 +167,7 @@ def test_every_text_is_in_one_pass_and_no_pass_is_mostly_padding(lengths: list[i
     assert sorted(at for batch in found for at in batch) == list(range(len(lengths)))
     for batch in found:
         sizes = [lengths[at] for at in batch]
-        assert len(batch) == 1 or sum(sizes) <= 512
+        assert len(batch) == 1 or sum(sizes) <= 256
         assert len(sizes) * max(sizes) ** 2 <= 2 * sum(size**2 for size in sizes) + 2**15
     assert sorted(at for batch in passes(lengths, tokens=4096, share=0.75) for at in batch) == list(range(len(lengths)))
     for batch in passes(lengths, tokens=4096, share=0.75):

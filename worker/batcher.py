@@ -1,6 +1,5 @@
-"""Many threads ask one at a time; one thread answers them in batches. Standard library only."""
+"""Many threads ask one at a time; few answer them, in batches. Standard library only."""
 
-import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -11,9 +10,9 @@ Answer = TypeVar("Answer")
 
 
 class Batcher(Generic[Item, Answer]):
-    """Runs `answer` on what is waiting, at most `budget` in total `size` at a time, in a thread of its own.
+    """Runs `answer` on what is waiting, at most `budget` in total `size` at a time, in threads of its own.
 
-    It never waits for a batch to fill: when the thread is free it takes what is there. Light load costs no delay and
+    It never waits for a batch to fill: a thread that is free takes what is there. Light load costs no delay and
     heavy load fills the batches by itself. The oldest goes first, with those nearest to it in size, so nobody waits for
     more than the batch in hand and those who came before, and a long text shares its pass with long ones.
 
@@ -28,14 +27,19 @@ class Batcher(Generic[Item, Answer]):
         budget: int,
         size: Callable[[Item], int] = lambda _: 1,
         everybody: tuple[type[Exception], ...] = (),
+        threads: int = 1,
     ) -> None:
+        """`answer` is called by `threads` threads, each with a batch of its own."""
         self._answer = answer
         self._size = size
         self.budget = budget
         self._everybody = everybody
-        self._arrived: queue.SimpleQueue[tuple[Item, Future[Answer]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="batcher", daemon=True)
-        self._thread.start()
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[Item, Future[Answer]]] = []  # the oldest first
+        self._ended = False
+        self._threads = [threading.Thread(target=self._serve, name="batcher", daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     def ask(self, item: Item, timeout_s: float) -> Answer:
         """The answer to `item`; raises what `answer` raised for it alone, or TimeoutError after `timeout_s` seconds.
@@ -43,7 +47,9 @@ class Batcher(Generic[Item, Answer]):
         The threads pool of Celery has no time limits of its own, so the caller's patience travels here.
         """
         future: Future[Answer] = Future()
-        self._arrived.put((item, future))
+        with self._changed:
+            self._waiting.append((item, future))
+            self._changed.notify()
         try:
             return future.result(timeout_s)
         except TimeoutError:
@@ -51,23 +57,20 @@ class Batcher(Generic[Item, Answer]):
             raise
 
     def close(self) -> None:
-        """Everything asked before is answered and the thread has ended."""
-        self._arrived.put(None)
-        self._thread.join()
+        """Everything asked before is answered and the threads have ended."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _serve(self) -> None:
-        waiting: list[tuple[Item, Future[Answer]]] = []  # the oldest first
-        ended = False
-        while waiting or not ended:
-            while not ended:
-                try:
-                    arrived = self._arrived.get(block=not waiting)
-                except queue.Empty:
-                    break
-                ended = arrived is None
-                if arrived is not None:
-                    waiting.append(arrived)
-            waiting, batch = self._choose(waiting)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._ended)
+                if not self._waiting:
+                    return
+                self._waiting, batch = self._choose(self._waiting)
             self._run([(item, future) for item, future in batch if future.set_running_or_notify_cancel()])
 
     def _choose(

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Host:
         self._loaded = threading.Event()
         self._stop = threading.Event()
         self._batcher: Batcher[Encoded, tuple[Prediction, float]] = Batcher(
-            self._answer, size=lambda encoded: min(len(encoded.ids), encoded.classifier.max_tokens), budget=1
+            self._answer, size=lambda encoded: min(len(encoded.ids), encoded.classifier.max_tokens), budget=1, threads=_cores()
         )
         self._watcher = threading.Thread(target=self._watch, name="version-watcher", daemon=True)
 
@@ -127,6 +128,10 @@ class Host:
             _give_back_memory()
             log.info("version %s (%s, %s) serves", version.number, version.card.base, loaded.engine.form)
             return
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _give_back_memory() -> None:

@@ -1,6 +1,5 @@
 """What `beto bench serving` compares: each loads the same version folder and answers one text at a time, from many threads."""
 
-import asyncio
 import http.client
 import importlib.util
 import itertools
@@ -9,14 +8,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bot.up import answers, free_port
 
-SLOW = {"pipeline", "litserve", "infinity"}
+SLOW = {"pipeline", "litserve"}
 PATIENCE_S = 600.0
 
 
@@ -33,12 +32,8 @@ System = Callable[[Path], AbstractContextManager[Asked]]
 
 def installed() -> Mapping[str, System]:
     """The systems that can run here, the pipeline first."""
-    rivals: dict[str, System] = {
-        name: system
-        for name, module, system in (("litserve", "litserve", litserve), ("infinity", "infinity_emb", infinity))
-        if importlib.util.find_spec(module) is not None
-    }
-    return {"pipeline": pipeline, "direct": direct, "celery": celery, **rivals}
+    ours: dict[str, System] = {"pipeline": pipeline, "direct": direct, "celery": celery}
+    return ours | ({"litserve": litserve} if importlib.util.find_spec("litserve") else {})
 
 
 @contextmanager
@@ -159,34 +154,12 @@ def litserve(version: Path) -> Iterator[Asked]:
         if server.poll() is not None:
             raise RuntimeError("litserve did not start")
         threading.Event().wait(0.2)
-    local = threading.local()
 
     def ask(text: str) -> object:
-        if not hasattr(local, "connection"):
-            local.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
-        local.connection.request("POST", "/predict", json.dumps({"text": text}), {"Content-Type": "application/json"})
-        return json.load(local.connection.getresponse())
+        # A new one each time: the server closes those that were idle for five seconds.
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
+            connection.request("POST", "/predict", json.dumps({"text": text}), {"Content-Type": "application/json"})
+            return json.load(connection.getresponse())
 
     yield Asked(ask, speak)
     server.kill()
-
-
-@contextmanager
-def infinity(version: Path) -> Iterator[Asked]:
-    """infinity-emb's engine with its defaults for a CPU, in this process: it sorts by length and batches what waits."""
-    from infinity_emb import AsyncEmbeddingEngine, EngineArgs
-
-    from model.text import speak
-
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    engine = AsyncEmbeddingEngine.from_args(
-        EngineArgs(model_name_or_path=str(version), engine="torch", device="cpu", bettertransformer=False)
-    )
-    asyncio.run_coroutine_threadsafe(engine.astart(), loop).result()
-
-    def ask(text: str) -> object:
-        return asyncio.run_coroutine_threadsafe(engine.classify(sentences=[text], raw_scores=False), loop).result()
-
-    yield Asked(ask, speak)
-    asyncio.run_coroutine_threadsafe(engine.astop(), loop).result()
