@@ -40,7 +40,7 @@ class NoVersion(ModelError):
 
 
 class Host:
-    """Serves the live version from one thread. `start` once, in the process that will serve."""
+    """Serves the live version from as many threads as there are cores. `start` once, in the process that will serve."""
 
     def __init__(self, store: Store, settings: WorkerSettings) -> None:
         self.registry = Registry(store, settings.home_folder)
