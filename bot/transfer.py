@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bot.settings import BotSettings
 from model.dataset import read_examples, text_key, write_examples
+from model.errors import BadData
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labelbook import LabelBook
@@ -26,10 +27,13 @@ def import_file(path: Path) -> str:
     """
     store = _store()
     try:
+        read = read_examples(path, LabelBook(store).current())
+        if nul := next((at for at, example in enumerate(read, 1) if "\0" in example.text), None):
+            raise BadData(f"{path}, message {nul}: the text holds a NUL, which PostgreSQL does not keep")
         examples = [
             # Before anything is looked up: what is kept, and its key, are of the masked text.
             example.model_copy(update={"text": store.mask(example.text)})
-            for example in read_examples(path, LabelBook(store).current())
+            for example in read
         ]
         judged = [(message, example) for example in examples if (message := _message_of(store, example)) is not None]
         of_messages = {id(example) for _, example in judged}

@@ -94,8 +94,8 @@ def _example(place: str, row: dict[str, Any]) -> Example:
         raise BadData(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if not example.text.strip():
         raise BadData(f"{place}: the text is empty")
-    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in example.text):
-        raise BadData(f"{place}: the text holds a NUL or half a character, which no database keeps")
+    if any("\ud800" <= char <= "\udfff" for char in example.text):
+        raise BadData(f"{place}: the text holds half a character, which no file and no database keeps")
     if both := set(example.labels) & set(example.unknown):
         raise BadData(f"{place}: both applies and unknown: {', '.join(sorted(both))}")
     return example

@@ -130,6 +130,13 @@ def test_a_broken_line_is_named_by_its_number(tmp_path: Path, broken: str, says:
     assert says in sentence
 
 
+def test_a_text_that_postgresql_cannot_keep_is_refused_at_the_import(tmp_path: Path) -> None:
+    """The line is named and nothing is kept, in place of half an import and a driver's error."""
+    file = tmp_path / "nul.jsonl"
+    file.write_text('{"text": "hola", "labels": []}\n{"text": "ho\\u0000la", "labels": []}\n', encoding="utf-8")
+    assert "message 2: the text holds a NUL" in beto("import", file, home=tmp_path / "home").refusal()
+
+
 def test_train_refuses_a_broken_file_before_anything_is_built(tmp_path: Path) -> None:
     """No half-made folder, and no minutes of training first."""
     file = write(tmp_path / "datos.jsonl", {"text": "bien", "labels": []}, "{")
