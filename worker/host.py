@@ -2,7 +2,6 @@
 
 import ctypes
 import logging
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -43,6 +42,8 @@ class Host:
     """Serves the live version from as many threads as there are cores. `start` once, in the process that will serve."""
 
     def __init__(self, store: Store, settings: WorkerSettings) -> None:
+        from model.engine import cores  # numpy, in this process only
+
         self.registry = Registry(store, settings.home_folder)
         self.settings = settings
         self._classifier: Classifier | None = None
@@ -51,7 +52,7 @@ class Host:
         self._loaded = threading.Event()
         self._stop = threading.Event()
         self._batcher: Batcher[Encoded, tuple[Prediction, float]] = Batcher(
-            self._answer, size=lambda encoded: min(len(encoded.ids), encoded.classifier.max_tokens), budget=1, threads=_cores()
+            self._answer, size=lambda encoded: min(len(encoded.ids), encoded.classifier.max_tokens), budget=1, threads=cores()
         )
         self._watcher = threading.Thread(target=self._watch, name="version-watcher", daemon=True)
 
@@ -128,10 +129,6 @@ class Host:
             _give_back_memory()
             log.info("version %s (%s, %s) serves", version.number, version.card.base, loaded.engine.form)
             return
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _give_back_memory() -> None:

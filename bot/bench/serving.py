@@ -205,7 +205,6 @@ def _flop(tokens: int) -> float:
 def _peaks() -> dict[str, float]:
     """Operations a second of the fastest matrix product of this shape that ONNX Runtime does here, in fp32 and int8."""
     import numpy as np
-    import onnx
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -227,5 +226,4 @@ def _peaks() -> dict[str, float]:
             session.run(None, {"x": x})
             seconds.append(time.perf_counter() - began)
         peaks[name] = 2 * rows * width * inner / min(seconds)
-    assert onnx.__version__
     return peaks
