@@ -20,6 +20,7 @@ import redis
 
 from bot import blocks
 from bot.bench.chaos.verdict import Ledger, judge
+from bot.bench.postgres import postgres_programs
 from bot.errors import StartRefused
 from bot.simulator import delivery
 from bot.simulator.errors import SlackError
@@ -28,6 +29,7 @@ from bot.simulator.server import Simulator
 from bot.simulator.workspace import Channel, User, Workspace
 from bot.up import Machine, Process, answers, free_port, local_environment, read_health
 from model.dataset import seed_messages
+from model.errors import StoreUnavailable
 from model.labels import seed_taxonomy
 from model.registry import Registry
 from model.runs import Runs
@@ -214,11 +216,9 @@ class Town:
 @contextmanager
 def _postgres(machine: Machine, data: Path) -> Iterator[str]:
     """A PostgreSQL server that is one of the machine's processes; the URL of an empty database in it."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    found = shutil.which("initdb")
-    if not folders and not found:
+    folder = postgres_programs()
+    if folder is None:
         raise StartRefused("no PostgreSQL server is installed (`sudo apt-get install postgresql`)")
-    folder = folders[-1] if folders else Path(str(found)).parent
     data.mkdir()
     become: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -372,7 +372,7 @@ class Crowd:
         try:
             counts = await asyncio.to_thread(self.store.counts, None)
             last = await asyncio.to_thread(Runs(self.store).last)
-        except Exception:  # the database may be starting
+        except StoreUnavailable:  # it is killed, or starting
             return False
         if counts["prediction"] or counts["reply"] or (last is not None and not last.over):
             return False
