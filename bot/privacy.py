@@ -3,7 +3,8 @@
 import logging
 import time
 
-from bot.replies import reply, settings, store
+from bot.outgoing import settings, store
+from bot.replies import reply
 from model.forgetting import Forgetting
 
 log = logging.getLogger(__name__)

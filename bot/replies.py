@@ -4,8 +4,6 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from functools import cache
 from http.client import HTTPException
 from typing import Any
 
@@ -15,15 +13,32 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot import blocks, people
-from bot.pace import MustWait, Pace, PacedClient, Unsure
-from bot.settings import BotSettings
+from bot.digests import digest, redraw_digest
+from bot.outgoing import (
+    AGAIN_S,
+    CALL_WITHIN_S,
+    HOPELESS,
+    LEASE_S,
+    QUIET,
+    find_message,
+    gestures,
+    known,
+    labels,
+    pace,
+    settings,
+    slack,
+    store,
+    take_away,
+)  # fmt: skip
+from bot.pace import MustWait, Unsure
 from bot.texts import Texts, load_texts
+from model.database import now
 from model.errors import StoreUnavailable
-from model.gestures import Gestures, Judged
-from model.labelbook import LabelBook
+from model.gestures import Judged
 from model.labels import Taxonomy
+from model.replies import Claim
 from model.schema import Message, Prediction, Source
-from model.store import PENDING, RETRY_AFTER_S, Claim, Store, now
+from model.store import RETRY_AFTER_S
 from worker.app import REPLIES, app
 from worker.run import consume
 from worker.tasks import classify
@@ -32,12 +47,7 @@ log = logging.getLogger(__name__)
 
 METADATA = "beto_reply"
 QUESTION = "beto_question"
-DIGEST = "beto_digest"
-# Longer than the calls for one reply take; a claim that lives longer belongs to a dead process.
-LEASE_S = 60.0
-CALL_WITHIN_S = 20.0
-# What Slack did not answer is looked at again so much later, what it refused so much.
-AGAIN_S = 3.0
+# What Slack refused is looked at again so much later.
 REFUSED_AGAIN_S = 30.0
 # What Slack allows in one channel.
 POST_EVERY_S = 1.0
@@ -51,55 +61,6 @@ REDRAW_EVERY_S = 1.0
 # A channel may want the emoji of at most so many labels, those with at least this probability.
 SEEDS = 5
 SEED_FROM = 0.15
-QUIET: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
-# Slack will never take these, however often we try.
-HOPELESS = {
-    "account_inactive", "cant_update_message", "channel_not_found", "edit_window_closed", "is_archived", "message_not_found",
-    "not_in_channel", "thread_not_found", "restricted_action", "token_revoked",
-}  # fmt: skip
-
-
-@cache
-def store() -> Store:
-    """This process's store."""
-    return Store(settings().store_url, mask_personal=settings().mask_personal)
-
-
-@cache
-def settings() -> BotSettings:
-    """This process's settings."""
-    return BotSettings()
-
-
-@cache
-def gestures() -> Gestures:
-    """What people said, in this process's store."""
-    return Gestures(store())
-
-
-@cache
-def labels() -> LabelBook:
-    """The labels of today, in this process's store."""
-    return LabelBook(store())
-
-
-@cache
-def pace() -> Pace:
-    """How fast Slack lets us go, which all `replies` processes share."""
-    return Pace(settings().redis_url, settings().slack_rate)
-
-
-@cache
-def slack(patience_s: float = 0.0) -> PacedClient:
-    """This process's Slack client; it waits by itself for at most `patience_s`."""
-    token = settings().slack_bot_token.get_secret_value()
-    return PacedClient(pace=pace(), patience_s=patience_s, token=token, base_url=settings().slack_api_url, timeout=CALL_WITHIN_S)
-
-
-@cache
-def workspace_url() -> str:
-    """Where permalinks of our workspace begin."""
-    return str(slack().auth_test()["url"])
 
 
 def classify_and_reply(message_id: int, revision: int, *, lane: int = 0) -> Signature[None]:
@@ -116,10 +77,10 @@ def reply(message_id: int, *, in_line: bool = False) -> None:
     What must wait is on the queue again, or in its channel's line; nobody waits for it here. `in_line`: it is its turn.
     """
     owner = uuid.uuid4().hex
-    while (claim := store().claim_reply(message_id, owner, LEASE_S)) is not None:
+    while (claim := known().claim(message_id, owner, LEASE_S)) is not None:
         if claim.drawn_at is not None and (early_s := REDRAW_EVERY_S - (now() - claim.drawn_at).total_seconds()) > 0:
             # Fifty people who react within a second are one redrawing, not fifty.
-            store().release_reply(message_id, owner, retry_in_s=early_s + RETRY_AFTER_S, in_doubt=claim.orphaned)
+            known().release(message_id, owner, retry_in_s=early_s + RETRY_AFTER_S, in_doubt=claim.orphaned)
             _come_back(message_id, early_s)
             return
         shown = _show(claim, owner, in_line=in_line)
@@ -127,11 +88,11 @@ def reply(message_id: int, *, in_line: bool = False) -> None:
             return
         reply_ts, asked = shown
         # Where this raises, the claim is left to expire: the next one looks first whether the post has arrived.
-        recorded = store().record_reply(
+        recorded = known().record(
             message_id, owner, state=claim.message.state, reply_ts=reply_ts, asked=asked, before=claim.reply_ts
         )
         if recorded == "surplus" and reply_ts is not None:
-            _take_away(claim.message.message.channel, reply_ts)
+            take_away(claim.message.message.channel, reply_ts)
             continue
         if claim.digest_ts is not None:
             message = claim.message.message
@@ -148,7 +109,7 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
     try:
         return _bring_up_to_date(claim, in_line=in_line)
     except MustWait as wait:
-        store().release_reply(message_id, owner, retry_in_s=wait.seconds + RETRY_AFTER_S, in_doubt=claim.orphaned)
+        known().release(message_id, owner, retry_in_s=wait.seconds + RETRY_AFTER_S, in_doubt=claim.orphaned)
         if wait.method == "chat.postMessage" and _joins_line(claim):
             _line_up(claim.message.message.team, claim.message.message.channel, wait.seconds)
         else:
@@ -156,7 +117,7 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
     except Unsure as error:
         log.warning("message %s: %s", message_id, error)
         if not error.late:  # else the claim expires by itself: by then it has come, or never will
-            store().release_reply(message_id, owner, retry_in_s=AGAIN_S, in_doubt=True)
+            known().release(message_id, owner, retry_in_s=AGAIN_S, in_doubt=True)
             _come_back(message_id, AGAIN_S)
     except SlackApiError as error:
         reason = error.response.get("error", "")
@@ -164,7 +125,7 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
             log.warning("message %s can have no reply: %s", message_id, reason)
             return claim.reply_ts, claim.asked
         # A clear no, so nothing was posted; the sweep tries again.
-        store().release_reply(message_id, owner, retry_in_s=REFUSED_AGAIN_S, in_doubt=claim.orphaned)
+        known().release(message_id, owner, retry_in_s=REFUSED_AGAIN_S, in_doubt=claim.orphaned)
         pace().book(f"refused/{message_id}", REFUSED_AGAIN_S)
         raise
     return None
@@ -192,9 +153,10 @@ def serve_line(team: str, channel: str) -> None:
     """The next message that waits in this channel has its reply; or, where too many wait, the next ones are answered together."""
     pace().free(f"line/{channel}")
     most = max(settings().digest_after + 1, DIGEST_OF)
-    waiting = store().in_line(team, channel, most, newest_first=settings().newest_first)
+    waiting = known().line(team, channel, most, newest_first=settings().newest_first)
     if settings().digest_after and len(waiting) > settings().digest_after:
-        digest(channel, waiting[:DIGEST_OF])
+        for each in digest(channel, waiting[:DIGEST_OF]):
+            reply.apply_async((each,), {"in_line": True})
     else:
         following = next((each for each in waiting if not pace().is_booked(f"refused/{each}")), None)
         if following is None:
@@ -205,102 +167,6 @@ def serve_line(team: str, channel: str) -> None:
             log.warning("message %s was refused: %s", following, error.response.get("error"))
     if len(waiting) > 1:
         _line_up(team, channel, POST_EVERY_S)
-
-
-def digest(channel: str, message_ids: list[int]) -> None:
-    """One post in the channel tells the labels of these messages, and each of them counts as answered by it."""
-    owner = uuid.uuid4().hex
-    claims = [claim for each in message_ids if (claim := store().claim_reply(each, owner, LEASE_S)) is not None]
-    # One that may stand in its thread already is looked for, one by one.
-    fit = [claim for claim in claims if claim.reply_ts is None and not claim.orphaned and claim.prediction is not None]
-    for claim in claims:
-        if claim not in fit:
-            store().release_reply(claim.message.id, owner, retry_in_s=0, in_doubt=claim.orphaned)
-            reply.delay(claim.message.id)
-    if not fit:
-        return
-    together = [claim.message.id for claim in fit]
-    store().note_digest(together, PENDING)
-    try:
-        posted = slack().chat_postMessage(channel=channel, **_digest_post(together), **QUIET)
-    except MustWait:
-        store().note_digest(together, None)
-        for claim in fit:
-            store().release_reply(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
-        return
-    except SlackApiError:  # what each of them is refused for, each finds out
-        store().note_digest(together, None)
-        for claim in fit:
-            store().release_reply(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
-            reply.apply_async((claim.message.id,), {"in_line": True})
-        return
-    except Unsure as error:
-        for claim in fit:
-            store().release_reply(claim.message.id, owner, retry_in_s=AGAIN_S, in_doubt=True)
-        log.warning("the digest of %s: %s", channel, error)
-        return
-    for claim in fit:
-        recorded = store().record_reply(
-            claim.message.id, owner, state=claim.message.state, reply_ts=None, digest_ts=str(posted["ts"])
-        )
-        if recorded == "moved on":
-            reply.delay(claim.message.id)
-
-
-@app.task(name="bot.digest")
-def redraw_digest(team: str, channel: str, digest_ts: str, message_ts: str) -> None:
-    """The post that answered this message with others tells of those that it still answers; it is gone where there are none."""
-    try:
-        if digest_ts == PENDING:  # whoever posted it died, or had no answer
-            newer = slack().conversations_history(channel=channel, oldest=message_ts, limit=200, include_all_metadata=True)
-            found = next((str(each["ts"]) for each in newer["messages"] if message_ts in _digested(each)), None)
-            if found is None:
-                return
-            digest_ts = found
-        if message_ids := store().in_digest(team, channel, digest_ts):
-            slack().chat_update(channel=channel, ts=digest_ts, **_digest_post(message_ids))
-        else:
-            _take_away(channel, digest_ts)
-    except (MustWait, Unsure) as later:
-        seconds = later.seconds if isinstance(later, MustWait) else AGAIN_S
-        redraw_digest.apply_async((team, channel, digest_ts, message_ts), countdown=seconds)
-
-
-def _digested(message: dict[str, Any]) -> list[str]:
-    """The ts of each message that this one of Slack's answers as a digest."""
-    metadata = message.get("metadata") or {}
-    return str(metadata["event_payload"]["messages"]).split() if metadata.get("event_type") == DIGEST else []
-
-
-def _digest_post(message_ids: list[int]) -> dict[str, Any]:
-    taxonomy, texts = labels().current(), load_texts(settings().language)
-    lines, stamps = [], []
-    for message_id in message_ids:
-        stored, prediction = store().message(message_id), store().latest_prediction(message_id)
-        if stored is None or prediction is None or stored.deleted:
-            continue
-        message = stored.message
-        stamps.append(message.ts)
-        link = f"{workspace_url()}archives/{message.channel}/p{message.ts.replace('.', '')}"
-        shown = () if message.blind else taxonomy.read(prediction).labels
-        words = blocks.escape(" ".join(message.text.split())[:60]).replace("|", " ") or "…"
-        told = "…" if message.blind else blocks.names(shown, taxonomy, texts)
-        lines.append(texts("digest.line", link=f"<{link}|{words}>", labels=told))
-    text, shown_blocks = blocks.digest(lines, texts)
-    return {
-        "text": text,
-        "blocks": shown_blocks,
-        "metadata": {"event_type": DIGEST, "event_payload": {"messages": " ".join(stamps)}},
-    }
-
-
-def _take_away(channel: str, ts: str) -> None:
-    """Our message is not there."""
-    try:
-        slack(CALL_WITHIN_S).chat_delete(channel=channel, ts=ts)
-    except SlackApiError as error:
-        if error.response.get("error") not in HOPELESS:
-            raise
 
 
 def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple[str, ...]]:
@@ -340,11 +206,11 @@ def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple
         reply_ts = str(posted["ts"])
         if posted["message"].get("thread_ts") != thread:
             # The message was deleted a moment ago, and Slack put the reply into the channel itself (slack-go#1571).
-            _take_away(message.channel, reply_ts)
+            take_away(message.channel, reply_ts)
             return None, ()
     new = [label for label in judged.state.disputed if label not in claim.asked]
     if new:
-        store().note_reply(claim.message.id, reply_ts)
+        known().note(claim.message.id, reply_ts)
     for label in new:
         question = blocks.dispute(label, judged.state.labels[label], taxonomy, texts)
         _ask_once(message.channel, thread, f"{key}:{label}", question)
@@ -429,31 +295,6 @@ def seed(channel: str, ts: str, emoji: str) -> None:
     except SlackApiError as error:
         if error.response.get("error") not in {"already_reacted", "message_not_found", "too_many_reactions", *HOPELESS}:
             raise
-
-
-def find_message(channel: str, thread: str, kind: str, name: str, value: str) -> str | None:
-    """The ts of our message in the thread whose metadata is of this kind and says so: posted by who did not live to record it.
-
-    Where the thread's first message is gone, the reply to it may stand in the channel itself.
-    """
-    ask: Callable[..., Any] = slack().conversations_replies
-    where: dict[str, Any] = {"ts": thread}
-    cursor = ""
-    while True:
-        try:
-            page = ask(channel=channel, include_all_metadata=True, limit=200, cursor=cursor, **where)
-        except SlackApiError as error:
-            if error.response.get("error") != "thread_not_found" or "oldest" in where:
-                raise
-            ask, where = slack().conversations_history, {"oldest": thread}
-            continue
-        for message in page["messages"]:
-            metadata = message.get("metadata") or {}
-            if metadata.get("event_type") == kind and metadata.get("event_payload", {}).get(name) == value:
-                return str(message["ts"])
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-        if not cursor:
-            return None
 
 
 def sweep() -> int:

@@ -8,9 +8,9 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot import blocks, run_blocks
+from bot.outgoing import HOPELESS, QUIET, find_message, labels, settings, slack, store
 from bot.pace import MustWait, Unsure
 from bot.picture import draw
-from bot.replies import HOPELESS, QUIET, find_message, labels, settings, slack, store
 from bot.texts import load_texts
 from model.registry import Registry
 from model.runs import Run, Runs

@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, or_, select, tuple_
 
+from model.database import lock_channel, now
 from model.dataset import text_key
 from model.gestures import Gestures, is_judged
 from model.labelbook import LabelBook
 from model.schema import Example
-from model.store import RETRY_AFTER_S, Store, lock_channel, now, owe_reply
+from model.store import RETRY_AFTER_S, Store, owe_reply
 from model.tables import (
     examples,
     forgettings,

@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, or_, select, text, true, union, union_all
 
+from model.database import aware, lock_channel, now
 from model.judgements import Gesture, Kind, MessageState, fold
 from model.labels import Taxonomy
 from model.schema import Prediction
-from model.store import Store, aware, count_of, lock_channel, now, owe_reply
+from model.store import Store, count_of, owe_reply
 from model.tables import gestures, messages, people, predictions, replies
 
 # People change groups and become guests; a day is as old as what we know of them may be.

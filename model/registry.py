@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, func, select, text
 
+from model.database import aware, now
 from model.errors import BrokenVersion
 from model.folder import is_plain, write_card
 from model.schema import Card
-from model.store import Store, aware, now
+from model.store import Store
 from model.tables import promotions, versions
 
 

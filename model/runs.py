@@ -14,9 +14,10 @@ from typing import Any, Literal
 from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from model.database import aware, now
 from model.errors import RunCancelled, RunLost, StoreUnavailable
 from model.schema import Progress, Report
-from model.store import Store, aware, count_of, now
+from model.store import Store, count_of
 from model.tables import runs
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]

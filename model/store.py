@@ -1,40 +1,26 @@
-"""The database: messages, predictions, replies, versions and runs. What is saved here is the truth; queues only carry it.
+"""The messages, what is predicted of them, and their channels: what is kept here is the truth, and queues only carry it.
 
-Every method is one transaction and may be called from any thread. `StoreUnavailable` is raised when the database
-does not answer; nothing was changed then, and the call may be repeated.
+Every method is one transaction (see `database` for what it raises).
 """
 
-import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, case, create_engine, event, false, func, or_, select, text, true
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Row, bindparam, case, false, func, select, text, true
 
-from model.errors import BadSetting, StoreUnavailable
+from model.database import Database, aware, now
 from model.privacy import mask
 from model.schema import Example, Message, Prediction, Source, Split
-from model.tables import channels, examples, gestures, learnt, messages, metadata, predictions, replies, sides, tallies
+from model.tables import channels, examples, gestures, learnt, messages, predictions, sides, tallies
 
 Mode = Literal["auto", "mention"]
 Owed = Literal["prediction", "reply", "nothing"]
-Recorded = Literal["shown", "moved on", "surplus"]
 
 # A message that waits longer than this after its last step is sent again by the sweep.
 RETRY_AFTER_S = 15.0
 RETRY_AT_MOST_S = 300.0
-# In place of a digest's ts: it is being posted.
-PENDING = "pending"
-# How long a process waits for another's turn with a SQLite file.
-SQLITE_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -49,23 +35,28 @@ class StoredMessage:
     received_at: datetime
     deleted: bool
 
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to bring one reply up to date until the lease ends.
-
-    `prediction` is of the message's present text, or None where the message is gone or not yet predicted.
-    `orphaned`: an earlier claim died before it recorded a reply, so one may stand in the thread already. `digest_ts`: the
-    message was answered together with others.
-    """
-
-    message: StoredMessage
-    prediction: Prediction | None
-    reply_ts: str | None
-    orphaned: bool
-    drawn_at: datetime | None = None
-    asked: tuple[str, ...] = ()
-    digest_ts: str | None = None
+    @classmethod
+    def of(cls, row: Row[Any]) -> "StoredMessage":
+        """What a row of `messages` says."""
+        return cls(
+            id=row.id,
+            message=Message(
+                team=row.team,
+                channel=row.channel,
+                ts=row.ts,
+                thread_ts=row.thread_ts,
+                user=row.user,
+                text=row.text,
+                source=Source(row.source),
+                response_url=row.response_url,
+                blind=row.blind,
+            ),
+            revision=row.revision,
+            state=row.state,
+            owed=row.owed,
+            received_at=aware(row.received_at),
+            deleted=row.deleted_at is not None,
+        )
 
 
 @dataclass(frozen=True)
@@ -78,55 +69,15 @@ class Labelled:
     model_s: float
 
 
-def now() -> datetime:
-    """The present time, aware, UTC: the only kind of time that is stored."""
-    return datetime.now(UTC)
+class Store(Database):
+    """The tables of one database. Every text passes `mask` before it is kept: personal data is replaced by words.
 
-
-def aware(moment: datetime) -> datetime:
-    """`moment` as UTC; SQLite gives back times without a zone."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-class Store:
-    """The tables behind one URL (SQLite or PostgreSQL). Call `migrate` once before the first use.
-
-    Every text passes `mask` before it is kept: personal data is replaced by words unless `mask_personal` is false.
+    Not so where `mask_personal` is false.
     """
 
     def __init__(self, url: str, *, mask_personal: bool = True) -> None:
-        self.url = url
+        super().__init__(url)
         self.mask: Callable[[str], str] = mask if mask_personal else str
-        self.engine = _engine(url)
-        self._reader = self.engine.execution_options(read_only=True)
-        # SQLite has one writer, and who finds it busy sleeps for up to 0.1 s at a time: threads of one process take turns.
-        self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
-
-    def migrate(self, to: str = "head") -> None:
-        """The schema is at the newest migration, or at least at `to`; safe to call from several processes at once."""
-        # Alembic takes 0.3 s to import, and most processes find the schema in place.
-        from alembic import command
-        from alembic.config import Config
-
-        if self.engine.dialect.name == "sqlite" and (path := make_url(self.url).database):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                # SQLite's BEGIN IMMEDIATE already lets one in at a time.
-                connection.execute(text("select pg_advisory_xact_lock(7238)"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, to)
-
-    def ping(self) -> None:
-        """The database answered a query."""
-        with self.reading() as connection:
-            connection.execute(text("select 1"))
-
-    def close(self) -> None:
-        """All connections are given back."""
-        self.engine.dispose()
 
     # Messages
 
@@ -230,13 +181,13 @@ class Store:
         """The message as it is now."""
         with self.reading() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
-            return None if row is None else _stored(row)
+            return None if row is None else StoredMessage.of(row)
 
     def find_message(self, team: str, channel: str, ts: str) -> StoredMessage | None:
         """The message with this natural key."""
         with self.reading() as connection:
             row = connection.execute(select(messages).where(*_key(team, channel, ts))).one_or_none()
-            return None if row is None else _stored(row)
+            return None if row is None else StoredMessage.of(row)
 
     def waiting(self, limit: int = 500) -> list[tuple[int, Owed]]:
         """Ids of messages that something is owed to for longer than usual, and what; each is left alone for a while after.
@@ -273,7 +224,7 @@ class Store:
             total = count_of(connection, "messages", team)
             return {"messages": total, "prediction": row.prediction, "reply": row.reply}
 
-    # Predictions and replies
+    # Predictions
 
     def to_label(self, wanted: Sequence[tuple[int, int]], version: int) -> list[str | None]:
         """The text of each (message id, revision); None where there is nothing to do.
@@ -356,183 +307,6 @@ class Store:
             )
             return [(each.message_id, each.revision) in current and each.message_id in added for each in made]
 
-    def claim_reply(self, message_id: int, owner: str, lease_s: float) -> Claim | None:
-        """`owner` alone may post or redraw this reply for `lease_s` seconds; None where nothing is owed or another has it."""
-        with self.writing() as connection:
-            row = connection.execute(select(messages).where(messages.c.id == message_id).with_for_update()).one_or_none()
-            if row is None or row.owed != "reply":
-                return None
-            moment = now()
-            # A second statement, because it must see what was there when the lock was got, not when it was asked for.
-            latest = (
-                select(predictions.c.prediction)
-                .where(predictions.c.message_id == message_id, predictions.c.revision == row.revision)
-                .order_by(predictions.c.id.desc())
-                .limit(1)
-            )
-            reply = connection.execute(
-                select(replies, latest.scalar_subquery().label("latest"))
-                .select_from(messages.outerjoin(replies))
-                .where(messages.c.id == message_id)
-            ).one()
-            if reply.claimed_by is not None and aware(reply.claimed_until) > moment:
-                return None
-            claim = {"claimed_by": owner, "claimed_until": moment + timedelta(seconds=lease_s)}
-            connection.execute(
-                self.insert(replies)
-                .values(message_id=message_id, shown=0, **claim)
-                .on_conflict_do_update(index_elements=["message_id"], set_=claim)
-            )
-            return Claim(
-                message=_stored(row),
-                prediction=None if reply.latest is None or row.deleted_at else Prediction.model_validate(reply.latest),
-                reply_ts=reply.ts,
-                orphaned=reply.claimed_by is not None and reply.ts is None,
-                drawn_at=None if reply.drawn_at is None else aware(reply.drawn_at),
-                asked=tuple(reply.asked or ()),
-                digest_ts=reply.digest_ts,
-            )
-
-    def record_reply(
-        self,
-        message_id: int,
-        owner: str,
-        *,
-        state: int,
-        reply_ts: str | None,
-        asked: Sequence[str] = (),
-        before: str | None = None,
-        digest_ts: str | None = None,
-    ) -> Recorded:
-        """The reply `reply_ts` shows `state` (None: there is no reply any more) and the claim is given back.
-
-        `before` is the reply that the claim knew of; `asked` are the labels in dispute that the thread has been asked about;
-        `digest_ts` answered it instead of a reply. "moved on": the reply must be drawn once more. "surplus": whoever took over
-        when the lease had run out recorded another reply, which counts, and `reply_ts` is to go.
-        """
-        with self.writing() as connection:
-            where = select(messages.c.team, messages.c.channel, replies.c.ts).join(replies).where(messages.c.id == message_id)
-            message = connection.execute(where).one()
-            if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
-                # Locks are taken in one order everywhere: channel, message, reply.
-                lock_channel(connection, message.team, message.channel)
-                message = connection.execute(where.with_for_update(of=messages)).one()
-            if message.ts not in (None, before, reply_ts):
-                self._give_back(connection, message_id, owner)
-                return "moved on" if reply_ts is None else "surplus"
-            moment = now()
-            is_ours = replies.c.claimed_by == owner
-            # Also when the lease ran out meanwhile: the reply is there, whoever holds the claim by now.
-            connection.execute(
-                replies.update()
-                .where(replies.c.message_id == message_id)
-                .values(
-                    ts=reply_ts,
-                    shown=state,
-                    posted_at=func.coalesce(replies.c.posted_at, moment),
-                    drawn_at=moment,
-                    asked=list(asked),
-                    digest_ts=digest_ts,
-                    claimed_by=case((is_ours, None), else_=replies.c.claimed_by),
-                    claimed_until=case((is_ours, None), else_=replies.c.claimed_until),
-                )
-            )
-            if reply_ts is not None and message.ts != reply_ts:
-                early = connection.execute(
-                    select(gestures.c.id)
-                    .where(
-                        gestures.c.team == message.team,
-                        gestures.c.channel == message.channel,
-                        gestures.c.item_ts == reply_ts,
-                    )
-                    .limit(1)
-                ).first()
-                if early is not None:  # somebody reacted to the reply before we knew it by its ts
-                    owe_reply(connection, message_id)
-            settled = connection.execute(
-                messages.update()
-                .where(messages.c.id == message_id, messages.c.state == state)
-                .values(owed="nothing", response_url=None)
-                .returning(messages.c.id)
-            ).one_or_none()
-            if settled is None:
-                # Where a later state had been shown before, what was just drawn hides it.
-                connection.execute(
-                    messages.update()
-                    .where(messages.c.id == message_id, messages.c.owed == "nothing")
-                    .values(owed="reply", retry_at=moment + timedelta(seconds=RETRY_AFTER_S))
-                )
-            return "moved on" if settled is None else "shown"
-
-    def note_reply(self, message_id: int, reply_ts: str) -> None:
-        """The reply stands in the thread, whatever becomes of the rest of the work on it."""
-        with self.writing() as connection:
-            connection.execute(
-                replies.update().where(replies.c.message_id == message_id, replies.c.ts.is_(None)).values(ts=reply_ts)
-            )
-
-    def note_digest(self, message_ids: Sequence[int], digest_ts: str | None) -> None:
-        """These claimed messages are about to be answered by one post (PENDING), which nobody may live to record; or are not."""
-        with self.writing() as connection:
-            connection.execute(replies.update().where(replies.c.message_id.in_(message_ids)).values(digest_ts=digest_ts))
-
-    def release_reply(self, message_id: int, owner: str, retry_in_s: float, *, in_doubt: bool = False) -> None:
-        """The claim is given back with nothing done, and the sweep takes the message up again after `retry_in_s`.
-
-        `in_doubt`: the reply may have been posted, and the next claim is `orphaned`.
-        """
-        with self.writing() as connection:
-            connection.execute(
-                messages.update().where(messages.c.id == message_id).values(retry_at=now() + timedelta(seconds=retry_in_s))
-            )
-            self._give_back(connection, message_id, owner, in_doubt=in_doubt)
-
-    def _give_back(self, connection: Connection, message_id: int, owner: str, *, in_doubt: bool = False) -> None:
-        values = {"claimed_until": now()} if in_doubt else {"claimed_by": None, "claimed_until": None}
-        connection.execute(
-            replies.update().where(replies.c.message_id == message_id, replies.c.claimed_by == owner).values(**values)
-        )
-
-    def in_line(self, team: str, channel: str, limit: int, *, newest_first: bool) -> list[int]:
-        """Messages of the channel that wait for their first reply and that nobody is posting, in the order to serve them."""
-        moment = now()
-        with self.reading() as connection:
-            return list(
-                connection.execute(
-                    select(messages.c.id)
-                    .outerjoin(replies, replies.c.message_id == messages.c.id)
-                    .where(
-                        messages.c.owed == "reply",
-                        messages.c.team == team,
-                        messages.c.channel == channel,
-                        messages.c.deleted_at.is_(None),
-                        messages.c.source != Source.COMMAND.value,
-                        replies.c.ts.is_(None),
-                        or_(replies.c.claimed_until.is_(None), replies.c.claimed_until < moment),
-                    )
-                    .order_by(messages.c.ts.desc() if newest_first else messages.c.ts)
-                    .limit(limit)
-                ).scalars()
-            )
-
-    def in_digest(self, team: str, channel: str, digest_ts: str) -> list[int]:
-        """Messages that this post answers, the oldest first."""
-        with self.reading() as connection:
-            return list(
-                connection.execute(
-                    select(messages.c.id)
-                    .join(replies, replies.c.message_id == messages.c.id)
-                    .where(
-                        messages.c.team == team,
-                        messages.c.channel == channel,
-                        messages.c.deleted_at.is_(None),
-                        replies.c.digest_ts == digest_ts,
-                        replies.c.ts.is_(None),
-                    )
-                    .order_by(messages.c.ts)
-                ).scalars()
-            )
-
     def latest_prediction(self, message_id: int) -> Prediction | None:
         """What was said last of the message's present text."""
         with self.reading() as connection:
@@ -581,11 +355,6 @@ class Store:
                 .order_by(predictions.c.id)
             ).all()
             return {row.ts: row.model_s for row in rows}
-
-    def reply_ts(self, message_id: int) -> str | None:
-        """The reply's own ts in Slack, once it stands in the thread."""
-        with self.reading() as connection:
-            return connection.execute(select(replies.c.ts).where(replies.c.message_id == message_id)).scalar_one_or_none()
 
     # Channels
 
@@ -689,88 +458,6 @@ class Store:
             )
             return [(row.id, row.text) for row in rows]
 
-    # Connections
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """One transaction that may change things: committed at the end, rolled back on an exception."""
-        with self._turn, _unavailable(), self.engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection that changes nothing and waits for no writer."""
-        with _unavailable(), self._reader.connect() as connection:
-            yield connection
-
-    def insert(self, table: Any) -> Any:
-        """An insert of this database's own kind, which can say what is to happen on a conflict."""
-        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)
-
-    def insert_or_ignore(self, table: Any) -> Any:
-        """An insert that leaves a row with the same key as it is."""
-        return self.insert(table).on_conflict_do_nothing()
-
-
-def _engine(url: str) -> Engine:
-    try:
-        dialect = make_url(url).get_backend_name()
-    except (ArgumentError, ValueError):
-        dialect = ""
-    if dialect not in {"sqlite", "postgresql"}:  # never the URL itself in a message: it may hold a password
-        raise BadSetting("BETO_DATABASE_URL is no URL of a database that we know: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-    # Parameters are people's words: no error, and so no log, quotes them.
-    if not url.startswith("sqlite"):
-        return create_engine(
-            url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, connect_args={"connect_timeout": 5}
-        )
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SQLITE_PATIENCE_S, "isolation_level": None})
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        _use_wal(cursor)
-        # What is forgotten is overwritten, not only unlinked: the file must not tell it to whoever copies it.
-        cursor.execute("pragma secure_delete=on")
-        # FULL: an acknowledged message survives a power cut, at about a millisecond a commit.
-        cursor.execute("pragma synchronous=full")
-        cursor.execute("pragma foreign_keys=on")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A write takes the lock at once; upgrading a read later fails under load whatever the timeout is.
-        read_only = connection.get_execution_options().get("read_only", False)
-        connection.exec_driver_sql("begin" if read_only else "begin immediate")
-
-    return engine
-
-
-def _use_wal(cursor: Any) -> None:
-    """Readers and the writer of this SQLite file do not wait for each other.
-
-    The switch needs the file alone for a moment, and SQLite's own time-out does not cover it: processes that start together
-    on a new file would fail here.
-    """
-    deadline = time.monotonic() + SQLITE_PATIENCE_S
-    while True:
-        try:
-            cursor.execute("pragma journal_mode=wal")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(f"the database does not answer: {error.orig}") from error
-
 
 def count_of(connection: Connection, what: Literal["messages", "gestures"], team: str | None = None) -> int:
     """How many rows this workspace (None: every one) has, in the same time however many they are."""
@@ -791,15 +478,6 @@ def owe_reply(connection: Connection, message_id: int) -> None:
     )
 
 
-def lock_channel(connection: Connection, team: str, channel: str) -> None:
-    """Until the transaction ends, nobody else links gestures with replies in this channel.
-
-    Else a gesture on a reply and the record of that reply could each miss the other. SQLite has one writer anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{team}/{channel}", 0))))
-
-
 def _waits() -> Any:
     """Whether something is owed to a message; in the words of `ix_messages_owed`, else the index would not be used."""
     return text("owed != 'nothing'")
@@ -807,28 +485,3 @@ def _waits() -> Any:
 
 def _key(team: str, channel: str, ts: str) -> Sequence[Any]:
     return messages.c.team == team, messages.c.channel == channel, messages.c.ts == ts
-
-
-def _stored(row: Row[Any]) -> StoredMessage:
-    return StoredMessage(
-        id=row.id,
-        message=Message(
-            team=row.team,
-            channel=row.channel,
-            ts=row.ts,
-            thread_ts=row.thread_ts,
-            user=row.user,
-            text=row.text,
-            source=Source(row.source),
-            response_url=row.response_url,
-            blind=row.blind,
-        ),
-        revision=row.revision,
-        state=row.state,
-        owed=row.owed,
-        received_at=aware(row.received_at),
-        deleted=row.deleted_at is not None,
-    )
-
-
-__all__ = ["Claim", "Labelled", "Mode", "Owed", "Store", "StoredMessage", "aware", "metadata", "now"]

@@ -130,7 +130,8 @@ def replies_slack(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """This process is a replies process for the simulated Slack, in which the bot is a member of #atencion."""
     import redis
 
-    from bot import replies
+    from bot import outgoing
+    from worker.app import app
 
     thread = SimulatorThread(rate_limits=False)
     settings = thread.environment | {
@@ -142,15 +143,16 @@ def replies_slack(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for cached in (replies.store, replies.settings, replies.gestures, replies.slack, replies.pace):
+    kept = [each for each in vars(outgoing).values() if hasattr(each, "cache_clear")]
+    for cached in kept:
         cached.cache_clear()
-    replies.app.conf.broker_url = redis_url  # read once a process, perhaps by an earlier test
-    replies.store().migrate()
+    app.conf.broker_url = redis_url  # read once a process, perhaps by an earlier test
+    outgoing.store().migrate()
     town = thread.simulator.workspace
     town.join(town.channel("atencion"), town.user("beto"))
     redis.Redis.from_url(redis_url).flushall()
     yield thread.simulator
-    replies.store().close()
-    for cached in (replies.store, replies.settings, replies.gestures, replies.slack, replies.pace):
+    outgoing.store().close()
+    for cached in kept:
         cached.cache_clear()
     thread.stop()

@@ -11,6 +11,7 @@ from bot.simulator.person import Person
 from model.gestures import Gestures, Judged
 from model.judgements import MessageState
 from model.labels import seed_taxonomy
+from model.replies import Replies
 from model.tables import messages
 from tests.town import Town, until
 
@@ -74,7 +75,7 @@ async def a_case(town: Town, ana: Person, luis: Person, text: str = TEXT) -> Cas
     stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
     assert stored is not None
     made = Case(town, ana, luis, stored.id, ts, reply["ts"])
-    await eventually(lambda: town.store.reply_ts(made.id) is not None, lambda: "the reply was not recorded")
+    await eventually(lambda: Replies(town.store).ts_of(made.id) is not None, lambda: "the reply was not recorded")
     return made
 
 
@@ -189,7 +190,7 @@ async def test_the_shortcut_corrects_a_message_that_was_never_classified(town: T
     assert stored is not None
     gestures = Gestures(town.store)
     await eventually(lambda: gestures.judged(stored.id, seed_taxonomy()).state.shown == ("cuenta",), lambda: "not corrected")
-    await eventually(lambda: town.store.reply_ts(stored.id) is not None, lambda: "no reply")
+    await eventually(lambda: Replies(town.store).ts_of(stored.id) is not None, lambda: "no reply")
 
 
 async def test_skin_tones_aliases_and_strange_emoji(case: Case) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot import replies
+from bot import outgoing, replies
 from bot.simulator.server import Simulator
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
@@ -34,22 +34,22 @@ class Bench:
             self.simulator.workspace.post_as_person(self.simulator.workspace.user("ana"), self.channel, "perdí la tarjeta")["ts"]
         )
         message = Message(team=TEAM, channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la tarjeta", source=Source.CHANNEL)
-        message_id, _ = replies.store().save_message(message)
+        message_id, _ = outgoing.store().save_message(message)
         prediction = Prediction(version=1, base="mini", scores={"tarjeta": 0.9, "app": 0.2}, labels=("tarjeta",))
-        replies.store().save_predictions([Labelled(message_id, 1, prediction, 0.01)])
+        outgoing.store().save_predictions([Labelled(message_id, 1, prediction, 0.01)])
         return ts, message_id
 
     def judged(self, ts: str, user: str, kind: Kind = Kind.NONE) -> None:
         """Somebody said something of it."""
         gesture = Gesture(user=user, handle=f"{user}{ts}", at=1_900_000_000_000_000, kind=kind)
-        Gestures(replies.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+        Gestures(outgoing.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
 
     def settle(self, message_id: int) -> None:
         """Nothing is owed any more: the tasks were run that a queue would have brought."""
         deadline = time.monotonic() + 20
-        while replies.store().message(message_id).owed != "nothing":
+        while outgoing.store().message(message_id).owed != "nothing":
             assert time.monotonic() < deadline, "never answered"
-            replies.pace().free(f"line/{CHANNEL}")
+            outgoing.pace().free(f"line/{CHANNEL}")
             with suppress(SlackApiError):  # refused, and tried again later
                 replies.reply(message_id)
 
@@ -89,7 +89,7 @@ def deleted(bench: Bench, arm: Callable[[], None]) -> list[dict[str, Any]]:
     ts, message_id = bench.said()
     bench.settle(message_id)
     bench.simulator.workspace.delete(bench.channel, ts, "U0SIMUANA")
-    replies.store().delete_message(TEAM, CHANNEL, ts)
+    outgoing.store().delete_message(TEAM, CHANNEL, ts)
     arm()
     bench.settle(message_id)
     return bench.replies_to(ts)
@@ -119,7 +119,7 @@ def test_each_fault_of_each_call_costs_time_and_neither_an_answer_nor_a_second_o
         cells = []
         for fault in FAULTS:
             began = time.monotonic()
-            with replies.store().writing() as connection:  # whoever judged is asked about anew
+            with outgoing.store().writing() as connection:  # whoever judged is asked about anew
                 connection.exec_driver_sql("delete from people")
             found = scene(
                 bench, lambda method=method, fault=fault: replies_slack.faults.fail_next(method, fault, retry_after_s=1)

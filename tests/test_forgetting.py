@@ -9,16 +9,18 @@ import pytest
 
 from bot.simulator.errors import Json
 from bot.simulator.person import Person
+from model.database import now
 from model.dataset import SPLITS, text_key
 from model.forgetting import Forgetting
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.registry import Registry
+from model.replies import Replies
 from model.retraining import _frozen_snapshot, snapshot
 from model.runs import Runs
 from model.schema import Example, Message, Prediction, Source
-from model.store import Labelled, Store, now
+from model.store import Labelled, Store
 from model.tables import messages, versions
 from tests.test_corrections import CHANNEL, a_case, eventually
 from tests.test_privacy import everything
@@ -32,8 +34,8 @@ def write(store: Store, ts: str, user: str, text: str, team: str = "T1") -> int:
     message_id, _ = store.save_message(Message(team=team, channel="C1", ts=ts, user=user, text=text, source=Source.CHANNEL))
     scores = dict.fromkeys(seed_taxonomy().names, 0.1)
     store.save_predictions([Labelled(message_id, 1, Prediction(version=1, base="mini", scores=scores, labels=()), 0.1)])
-    store.claim_reply(message_id, "test", 60)
-    store.record_reply(message_id, "test", state=2, reply_ts=f"{ts}5")
+    Replies(store).claim(message_id, "test", 60)
+    Replies(store).record(message_id, "test", state=2, reply_ts=f"{ts}5")
     return message_id
 
 
@@ -76,7 +78,7 @@ def test_a_forgotten_message_leaves_nothing_that_was_said(store: Store) -> None:
     assert "'cajero'" not in kept.replace('"', "'")
     assert text_key(SECRET) not in kept
     assert store.predictions_of(message_id) == []
-    claim = store.claim_reply(message_id, "test", 60)
+    claim = Replies(store).claim(message_id, "test", 60)
     assert claim is not None
     assert (claim.message.deleted, claim.reply_ts) == (True, "1.15")  # the reply in Slack goes next
     assert store.save_message(Message(team="T1", channel="C1", ts="1.1", user="U1", text=SECRET, source=Source.CHANNEL)) == (
@@ -223,7 +225,7 @@ def test_texts_are_kept_as_long_as_the_workspace_wants(store: Store) -> None:
     assert forgetting.expire(0, 0) == 0
     assert forgetting.expire(30, 0, batch=1) == 1
     assert kept() == {judged, fresh, edited, theirs}
-    assert store.reply_ts(old) == "1.15"  # labels stay, and so does the reply
+    assert Replies(store).ts_of(old) == "1.15"  # labels stay, and so does the reply
     assert len(store.predictions_of(old)) == 1
     assert store.counts("T1")["reply"] == 0 + 1  # only the one that was just judged
     forgetting.set_retention("T1", corrected_days=35)
@@ -274,7 +276,7 @@ async def test_a_person_has_a_message_forgotten_after_being_asked(town: Town, an
         await ana.view_submit(asked["view"]["id"])
         await until(changes, lambda change: "Olvidado: 1 mensajes" in shown(change))
     assert SECRET not in everything(town.store)
-    await eventually(lambda: town.store.reply_ts(case.id) is None, lambda: "the reply still stands")
+    await eventually(lambda: Replies(town.store).ts_of(case.id) is None, lambda: "the reply still stands")
     assert case.reply_ts not in {each["ts"] for each in await ana.messages(CHANNEL, case.ts)}
 
 

@@ -211,6 +211,7 @@ def test_no_setting_fails_but_by_its_name(values: dict[str, str]) -> None:
 @pytest.mark.parametrize("task", ["worker.classify", "worker.train", "bot.reply", "bot.seed", "bot.run"])
 def test_odd_arguments_of_tasks_end_that_task_alone(task: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whoever writes to Redis, or an older process beside a newer one, must not stop the workers."""
+    import bot.outgoing
     import bot.replies
     import bot.reports
     import worker.tasks
@@ -219,9 +220,14 @@ def test_odd_arguments_of_tasks_end_that_task_alone(task: str, monkeypatch: pyte
     store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
     store.migrate()
     known_store: Callable[[], Store] = lambda: store  # noqa: E731 - a function under another's name
-    for module in (bot.replies, bot.reports, worker.tasks):
+    for module in (bot.outgoing, bot.replies, bot.reports, worker.tasks):
         monkeypatch.setattr(module, "store", known_store)
+    made_of_it = (bot.outgoing.known, bot.outgoing.gestures, bot.outgoing.labels)
+    for cached in made_of_it:
+        cached.cache_clear()
     for arguments in ([], [None], [-1], ["1"], [2**70], [1, 2, 3, 4, 5], [{}], [[]], ["x" * 10_000, "y"], [0, 0]):
         result = app.tasks[task].apply(args=arguments, throw=False)
         assert result.state in {"SUCCESS", "FAILURE", "RETRY"}
+    for cached in made_of_it:
+        cached.cache_clear()
     store.close()

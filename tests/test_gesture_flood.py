@@ -21,6 +21,7 @@ import pytest
 
 from model.gestures import Gestures
 from model.labels import seed_taxonomy
+from model.replies import Replies
 from model.store import Store
 from tests.town import Town, running_town
 
@@ -153,7 +154,7 @@ async def flood(town: Town) -> None:
         await asyncio.gather(*(slack.deliver(session, post) for post in shuffled_in_windows(posts, chance)))
         ids = {post["ts"]: town.store.find_message(TEAM, CHANNEL, post["ts"]).id for post in posts}
         await settled(town.store)
-        replies = {ts: town.store.reply_ts(message_id) for ts, message_id in ids.items()}
+        replies = {ts: Replies(town.store).ts_of(message_id) for ts, message_id in ids.items()}
         events = random_evening(posts, replies, chance)
         await asyncio.gather(*(slack.deliver(session, event) for event in shuffled_in_windows(events, chance)))
     by_message = defaultdict(list)

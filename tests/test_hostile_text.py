@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from bot import blocks, run_blocks
 from bot.simulator.blocks import check_message, check_view
 from bot.texts import load_texts
+from model.database import now
 from model.judgements import Gesture, Kind, fold
 from model.labels import Label, LabelEvent, seed_taxonomy
 from model.runs import Run
 from model.schema import Prediction, Progress
-from model.store import now
 
 ES, SEEDS = load_texts("es"), seed_taxonomy()
 HOSTILE = st.one_of(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot import people, replies
+from bot import digests, outgoing, people, replies
 from bot.payloads import GESTURES
 from bot.settings import BotSettings
 from bot.simulator.server import Simulator
@@ -14,8 +14,9 @@ from bot.simulator.workspace import Workspace
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
+from model.replies import PENDING
 from model.schema import Message, Prediction, Source
-from model.store import PENDING, Labelled, Store
+from model.store import Labelled, Store
 from tests.town import wait_until
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
@@ -41,16 +42,16 @@ def said_by_ana(workspace: Workspace) -> str:
 
 
 def bots_posts(ts: str) -> list[str]:
-    thread = replies.slack().conversations_replies(channel=CHANNEL, ts=ts)["messages"]
+    thread = outgoing.slack().conversations_replies(channel=CHANNEL, ts=ts)["messages"]
     return [message["ts"] for message in thread if message.get("bot_id")]
 
 
 def test_a_reply_whose_process_died_before_recording_it_is_adopted(workspace: Workspace) -> None:
     """Killed between the post and its record: the next one must find it in the thread, not post a second."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(replies.store(), ts)
-    assert replies.store().claim_reply(message_id, "dies", 0.0) is not None
-    dead = replies.slack().chat_postMessage(
+    message_id = a_predicted_message(outgoing.store(), ts)
+    assert outgoing.known().claim(message_id, "dies", 0.0) is not None
+    dead = outgoing.slack().chat_postMessage(
         channel=CHANNEL,
         thread_ts=ts,
         text="labels",
@@ -58,13 +59,13 @@ def test_a_reply_whose_process_died_before_recording_it_is_adopted(workspace: Wo
     )
     replies.reply(message_id)
     assert bots_posts(ts) == [dead["ts"]]
-    assert replies.store().reply_ts(message_id) == dead["ts"]
+    assert outgoing.known().ts_of(message_id) == dead["ts"]
 
 
 def test_the_same_task_twice_posts_once(workspace: Workspace) -> None:
     """Celery delivers at least once."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(replies.store(), ts)
+    message_id = a_predicted_message(outgoing.store(), ts)
     replies.reply(message_id)
     replies.reply(message_id)
     assert len(bots_posts(ts)) == 1
@@ -73,23 +74,23 @@ def test_the_same_task_twice_posts_once(workspace: Workspace) -> None:
 def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(replies_slack: Simulator) -> None:
     """Slack has it, and our side heard of a broken connection: posting again by reflex would answer twice."""
     ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(replies.store(), ts)
+    message_id = a_predicted_message(outgoing.store(), ts)
     replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
     replies.reply(message_id)
-    assert replies.store().reply_ts(message_id) is None
+    assert outgoing.known().ts_of(message_id) is None
     replies.reply(message_id)
-    assert bots_posts(ts) == [replies.store().reply_ts(message_id)]
+    assert bots_posts(ts) == [outgoing.known().ts_of(message_id)]
 
 
 def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_posted(replies_slack: Simulator) -> None:
     """Two faults in a row: the doubt must outlive the second."""
     ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(replies.store(), ts)
+    message_id = a_predicted_message(outgoing.store(), ts)
     replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
     replies.reply(message_id)
     replies_slack.faults.fail_next("conversations.replies", "ratelimited", retry_after_s=0)
     replies.reply(message_id)
-    replies.pace().free(f"reply/{message_id}")
+    outgoing.pace().free(f"reply/{message_id}")
     replies.reply(message_id)
     assert len(bots_posts(ts)) == 1
 
@@ -97,62 +98,61 @@ def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_post
 def test_of_two_replies_the_later_takes_itself_away(workspace: Workspace) -> None:
     """A process that was frozen for longer than its lease wakes up and posts: somebody else had taken over."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(replies.store(), ts)
-    store = replies.store()
-    claim = store.claim_reply(message_id, "frozen", 0.0)
+    message_id = a_predicted_message(outgoing.store(), ts)
+    claim = outgoing.known().claim(message_id, "frozen", 0.0)
     assert claim is not None
     replies.reply(message_id)
-    assert store.record_reply(message_id, "frozen", state=claim.message.state, reply_ts="1.000001") == "surplus"
-    assert bots_posts(ts) == [store.reply_ts(message_id)]
+    assert outgoing.known().record(message_id, "frozen", state=claim.message.state, reply_ts="1.000001") == "surplus"
+    assert bots_posts(ts) == [outgoing.known().ts_of(message_id)]
 
 
 def test_an_older_drawing_that_comes_late_is_drawn_over(workspace: Workspace) -> None:
     """The frozen one wakes up in the middle of a redrawing: the newer state had been shown already."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(replies.store(), ts)
-    store = replies.store()
+    message_id = a_predicted_message(outgoing.store(), ts)
+    store = outgoing.store()
     replies.reply(message_id)
-    reply_ts = store.reply_ts(message_id)
+    reply_ts = outgoing.known().ts_of(message_id)
     state = store.message(message_id).state
     gesture = Gesture(user="U0SIMUMARIA", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
     Gestures(store).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
-    replies.store().release_reply(message_id, "nobody", retry_in_s=0)
-    newer = store.claim_reply(message_id, "awake", 60)
-    assert store.record_reply(message_id, "awake", state=newer.message.state, reply_ts=reply_ts, before=reply_ts) == "shown"
-    assert store.record_reply(message_id, "frozen", state=state, reply_ts=reply_ts, before=reply_ts) == "moved on"
+    outgoing.known().release(message_id, "nobody", retry_in_s=0)
+    newer = outgoing.known().claim(message_id, "awake", 60)
+    assert outgoing.known().record(message_id, "awake", state=newer.message.state, reply_ts=reply_ts, before=reply_ts) == "shown"
+    assert outgoing.known().record(message_id, "frozen", state=state, reply_ts=reply_ts, before=reply_ts) == "moved on"
     assert store.message(message_id).owed == "reply"
 
 
 def test_a_reply_to_a_message_that_was_just_deleted_is_not_left_in_the_channel(workspace: Workspace) -> None:
     """Slack puts it into the channel itself, where everybody wonders what it is about."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(replies.store(), ts)
+    message_id = a_predicted_message(outgoing.store(), ts)
     workspace.delete(workspace.channel("atencion"), ts, "U0SIMUANA")
     replies.reply(message_id)
     assert not [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
-    assert replies.store().message(message_id).owed == "nothing"
+    assert outgoing.store().message(message_id).owed == "nothing"
 
 
 def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(replies_slack: Simulator) -> None:
     """Killed between the question and its record: the thread has it."""
     ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(replies.store(), ts)
+    message_id = a_predicted_message(outgoing.store(), ts)
     for number, kind in enumerate((Kind.LABEL, Kind.NONE)):
         user = ("U0SIMULUIS", "U0SIMUMARIA")[number]
         gesture = Gesture(user=user, handle=f"h{number}", at=1_900_000_000_000_000 + number, kind=kind, labels=("app",))
-        Gestures(replies.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+        Gestures(outgoing.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
     replies_slack.faults.fail_next("conversations.replies", "internal_error")  # the look before the question
     with pytest.raises(SlackApiError):
         replies.reply(message_id)
     replies.reply(message_id)
-    replies.store().release_reply(message_id, "nobody", retry_in_s=0)
+    outgoing.known().release(message_id, "nobody", retry_in_s=0)
     assert len(bots_posts(ts)) == 2  # the reply and one question
     posted = {post["metadata"]["event_type"] for post in with_metadata(ts)}
     assert posted == {replies.METADATA, replies.QUESTION}
 
 
 def with_metadata(ts: str) -> list[dict[str, Any]]:
-    thread = replies.slack().conversations_replies(channel=CHANNEL, ts=ts, include_all_metadata=True)["messages"]
+    thread = outgoing.slack().conversations_replies(channel=CHANNEL, ts=ts, include_all_metadata=True)["messages"]
     return [message for message in thread if message.get("bot_id")]
 
 
@@ -163,21 +163,21 @@ def with_metadata(ts: str) -> list[dict[str, Any]]:
 def busy(replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Six messages in a channel that may have no post for a while: (ts, id), oldest first."""
     monkeypatch.setenv("BETO_DIGEST_AFTER", "4")
-    replies.settings.cache_clear()
+    outgoing.settings.cache_clear()
     stamps = [said_by_ana(replies_slack.workspace) for _ in range(6)]
-    found = [(ts, a_predicted_message(replies.store(), ts)) for ts in stamps]
-    replies.pace().hold("chat.postMessage", 0.5)
+    found = [(ts, a_predicted_message(outgoing.store(), ts)) for ts in stamps]
+    outgoing.pace().hold("chat.postMessage", 0.5)
     for _, message_id in found:
         replies.reply(message_id)
-    wait_until(lambda: replies.pace().take("chat.postMessage") == 0.0, 5, "Slack may be told something again")
+    wait_until(lambda: outgoing.pace().take("chat.postMessage") == 0.0, 5, "Slack may be told something again")
     return found
 
 
 def test_a_reply_that_must_wait_holds_no_claim_and_is_still_owed(busy: list[tuple[str, int]]) -> None:
     """Back-pressure: what cannot be said now is kept."""
-    assert all(replies.store().message(message_id).owed == "reply" for _, message_id in busy)
-    assert replies.store().in_line(TEAM, CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
-    assert replies.pace().is_booked(f"line/{CHANNEL}")
+    assert all(outgoing.store().message(message_id).owed == "reply" for _, message_id in busy)
+    assert outgoing.known().line(TEAM, CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
+    assert outgoing.pace().is_booked(f"line/{CHANNEL}")
 
 
 @ON_SQLITE
@@ -187,7 +187,7 @@ def test_a_channel_beyond_its_limit_gets_one_post_for_all_that_wait(busy: list[t
     digests = [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
     assert len(digests) == 1
     assert all(f"/p{ts.replace('.', '')}" in str(digests[0]["blocks"]) for ts, _ in busy)
-    assert [replies.store().message(message_id).owed for _, message_id in busy] == ["nothing"] * 6
+    assert [outgoing.store().message(message_id).owed for _, message_id in busy] == ["nothing"] * 6
     for _, message_id in busy:
         replies.reply(message_id)
     assert all(bots_posts(ts) == [] for ts, _ in busy)
@@ -203,9 +203,9 @@ def test_a_message_in_a_digest_that_is_corrected_has_its_own_reply_instead(
         next(each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")),
     )
     gesture = Gesture(user="U0SIMULUIS", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
-    Gestures(replies.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+    Gestures(outgoing.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
     reply_now(message_id)
-    replies.redraw_digest(TEAM, CHANNEL, digest["ts"], ts)
+    digests.redraw_digest(TEAM, CHANNEL, digest["ts"], ts)
     assert len(bots_posts(ts)) == 1
     shown = str(workspace.channel("atencion").messages[digest["ts"]]["blocks"])
     assert f"/p{ts.replace('.', '')}" not in shown
@@ -222,7 +222,7 @@ def test_a_digest_whose_answer_was_lost_answers_nobody_twice(busy: list[tuple[st
     for ts, message_id in busy:
         reply_now(message_id)
         assert len(bots_posts(ts)) == 1
-    replies.redraw_digest(TEAM, CHANNEL, PENDING, busy[-1][0])
+    digests.redraw_digest(TEAM, CHANNEL, PENDING, busy[-1][0])
     assert digest not in channel.messages
 
 
@@ -231,7 +231,7 @@ def test_the_newest_comes_first_where_that_is_wanted(busy: list[tuple[str, int]]
     """In a busy channel the question of this minute matters more than that of an hour ago."""
     monkeypatch.setenv("BETO_NEWEST_FIRST", "true")
     monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
-    replies.settings.cache_clear()
+    outgoing.settings.cache_clear()
     replies.serve_line(TEAM, CHANNEL)
     assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 0, 0, 0, 0, 1]
 
@@ -242,7 +242,7 @@ def test_one_that_slack_refuses_does_not_stop_the_line(
 ) -> None:
     """A message that an administrator's rule forbids to answer must not silence the channel."""
     monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
-    replies.settings.cache_clear()
+    outgoing.settings.cache_clear()
     replies_slack.faults.fail_next("chat.postMessage", "msg_blocks_too_long")
     replies.serve_line(TEAM, CHANNEL)
     replies.serve_line(TEAM, CHANNEL)
@@ -251,26 +251,26 @@ def test_one_that_slack_refuses_does_not_stop_the_line(
 
 def reply_now(message_id: int) -> None:
     """As soon as a second has passed since it was drawn; nobody else waits in the channel."""
-    replies.pace().free(f"line/{CHANNEL}")
-    wait_until(lambda: replies.reply(message_id) or replies.store().message(message_id).owed == "nothing", 10, "it is answered")
+    outgoing.pace().free(f"line/{CHANNEL}")
+    wait_until(lambda: replies.reply(message_id) or outgoing.store().message(message_id).owed == "nothing", 10, "it is answered")
 
 
 def test_a_channel_that_threw_the_bot_out_costs_no_endless_tries(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(replies.store(), ts)
+    message_id = a_predicted_message(outgoing.store(), ts)
     workspace.leave(workspace.channel("atencion"), workspace.user("beto"))
     with caplog.at_level(logging.WARNING):
         replies.reply(message_id)
     assert "can have no reply: not_in_channel" in caplog.text
-    assert replies.store().message(message_id).owed == "nothing"
+    assert outgoing.store().message(message_id).owed == "nothing"
 
 
 def test_the_sweep_sends_again_what_is_owed(workspace: Workspace, redis_url: str) -> None:
     """Whatever Redis lost is found in the database."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(replies.store(), ts)
+    message_id = a_predicted_message(outgoing.store(), ts)
     assert replies.sweep() == 0
-    replies.store().release_reply(message_id, "nobody", retry_in_s=-1)
+    outgoing.known().release(message_id, "nobody", retry_in_s=-1)
     assert replies.sweep() == 1
     assert replies.sweep() == 0
 
@@ -290,9 +290,9 @@ def test_the_sweep_sends_again_what_is_owed(workspace: Workspace, redis_url: str
 )
 def test_who_may_judge(workspace: Workspace, settings: dict[str, object], user: str, may_judge: bool, expert: bool) -> None:
     """Everybody but guests and strangers, unless the setting names people or a group; experts are named too."""
-    gestures = Gestures(replies.store())
-    people.look_at(replies.slack(), gestures, BotSettings(**settings), team=TEAM, user=user)
-    message_id = a_predicted_message(replies.store(), "1700000000.000100")
+    gestures = Gestures(outgoing.store())
+    people.look_at(outgoing.slack(), gestures, BotSettings(**settings), team=TEAM, user=user)
+    message_id = a_predicted_message(outgoing.store(), "1700000000.000100")
     said = Gesture(user=user, handle="h", at=1_800_000_000_000_000, kind=Kind.LABEL, labels=("app",))
     gestures.add(said, team=TEAM, channel=CHANNEL, item_ts="1700000000.000100")
     other = Gesture(user="U0SIMUMARIA", handle="h2", at=1_800_000_000_000_001, kind=Kind.NONE)

@@ -35,13 +35,15 @@ from bot.simulator.person import Person
 from bot.simulator.server import Simulator
 from bot.up import free_port, local_environment
 from model.classifier import load
+from model.database import now
 from model.errors import BrokenVersion
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.registry import Registry
+from model.replies import Replies
 from model.runs import Runs
 from model.schema import Message, Prediction, Source
-from model.store import Labelled, Store, now
+from model.store import Labelled, Store
 from model.tables import metadata, promotions, versions
 from tests.test_corrections import eventually
 from tests.test_privacy import everything
@@ -228,8 +230,8 @@ def known(tmp_path: Path) -> Iterator[Store]:
     message_id, _ = store.save_message(message)
     said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
     store.save_predictions([Labelled(message_id, 1, said, 0.1)])
-    store.claim_reply(message_id, "test", 60)
-    store.record_reply(message_id, "test", state=2, reply_ts="1.000002")
+    Replies(store).claim(message_id, "test", 60)
+    Replies(store).record(message_id, "test", state=2, reply_ts="1.000002")
     gesture = Gesture(user="U1", handle="h", at=5, kind=Kind.SET, labels=("cajero",))
     Gestures(store).add(gesture, team=TEAM, channel="C1", item_ts="1.000001", note="de Zoraida")
     runs = Runs(store)

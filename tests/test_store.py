@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from model.errors import BadSetting, StoreUnavailable
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
+from model.replies import Replies
 from model.schema import Example, Message, Prediction, Source
 from model.store import Labelled, Store
 from model.tables import metadata
@@ -150,7 +151,7 @@ def test_only_one_may_post_a_reply_at_a_time(store: Store) -> None:
     message_id, _ = store.save_message(a_message())
     store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
     with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda n: store.claim_reply(message_id, f"owner{n}", 60), range(8)))
+        claims = list(pool.map(lambda n: Replies(store).claim(message_id, f"owner{n}", 60), range(8)))
     assert sum(claim is not None for claim in claims) == 1
 
 
@@ -158,10 +159,10 @@ def test_a_claim_that_died_is_taken_over_and_known_as_orphaned(store: Store) -> 
     """Its owner may have posted and then been killed: whoever follows must look into the thread first."""
     message_id, _ = store.save_message(a_message())
     store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
-    first = store.claim_reply(message_id, "dies", 0.0)
+    first = Replies(store).claim(message_id, "dies", 0.0)
     assert first is not None
     assert not first.orphaned
-    second = store.claim_reply(message_id, "lives", 60)
+    second = Replies(store).claim(message_id, "lives", 60)
     assert second is not None
     assert second.orphaned
 
@@ -179,9 +180,9 @@ def test_gestures_claims_and_records_at_once_never_lock_each_other_out(store: St
 
     def draw(number: int) -> None:
         for _ in range(15):
-            claim = store.claim_reply(message_id, f"owner{number}", 60)
+            claim = Replies(store).claim(message_id, f"owner{number}", 60)
             if claim is not None:
-                store.record_reply(message_id, f"owner{number}", state=claim.message.state, reply_ts="9.9")
+                Replies(store).record(message_id, f"owner{number}", state=claim.message.state, reply_ts="9.9")
 
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(work, number) for number in range(4) for work in (react, draw)]:
@@ -195,14 +196,14 @@ def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
     """A new version's prediction that arrives while the reply is being posted must be shown too."""
     message_id, _ = store.save_message(a_message())
     store.save_predictions([Labelled(message_id, 1, a_prediction(1), 0.01)])
-    claim = store.claim_reply(message_id, "one", 60)
+    claim = Replies(store).claim(message_id, "one", 60)
     store.save_predictions([Labelled(message_id, 1, a_prediction(2, "tarjeta"), 0.01)])
-    assert store.record_reply(message_id, "one", state=claim.message.state, reply_ts="9.9") == "moved on"
-    again = store.claim_reply(message_id, "one", 60)
+    assert Replies(store).record(message_id, "one", state=claim.message.state, reply_ts="9.9") == "moved on"
+    again = Replies(store).claim(message_id, "one", 60)
     assert again is not None
     assert (again.reply_ts, again.prediction.version) == ("9.9", 2)
-    assert store.record_reply(message_id, "one", state=again.message.state, reply_ts="9.9") == "shown"
-    assert store.claim_reply(message_id, "one", 60) is None
+    assert Replies(store).record(message_id, "one", state=again.message.state, reply_ts="9.9") == "shown"
+    assert Replies(store).claim(message_id, "one", 60) is None
 
 
 def test_a_late_prediction_does_not_talk_over_a_newer_version(store: Store) -> None:
@@ -210,21 +211,21 @@ def test_a_late_prediction_does_not_talk_over_a_newer_version(store: Store) -> N
     message_id, _ = store.save_message(a_message())
     assert store.save_predictions([Labelled(message_id, 1, a_prediction(2, "tarjeta"), 0.01)]) == [True]
     assert store.save_predictions([Labelled(message_id, 1, a_prediction(1), 0.01)]) == [False]
-    assert store.claim_reply(message_id, "one", 60).prediction.version == 2
+    assert Replies(store).claim(message_id, "one", 60).prediction.version == 2
 
 
 def test_a_deleted_message_keeps_no_text_and_loses_its_reply(store: Store) -> None:
     """A person who deletes their words expects them gone."""
     message_id, _ = store.save_message(a_message())
     store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
-    claim = store.claim_reply(message_id, "one", 60)
-    store.record_reply(message_id, "one", state=claim.message.state, reply_ts="9.9")
+    claim = Replies(store).claim(message_id, "one", 60)
+    Replies(store).record(message_id, "one", state=claim.message.state, reply_ts="9.9")
     assert store.delete_message(TEAM, CHANNEL, "1.000001") == message_id
     assert store.delete_message(TEAM, CHANNEL, "1.000001") is None
     stored = store.message(message_id)
     assert stored is not None
     assert (stored.message.text, stored.deleted) == ("", True)
-    claim = store.claim_reply(message_id, "one", 60)
+    claim = Replies(store).claim(message_id, "one", 60)
     assert (claim.reply_ts, claim.prediction) == ("9.9", None)
 
 
@@ -242,7 +243,7 @@ def test_what_waits_too_long_is_found_and_then_left_alone_for_a_while(store: Sto
     """The sweep must bring back what Redis lost, and must not flood the queues with it."""
     message_id, _ = store.save_message(a_message())
     assert store.waiting() == []  # its first task is still on its way
-    store.release_reply(message_id, "nobody", retry_in_s=-1)
+    Replies(store).release(message_id, "nobody", retry_in_s=-1)
     assert store.waiting() == [(message_id, "prediction")]
     assert store.waiting() == []
 
@@ -251,10 +252,10 @@ def test_a_command_forgets_its_response_url_once_it_is_answered(store: Store) ->
     """The URL lets anybody write to that person for half an hour."""
     message_id, _ = store.save_message(a_message(source=Source.COMMAND, response_url="https://hooks.example/secret"))
     store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
-    claim = store.claim_reply(message_id, "one", 60)
+    claim = Replies(store).claim(message_id, "one", 60)
     assert claim.message.message.response_url == "https://hooks.example/secret"
     assert "secret" not in repr(claim)
-    store.record_reply(message_id, "one", state=claim.message.state, reply_ts=None)
+    Replies(store).record(message_id, "one", state=claim.message.state, reply_ts=None)
     assert store.message(message_id).message.response_url is None
 
 

@@ -27,6 +27,7 @@ from model.duplicates import first_near_duplicates
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
+from model.replies import Replies
 from model.retraining import judged_examples, snapshot
 from model.runs import Runs
 from model.schema import Message, Prediction, Source
@@ -143,19 +144,21 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     yield "message: save", partial(store.save_message, message)
     message_id, _ = store.save_message(message)
 
+    replies = Replies(store)
+
     def record() -> Callable[[], object]:
         stored = store.message(message_id)
         assert stored is not None
-        return partial(store.record_reply, message_id, "bench", state=stored.state, reply_ts=_reply_ts(number))
+        return partial(replies.record, message_id, "bench", state=stored.state, reply_ts=_reply_ts(number))
 
     labelled = [Labelled(message_id, 1, prediction, 0.01)]
     yield "message: to_label", partial(store.to_label, [(message_id, 1)], 1)
     yield "message: save_predictions", partial(store.save_predictions, labelled)
-    yield "message: claim_reply", partial(store.claim_reply, message_id, "bench", 60)
+    yield "message: claim_reply", partial(replies.claim, message_id, "bench", 60)
     yield "message: record_reply", record()
     gesture = Gesture(user="U1", handle=f"h{number}", at=time.time_ns() // 1000, kind=Kind.LABEL, labels=NAMES[:1])
     yield "correction: add", partial(said.add, gesture, team=TEAM, channel=channel, item_ts=_reply_ts(number))
-    yield "correction: claim_reply", partial(store.claim_reply, message_id, "bench", 60)
+    yield "correction: claim_reply", partial(replies.claim, message_id, "bench", 60)
     yield "correction: judged", partial(said.judged, message_id, taxonomy)
     yield "correction: record_reply", record()
     yield "/beto estado: counts", partial(store.counts, TEAM)

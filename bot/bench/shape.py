@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model.database import now
 from model.dataset import seed_messages
 from model.engine import ENGINE_FILE
 from model.folder import building, write_card
@@ -13,7 +14,7 @@ from model.labels import seed_taxonomy
 from model.mini import learn_vocabulary
 from model.registry import Registry
 from model.schema import Card
-from model.store import Store, now
+from model.store import Store
 from model.text import speak
 
 NAME = "beto-shape"

@@ -11,6 +11,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot import history, payloads
 from bot.replies import classify_and_reply
+from model.replies import Replies
 
 if TYPE_CHECKING:
     from bot.app import Desk
@@ -39,7 +40,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         if new:
             await desk.publish(classify_and_reply(message_id, 1))
             return
-        reply_ts = await asyncio.to_thread(desk.store.reply_ts, message_id)
+        reply_ts = await asyncio.to_thread(Replies(desk.store).ts_of, message_id)
         if reply_ts is None:
             await _tell(client, body, desk.texts("ask.coming"))
             return

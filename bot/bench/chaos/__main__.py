@@ -9,9 +9,11 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+import bot.digests
 import bot.replies
 import bot.reports
 import model.gestures
+import model.replies
 import model.retraining
 import model.runs
 import model.store
@@ -23,6 +25,8 @@ SAFEGUARDS = ("claim", "sweep", "natural key", "look-up")
 # What is waited for, by the module that waits.
 WAITS = {
     bot.replies: ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S"),
+    bot.digests: ("LEASE_S", "RETRY_AFTER_S", "AGAIN_S"),
+    model.replies: ("RETRY_AFTER_S",),
     model.store: ("RETRY_AFTER_S", "RETRY_AT_MOST_S"),
     model.runs: ("UNWATCHED_S",),
     worker.tasks: ("LOOK_EVERY_S",),
@@ -51,15 +55,15 @@ def hurry(pace: float) -> None:
 def go_without(safeguard: str) -> None:
     """This process lacks the safeguard."""
     if safeguard == "claim":
-        claim_reply = model.store.Store.claim_reply
+        claim = model.replies.Replies.claim
 
-        def everybody_may(self: model.store.Store, message_id: int, owner: str, lease_s: float) -> Any:
-            with self.writing() as connection:
+        def everybody_may(self: model.replies.Replies, message_id: int, owner: str, lease_s: float) -> Any:
+            with self._store.writing() as connection:
                 free = {"claimed_by": None, "claimed_until": None}
                 connection.execute(replies.update().where(replies.c.message_id == message_id).values(**free))
-            return claim_reply(self, message_id, owner, lease_s)
+            return claim(self, message_id, owner, lease_s)
 
-        setattr(model.store.Store, "claim_reply", everybody_may)  # noqa: B010 - mypy refuses the plain assignment
+        setattr(model.replies.Replies, "claim", everybody_may)  # noqa: B010 - mypy refuses the plain assignment
     elif safeguard == "sweep":
         setattr(bot.replies, "sweep", lambda: 0)  # noqa: B010 - likewise
     elif safeguard == "natural key":

@@ -1,0 +1,159 @@
+"""The connections to one database, SQLite or PostgreSQL, and how each of them is asked.
+
+`StoreUnavailable` is raised when the database does not answer; nothing was changed then, and the call may be repeated.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+
+from model.errors import BadSetting, StoreUnavailable
+
+# How long a process waits for another's turn with a SQLite file.
+SQLITE_PATIENCE_S = 10.0
+
+
+def now() -> datetime:
+    """The present time, aware, UTC: the only kind of time that is stored."""
+    return datetime.now(UTC)
+
+
+def aware(moment: datetime) -> datetime:
+    """`moment` as UTC; SQLite gives back times without a zone."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Database:
+    """The database behind one URL. Call `migrate` once before the first use; any thread may call."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._reader = self.engine.execution_options(read_only=True)
+        # SQLite has one writer, and who finds it busy sleeps for up to 0.1 s at a time: threads of one process take turns.
+        self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+
+    def migrate(self, to: str = "head") -> None:
+        """The schema is at the newest migration, or at least at `to`; safe to call from several processes at once."""
+        # Alembic takes 0.3 s to import, and most processes find the schema in place.
+        from alembic import command
+        from alembic.config import Config
+
+        if self.engine.dialect.name == "sqlite" and (path := make_url(self.url).database):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                # SQLite's BEGIN IMMEDIATE already lets one in at a time.
+                connection.execute(text("select pg_advisory_xact_lock(7238)"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+
+    def ping(self) -> None:
+        """The database answered a query."""
+        with self.reading() as connection:
+            connection.execute(text("select 1"))
+
+    def close(self) -> None:
+        """All connections are given back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that may change things: committed at the end, rolled back on an exception."""
+        with self._turn, _unavailable(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that changes nothing and waits for no writer."""
+        with _unavailable(), self._reader.connect() as connection:
+            yield connection
+
+    def insert(self, table: Any) -> Any:
+        """An insert of this database's own kind, which can say what is to happen on a conflict."""
+        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
+
+    def insert_or_ignore(self, table: Any) -> Any:
+        """An insert that leaves a row with the same key as it is."""
+        return self.insert(table).on_conflict_do_nothing()
+
+
+def lock_channel(connection: Connection, team: str, channel: str) -> None:
+    """Until the transaction ends, nobody else links gestures with replies in this channel.
+
+    Else a gesture on a reply and the record of that reply could each miss the other. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{team}/{channel}", 0))))
+
+
+def _engine(url: str) -> Engine:
+    try:
+        dialect = make_url(url).get_backend_name()
+    except (ArgumentError, ValueError):
+        dialect = ""
+    if dialect not in {"sqlite", "postgresql"}:  # never the URL itself in a message: it may hold a password
+        raise BadSetting("BETO_DATABASE_URL is no URL of a database that we know: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    # Parameters are people's words: no error, and so no log, quotes them.
+    if not url.startswith("sqlite"):
+        return create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, connect_args={"connect_timeout": 5}
+        )
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SQLITE_PATIENCE_S, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        _use_wal(cursor)
+        # What is forgotten is overwritten, not only unlinked: the file must not tell it to whoever copies it.
+        cursor.execute("pragma secure_delete=on")
+        # FULL: an acknowledged message survives a power cut, at about a millisecond a commit.
+        cursor.execute("pragma synchronous=full")
+        cursor.execute("pragma foreign_keys=on")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A write takes the lock at once; upgrading a read later fails under load whatever the timeout is.
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("begin" if read_only else "begin immediate")
+
+    return engine
+
+
+def _use_wal(cursor: Any) -> None:
+    """Readers and the writer of this SQLite file do not wait for each other.
+
+    The switch needs the file alone for a moment, and SQLite's own time-out does not cover it: processes that start together
+    on a new file would fail here.
+    """
+    deadline = time.monotonic() + SQLITE_PATIENCE_S
+    while True:
+        try:
+            cursor.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"the database does not answer: {error.orig}") from error
