@@ -393,7 +393,7 @@ def chaos(
 ) -> None:
     """Kill, freeze and cut everything while people write: exactly one right answer each, or status 1."""
     from bot.bench.chaos import measure
-    from bot.bench.chaos.run import Plan
+    from bot.bench.chaos.plan import Plan
 
     if twice and not postgres:
         raise click.UsageError("--twice needs --postgres: SQLite is for one machine with one of each")

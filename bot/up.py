@@ -76,7 +76,7 @@ class Machine:
         """`beto NAME ...` runs, with its output in the logs folder and a health page of its own."""
         process = Process(name, [sys.executable, "-P", "-m", module, *(arguments or (name,))], free_port())
         self.processes.append(process)
-        self._spawn(process)
+        self.spawn(process)
         return process
 
     def start_redis(self) -> str:
@@ -85,7 +85,7 @@ class Machine:
         options = {"port": port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self.home}
         command = [redis_server(), *(part for key, value in options.items() for part in (f"--{key}", str(value)))]
         self.processes.append(process := Process("redis", command))
-        self._spawn(process)
+        self.spawn(process)
         self.wait_until("redis answers", lambda: answers(port), timeout_s=15)
         return f"redis://127.0.0.1:{port}/0"
 
@@ -135,7 +135,7 @@ class Machine:
         for process in self.processes:
             if process.restart_at is not None:
                 if moment >= process.restart_at:
-                    self._spawn(process)
+                    self.spawn(process)
             elif process.popen is not None and (status := process.popen.poll()) is not None:
                 lived = moment - process.started_at
                 process.deaths = 1 if lived > 60 else process.deaths + 1
@@ -161,7 +161,8 @@ class Machine:
         self.processes.clear()
         (self.home / RUNNING).unlink(missing_ok=True)
 
-    def _spawn(self, process: Process) -> None:
+    def spawn(self, process: Process) -> None:
+        """The process runs, with its words in its log, and ends when this process does."""
         process.restart_at = None
         process.started_at = time.monotonic()
         environment = self.environment | {"BETO_HEALTH_PORT": str(process.port)}

@@ -10,6 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+from yarl import URL
 
 from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
@@ -406,3 +407,17 @@ async def test_the_transcript_tells_what_the_bot_called(simulator, client):
     calls = [(call.method, call.arguments.get("text"), call.error) for call in simulator.transcript]
     assert calls == [("chat.postMessage", "uno", ""), ("chat.postMessage", "dos", "channel_not_found")]
     assert simulator.bot_token not in str(simulator.transcript)
+
+
+async def test_who_hangs_up_in_the_middle_of_a_call_is_no_error_of_ours(simulator, client, caplog):
+    """A bot that is killed leaves half a request; nothing was done for it, and the log stays clear for real faults."""
+    url = URL(simulator.url)
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"POST /api/chat.postMessage HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: 500\r\n\r\n{{".encode())
+    await writer.drain()
+    await asyncio.sleep(0.1)
+    writer.transport.abort()
+    await asyncio.sleep(0.1)
+    assert (await client.auth_test())["ok"]
+    assert not caplog.records

@@ -124,7 +124,7 @@ class Simulator:
 
     async def start(self) -> None:
         """The workspace is served at `url`; raises OSError when the port is taken."""
-        served = web.Application(middlewares=[_refuse_strangers], client_max_size=_BODY_BYTES)
+        served = web.Application(middlewares=[_let_go, _refuse_strangers], client_max_size=_BODY_BYTES)
         served.add_routes(self._routes())
         # Sockets are closed by stop(); whatever else still runs then has lost its client.
         self._runner = web.AppRunner(served, access_log=None, shutdown_timeout=1.0)
@@ -327,6 +327,15 @@ async def _refuse_strangers(request: web.Request, handler: Handler) -> web.Strea
     if not _is_loopback(_without_port(host)) or request.headers.get("Origin", f"http://{host}") != f"http://{host}":
         return web.json_response({"ok": False, "error": "forbidden", "message": "Solo desde esta misma página."}, status=403)
     return await handler(request)
+
+
+@web.middleware
+async def _let_go(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Who hangs up in the middle of a request is no error of ours; nobody is left to answer."""
+    try:
+        return await handler(request)
+    except ConnectionResetError:
+        return web.Response(status=400)
 
 
 def _without_port(host: str) -> str:

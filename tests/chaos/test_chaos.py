@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bot.bench.chaos.run import Plan, run
+from bot.bench.chaos.plan import Plan
+from bot.bench.chaos.run import run
 
 WITHOUT = os.environ.get("BETO_CHAOS_WITHOUT_ALL")
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from bot.bench.chaos.run import Plan, run
+from bot.bench.chaos.plan import Plan
+from bot.bench.chaos.run import run
 from bot.bench.machine import machine_facts
 from bot.settings import BotSettings
 
