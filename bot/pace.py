@@ -27,23 +27,32 @@ PER_MINUTE = {
 }
 TIER_3 = 50
 BURST = 10
-POSTS_BURST = 3  # of one channel, beyond its one post a second
+POST_EVERY_S = 1.0  # in one channel
+POSTS_BURST = 3  # of one channel, beyond that
 # Redis answers within milliseconds or is away; how long it is then left alone.
 PATIENCE_S = 0.5
 AWAY_S = 5.0
 
 # The generic cell rate algorithm, a token bucket in one number: the moment at which the bucket would be full again.
-# KEYS: bucket, hold. ARGV: seconds a token, burst. Returns the seconds to wait; 0 has taken a token.
+# KEYS: hold, buckets. ARGV: for each bucket the seconds a token, and its burst. Returns the seconds to wait; 0 has taken a token
+# from every bucket, anything else from none.
 _TAKE = """
+local held = redis.call('PTTL', KEYS[1])
+if held > 0 then return tostring(held / 1000) end
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
-local held = redis.call('PTTL', KEYS[2])
-if held > 0 then return tostring(held / 1000) end
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-local wait = full - now - (burst - 1) * interval
-if wait > 0 then return tostring(wait) end
-redis.call('SET', KEYS[1], string.format('%.6f', full + interval), 'PX', math.ceil((full + interval - now) * 1000) + 1)
+local longest, full, interval = 0, {}, {}
+for i = 2, #KEYS do
+  local burst = tonumber(ARGV[2 * i - 2])
+  interval[i] = tonumber(ARGV[2 * i - 3])
+  full[i] = math.max(tonumber(redis.call('GET', KEYS[i]) or 0), now)
+  longest = math.max(longest, full[i] - now - (burst - 1) * interval[i])
+end
+if longest > 0 then return tostring(longest) end
+for i = 2, #KEYS do
+  local again = full[i] + interval[i]
+  redis.call('SET', KEYS[i], string.format('%.6f', again), 'PX', math.ceil((again - now) * 1000) + 1)
+end
 return '0'
 """
 
@@ -70,6 +79,7 @@ class Pace:
 
     def __init__(self, redis_url: str, rate: float = 1.0) -> None:
         self.rate = rate
+        self.post_every_s = POST_EVERY_S / rate if rate else 0.0
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S)
         self._take = self._redis.register_script(_TAKE)
         self._lock = Lock()
@@ -79,10 +89,18 @@ class Pace:
 
     def take(self, method: str, channel: str = "") -> float:
         """0 where the method may be called now, which is counted; else the seconds until it may be asked for again."""
-        wait_s = 0.0
-        if method == "chat.postMessage" and channel and self.rate:
-            wait_s = self._take_from(f"{method}/{channel}", method, 1.0, POSTS_BURST)
-        return wait_s or self._take_from(method, method, 60 / PER_MINUTE.get(method, TIER_3), BURST)
+        buckets = {}  # seconds a token, and burst, by name
+        if self.rate:
+            buckets[method] = 60 / PER_MINUTE.get(method, TIER_3) / self.rate, BURST
+        if self.rate and method == "chat.postMessage" and channel:
+            buckets[f"{method}/{channel}"] = self.post_every_s, POSTS_BURST
+        if self._is_near():
+            try:
+                keys = [f"beto:hold/{method}", *(f"beto:pace/{name}" for name in buckets)]
+                return float(self._take(keys=keys, args=[figure for bucket in buckets.values() for figure in bucket]))
+            except redis.RedisError as error:
+                self._leave(error)
+        return self._take_here(method, buckets)
 
     def hold(self, method: str, seconds: float) -> None:
         """Nobody calls the method for so many seconds: Slack's Retry-After."""
@@ -116,21 +134,16 @@ class Pace:
             except redis.RedisError as error:
                 self._leave(error)
 
-    def _take_from(self, bucket: str, method: str, interval_s: float, burst: int) -> float:
-        interval_s = interval_s / self.rate if self.rate else 0.0
-        if self._is_near():
-            try:
-                return float(self._take(keys=[f"beto:pace/{bucket}", f"beto:hold/{method}"], args=[interval_s, burst]))
-            except redis.RedisError as error:
-                self._leave(error)
+    def _take_here(self, method: str, buckets: dict[str, tuple[float, int]]) -> float:
         with self._lock:
             now = time.monotonic()
             if (held_s := self._until.get(f"hold/{method}", 0.0) - now) > 0:
                 return held_s
-            full = max(self._full.get(bucket, 0.0), now)
-            if (wait_s := full - now - (burst - 1) * interval_s) > 0:
-                return wait_s
-            self._full[bucket] = full + interval_s
+            full = {name: max(self._full.get(name, 0.0), now) for name in buckets}
+            longest_s = max((full[name] - now - (burst - 1) * every_s for name, (every_s, burst) in buckets.items()), default=0.0)
+            if longest_s > 0:
+                return longest_s
+            self._full.update({name: full[name] + every_s for name, (every_s, _) in buckets.items()})
             return 0.0
 
     def _set(self, key: str, seconds: float, *, only_new: bool) -> bool:

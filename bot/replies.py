@@ -49,8 +49,6 @@ METADATA = "beto_reply"
 QUESTION = "beto_question"
 # What Slack refused is looked at again so much later.
 REFUSED_AGAIN_S = 30.0
-# What Slack allows in one channel.
-POST_EVERY_S = 1.0
 # A channel's line whose next task is lost with Redis or its process is begun anew by whoever comes after so long.
 LINE_LOST_S = 10.0
 # Messages that one post answers; each takes a line of some 150 characters, and Slack's blocks have 3,000.
@@ -166,7 +164,7 @@ def serve_line(team: str, channel: str) -> None:
         except SlackApiError as error:  # its log has it; the others must not wait for it
             log.warning("message %s was refused: %s", following, error.response.get("error"))
     if len(waiting) > 1:
-        _line_up(team, channel, POST_EVERY_S)
+        _line_up(team, channel, pace().post_every_s)
 
 
 def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple[str, ...]]:

@@ -45,6 +45,22 @@ def test_what_slack_told_one_process_all_obey(clean_redis: str) -> None:
     assert second.take("users.info") == 0.0
 
 
+@pytest.mark.parametrize("near", [True, False])
+def test_what_one_limit_refuses_costs_nothing_of_the_other(clean_redis: str, *, near: bool) -> None:
+    """Else a channel that was asked too often would eat what all channels share, and answer nobody."""
+    pace = Pace(clean_redis if near else f"redis://127.0.0.1:{free_port()}/0")
+    asked = [pace.take("chat.postMessage", "C1") for _ in range(POSTS_BURST + 50)]
+    assert asked.count(0.0) == POSTS_BURST
+    others = [pace.take("chat.postMessage", f"D{n}") for n in range(BURST - POSTS_BURST)]
+    assert others == [0.0] * len(others)
+
+
+def test_the_pause_in_a_channels_line_follows_the_rate() -> None:
+    """A workspace with other limits is not held to Slack's second, nor let loose."""
+    unreached = "redis://127.0.0.1:1/0"
+    assert [Pace(unreached, rate).post_every_s for rate in (1, 4, 0)] == [1.0, 0.25, 0.0]
+
+
 def test_without_redis_each_process_keeps_to_the_limits_by_itself() -> None:
     """Redis is only the road: its death must neither stop the replies nor let them loose."""
     pace = Pace(f"redis://127.0.0.1:{free_port()}/0")
