@@ -138,7 +138,13 @@ async def run(settings: BotSettings, *, http: bool) -> None:
         raise StartRefused("\n".join(complaints))
     store = Store(settings.store_url, mask_personal=settings.mask_personal)
     await asyncio.to_thread(store.migrate)
-    app = build_app(settings, store, who=await _who_am_i(settings))
+    who = await _who_am_i(settings)
+    if (owner := await asyncio.to_thread(store.belongs_to, str(who.team_id))) != who.team_id:
+        raise StartRefused(
+            f"the database belongs to the workspace {owner}, and SLACK_BOT_TOKEN is of {who.team_id}: labels and versions are "
+            "shared by all that is in one database, so give each workspace its own (BETO_DATABASE_URL, or BETO_HOME)"
+        )
+    app = build_app(settings, store, who=who)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

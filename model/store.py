@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, case, false, func, select, te
 from model.database import Database, aware, now
 from model.privacy import mask
 from model.schema import Example, Message, Prediction, Source, Split
-from model.tables import channels, examples, gestures, learnt, messages, predictions, sides, tallies
+from model.tables import channels, examples, gestures, learnt, messages, predictions, sides, tallies, workspace
 
 Mode = Literal["auto", "mention"]
 Owed = Literal["prediction", "reply", "nothing"]
@@ -78,6 +78,17 @@ class Store(Database):
     def __init__(self, url: str, *, mask_personal: bool = True) -> None:
         super().__init__(url)
         self.mask: Callable[[str], str] = mask if mask_personal else str
+
+    # Whose it is
+
+    def belongs_to(self, team: str) -> str:
+        """The workspace that this database belongs to: the first one that asked, for ever.
+
+        Labels, versions and trainings are of the whole database, so two workspaces in one would see each other's.
+        """
+        with self.writing() as connection:
+            connection.execute(self.insert_or_ignore(workspace).values(id=1, team=team))
+            return str(connection.execute(select(workspace.c.team)).scalar_one())
 
     # Messages
 

@@ -141,6 +141,9 @@ tallies = Table(
     Column("gestures", Integer, nullable=False, server_default="0"),
 )
 
+# Whose database it is: one row.
+workspace = Table("workspace", metadata, Column("id", Integer, primary_key=True), Column("team", String(32), nullable=False))
+
 # What the replies process learnt about people who judge, so that others need not ask Slack.
 people = Table(
     "people",

@@ -46,6 +46,14 @@ def test_migrating_again_and_at_the_same_time_changes_nothing(store_url: str) ->
         each.close()
 
 
+def test_a_database_belongs_to_the_first_workspace_that_asks(store: Store) -> None:
+    """Two bots that start together, or a token that was copied from elsewhere."""
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(store.belongs_to, [f"T{n}" for n in range(8)]))
+    assert len(set(told)) == 1
+    assert store.belongs_to("T99") == told[0]
+
+
 def test_processes_that_start_together_on_a_new_sqlite_file_all_start(tmp_path: Path) -> None:
     """`beto up` starts four of them at once on the very first start."""
     code = "import sys; from model.store import Store; store = Store(sys.argv[1]); store.migrate(); store.close()"

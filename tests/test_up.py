@@ -81,6 +81,19 @@ def test_a_slack_that_cannot_be_reached_is_named(tmp_path: Path, slack: Simulato
     assert "Slack cannot be reached at http://127.0.0.1:" in said.refusal()
 
 
+def test_a_database_of_another_workspace_is_left_alone(tmp_path: Path, slack: SimulatorThread) -> None:
+    """Labels, versions and reports are of the whole database: two banks in one would read each other's."""
+    home = tmp_path / "home"
+    home.mkdir()
+    store = Store(f"sqlite:///{home / 'beto.db'}")
+    store.migrate()
+    assert store.belongs_to("T0ANOTHER") == "T0ANOTHER"
+    store.close()
+    sentence = beto("bot", home=home, **slack.environment).refusal()
+    assert sentence.startswith("the database belongs to the workspace T0ANOTHER, and SLACK_BOT_TOKEN is of T0")
+    assert "BETO_DATABASE_URL" in sentence
+
+
 @pytest.mark.parametrize("name", ["bot", "replies", "worker", "trainer"])
 def test_a_database_that_is_away_at_start_is_one_sentence(tmp_path: Path, slack: SimulatorThread, name: str) -> None:
     """Whoever restarts it reads this in a log at night."""
