@@ -126,3 +126,29 @@ def test_trainers_that_are_killed_at_random_moments_leave_a_sound_registry(
         print(
             f"runs: {', '.join(run.status for run in runs)}; versions: {len(school.registry.all())}, all whole; live: {promoted}"
         )
+
+
+def test_a_trainer_that_is_told_to_stop_hands_its_training_back_in_time(
+    settings: ModelSettings, store: Store, trained_version: Path, tmp_path: Path
+) -> None:
+    """A deployment in the middle of a training: nobody waits for its end, and a stop is no death that counts against the run."""
+    publish_version(store, settings.home_folder, trained_version)
+    environment = local_environment(BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
+    with Machine(settings.home_folder, environment) as machine:
+        school = School(machine, store, machine.environment.setdefault("BETO_REDIS_URL", machine.start_redis()))
+        school.keep_a_run_open()
+
+        def is_training() -> bool:
+            progress = school.runs.last().progress
+            return progress is not None and progress.stage == "training"
+
+        wait_until(is_training, 120, "the training has begun")
+        stopped = [trainer.popen for trainer in school.trainers]
+        for popen in stopped:
+            popen.terminate()
+        assert [popen.wait(20) for popen in stopped] == [0, 0]
+        run = school.runs.last()
+        assert (run.status, run.attempts) == ("queued", 0)
+        with supervised(machine):
+            wait_until(lambda: school.runs.last().status == "running", 60, "another trainer goes on")
+        assert school.runs.last().attempts == 1
