@@ -145,6 +145,10 @@ class Store(Database):
                 )
                 .returning(messages.c.id)
             ).one_or_none()
+            if row is None:
+                # Back to the words that stood there: an edit in between that comes later is the older one all the same.
+                unchanged = (messages.c.text == text, messages.c.deleted_at.is_(None), messages.c.edited_at < edited_at)
+                connection.execute(messages.update().where(*_key(team, channel, ts), *unchanged).values(edited_at=edited_at))
             return None if row is None else int(row.id)
 
     def delete_message(self, team: str, channel: str, ts: str, *, may_overtake: bool = False) -> int | None:

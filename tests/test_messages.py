@@ -1,6 +1,9 @@
 """Messages, edits and deletions in whatever order Slack's two sockets bring them."""
 
 import itertools
+from typing import Any
+
+import pytest
 
 from bot.listeners.messages import _delete, _edit, _save_if_wanted
 from bot.payloads import Deletion, Edit, microseconds
@@ -41,6 +44,45 @@ def tell(store: Store, news: str, ts: str) -> None:
         _edit(store, an_edit("buenas", 9, ts), 0)
     else:
         _delete(store, Deletion(TEAM, CHANNEL, ts, microseconds(ts) + 20_000_000))
+
+
+def test_the_outcome_is_the_same_when_somebody_takes_an_edit_back(store: Store) -> None:
+    """The edit back brings the words that are known already, and must still win over the one before it."""
+    store.set_channel_mode(TEAM, CHANNEL, "auto")
+    for number, order in enumerate(itertools.permutations([("hola", 0), ("adiós", 5), ("hola", 9)])):
+        ts = f"{1_700_000_000 + number}.000100"
+        for text, after_s in order:
+            if after_s:
+                _edit(store, an_edit(text, after_s, ts), 0)
+            else:
+                tell(store, "message", ts)
+        stored = store.find_message(TEAM, CHANNEL, ts)
+        assert stored is not None
+        assert stored.message.text == "hola", order
+
+
+@pytest.mark.parametrize("moment", ["edit_message", "channel_mode", "save_message"])
+def test_an_edit_counts_whenever_its_message_comes_meanwhile(store: Store, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """Two bots: one has the edit in hand while the other saves the message, before or after any look of the first."""
+    store.set_channel_mode(TEAM, CHANNEL, "auto")
+    look, save, come = getattr(store, moment), store.save_message, []
+
+    def just_before(*args: Any) -> Any:
+        if not come:
+            come.append(save(FIRST))
+        return look(*args)
+
+    def just_after(*args: Any) -> Any:
+        seen = look(*args)
+        if not come:
+            come.append(save(FIRST))
+        return seen
+
+    monkeypatch.setattr(store, moment, just_after if moment == "edit_message" else just_before)
+    assert _edit(store, an_edit("adiós", 5), 0) is not None
+    stored = store.find_message(TEAM, CHANNEL, TS)
+    assert stored is not None
+    assert (stored.message.text, stored.owed) == ("adiós", "prediction")
 
 
 def test_an_edit_of_an_old_message_that_nobody_asked_about_is_left_alone(store: Store) -> None:

@@ -14,7 +14,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import blocks, history, payloads, people
 from bot.listeners import forget, training
 from bot.replies import classify_and_reply, reply
-from model.errors import StoreUnavailable
 from model.registry import Registry
 from model.schema import Message, Source
 
@@ -57,13 +56,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             client=client,
             response_url=body["response_url"],
         )
-        try:
-            text = await answer(desk, call)
-        except StoreUnavailable:
-            # Slack never repeats a command, so the person must hear that it was lost.
-            await ack(desk.texts("command.trouble"))
-            raise
-        await ack(text)
+        await ack(await answer(desk, call))
 
 
 async def tell_help(desk: "Desk", _call: Call) -> str:

@@ -76,8 +76,6 @@ def _edit(store: Store, edit: Edit, blind_percent: float) -> tuple[int, int] | N
     changed = change()
     if changed is not None or edit.whole is None or not payloads.may_overtake(edit):
         return changed
-    if store.find_message(edit.team, edit.channel, edit.ts) is not None:
-        return None
     message_id = _save_if_wanted(store, edit.whole, blind_percent, edit.at)
     # The message itself may have come between our two looks.
     return (message_id, 1) if message_id is not None else change()

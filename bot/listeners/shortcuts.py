@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackApiError
@@ -55,8 +56,6 @@ async def _tell(client: AsyncWebClient, body: dict[str, Any], text: str) -> None
         where["thread_ts"] = thread_ts
     try:
         await client.chat_postEphemeral(text=text, **where)
-    except SlackApiError as error:
-        if error.response["error"] not in {"not_in_channel", "channel_not_found"}:
-            raise
+    except (SlackApiError, OSError, aiohttp.ClientError):
         # Where we are no member only the response URL reaches them.
         await AsyncWebhookClient(body["response_url"]).send(text=text, response_type="ephemeral")
