@@ -8,7 +8,9 @@ import signal
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
+import aiohttp
 from aiohttp import web
 from celery.canvas import Signature
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
@@ -18,6 +20,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler, AsyncServerErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot import guard
 from bot.errors import StartRefused
@@ -121,12 +124,18 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
         await ack()
 
     @app.error
-    async def refuse(error: Exception, body: dict[str, object]) -> BoltResponse:
-        """Not acknowledged, so Slack sends it again: nothing was saved."""
+    async def refuse(error: Exception, body: dict[str, Any]) -> BoltResponse:
+        """Not acknowledged: Slack sends an event again. A click or a command comes once, so its person is told to try again."""
         if isinstance(error, StoreUnavailable):
             log.warning("not acknowledged, Slack will send it again: %s", error)
         else:
             log.error("a listener failed on %s", body.get("type"), exc_info=error)
+        if body.get("response_url"):
+            words = desk.texts("command.trouble" if isinstance(error, StoreUnavailable) else "command.failed")
+            try:
+                await AsyncWebhookClient(body["response_url"]).send(text=words, response_type="ephemeral", replace_original=False)
+            except (OSError, aiohttp.ClientError, TimeoutError) as untold:
+                log.warning("%s could not be told: %r", body.get("type", "a command"), untold)
         return BoltResponse(status=500, body="")
 
     return app

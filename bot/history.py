@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -39,7 +40,7 @@ async def link_to(client: AsyncWebClient, channel: str, ts: str) -> str:
     """The message's permalink; a dash where it is gone."""
     try:
         return str((await client.chat_getPermalink(channel=channel, message_ts=ts))["permalink"])
-    except SlackApiError:
+    except (SlackApiError, OSError, aiohttp.ClientError):
         return "-"
 
 

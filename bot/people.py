@@ -66,7 +66,9 @@ async def is_member(client: "AsyncWebClient", channel: str) -> bool:
     """Whether the bot is in this channel."""
     try:
         info = await client.conversations_info(channel=channel)
-    except SlackApiError:
+    except SlackApiError as error:
+        if error.response.get("error") != "channel_not_found":
+            raise
         return False  # a private channel that we are not in does not exist for us
     return bool(info["channel"].get("is_member"))
 

@@ -127,8 +127,8 @@ def _post_report(run: Run, report: Report, channel: str, thread: str) -> str:
             title=texts("run.picture_title", version=report.version),
             alt_txt=texts("run.picture_alt"),
         )
-    except SlackApiError as error:  # the words matter more
-        log.warning("the picture of run %s could not be shown: %s", run.id, error.response.get("error"))
+    except (SlackApiError, Unsure) as error:  # the words matter more, and two pictures are worse than none
+        log.warning("the picture of run %s could not be shown: %s", run.id, error)
     text, shown = report_message(run, report)
     metadata = {"event_type": REPORT, "event_payload": {"run": str(run.id)}}
     return str(

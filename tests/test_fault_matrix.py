@@ -1,22 +1,28 @@
-"""What people see of each fault of Slack's, call by call; `pytest -s tests/test_fault_matrix.py` prints the table."""
+"""What people see of each fault of Slack's, call by call; `pytest -s tests/test_fault_matrix.py` prints the two tables."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot import outgoing, replies
+from bot import outgoing, people, replies
+from bot.simulator.errors import Json
+from bot.simulator.person import Person
 from bot.simulator.server import Simulator
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
 from model.store import Labelled
+from tests.town import Town, running_town
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
-FAULTS: tuple[int | str, ...] = ("ratelimited", 500, 503, "not_json", "reset", "answer_lost", "internal_error", "is_archived")
+PASSING: tuple[int | str, ...] = ("ratelimited", 500, 503, "not_json", "reset", "answer_lost", "internal_error")
+FAULTS = (*PASSING, "is_archived")
 # Slack will never take these calls: there is nothing to wait for.
 FINAL = {"is_archived"}
 
@@ -85,6 +91,11 @@ def redrawn(user: str) -> Callable[[Bench, Callable[[], None]], list[dict[str, A
     return correct
 
 
+def expert(bench: Bench, arm: Callable[[], None]) -> list[dict[str, Any]]:
+    people._groups.clear()  # asked every five minutes only
+    return redrawn("U0SIMULUIS")(bench, arm)
+
+
 def deleted(bench: Bench, arm: Callable[[], None]) -> list[dict[str, Any]]:
     ts, message_id = bench.said()
     bench.settle(message_id)
@@ -101,6 +112,7 @@ SCENES: dict[str, tuple[Callable[[Bench, Callable[[], None]], list[dict[str, Any
     "conversations.replies": (look_for_a_dead_ones, 1, "Tarjeta"),
     "chat.update": (redrawn("U0SIMULUIS"), 1, "Ninguna etiqueta"),
     "users.info": (redrawn("U0SIMUMARIA"), 1, "Ninguna etiqueta"),
+    "usergroups.users.list": (expert, 1, "Ninguna etiqueta"),
     "chat.postEphemeral": (redrawn("U0SIMUCARLOS"), 1, "Tarjeta"),
     "chat.delete": (deleted, 0, ""),
 }
@@ -135,5 +147,71 @@ def test_each_fault_of_each_call_costs_time_and_neither_an_answer_nor_a_second_o
             else:
                 seen = "no reply" if not found else "one right reply" if right else "reply as it was"
             cells.append(seen + (", when Slack allows" if fault == "ratelimited" and later > 0.9 else ""))
+        rows.append(f"| {method} | " + " | ".join(cells) + " |")
+    print("\n" + "\n".join(rows))
+
+
+# What somebody asks for, which Slack never asks a second time for them.
+
+
+@pytest.fixture(scope="module")
+def quiet_town(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Iterator[Town]:
+    """Everything runs, over Socket Mode with SQLite."""
+    home = tmp_path_factory.mktemp("faults")
+    with running_town(home, f"sqlite:///{home / 'beto.db'}", trained_version, http=False) as made:
+        made.store.set_channel_mode(TEAM, CHANNEL, "auto")
+        yield made
+
+
+@pytest.fixture
+async def asker(quiet_town: Town) -> AsyncIterator[Person]:
+    async with Person(quiet_town.url, "ana") as person:
+        await person.invite("atencion", quiet_town.slack.workspace.bot_user_id)
+        yield person
+
+
+def tells(words: str) -> Callable[[Json], bool]:
+    """A change in which these words come before this person's eyes."""
+    return lambda change: words in str(change)
+
+
+def opens(change: Json) -> bool:
+    """A modal stands there and can be sent."""
+    return change["type"] == "view" and bool(change["view"].get("submit"))
+
+
+# Method -> (what the person does, what they wanted to see)
+ASKED: dict[str, tuple[Callable[[Person, str, str], Awaitable[object]], Callable[[Json], bool]]] = {
+    "views.open": (lambda ana, _, reply: ana.action("labels_edit", channel=CHANNEL, ts=reply), opens),
+    "views.update": (lambda ana, _, reply: ana.action("labels_edit", channel=CHANNEL, ts=reply), opens),
+    "users.info": (lambda ana, *_: ana.command(CHANNEL, "/beto", "vuelve 99"), tells("No hay una versión 99")),
+    "conversations.info": (lambda ana, *_: ana.command(CHANNEL, "/beto", "watch"), tells("Ya etiquetaba cada mensaje")),
+    "chat.getPermalink": (lambda ana, ts, _: ana.shortcut(CHANNEL, ts, "classify_message"), tells("ya tiene sus etiquetas")),
+    "chat.postEphemeral": (lambda ana, ts, _: ana.shortcut(CHANNEL, ts, "label_history"), tells("mini")),
+    "views.publish": (lambda ana, *_: ana.home(), tells("home")),
+}
+
+
+async def test_each_fault_of_what_somebody_asked_for_is_made_good_or_told(quiet_town: Town, asker: Person) -> None:
+    """Who clicked and sees nothing at all clicks again, and then asks whether the bot is dead."""
+    ts = await asker.message(CHANNEL, "perdí la tarjeta")
+    reply = (await asker.wait_for_reply(CHANNEL, ts, 30))["ts"]
+    rows = ["| call | " + " | ".join(map(str, PASSING)) + " |", "| --- " * (len(PASSING) + 1) + "|"]
+    for method, (act, wanted) in ASKED.items():
+        cells = []
+        for fault in PASSING:
+            quiet_town.slack.faults.fail_next(method, fault, retry_after_s=1)
+            changes = asker.changes()
+            await act(asker, ts, reply)
+            seen = "nothing"
+            with suppress(TimeoutError):
+                async with asyncio.timeout(15):
+                    async for change in changes:
+                        if wanted(change) or "No he podido hacerlo" in str(change):
+                            seen = "as asked" if wanted(change) else "told to try again"
+                            break
+            changes.close()
+            assert seen != "nothing", (method, fault)
+            cells.append(seen)
         rows.append(f"| {method} | " + " | ".join(cells) + " |")
     print("\n" + "\n".join(rows))
