@@ -25,6 +25,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot import guard
 from bot.errors import StartRefused
 from bot.listeners import commands, corrections, forget, home, messages, reactions, shortcuts, training
+from bot.pace import Pace
 from bot.settings import BotSettings
 from bot.texts import Texts, load_texts
 from model.errors import StoreUnavailable
@@ -219,7 +220,8 @@ async def _serve_sockets(app: AsyncApp, settings: BotSettings, stop: asyncio.Eve
 
 async def _serve_http(app: AsyncApp, settings: BotSettings, stop: asyncio.Event) -> None:
     server = app.server(port=settings.http_port, path="/slack/events", host=settings.http_host)
-    server.web_app.middlewares.append(guard.signed_by_slack(settings.slack_signing_secret.get_secret_value()))
+    secret = settings.slack_signing_secret.get_secret_value()
+    server.web_app.middlewares.append(guard.signed_by_slack(secret, Pace(settings.redis_url)))
     runner = web.AppRunner(server.web_app)
     await runner.setup()
     try:

@@ -1,5 +1,6 @@
 """Who is let in: what Slack signed, once, and of the one workspace that this process serves."""
 
+import asyncio
 import json
 import logging
 import re
@@ -14,6 +15,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
 from bot import payloads
+from bot.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +51,15 @@ def own_workspace_only(app: AsyncApp, team: str | None) -> None:
         return BoltResponse(status=200, body="")  # acknowledged: Slack would only repeat it
 
 
-def signed_by_slack(secret: str) -> Middleware:
+def signed_by_slack(secret: str, shared: Pace) -> Middleware:
     """Bolt sees only what Slack signed within five minutes and what can be read; the rest costs one line in the log.
 
     Bolt reads a request before it checks the signature, and fails with a traceback on what it cannot read. A command or a
-    click is let in once; events may come again, since Slack repeats those itself and each row that they make has a natural
-    key. At most aiohttp's megabyte is read of anything.
+    click is let in once, by whichever bot `shared` is shared with; events may come again, since Slack repeats those itself
+    and each row that they make has a natural key. At most aiohttp's megabyte is read of anything.
     """
     verifier = SignatureVerifier(secret)
+    # What this process saw, too: Redis may be emptied.
     seen: dict[str, float] = {}
 
     @web.middleware
@@ -78,7 +81,7 @@ def signed_by_slack(secret: str) -> Middleware:
             moment = time.monotonic()
             while seen and seen[oldest := next(iter(seen))] < moment - SIGNED_FOR_S:
                 del seen[oldest]
-            if signature in seen:
+            if signature in seen or not await asyncio.to_thread(shared.book, f"signed/{signature}", SIGNED_FOR_S):
                 return _refused(401, "a command or click that came before")
             seen[signature] = moment
         return await handler(request)

@@ -165,7 +165,7 @@ class Pace:
         return time.monotonic() >= self._away_until
 
     def _leave(self, error: redis.RedisError) -> None:
-        log.warning("Slack's limits are kept by this process alone for %.0f s: %s", AWAY_S, error)
+        log.warning("what processes share through Redis is known to this one alone for %.0f s: %s", AWAY_S, error)
         self._away_until = time.monotonic() + AWAY_S
 
 

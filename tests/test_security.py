@@ -58,14 +58,14 @@ TEAM, FOREIGN = "T0SIMULADOR", "T2FOREIGN"
 
 @dataclass
 class Door:
-    """`beto bot --http`, alone, and the store behind it."""
+    """Two `beto bot --http`, as behind one address, and the store behind them."""
 
-    url: str
+    urls: list[str]
     store: Store
     log: Path
 
-    def post(self, body: str, headers: dict[str, str]) -> int:
-        request = urllib.request.Request(self.url, body.encode(), headers, method="POST")
+    def post(self, body: str, headers: dict[str, str], *, bot: int = 0) -> int:
+        request = urllib.request.Request(self.urls[bot], body.encode(), headers, method="POST")
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
                 return int(response.status)
@@ -75,27 +75,35 @@ class Door:
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Door]:
-    home, port, health = tmp_path_factory.mktemp("door"), free_port(), free_port()
+    home, ports, healths = tmp_path_factory.mktemp("door"), (free_port(), free_port()), (free_port(), free_port())
     slack = SimulatorThread(rate_limits=False)
     url = f"sqlite:///{home / 'beto.db'}"
-    environment = local_environment(
-        BETO_HOME=str(home), BETO_DATABASE_URL=url, BETO_HTTP_PORT=str(port), BETO_HEALTH_PORT=str(health),
-        BETO_REDIS_URL=redis_url.removesuffix("/0") + "/9", **slack.environment,
-    )  # fmt: skip
-    with (home / "bot.log").open("wb") as log:
-        command = [sys.executable, "-P", "-m", "bot", "bot", "--http"]
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    processes = []
+    for port, health in zip(ports, healths, strict=True):
+        environment = local_environment(
+            BETO_HOME=str(home), BETO_DATABASE_URL=url, BETO_HTTP_PORT=str(port), BETO_HEALTH_PORT=str(health),
+            BETO_REDIS_URL=redis_url.removesuffix("/0") + "/9", **slack.environment,
+        )  # fmt: skip
+        with (home / "bot.log").open("ab") as log:
+            command = [sys.executable, "-P", "-m", "bot", "bot", "--http"]
+            processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
 
     def ready() -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{health}/ready", timeout=2) as response:
-            return bool(response.status == 200)
+        with suppress(OSError):
+            for health in healths:
+                with urllib.request.urlopen(f"http://127.0.0.1:{health}/ready", timeout=2) as response:
+                    if response.status != 200:
+                        return False
+            return True
         return False
 
-    wait_until(ready, 30, "the bot listens")
+    wait_until(ready, 30, "both bots listen")
     store = Store(url)
-    yield Door(f"http://127.0.0.1:{port}/slack/events", store, home / "bot.log")
-    process.terminate()
-    process.wait(20)
+    yield Door([f"http://127.0.0.1:{port}/slack/events" for port in ports], store, home / "bot.log")
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(20)
     store.close()
     slack.stop()
 
@@ -186,7 +194,7 @@ def test_a_command_that_is_replayed_is_refused(door: Door) -> None:
     assert door.post(watch, recorded) == 200
     assert door.store.channel_mode(TEAM, "C1") == "auto"
     assert door.post(unwatch, signed(unwatch, kind="form")) == 200
-    assert door.post(watch, recorded) == 401
+    assert [door.post(watch, recorded, bot=bot) for bot in (0, 1)] == [401, 401]
     assert door.store.channel_mode(TEAM, "C1") == "mention"
 
 
