@@ -7,7 +7,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot import blocks
-from bot.outgoing import AGAIN_S, LEASE_S, QUIET, known, labels, settings, slack, store, take_away, workspace_url
+from bot.outgoing import AGAIN_S, LEASE_S, QUIET, labels, replies, settings, slack, store, take_away, workspace_url
 from bot.pace import MustWait, Unsure
 from bot.texts import load_texts
 from model.replies import PENDING
@@ -25,36 +25,38 @@ def digest(channel: str, message_ids: list[int]) -> list[int]:
     Returns those that want a look of their own at once.
     """
     owner = uuid.uuid4().hex
-    claims = [claim for each in message_ids if (claim := known().claim(each, owner, LEASE_S)) is not None]
+    claims = [claim for each in message_ids if (claim := replies().claim(each, owner, LEASE_S)) is not None]
     # One that may stand in its thread already is looked for, one by one.
     fit = [claim for claim in claims if claim.reply_ts is None and not claim.orphaned and claim.prediction is not None]
     alone = [claim.message.id for claim in claims if claim not in fit]
     for claim in claims:
         if claim not in fit:
-            known().release(claim.message.id, owner, retry_in_s=0, in_doubt=claim.orphaned)
+            replies().release(claim.message.id, owner, retry_in_s=0, in_doubt=claim.orphaned)
     if not fit:
         return alone
     together = [claim.message.id for claim in fit]
-    known().note_digest(together, PENDING)
+    replies().note_digest(together, PENDING)
     try:
         posted = slack().chat_postMessage(channel=channel, **_digest_post(together), **QUIET)
     except MustWait:
-        known().note_digest(together, None)
+        replies().note_digest(together, None)
         for claim in fit:
-            known().release(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
+            replies().release(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
         return alone
     except SlackApiError:  # what each of them is refused for, each finds out
-        known().note_digest(together, None)
+        replies().note_digest(together, None)
         for claim in fit:
-            known().release(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
+            replies().release(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
         return alone + together
     except Unsure as error:
         for claim in fit:
-            known().release(claim.message.id, owner, retry_in_s=AGAIN_S, in_doubt=True)
+            replies().release(claim.message.id, owner, retry_in_s=AGAIN_S, in_doubt=True)
         log.warning("the digest of %s: %s", channel, error)
         return alone
     for claim in fit:
-        recorded = known().record(claim.message.id, owner, state=claim.message.state, reply_ts=None, digest_ts=str(posted["ts"]))
+        recorded = replies().record(
+            claim.message.id, owner, state=claim.message.state, reply_ts=None, digest_ts=str(posted["ts"])
+        )
         if recorded == "moved on":
             alone.append(claim.message.id)
     return alone
@@ -70,7 +72,7 @@ def redraw_digest(team: str, channel: str, digest_ts: str, message_ts: str) -> N
             if found is None:
                 return
             digest_ts = found
-        if message_ids := known().digest(team, channel, digest_ts):
+        if message_ids := replies().digest(team, channel, digest_ts):
             slack().chat_update(channel=channel, ts=digest_ts, **_digest_post(message_ids))
         else:
             take_away(channel, digest_ts)

@@ -39,7 +39,7 @@ def settings() -> BotSettings:
 
 
 @cache
-def known() -> Replies:
+def replies() -> Replies:
     """What this process's store knows of replies."""
     return Replies(store())
 

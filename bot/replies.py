@@ -22,9 +22,9 @@ from bot.outgoing import (
     QUIET,
     find_message,
     gestures,
-    known,
     labels,
     pace,
+    replies,
     settings,
     slack,
     store,
@@ -75,10 +75,10 @@ def reply(message_id: int, *, in_line: bool = False) -> None:
     What must wait is on the queue again, or in its channel's line; nobody waits for it here. `in_line`: it is its turn.
     """
     owner = uuid.uuid4().hex
-    while (claim := known().claim(message_id, owner, LEASE_S)) is not None:
+    while (claim := replies().claim(message_id, owner, LEASE_S)) is not None:
         if claim.drawn_at is not None and (early_s := REDRAW_EVERY_S - (now() - claim.drawn_at).total_seconds()) > 0:
             # Fifty people who react within a second are one redrawing, not fifty.
-            known().release(message_id, owner, retry_in_s=early_s + RETRY_AFTER_S, in_doubt=claim.orphaned)
+            replies().release(message_id, owner, retry_in_s=early_s + RETRY_AFTER_S, in_doubt=claim.orphaned)
             _come_back(message_id, early_s)
             return
         shown = _show(claim, owner, in_line=in_line)
@@ -86,7 +86,7 @@ def reply(message_id: int, *, in_line: bool = False) -> None:
             return
         reply_ts, asked = shown
         # Where this raises, the claim is left to expire: the next one looks first whether the post has arrived.
-        recorded = known().record(
+        recorded = replies().record(
             message_id, owner, state=claim.message.state, reply_ts=reply_ts, asked=asked, before=claim.reply_ts
         )
         if recorded == "surplus" and reply_ts is not None:
@@ -107,7 +107,7 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
     try:
         return _bring_up_to_date(claim, in_line=in_line)
     except MustWait as wait:
-        known().release(message_id, owner, retry_in_s=wait.seconds + RETRY_AFTER_S, in_doubt=claim.orphaned)
+        replies().release(message_id, owner, retry_in_s=wait.seconds + RETRY_AFTER_S, in_doubt=claim.orphaned)
         if wait.method == "chat.postMessage" and _joins_line(claim):
             _line_up(claim.message.message.team, claim.message.message.channel, wait.seconds)
         else:
@@ -115,7 +115,7 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
     except Unsure as error:
         log.warning("message %s: %s", message_id, error)
         if not error.late:  # else the claim expires by itself: by then it has come, or never will
-            known().release(message_id, owner, retry_in_s=AGAIN_S, in_doubt=True)
+            replies().release(message_id, owner, retry_in_s=AGAIN_S, in_doubt=True)
             _come_back(message_id, AGAIN_S)
     except SlackApiError as error:
         reason = error.response.get("error", "")
@@ -123,7 +123,7 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
             log.warning("message %s can have no reply: %s", message_id, reason)
             return claim.reply_ts, claim.asked
         # A clear no, so nothing was posted; the sweep tries again.
-        known().release(message_id, owner, retry_in_s=REFUSED_AGAIN_S, in_doubt=claim.orphaned)
+        replies().release(message_id, owner, retry_in_s=REFUSED_AGAIN_S, in_doubt=claim.orphaned)
         pace().book(f"refused/{message_id}", REFUSED_AGAIN_S)
         raise
     return None
@@ -151,7 +151,7 @@ def serve_line(team: str, channel: str) -> None:
     """The next message that waits in this channel has its reply; or, where too many wait, the next ones are answered together."""
     pace().free(f"line/{channel}")
     most = max(settings().digest_after + 1, DIGEST_OF)
-    waiting = known().line(team, channel, most, newest_first=settings().newest_first)
+    waiting = replies().line(team, channel, most, newest_first=settings().newest_first)
     if settings().digest_after and len(waiting) > settings().digest_after:
         for each in digest(channel, waiting[:DIGEST_OF]):
             reply.apply_async((each,), {"in_line": True})
@@ -208,7 +208,7 @@ def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple
             return None, ()
     new = [label for label in judged.state.disputed if label not in claim.asked]
     if new:
-        known().note(claim.message.id, reply_ts)
+        replies().note(claim.message.id, reply_ts)
     for label in new:
         question = blocks.dispute(label, judged.state.labels[label], taxonomy, texts)
         _ask_once(message.channel, thread, f"{key}:{label}", question)

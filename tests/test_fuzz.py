@@ -221,7 +221,7 @@ def test_odd_arguments_of_tasks_end_that_task_alone(task: str, monkeypatch: pyte
     known_store: Callable[[], Store] = lambda: store  # noqa: E731 - a function under another's name
     for module in (bot.outgoing, bot.replies, bot.reports, worker.tasks):
         monkeypatch.setattr(module, "store", known_store)
-    made_of_it = (bot.outgoing.known, bot.outgoing.gestures, bot.outgoing.labels)
+    made_of_it = (bot.outgoing.replies, bot.outgoing.gestures, bot.outgoing.labels)
     for cached in made_of_it:
         cached.cache_clear()
     for arguments in ([], [None], [-1], ["1"], [2**70], [1, 2, 3, 4, 5], [{}], [[]], ["x" * 10_000, "y"], [0, 0]):

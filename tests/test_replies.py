@@ -50,7 +50,7 @@ def test_a_reply_whose_process_died_before_recording_it_is_adopted(workspace: Wo
     """Killed between the post and its record: the next one must find it in the thread, not post a second."""
     ts = said_by_ana(workspace)
     message_id = a_predicted_message(outgoing.store(), ts)
-    assert outgoing.known().claim(message_id, "dies", 0.0) is not None
+    assert outgoing.replies().claim(message_id, "dies", 0.0) is not None
     dead = outgoing.slack().chat_postMessage(
         channel=CHANNEL,
         thread_ts=ts,
@@ -59,7 +59,7 @@ def test_a_reply_whose_process_died_before_recording_it_is_adopted(workspace: Wo
     )
     replies.reply(message_id)
     assert bots_posts(ts) == [dead["ts"]]
-    assert outgoing.known().ts_of(message_id) == dead["ts"]
+    assert outgoing.replies().ts_of(message_id) == dead["ts"]
 
 
 def test_the_same_task_twice_posts_once(workspace: Workspace) -> None:
@@ -77,9 +77,9 @@ def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(replies_slack: S
     message_id = a_predicted_message(outgoing.store(), ts)
     replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
     replies.reply(message_id)
-    assert outgoing.known().ts_of(message_id) is None
+    assert outgoing.replies().ts_of(message_id) is None
     replies.reply(message_id)
-    assert bots_posts(ts) == [outgoing.known().ts_of(message_id)]
+    assert bots_posts(ts) == [outgoing.replies().ts_of(message_id)]
 
 
 def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_posted(replies_slack: Simulator) -> None:
@@ -99,11 +99,11 @@ def test_of_two_replies_the_later_takes_itself_away(workspace: Workspace) -> Non
     """A process that was frozen for longer than its lease wakes up and posts: somebody else had taken over."""
     ts = said_by_ana(workspace)
     message_id = a_predicted_message(outgoing.store(), ts)
-    claim = outgoing.known().claim(message_id, "frozen", 0.0)
+    claim = outgoing.replies().claim(message_id, "frozen", 0.0)
     assert claim is not None
     replies.reply(message_id)
-    assert outgoing.known().record(message_id, "frozen", state=claim.message.state, reply_ts="1.000001") == "surplus"
-    assert bots_posts(ts) == [outgoing.known().ts_of(message_id)]
+    assert outgoing.replies().record(message_id, "frozen", state=claim.message.state, reply_ts="1.000001") == "surplus"
+    assert bots_posts(ts) == [outgoing.replies().ts_of(message_id)]
 
 
 def test_an_older_drawing_that_comes_late_is_drawn_over(workspace: Workspace) -> None:
@@ -112,14 +112,16 @@ def test_an_older_drawing_that_comes_late_is_drawn_over(workspace: Workspace) ->
     message_id = a_predicted_message(outgoing.store(), ts)
     store = outgoing.store()
     replies.reply(message_id)
-    reply_ts = outgoing.known().ts_of(message_id)
+    reply_ts = outgoing.replies().ts_of(message_id)
     state = store.message(message_id).state
     gesture = Gesture(user="U0SIMUMARIA", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
     Gestures(store).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
-    outgoing.known().release(message_id, "nobody", retry_in_s=0)
-    newer = outgoing.known().claim(message_id, "awake", 60)
-    assert outgoing.known().record(message_id, "awake", state=newer.message.state, reply_ts=reply_ts, before=reply_ts) == "shown"
-    assert outgoing.known().record(message_id, "frozen", state=state, reply_ts=reply_ts, before=reply_ts) == "moved on"
+    outgoing.replies().release(message_id, "nobody", retry_in_s=0)
+    newer = outgoing.replies().claim(message_id, "awake", 60)
+    assert (
+        outgoing.replies().record(message_id, "awake", state=newer.message.state, reply_ts=reply_ts, before=reply_ts) == "shown"
+    )
+    assert outgoing.replies().record(message_id, "frozen", state=state, reply_ts=reply_ts, before=reply_ts) == "moved on"
     assert store.message(message_id).owed == "reply"
 
 
@@ -145,7 +147,7 @@ def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(replies_s
     with pytest.raises(SlackApiError):
         replies.reply(message_id)
     replies.reply(message_id)
-    outgoing.known().release(message_id, "nobody", retry_in_s=0)
+    outgoing.replies().release(message_id, "nobody", retry_in_s=0)
     assert len(bots_posts(ts)) == 2  # the reply and one question
     posted = {post["metadata"]["event_type"] for post in with_metadata(ts)}
     assert posted == {replies.METADATA, replies.QUESTION}
@@ -176,7 +178,7 @@ def busy(replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[tupl
 def test_a_reply_that_must_wait_holds_no_claim_and_is_still_owed(busy: list[tuple[str, int]]) -> None:
     """Back-pressure: what cannot be said now is kept."""
     assert all(outgoing.store().message(message_id).owed == "reply" for _, message_id in busy)
-    assert outgoing.known().line(TEAM, CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
+    assert outgoing.replies().line(TEAM, CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
     assert outgoing.pace().is_booked(f"line/{CHANNEL}")
 
 
@@ -270,7 +272,7 @@ def test_the_sweep_sends_again_what_is_owed(workspace: Workspace, redis_url: str
     ts = said_by_ana(workspace)
     message_id = a_predicted_message(outgoing.store(), ts)
     assert replies.sweep() == 0
-    outgoing.known().release(message_id, "nobody", retry_in_s=-1)
+    outgoing.replies().release(message_id, "nobody", retry_in_s=-1)
     assert replies.sweep() == 1
     assert replies.sweep() == 0
 
