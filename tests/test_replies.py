@@ -11,6 +11,7 @@ from bot.payloads import GESTURES
 from bot.settings import BotSettings
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
+from bot.up import free_port
 from model.gestures import Gestures
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
@@ -60,6 +61,25 @@ def test_a_reply_whose_process_died_before_recording_it_is_adopted(workspace: Wo
     replies.reply(message_id)
     assert bots_posts(ts) == [dead["ts"]]
     assert outgoing.replies().ts_of(message_id) == dead["ts"]
+
+
+@ON_SQLITE
+def test_a_database_that_is_away_is_a_line_in_the_log_for_each_task(
+    replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backlog of thousands must not write thousands of tracebacks, in which nobody finds anything."""
+    away = Store(f"postgresql+psycopg://beto@127.0.0.1:{free_port()}/beto")
+    with monkeypatch.context() as here:
+        here.setattr(outgoing, "store", lambda: away)
+        outgoing.replies.cache_clear()
+        result = replies.reply.apply((1,), throw=False)
+    outgoing.replies.cache_clear()
+    away.close()
+    assert result.state == "FAILURE"
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [(record.name, bool(record.exc_info)) for record in told] == [("worker.app", False)]
+    assert "bot.reply waits for the sweep: the database does not answer" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_the_same_task_twice_posts_once(workspace: Workspace) -> None:

@@ -1,10 +1,15 @@
 """The Celery application: queues, routes and acknowledgement, the same for whoever publishes and whoever works."""
 
+import logging
 from typing import Any
 
+import celery
 from celery import Celery
 
+from model.errors import StoreUnavailable
 from worker.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
 
 INFERENCE = "inference"
 REPLIES = "replies"
@@ -51,6 +56,17 @@ def _configuration() -> dict[str, Any]:
     }
 
 
-app = Celery("beto")
+class Task(celery.Task):  # type: ignore[type-arg]  # generic for checkers alone
+    """A task that fails while the database is away, which is a line in the log and no traceback: the sweep brings it back."""
+
+    throws = (StoreUnavailable,)
+
+    def on_failure(self, exc: Exception, *_: Any) -> None:
+        """The line is written."""
+        if isinstance(exc, self.throws):
+            log.warning("%s waits for the sweep: %s", self.name, exc)
+
+
+app = Celery("beto", task_cls=Task)
 # A promise: read when the configuration is first needed, not when this module is imported.
 app.add_defaults(_configuration)
