@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot.pace import Pace, PacedClient
+from bot.pace import MustWait, Pace, PacedClient, Unsure
 from bot.settings import BotSettings
 from model.gestures import Gestures
 from model.labelbook import LabelBook
@@ -76,21 +76,25 @@ def workspace_url() -> str:
 
 
 def take_away(channel: str, ts: str) -> None:
-    """Our message is not there."""
+    """Our message is not there; Unsure where it may be."""
     try:
         slack(CALL_WITHIN_S).chat_delete(channel=channel, ts=ts)
+    except MustWait as wait:
+        raise Unsure("chat.delete", wait) from None
     except SlackApiError as error:
         if error.response.get("error") not in HOPELESS:
             raise
 
 
-def find_message(channel: str, thread: str, kind: str, name: str, value: str) -> str | None:
-    """The ts of our message in the thread whose metadata is of this kind and says so: posted by who did not live to record it.
+def find_messages(channel: str, thread: str, kind: str, name: str, value: str) -> list[str]:
+    """The ts of each message of ours in the thread whose metadata is of this kind and says so, the oldest first.
 
+    Whoever posted one may not have lived to record it.
     Where the thread's first message is gone, the reply to it may stand in the channel itself.
     """
     ask: Callable[..., Any] = slack().conversations_replies
     where: dict[str, Any] = {"ts": thread}
+    found: list[str] = []
     cursor = ""
     while True:
         try:
@@ -103,7 +107,7 @@ def find_message(channel: str, thread: str, kind: str, name: str, value: str) ->
         for message in page["messages"]:
             metadata = message.get("metadata") or {}
             if metadata.get("event_type") == kind and metadata.get("event_payload", {}).get(name) == value:
-                return str(message["ts"])
+                found.append(str(message["ts"]))
         cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
         if not cursor:
-            return None
+            return sorted(found)

@@ -20,7 +20,7 @@ from bot.outgoing import (
     HOPELESS,
     LEASE_S,
     QUIET,
-    find_message,
+    find_messages,
     gestures,
     labels,
     pace,
@@ -90,7 +90,12 @@ def reply(message_id: int, *, in_line: bool = False) -> None:
             message_id, owner, state=claim.message.state, reply_ts=reply_ts, asked=asked, before=claim.reply_ts
         )
         if recorded == "surplus" and reply_ts is not None:
-            take_away(claim.message.message.channel, reply_ts)
+            try:
+                take_away(claim.message.message.channel, reply_ts)
+            except Unsure as error:  # the next claim is in doubt, and looks at the thread
+                log.warning("message %s has two replies: %s", message_id, error)
+                return
+            replies().release(message_id, owner, retry_in_s=0)
             continue
         if claim.digest_ts is not None:
             message = claim.message.message
@@ -115,7 +120,9 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
     except Unsure as error:
         log.warning("message %s: %s", message_id, error)
         if not error.late:  # else the claim expires by itself: by then it has come, or never will
-            replies().release(message_id, owner, retry_in_s=AGAIN_S, in_doubt=True)
+            # Another post may stand there, unless all that was tried was to redraw the one that we know.
+            doubt = claim.orphaned or claim.reply_ts is None
+            replies().release(message_id, owner, retry_in_s=AGAIN_S, in_doubt=doubt)
             _come_back(message_id, AGAIN_S)
     except SlackApiError as error:
         reason = error.response.get("error", "")
@@ -172,9 +179,7 @@ def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple
     message, began = claim.message.message, time.monotonic()
     key = f"{message.team}:{message.channel}:{message.ts}"
     thread = message.thread_ts or message.ts
-    reply_ts = claim.reply_ts
-    if claim.orphaned and message.source is not Source.COMMAND:
-        reply_ts = find_message(message.channel, thread, METADATA, "message", key)
+    reply_ts = _only_reply(claim, thread, key)
     if claim.message.deleted:
         if reply_ts is not None:
             slack().chat_delete(channel=message.channel, ts=reply_ts)
@@ -215,6 +220,19 @@ def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple
     return reply_ts, (*claim.asked, *new)
 
 
+def _only_reply(claim: Claim, thread: str, key: str) -> str | None:
+    """The ts of the reply in the thread, which has no other of ours to this message; looked for where that is in doubt."""
+    message = claim.message.message
+    if not claim.orphaned or message.source is Source.COMMAND:
+        return claim.reply_ts
+    found = find_messages(message.channel, thread, METADATA, "message", key)
+    reply_ts = claim.reply_ts or next(iter(found), None)
+    for surplus in found:
+        if surplus != reply_ts:
+            take_away(message.channel, surplus)
+    return reply_ts
+
+
 def _answer_command(message: Message, text: str, shown: list[blocks.Block]) -> None:
     """The person who gave the command reads this, alone, unless it was too long ago."""
     if not message.response_url:
@@ -229,7 +247,7 @@ def _answer_command(message: Message, text: str, shown: list[blocks.Block]) -> N
 
 def _ask_once(channel: str, thread: str, key: str, question: str) -> None:
     """The question stands in the thread; whoever died after asking has not recorded it."""
-    if find_message(channel, thread, QUESTION, "about", key) is None:
+    if not find_messages(channel, thread, QUESTION, "about", key):
         metadata = {"event_type": QUESTION, "event_payload": {"about": key}}
         slack(CALL_WITHIN_S).chat_postMessage(channel=channel, thread_ts=thread, text=question, metadata=metadata, **QUIET)
 

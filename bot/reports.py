@@ -8,7 +8,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot import blocks, run_blocks
-from bot.outgoing import HOPELESS, QUIET, find_message, labels, settings, slack, store
+from bot.outgoing import HOPELESS, QUIET, find_messages, labels, settings, slack, store
 from bot.pace import MustWait, Unsure
 from bot.picture import draw
 from bot.texts import load_texts
@@ -109,7 +109,7 @@ def _tell_end(run: Run) -> None:
     report_ts = None
     if run.report is not None:
         if run.reporting:
-            report_ts = find_message(run.channel, status_ts, REPORT, "run", str(run.id))
+            report_ts = next(iter(find_messages(run.channel, status_ts, REPORT, "run", str(run.id))), None)
         if report_ts is None:
             runs().note_reporting(run.id)
             report_ts = _post_report(run, run.report, run.channel, status_ts)

@@ -27,8 +27,8 @@ class Claim:
     """The right to bring one reply up to date until the lease ends.
 
     `prediction` is of the message's present text, or None where the message is gone or not yet predicted.
-    `orphaned`: an earlier claim died before it recorded a reply, so one may stand in the thread already. `digest_ts`: the
-    message was answered together with others.
+    `orphaned`: an earlier claim ended without a word, so a reply that nobody recorded may stand in the thread. `digest_ts`:
+    the message was answered together with others.
     """
 
     message: StoredMessage
@@ -77,7 +77,7 @@ class Replies:
                 message=StoredMessage.of(row),
                 prediction=None if reply.latest is None or row.deleted_at else Prediction.model_validate(reply.latest),
                 reply_ts=reply.ts,
-                orphaned=reply.claimed_by is not None and reply.ts is None,
+                orphaned=reply.claimed_by is not None,
                 drawn_at=None if reply.drawn_at is None else aware(reply.drawn_at),
                 asked=tuple(reply.asked or ()),
                 digest_ts=reply.digest_ts,
@@ -107,10 +107,20 @@ class Replies:
                 # Locks are taken in one order everywhere: channel, message, reply.
                 lock_channel(connection, message.team, message.channel)
                 message = connection.execute(where.with_for_update(of=messages)).one()
-            if message.ts not in (None, before, reply_ts):
-                self._give_back(connection, message_id, owner)
-                return "moved on" if reply_ts is None else "surplus"
             moment = now()
+            if message.ts not in (None, before, reply_ts):
+                # Until the surplus is gone the next claim is in doubt, and somebody comes to make it.
+                self._give_back(connection, message_id, owner, in_doubt=reply_ts is not None)
+                unclaimed = (replies.c.message_id == message_id, replies.c.claimed_by.is_(None))
+                if reply_ts is not None:
+                    doubt = {"claimed_by": owner, "claimed_until": moment}
+                    connection.execute(replies.update().where(*unclaimed).values(**doubt))
+                    connection.execute(
+                        messages.update()
+                        .where(messages.c.id == message_id, messages.c.owed == "nothing")
+                        .values(owed="reply", retry_at=moment + timedelta(seconds=RETRY_AFTER_S))
+                    )
+                return "moved on" if reply_ts is None else "surplus"
             is_ours = replies.c.claimed_by == owner
             # Also when the lease ran out meanwhile: the reply is there, whoever holds the claim by now.
             connection.execute(

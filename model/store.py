@@ -169,10 +169,9 @@ class Store(Database):
             )
             .returning(messages.c.id)
         )
-        known = select(messages.c.id).where(*_key(team, channel, ts))
         with self.writing() as connection:
             row = connection.execute(gone).one_or_none()
-            if row is None and may_overtake and connection.execute(known).first() is None:
+            if row is None and may_overtake:
                 values = {"team": team, "channel": channel, "ts": ts, "user": "", "text": "", "source": Source.CHANNEL.value}
                 noted = connection.execute(
                     self.insert_or_ignore(messages)
@@ -188,7 +187,7 @@ class Store(Database):
                     )
                     .returning(messages.c.id)
                 ).one_or_none()
-                if noted is None:  # another bot process saved it between our two statements
+                if noted is None:  # it was gone already, or another bot process saved it between our two statements
                     row = connection.execute(gone).one_or_none()
             return None if row is None else int(row.id)
 

@@ -115,6 +115,52 @@ def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_post
     assert len(bots_posts(ts)) == 1
 
 
+@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost"])
+def test_a_reply_to_what_was_just_deleted_goes_even_if_slack_does_not_take_it_away_at_once(
+    replies_slack: Simulator, fault: str | int
+) -> None:
+    """Slack puts it into the channel itself; whoever is refused its removal must not forget it."""
+    workspace = replies_slack.workspace
+    ts = said_by_ana(workspace)
+    message_id = a_predicted_message(outgoing.store(), ts)
+    channel = workspace.channel("atencion")
+    workspace.delete(channel, ts, "U0SIMUANA")  # Slack knows, and its event is on its way to us
+    replies_slack.faults.fail_next("chat.delete", fault, retry_after_s=0)
+    replies.reply(message_id)
+    outgoing.store().delete_message(TEAM, CHANNEL, ts)
+    for _ in range(5):
+        outgoing.pace().free(f"reply/{message_id}")
+        replies.reply(message_id)
+    assert not [each for each in channel.messages.values() if each.get("bot_id")]
+    assert outgoing.store().message(message_id).owed == "nothing"
+
+
+@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost"])
+def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
+    replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: str | int
+) -> None:
+    """The one who was frozen finds another's reply recorded, and is refused the removal of its own."""
+    ts = said_by_ana(replies_slack.workspace)
+    message_id = a_predicted_message(outgoing.store(), ts)
+    draw = replies.draw
+
+    def frozen(*args: Any) -> Any:
+        monkeypatch.setattr(replies, "draw", draw)
+        with outgoing.store().writing() as connection:  # the lease has run out
+            connection.exec_driver_sql("update replies set claimed_by = null, claimed_until = null")
+        replies.reply(message_id)
+        return draw(*args)
+
+    monkeypatch.setattr(replies, "draw", frozen)
+    replies_slack.faults.fail_next("chat.delete", fault, retry_after_s=0)
+    replies.reply(message_id)
+    outgoing.pace().free(f"reply/{message_id}")
+    wait_until(
+        lambda: replies.reply(message_id) or outgoing.store().message(message_id).owed == "nothing", 10, "the doubt is settled"
+    )
+    assert bots_posts(ts) == [outgoing.replies().ts_of(message_id)]
+
+
 def test_of_two_replies_the_later_takes_itself_away(workspace: Workspace) -> None:
     """A process that was frozen for longer than its lease wakes up and posts: somebody else had taken over."""
     ts = said_by_ana(workspace)

@@ -70,7 +70,7 @@ def go_without(safeguard: str) -> None:
         key = model.gestures._key
         setattr(model.gestures, "_key", lambda *args: key(*args)[:32] + uuid.uuid4().hex)  # noqa: B010 - likewise
     elif safeguard == "look-up":
-        setattr(bot.replies, "find_message", lambda *_: None)  # noqa: B010 - likewise
+        setattr(bot.replies, "find_messages", lambda *_: [])  # noqa: B010 - likewise
     elif safeguard:
         raise ValueError(f"no such safeguard: {safeguard}")
 
