@@ -29,6 +29,7 @@ TIER_3 = 50
 BURST = 10
 POST_EVERY_S = 1.0  # in one channel
 POSTS_BURST = 3  # of one channel, beyond that
+MOST_POSTS = 20  # that one process makes in a row, however much is allowed
 # Redis answers within milliseconds or is away; how long it is then left alone.
 PATIENCE_S = 0.5
 AWAY_S = 5.0
@@ -80,6 +81,7 @@ class Pace:
     def __init__(self, redis_url: str, rate: float = 1.0) -> None:
         self.rate = rate
         self.post_every_s = POST_EVERY_S / rate if rate else 0.0
+        self.posts_a_second = min(max(int(rate / POST_EVERY_S), 1), MOST_POSTS) if rate else MOST_POSTS
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S)
         self._take = self._redis.register_script(_TAKE)
         self._lock = Lock()

@@ -155,7 +155,7 @@ def _line_up(team: str, channel: str, seconds: float) -> None:
 
 @app.task(name="bot.line")
 def serve_line(team: str, channel: str) -> None:
-    """The next message that waits in this channel has its reply; or, where too many wait, the next ones are answered together."""
+    """The next of those that wait in this channel, as many as a second allows, have their replies, or one post together."""
     pace().free(f"line/{channel}")
     most = max(settings().digest_after + 1, DIGEST_OF)
     waiting = replies().line(team, channel, most, newest_first=settings().newest_first)
@@ -163,13 +163,16 @@ def serve_line(team: str, channel: str) -> None:
         for each in digest(channel, waiting[:DIGEST_OF]):
             reply.apply_async((each,), {"in_line": True})
     else:
-        following = next((each for each in waiting if not pace().is_booked(f"refused/{each}")), None)
-        if following is None:
+        following = [each for each in waiting if not pace().is_booked(f"refused/{each}")][: pace().posts_a_second]
+        for each in following:
+            if pace().is_booked(f"line/{channel}"):  # one had to wait, and so have the others
+                return
+            try:
+                reply(each, in_line=True)
+            except SlackApiError as error:  # its log has it; the others must not wait for it
+                log.warning("message %s was refused: %s", each, error.response.get("error"))
+        if not following:
             return
-        try:
-            reply(following, in_line=True)
-        except SlackApiError as error:  # its log has it; the others must not wait for it
-            log.warning("message %s was refused: %s", following, error.response.get("error"))
     if len(waiting) > 1:
         _line_up(team, channel, pace().post_every_s)
 

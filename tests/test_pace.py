@@ -59,6 +59,7 @@ def test_the_pause_in_a_channels_line_follows_the_rate() -> None:
     """A workspace with other limits is not held to Slack's second, nor let loose."""
     unreached = "redis://127.0.0.1:1/0"
     assert [Pace(unreached, rate).post_every_s for rate in (1, 4, 0)] == [1.0, 0.25, 0.0]
+    assert [Pace(unreached, rate).posts_a_second for rate in (0.1, 1, 4, 1000, 0)] == [1, 1, 4, 20, 20]
 
 
 def test_without_redis_each_process_keeps_to_the_limits_by_itself() -> None:

@@ -300,6 +300,7 @@ def test_the_newest_comes_first_where_that_is_wanted(busy: list[tuple[str, int]]
     monkeypatch.setenv("BETO_NEWEST_FIRST", "true")
     monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
     outgoing.settings.cache_clear()
+    monkeypatch.setattr(outgoing.pace(), "posts_a_second", 1)
     replies.serve_line(TEAM, CHANNEL)
     assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 0, 0, 0, 0, 1]
 
@@ -312,6 +313,7 @@ def test_one_that_slack_refuses_does_not_stop_the_line(
     monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
     outgoing.settings.cache_clear()
     replies_slack.faults.fail_next("chat.postMessage", "msg_blocks_too_long")
+    monkeypatch.setattr(outgoing.pace(), "posts_a_second", 1)
     replies.serve_line(TEAM, CHANNEL)
     replies.serve_line(TEAM, CHANNEL)
     assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 1, 0, 0, 0, 0]

@@ -24,7 +24,7 @@ from model.tables import replies
 SAFEGUARDS = ("claim", "sweep", "natural key", "look-up")
 # What is waited for, by the module that waits.
 WAITS = {
-    bot.replies: ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S"),
+    bot.replies: ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S", "LINE_LOST_S"),
     bot.digests: ("LEASE_S", "RETRY_AFTER_S", "AGAIN_S"),
     model.replies: ("RETRY_AFTER_S",),
     model.store: ("RETRY_AFTER_S", "RETRY_AT_MOST_S"),
