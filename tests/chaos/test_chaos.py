@@ -12,6 +12,10 @@ import pytest
 
 from bot.bench.chaos.plan import Plan
 from bot.bench.chaos.run import run
+from bot.bench.chaos.verdict import Ledger, judge
+from bot.simulator.server import Simulator
+from model.schema import Message, Source
+from model.store import Store
 
 WITHOUT = os.environ.get("BETO_CHAOS_WITHOUT_ALL")
 
@@ -23,6 +27,27 @@ def test_two_of_each_process_on_postgresql_answer_every_message_once_whatever_di
     found = run(plan, trained_version)
     assert is_right(found), found
     assert found["kills"] == plan.kills
+
+
+async def test_the_verdict_tells_a_lost_message_from_one_that_somebody_deleted(simulator: Simulator, tmp_path: Path) -> None:
+    """A bot that dies after it saved a deletion, and before it said so, is right all the same."""
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store.migrate()
+    ledger, workspace = Ledger(simulator), simulator.workspace
+    channel, ana = workspace.channel("general"), workspace.user("ana")
+    for text in ("se pierde", "se borra"):
+        ts = workspace.post_as_person(ana, channel, text)["ts"]
+        ledger.wrote(channel.id, ts)
+        ledger.heard.setdefault("message", []).append({"channel": channel.id, "ts": ts, "text": text})
+        message = Message(team=workspace.team_id, channel=channel.id, ts=ts, user=ana.id, text=text, source=Source.CHANNEL)
+        store.save_message(message)
+    workspace.delete(channel, ts, ana.id)
+    ledger.gone.add((channel.id, ts))
+    store.delete_message(workspace.team_id, channel.id, ts)
+    found = judge(store, tmp_path, workspace, ledger)
+    assert found["lost"] == 1
+    assert "se pierde" in found["examples"][0]
+    store.close()
 
 
 def is_right(found: dict[str, Any]) -> bool:

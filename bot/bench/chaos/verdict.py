@@ -149,6 +149,8 @@ def _judge_replies(store: Store, workspace: Workspace, ledger: Ledger, complain:
                 complain("stray", f"{place} is deleted and has {found}")
         elif place not in heard and stored is None:
             continue  # Slack gave it up
+        elif place in ledger.gone and stored is not None and stored.deleted and not found:
+            continue  # its deletion was heard, and Slack never heard of that
         elif not found or stored is None:
             complain("lost", f"{place}: posted {found}, stored {stored}")
         elif len(found) > 1:
