@@ -62,9 +62,10 @@ def speak(text: str) -> str:
     text = _HANDLE.sub(" usuario ", text)
     text = _HASH_NUMBER.sub(" número ", text)
     text = text.translate(_SPEAKABLE)
-    text = _STRETCHED.sub(r"\1", _calm(text))
+    text = _STRETCHED.sub(r"\1", text)
     text = _ENDLESS.sub(r"\1 ", text)
-    return " ".join(text.split())
+    # Last, because all before it may change what share of the letters is loud.
+    return _calm(" ".join(text.split()))
 
 
 def _drop_invisible(text: str) -> str:

@@ -64,6 +64,12 @@ def test_saying_it_twice_changes_nothing(text: str) -> None:
     assert speak(speak(text)) == speak(text)
 
 
+@pytest.mark.parametrize("text", ["PERDI llllllllllllll TARJETA", "NO\nSIRVE", "N" + "OS" * 60, "HOLA 👍👍👍👍"])
+def test_shouting_is_heard_in_what_is_said_not_in_what_was_written(text: str) -> None:
+    """Stretched letters and line breaks hid it the first time, and it was heard the second."""
+    assert speak(text) == speak(speak(text))
+
+
 @given(st.text(st.sampled_from("ab:_+-*~<>&;@#|!/\\ \n1$€ltgmp🙏\u200d\ufe0f’üA"), max_size=60))
 def test_saying_it_twice_changes_nothing_however_the_markup_nests(text: str) -> None:
     """Half-written markup is what people really type."""
