@@ -82,8 +82,8 @@ def take_away(channel: str, ts: str) -> None:
     except MustWait as wait:
         raise Unsure("chat.delete", wait) from None
     except SlackApiError as error:
-        if error.response.get("error") not in HOPELESS:
-            raise
+        if (reason := error.response.get("error")) not in HOPELESS:
+            raise Unsure("chat.delete", reason) from None
 
 
 def find_messages(channel: str, thread: str, kind: str, name: str, value: str) -> list[str]:

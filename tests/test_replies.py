@@ -115,7 +115,7 @@ def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_post
     assert len(bots_posts(ts)) == 1
 
 
-@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost"])
+@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
 def test_a_reply_to_what_was_just_deleted_goes_even_if_slack_does_not_take_it_away_at_once(
     replies_slack: Simulator, fault: str | int
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_reply_to_what_was_just_deleted_goes_even_if_slack_does_not_take_it_aw
     assert outgoing.store().message(message_id).owed == "nothing"
 
 
-@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost"])
+@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
 def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
     replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: str | int
 ) -> None:

@@ -375,7 +375,7 @@ async def test_a_command_is_answered_and_its_secret_address_is_nowhere(town: Tow
     changes = ana.changes()
     await ana.command("general", "/beto", "clasifica Perdí la tarjeta y necesito que la bloqueen")
     await until(changes, lambda change: "versión" in str(change.get("message", "")))
-    await eventually(lambda: town.store.counts(None)["reply"] == 0, lambda: "the reply was not recorded", timeout_s=60)
+    await eventually(lambda: town.store.counts(None)["reply"] == 0, lambda: "the reply was not recorded")
     test_no_token_shows_in_logs_store_queues_or_command_lines(town)
 
 
