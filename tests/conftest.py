@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 import aiohttp
 import pytest
 
-from bot.bench.postgres import new_database, postgres_programs, running_postgres
+from bot.local.up import PROXIES, answers, free_port, redis_server
 from bot.simulator.person import Person
 from bot.simulator.pytest_plugin import SimulatorThread, slack, slack_options
 from bot.simulator.server import Simulator
-from bot.up import PROXIES, answers, free_port, redis_server
-from model.store import Store
-from tests.slack import simulated
+from model.store.store import Store
+from tests.postgres import new_database, postgres_programs, running_postgres
+from tests.simulated import simulated
 from tests.town import Town, running_town, wait_until
 
 __all__ = ["slack", "slack_options"]  # the fixtures that ship, for all tests
@@ -94,9 +94,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def trained_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A version folder: mini, trained on the shipped messages for a few epochs only."""
-    from model import training
-    from model.dataset import seed_examples
     from model.labels import seed_taxonomy
+    from model.learning import training
+    from model.learning.dataset import seed_examples
 
     folder = tmp_path_factory.mktemp("trained") / "mini"
     data = seed_examples()
@@ -130,7 +130,7 @@ def replies_slack(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """This process is a replies process for the simulated Slack, in which the bot is a member of #atencion."""
     import redis
 
-    from bot import outgoing
+    from bot.outbox import client as outgoing
     from worker.app import app
 
     thread = SimulatorThread(rate_limits=False)

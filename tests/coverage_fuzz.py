@@ -16,12 +16,12 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["bot", "model"]):
-    from bot.payloads import read_message, read_reaction, read_shortcut
-    from model.dataset import read_examples, seed_messages
+    from bot.slack.payloads import read_message, read_reaction, read_shortcut
     from model.errors import BadData
     from model.labels import seed_taxonomy
-    from model.privacy import mask
-    from model.text import speak
+    from model.learning.dataset import read_examples, seed_messages
+    from model.masking import mask
+    from model.serving.normalise import speak
     from tests.test_fuzz import EVENTS, mutated
 
 LABELS = seed_taxonomy()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.up import local_environment
+from bot.local.up import local_environment
 from tests.town import wait_until
 
 # `-P`: the package that is installed, not whatever folder we stand in.

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for package in ("bot", "worker", "model") for path in (ROOT / package).rglob("*.py"))
 
 
-@pytest.mark.parametrize("module", ["bot.app", "bot.replies", "bot.simulator.server", "worker.tasks", "model.store"])
+@pytest.mark.parametrize(
+    "module", ["bot.slack.app", "bot.outbox.replies", "bot.simulator.server", "worker.tasks", "model.store.store"]
+)
 def test_the_small_processes_hold_no_torch(module: str) -> None:
     """bot and replies must stay small enough to run beside anything."""
     code = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'sklearn', 'numpy'}} & set(sys.modules)))"
@@ -45,6 +47,6 @@ def test_the_top_level_is_as_agreed() -> None:
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     """`beto --help` is the first thing that anybody types."""
-    code = "import sys, bot.__main__; print(sorted({'torch', 'celery', 'sqlalchemy', 'slack_bolt'} & set(sys.modules)))"
+    code = "import sys, bot.cli; print(sorted({'torch', 'celery', 'sqlalchemy', 'slack_bolt'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=os.environ)
     assert done.stdout.strip() == "[]"

@@ -9,8 +9,8 @@ from typing import Any
 import click
 import pytest
 
-from bot.__main__ import beto as command
-from model.dataset import read_examples
+from bot.cli import beto as command
+from model.learning.dataset import read_examples
 from tests.terminal import Said, beto
 
 # Too small to learn anything; enough to go the whole way.

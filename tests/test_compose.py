@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.local.up import free_port, local_environment, read_health
 from bot.simulator.pytest_plugin import SimulatorThread
-from bot.up import free_port, local_environment, read_health
-from model.store import Store
+from model.store.store import Store
 from tests.town import publish_version, wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -124,7 +124,7 @@ def test_what_an_image_copies_is_there_and_its_entry_point_is_our_command(name: 
     instructions = dockerfile(name)
     assert 'ENTRYPOINT ["beto"]' in instructions
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    assert scripts == {"beto": "bot.__main__:main"}
+    assert scripts == {"beto": "bot.cli:main"}
     for line in instructions:
         if line.startswith("COPY "):
             for source in line.split()[1:-1]:

@@ -20,16 +20,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from slack_sdk.errors import SlackApiError
 
-from bot.payloads import read_message, read_reaction, read_shortcut
 from bot.settings import BotSettings
-from model.dataset import read_examples
+from bot.slack.payloads import read_message, read_reaction, read_shortcut
 from model.errors import BadData, BrokenVersion
-from model.folder import verify
 from model.labels import seed_taxonomy
-from model.privacy import mask
-from model.store import Store
-from model.text import ALPHABET, speak
-from tests.test_security import TEAM, dispatcher, known, published, slack, surfaces
+from model.learning.dataset import read_examples
+from model.masking import mask
+from model.serving.normalise import ALPHABET, speak
+from model.serving.version_folder import verify
+from model.store.store import Store
+from tests.slack.test_security import TEAM, dispatcher, known, published, slack, surfaces
 from tests.town import SimulatorThread
 
 __all__ = ["known", "published", "slack"]
@@ -211,18 +211,18 @@ def test_no_setting_fails_but_by_its_name(values: dict[str, str]) -> None:
 @pytest.mark.parametrize("task", ["worker.classify", "worker.train", "bot.reply", "bot.seed", "bot.run"])
 def test_odd_arguments_of_tasks_end_that_task_alone(task: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whoever writes to Redis, or an older process beside a newer one, must not stop the workers."""
-    import bot.outgoing
-    import bot.replies
-    import bot.reports
+    import bot.outbox.client
+    import bot.outbox.replies
+    import bot.outbox.reports
     import worker.tasks
     from worker.app import app
 
     store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
     store.migrate()
     known_store: Callable[[], Store] = lambda: store  # noqa: E731 - a function under another's name
-    for module in (bot.outgoing, bot.replies, bot.reports, worker.tasks):
+    for module in (bot.outbox.client, bot.outbox.replies, bot.outbox.reports, worker.tasks):
         monkeypatch.setattr(module, "store", known_store)
-    made_of_it = (bot.outgoing.replies, bot.outgoing.gestures, bot.outgoing.labels)
+    made_of_it = (bot.outbox.client.replies, bot.outbox.client.gestures, bot.outbox.client.labels)
     for cached in made_of_it:
         cached.cache_clear()
     for arguments in ([], [None], [-1], ["1"], [2**70], [1, 2, 3, 4, 5], [{}], [[]], ["x" * 10_000, "y"], [0, 0]):

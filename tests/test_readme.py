@@ -9,8 +9,8 @@ import pytest
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
-from bot import demo
-from bot.__main__ import beto
+from bot.cli import beto
+from bot.local import demo
 from bot.settings import BotSettings
 
 ROOT = Path(__file__).parent.parent
@@ -127,7 +127,8 @@ def test_the_commands_of_the_readme_are_targets_of_the_makefile(readme: str) -> 
 def test_what_people_read_in_slack_is_there_in_both_languages_with_the_same_gaps() -> None:
     """A sentence that is missing in one language would be a crash for those who chose it."""
     spanish, english = (
-        tomllib.loads((ROOT / "bot" / "locales" / f"{language}.toml").read_text(encoding="utf-8")) for language in ("es", "en")
+        tomllib.loads((ROOT / "bot" / "views" / "locales" / f"{language}.toml").read_text(encoding="utf-8"))
+        for language in ("es", "en")
     )
     gaps = [
         {(group, key): set(re.findall(r"{(\w+)", text)) for group, keys in language.items() for key, text in keys.items()}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from model.dataset import SPLITS, data_sha256, seed_examples
-from model.duplicates import first_near_duplicates
 from model.labels import seed_taxonomy
-from model.mini import learn_vocabulary
+from model.learning.dataset import SPLITS, data_sha256, seed_examples
+from model.learning.mini import learn_vocabulary
+from model.learning.near_duplicates import first_near_duplicates
 from model.schema import Example
-from model.text import speak
+from model.serving.normalise import speak
 
 BETO = Path(__file__).parents[2] / "shared" / "beto"
 
@@ -77,7 +77,8 @@ def test_the_vocabulary_is_the_same_every_time() -> None:
     import sys
 
     program = (
-        "from model.dataset import seed_examples; from model.mini import learn_vocabulary; from model.text import speak;"
+        "from model.learning.dataset import seed_examples; from model.learning.mini import learn_vocabulary;"
+        "from model.serving.normalise import speak;"
         "print(hash(tuple(learn_vocabulary([speak(e.text) for e in seed_examples()['dev']], 900))))"
     )
     answers = {

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.local.up import Machine, Process, free_port, local_environment
 from bot.simulator.errors import Json
 from bot.simulator.person import Changes
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
-from bot.up import Machine, Process, free_port, local_environment
-from model.registry import Registry
 from model.schema import Card
-from model.store import Store
+from model.store.registry import Registry
+from model.store.store import Store
 
 
 def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:

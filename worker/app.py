@@ -25,7 +25,7 @@ def _configuration() -> dict[str, Any]:
         "broker_transport_options": {
             # Longer than any training, else Redis hands a running task to a second trainer.
             "visibility_timeout": 6 * 3600,
-            # Lanes: a task with priority 0 is taken before those with 3, 6 and 9 (`bot.lanes`).
+            # Lanes: a task with priority 0 is taken before those with 3, 6 and 9 (`bot.slack.priority`).
             "queue_order_strategy": "priority",
             "priority_steps": [0, 3, 6, 9],
             "socket_connect_timeout": 3,

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.errors import BrokenVersion, ModelError, StoreUnavailable
-from model.registry import Registry
 from model.schema import Prediction
-from model.store import Store
+from model.store.registry import Registry
+from model.store.store import Store
 from worker.batcher import Batcher
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from model.classifier import Classifier
+    from model.serving.classifier import Classifier
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Host:
     """Serves the live version from as many threads as there are cores. `start` once, in the process that will serve."""
 
     def __init__(self, store: Store, settings: WorkerSettings) -> None:
-        from model.engine import cores  # numpy, in this process only
+        from model.serving.engine import cores  # numpy, in this process only
 
         self.registry = Registry(store, settings.home_folder)
         self.settings = settings
@@ -108,7 +108,7 @@ class Host:
 
     def _take_up_live(self) -> None:
         """The newest promoted version that is sound is in memory; a broken one is refused once, aloud."""
-        from model import classifier  # numpy and more, in this process only
+        from model.serving import classifier  # numpy and more, in this process only
 
         for version in self.registry.promoted():
             if version.number == self._serving:

@@ -7,14 +7,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from model.errors import StoreUnavailable
-from model.store import Labelled, Store
+from model.store.store import Labelled, Store
 from worker.app import app
 from worker.batcher import Batcher
 from worker.host import Host
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from model.runs import Runs
+    from model.store.runs import Runs
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +67,14 @@ def classify(message_id: int, revision: int) -> None:
 @app.task(name="worker.train")
 def train(run_id: int) -> None:
     """The run is over, one way or the other; its row says which."""
-    from model.retraining import run_training
+    from model.learning.retraining import run_training
 
     run_training(store(), WorkerSettings(), run_id)
 
 
 def keep_runs_going(stop: threading.Event) -> None:
     """Until `stop`: the first version is trained, runs of dead processes are taken up, and those that are due are begun."""
-    from model.runs import Runs
+    from model.store.runs import Runs
 
     runs, settings = Runs(store()), WorkerSettings()
     first: int | None = None
@@ -98,7 +98,7 @@ def keep_runs_going(stop: threading.Event) -> None:
 
 def _ensure_first_version(runs: "Runs", settings: WorkerSettings, first: int | None) -> int | None:
     """The run that trains the first version, while there is none; one that failed is not repeated by this process."""
-    from model.registry import Registry
+    from model.store.registry import Registry
 
     if Registry(store(), settings.home_folder).live() is not None:
         return None

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from bot.bench.chaos.plan import Plan
-from bot.bench.chaos.run import run
-from bot.bench.chaos.verdict import Ledger, judge
 from bot.simulator.server import Simulator
 from model.schema import Message, Source
-from model.store import Store
+from model.store.store import Store
+from tests.chaos.plan import Plan
+from tests.chaos.run import run
+from tests.chaos.verdict import Ledger, judge
 
 WITHOUT = os.environ.get("BETO_CHAOS_WITHOUT_ALL")
 

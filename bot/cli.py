@@ -1,0 +1,450 @@
+"""The `beto` command. Every command imports what it needs when it runs, so that help and small processes stay small."""
+
+import errno
+import json
+import sys
+from pathlib import Path
+
+import click
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(context_settings=CONTEXT)
+def beto() -> None:
+    """A Spanish text classifier that lives in a Slack workspace and learns from its corrections.
+
+    Start with `beto demo`, which needs no Slack and no account.
+    """
+
+
+@beto.command()
+@click.option("--exit", "leave", is_flag=True, help="End after the story instead of staying until Ctrl-C.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the chat page (default 8765, or a free one).")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+def demo(leave: bool, port: int | None, base: str) -> None:
+    """Show the whole way on this machine, with a simulated Slack and a chat page in the browser."""
+    from bot.local import demo as showing
+
+    sys.exit(showing.run(leave=leave or not sys.stdout.isatty(), port=port, base=base))
+
+
+@beto.command()
+@click.option("--http", is_flag=True, help="Receive signed HTTP requests instead of Socket Mode.")
+def up(http: bool) -> None:
+    """Run all processes on this machine, with real Slack tokens."""
+    from bot.local import up as machine
+
+    sys.exit(machine.run(http=http))
+
+
+@beto.command()
+@click.option("--http", is_flag=True, help="Receive signed HTTP requests instead of Socket Mode.")
+def bot(http: bool) -> None:
+    """Hear Slack: save each message and enqueue its classification."""
+    from bot.slack.app import run_bot
+
+    run_bot(http=http)
+
+
+@beto.command()
+def replies() -> None:
+    """Post and redraw the replies in the threads."""
+    from bot.outbox.replies import run_replies
+
+    run_replies()
+
+
+@beto.command()
+def worker() -> None:
+    """Host the live version and classify what is queued."""
+    from worker.process import run_worker
+
+    run_worker()
+
+
+@beto.command()
+def trainer() -> None:
+    """Train versions, one at a time; the first one by itself."""
+    from worker.process import run_trainer
+
+    run_trainer()
+
+
+@beto.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: a free one.")
+@click.option(
+    "--events",
+    "events_urls",
+    multiple=True,
+    help="Send signed HTTP events here instead of using Socket Mode; the n-th is that of the n-th --manifest.",
+)
+@click.option(
+    "--manifest",
+    "manifests",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="The app's manifest, in JSON; once for each app of the workspace.",
+)
+@click.option("--rate-limits/--no-rate-limits", default=True, show_default=True, help="Answer 429 as Slack does.")
+@click.option(
+    "--clock-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="0.01: a minute takes 0.6 s."
+)
+def simulator(
+    host: str, port: int, events_urls: tuple[str, ...], manifests: tuple[Path, ...], rate_limits: bool, clock_scale: float
+) -> None:
+    """A Slack that fits on this machine, for trying out any Bolt app."""
+    import asyncio
+    import itertools
+
+    from bot.simulator import server
+
+    try:
+        apps = [server.read_manifest(one) for one in manifests or (server.MANIFEST,)]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if len(events_urls) > len(apps):
+        raise click.BadParameter(f"{len(events_urls)} --events, but {len(apps)} --manifest: each app has one address")
+    (first, url), *more = itertools.zip_longest(apps, events_urls)
+    asyncio.run(server.run(host, port, first, url, *more, rate_limits=rate_limits, clock_scale=clock_scale))
+
+
+@beto.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="JSONL or CSV of labelled messages.")
+@click.option("--dev", type=click.Path(path_type=Path), help="Messages to stop early on; default: a tenth of --data.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The new version's folder.")
+@click.option("--base", default=None, help="mini, a folder or a hub name; default BETO_BASE.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, as_json: bool) -> None:
+    """Fine-tune a version on a file of labelled messages."""
+    from model.labels import Taxonomy, seed_taxonomy
+    from model.learning import training
+    from model.learning.dataset import read_examples, split_for_dev
+    from model.learning.distributed import Team
+    from model.learning.evaluation import table
+    from model.settings import ModelSettings
+
+    settings = ModelSettings()
+    examples = read_examples(data)
+    training_set, dev_set = split_for_dev(examples) if dev is None else (examples, read_examples(dev))
+    names = sorted({label for example in [*training_set, *dev_set] for label in example.labels})
+    ours = seed_taxonomy()
+    taxonomy = ours if all(name in ours for name in names) else Taxonomy.from_names(names)
+    with click.progressbar(length=1000, label="fine-tuning", file=sys.stderr) as bar:
+        card = training.train(
+            training_set,
+            dev_set,
+            taxonomy=taxonomy,
+            base=base or settings.base,
+            out=out,
+            seed=seed,
+            device=settings.device,
+            on_progress=lambda progress: bar.update(max(0, 1000 * progress.step // max(progress.steps, 1) - bar.pos)),
+        )
+    if not Team().leads:
+        return
+    if as_json:
+        click.echo(card.model_dump_json())
+    else:
+        click.echo(table({card.base: card.scores["dev"], "floor": card.floor["dev"]}))
+        click.echo(f"saved in {out}")
+
+
+@beto.command()
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="A version's folder.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="JSONL or CSV of labelled messages.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def evaluate(model: Path, data: Path, as_json: bool) -> None:
+    """Score a version on labelled messages, beside the floor."""
+    from model.labels import Taxonomy
+    from model.learning.baseline import load_floor
+    from model.learning.dataset import read_examples
+    from model.learning.evaluation import score, table
+    from model.serving.classifier import load
+    from model.settings import ModelSettings
+
+    classifier = load(model, device=ModelSettings().device)
+    examples = read_examples(data, Taxonomy.from_names(classifier.labels))
+    texts, gold = [example.text for example in examples], [example.labels for example in examples]
+    network = score(gold, [prediction.labels for prediction in classifier.predict(texts)], classifier.labels)
+    floor = score(gold, load_floor(model).predict(texts), classifier.labels)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "base": classifier.card.base,
+                    "version": classifier.card.version,
+                    **network.model_dump(),
+                    "floor": floor.model_dump(),
+                }
+            )
+        )
+    else:
+        click.echo(table({classifier.card.base: network, "floor": floor}))
+
+
+@beto.command()
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="A version's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Accepted for symmetry: the output is JSON lines anyway.")
+@click.argument("texts", nargs=-1)
+def predict(model: Path, as_json: bool, texts: tuple[str, ...]) -> None:  # noqa: ARG001 - see the option's help
+    """Label TEXTS, or lines of standard input: a JSON line for each."""
+    from model.serving.classifier import load
+    from model.settings import ModelSettings
+
+    classifier = load(model, device=ModelSettings().device)
+    # Bytes that are no UTF-8 become U+FFFD: a bad line gets a poor answer, the others a good one.
+    lines = texts or (line.decode("utf-8", "replace").rstrip("\r\n") for line in sys.stdin.buffer)
+    batch: list[str] = []
+
+    def answer() -> None:
+        for text, prediction in zip(batch, classifier.predict(batch), strict=True):
+            click.echo(json.dumps({"text": text, **prediction.model_dump(mode="json")}, ensure_ascii=False))
+        batch.clear()
+
+    for line in lines:
+        batch.append(line)
+        if len(batch) == 256:
+            answer()
+    if batch:
+        answer()
+
+
+@beto.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_(file: Path) -> None:
+    """Take labelled messages in from FILE (JSONL or CSV).
+
+    A line with the id of a message that we know, and with somebody in `by`, is that person's word on that message.
+    """
+    from bot.local.transfer import import_file
+
+    click.echo(import_file(file))
+
+
+@beto.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--corrections", is_flag=True, help="Only messages where people said otherwise than the network.")
+@click.option("--pseudonyms", is_flag=True, help="Name people by a keyed hash instead of their Slack id.")
+def export(file: Path, corrections: bool, pseudonyms: bool) -> None:
+    """Write the labelled messages, judged and imported, to FILE (JSONL or CSV)."""
+    from bot.local.transfer import export_file
+
+    click.echo(export_file(file, corrections=corrections, pseudonyms=pseudonyms))
+
+
+@beto.command()
+def versions() -> None:
+    """List the versions that are kept, and which of them is live."""
+    from model.settings import ModelSettings
+    from model.store.registry import Registry
+    from model.store.store import Store
+
+    settings = ModelSettings()
+    store = Store(settings.store_url)
+    store.migrate()
+    registry = Registry(store, settings.home_folder)
+    live = registry.live()
+    for version in registry.all():
+        scores = version.card.scores.get("test") or version.card.scores["dev"]
+        mark = "live" if live is not None and live.number == version.number else ""
+        click.echo(
+            f"{version.number:>4}  {mark:<4}  {version.created_at:%Y-%m-%d %H:%M} UTC  {version.card.base}  "
+            f"micro-F1 {scores.micro_f1:.3f}  macro-F1 {scores.macro_f1:.3f}  {version.folder}"
+        )
+    store.close()
+
+
+@beto.command()
+@click.argument("number", type=int, required=False)
+def rollback(number: int | None) -> None:
+    """Let version NUMBER answer, or the one that was live before."""
+    from model.errors import BrokenVersion
+    from model.settings import ModelSettings
+    from model.store.registry import Registry
+    from model.store.store import Store
+
+    settings = ModelSettings()
+    store = Store(settings.store_url)
+    store.migrate()
+    registry = Registry(store, settings.home_folder)
+    version = registry.before_live() if number is None else registry.get(number)
+    if version is None:
+        raise BrokenVersion("there is no earlier version to go back to" if number is None else f"there is no version {number}")
+    registry.promote(version.number, by="command line", reason="beto rollback")
+    click.echo(f"version {version.number} ({version.card.base}) is live; workers take it up within 5 seconds")
+    store.close()
+
+
+@beto.group()
+def bench() -> None:
+    """Measure the product on this machine; the last line with --json is one JSON object."""
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(10), default=300, show_default=True, help="At saturation.")
+@click.option("--seconds", type=click.IntRange(5), default=30, show_default=True, help="At the light rate.")
+@click.option("--rate", type=click.FloatRange(0.1), default=5.0, show_default=True, help="Messages a second that are light.")
+@click.option(
+    "--base", default="mini", show_default=True, help="What to fine-tune: mini, a checkpoint; or beto-shape, untrained."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def journey(messages: int, seconds: int, rate: float, base: str, as_json: bool) -> None:
+    """From a message's event to its reply in the thread, with every process real."""
+    from tests.bench.journey import measure
+
+    result = measure(messages=messages, seconds=seconds, rate=rate, base=base)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
+@bench.command()
+@click.option("--reactions", type=click.IntRange(10), default=400, show_default=True, help="At once.")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def corrections(reactions: int, base: str, as_json: bool) -> None:
+    """From a reaction to the redrawn reply, with every process real."""
+    from tests.bench.corrections import measure
+
+    result = measure(reactions=reactions, base=base)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
+@bench.command("serving")
+@click.option("--messages", type=click.IntRange(60), default=900, show_default=True, help="In all rounds together.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="In which the systems take turns.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where the network runs.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def serving_(messages: int, rounds: int, device: str, as_json: bool) -> None:
+    """The engine, and the worker around it, against transformers' pipeline, on a network of BETO's shape."""
+    from tests.bench.serving import measure
+
+    result = measure(messages=messages, rounds=rounds, device=device)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
+@bench.command("training")
+@click.option("--data", type=click.Path(path_type=Path), help="Learned from instead of the shipped messages; needs --dev.")
+@click.option("--dev", type=click.Path(path_type=Path), help="What both are judged on; a tenth of --data is tuned on.")
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0.")
+@click.option(
+    "--base", default="mini", show_default=True, help="What to fine-tune: mini, a checkpoint; or beto-shape, untrained."
+)
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--texts", type=click.IntRange(32), help="Train on so many only, and judge by an eighth as many.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def training_(
+    data: Path | None, dev: Path | None, seeds: int, base: str, epochs: int | None, texts: int | None, as_json: bool
+) -> None:
+    """Our recipe against transformers' Trainer with its defaults: F1 and examples a second."""
+    from tests.bench.training import measure
+
+    if (data is None) != (dev is None):
+        raise click.UsageError("--data and --dev go together")
+    result = measure(data=data, judged=dev, seeds=seeds, base=base, epochs=epochs, texts=texts)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(1000), default=100_000, show_default=True, help="Stored at most.")
+@click.option("--repeats", type=click.IntRange(10), default=200, show_default=True, help="Of each step.")
+@click.option("--texts", type=click.IntRange(1000), default=20_000, show_default=True, help="Near-duplicates among so many.")
+@click.option("--database", type=click.Choice(["sqlite", "postgresql", "both"]), default="both", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def growth(messages: int, repeats: int, texts: int, database: str, as_json: bool) -> None:
+    """What each step costs as the store fills: --messages 1000000 --texts 100000 for the whole."""
+    from tests.bench.growth import growth as measure
+
+    databases = ["sqlite", "postgresql"] if database == "both" else [database]
+    result = measure(messages=messages, repeats=repeats, databases=databases, texts=texts)
+    if as_json:
+        click.echo(json.dumps(result))
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--gestures", type=click.IntRange(0), default=500, show_default=True, help="Reactions and buttons.")
+@click.option("--kills", type=click.IntRange(0), default=20, show_default=True, help="SIGKILLs, spread over every process.")
+@click.option("--retrainings", type=click.IntRange(0), default=2, show_default=True)
+@click.option("--faults", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of Slack's calls and events.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same one brings the same again.")
+@click.option("--twice", is_flag=True, help="Two of each process; needs --postgres.")
+@click.option("--postgres", is_flag=True, help="On a PostgreSQL server of its own instead of SQLite.")
+@click.option("--without", default="", help="Take a safeguard away: claim, sweep, natural key, or look-up. It should fall short.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="A PNG of memory and database over time.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+def chaos(
+    messages: int,
+    gestures: int,
+    kills: int,
+    retrainings: int,
+    faults: float,
+    seed: int,
+    twice: bool,
+    postgres: bool,
+    without: str,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Kill, freeze and cut everything while people write: exactly one right answer each, or status 1."""
+    from tests.chaos import measure
+    from tests.chaos.plan import Plan
+
+    if twice and not postgres:
+        raise click.UsageError("--twice needs --postgres: SQLite is for one machine with one of each")
+    plan = Plan(
+        messages=messages,
+        gestures=gestures,
+        kills=kills,
+        retrainings=retrainings,
+        share=faults,
+        seed=seed,
+        twice=twice,
+        postgres=postgres,
+        without=without,
+        calm_within_s=60 if without else 300,
+    )
+    result = measure(plan, plot)
+    if as_json:
+        click.echo(json.dumps(result, default=str))
+    if result["wrong"] or not result["calm"]:
+        sys.exit(1)
+
+
+@beto.command()
+def doctor() -> None:
+    """Look at tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""
+    from bot.local.doctor import examine
+
+    sys.exit(examine())
+
+
+def main() -> None:
+    """The entry point: errors that we know become one sentence and status 1, all others keep their traceback."""
+    from pydantic import ValidationError
+
+    from bot.errors import BotError
+    from model.errors import ModelError
+
+    try:
+        beto()
+    except (BotError, ModelError) as error:
+        click.echo(f"beto: {error}", err=True)
+        sys.exit(1)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = str(problem["loc"][0]).upper()
+            variable = name if name.startswith("SLACK_") else f"BETO_{name}"
+            click.echo(f"beto: {variable}: {problem['msg']}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        # A file or an address that the operator named, or left to the default; whatever has none of both is a fault of ours.
+        if error.filename is None and error.errno != errno.EADDRINUSE:
+            raise
+        click.echo(f"beto: {error.strerror}{'' if error.filename is None else f': {error.filename}'}", err=True)
+        sys.exit(1)

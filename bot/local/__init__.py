@@ -1,0 +1,1 @@
+"""What an operator runs on one machine: all processes together, the demo, the doctor, import and export."""

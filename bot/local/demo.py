@@ -1,0 +1,212 @@
+"""`beto demo`: the whole way on one machine, told as a story in the terminal, with a chat page to go on with."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import aiohttp
+import click
+
+from bot.errors import BotError, StartRefused
+from bot.local.up import Machine, Stopped, free_port, local_environment, read_health, until_stopped
+from bot.settings import BotSettings
+from bot.simulator.errors import SlackError
+from bot.simulator.person import Person
+from bot.views import blocks
+from model.errors import ModelError
+from model.settings import ModelSettings
+from model.store.registry import Registry
+from model.store.runs import Runs
+from model.store.store import Store
+
+PORT = 8765
+CHANNEL = "atencion"
+# The README shows the same messages (a test compares them).
+STORY = (
+    ("luis", "Buenos días, el cajero de la agencia Norte se tragó mi tarjeta de débito y no me devolvió los $40"),
+    ("maria", "no puedo entrar a la app, dice q la clave esta mal y ya la cambie 2 veces 😡"),
+    ("ana", "URGENTE: me acaban de hacer dos consumos que yo no reconozco con la tarjeta, bloquéenla ya por favor"),
+    ("luis", "Quisiera saber qué requisitos piden para un préstamo de vivienda y a qué tasa está"),
+    ("maria", "hice una transferencia ayer a mi hermana en Loja y todavía no le llega, me cobraron la comisión igual"),
+    ("ana", "Muchas gracias por la ayuda de ayer, el asesor de la agencia fue un amor 🙏"),
+    ("luis", "¿A cuánto está el interés si pongo 5.000 dólares en una póliza a un año?"),
+    ("maria", "jajaja ya nos vemos en el almuerzo"),
+)
+REPLY_WITHIN_S = 20.0
+ANOTHER_RUN_WITHIN_S = 10.0
+
+
+def run(*, leave: bool, port: int | None, base: str) -> int:
+    """The story was told (status 0), or the step that failed is named (status 1); no process is left."""
+    home = BotSettings().home_folder.absolute() / "demo"
+    step = "getting ready"
+    stopped = until_stopped()
+    try:
+        environment = local_environment(
+            BETO_HOME=str(home),
+            BETO_BASE=base,
+            BETO_LANGUAGE=BotSettings().language,
+            BETO_BLIND_PERCENT="0",  # whoever sees this for the first time wants to see labels
+        )
+        environment.pop("BETO_DATABASE_URL", None)
+        with Machine(home, environment, stopped) as machine:
+            step = "starting Redis and the simulated Slack"
+            machine.environment["BETO_REDIS_URL"] = machine.start_redis()
+            url = start_simulator(machine, port)
+            step = "starting bot, replies, worker and trainer"
+            trainer, worker = machine.start("trainer"), machine.start("worker")
+            replies, bot = machine.start("replies"), machine.start("bot")
+            machine.write_running()
+            machine.wait_ready(trainer, 60)
+            step = "training version 1"
+
+            def stopped_meanwhile() -> bool:
+                machine.watch()
+                return stopped()
+
+            wait_for_training(home, base, stopped_meanwhile)
+            step = "starting bot, replies, worker and trainer"
+            for process in (worker, replies, bot):
+                machine.wait_ready(process, 60)
+            _show_processes(machine)
+            step = "telling the story"
+            asyncio.run(_unless(stopped_meanwhile, _tell_story(url)))
+            page = f"{url}/?user=ana&channel={CHANNEL}"
+            click.secho(f"\nLa página del chat: {page}", bold=True)
+            if leave:
+                return 0
+            click.echo("Escribe ahí, abre hilos, prueba /beto ayuda. Ctrl-C termina y cierra todo.")
+            if os.environ.get("DISPLAY") or sys.platform == "darwin":
+                webbrowser.open(page)
+            while not stopped():
+                machine.watch()
+                time.sleep(0.3)
+            return 0
+    except Stopped:
+        return 128 + signal.SIGINT
+    except (BotError, ModelError, OSError, SlackError, aiohttp.ClientError) as error:
+        click.secho(f"\nbeto demo failed at: {step}\n{error}", fg="red", err=True)
+        click.echo(f"The logs are in {home / 'logs'}", err=True)
+        return 1
+
+
+def start_simulator(machine: Machine, port: int | None, *options: str) -> str:
+    """A simulated Slack runs, and what is started on the machine after it knows it as Slack; its URL."""
+    chosen = port or (PORT if not _taken(PORT) else free_port())
+    if port is not None and _taken(port):
+        raise StartRefused(f"port {port} is in use: choose another with --port, or leave it out")
+    url = f"http://127.0.0.1:{chosen}"
+    simulator = machine.start("simulator", "simulator", "--port", str(chosen), *options)
+    simulator.port = 0  # it answers on its own page
+    machine.wait_until(
+        "the simulated Slack answers", lambda: read_health(chosen, "health") is not None, timeout_s=20, of=simulator
+    )
+    machine.environment |= {
+        "SLACK_API_URL": f"{url}/api/",
+        "SLACK_BOT_TOKEN": "xoxb-simulator",
+        "SLACK_APP_TOKEN": "xapp-simulator",
+        "SLACK_SIGNING_SECRET": "simulator-signing-secret",
+    }
+    return url
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> None:
+    """Returns when a version is live; shows how far its training is."""
+    store = Store(ModelSettings(home=home, database_url="").store_url)
+    registry, runs = Registry(store, home), Runs(store)
+    try:
+        if (version := registry.live()) is not None:
+            click.echo(f"La versión {version.number} ({version.card.base}) ya está entrenada en {home}.")
+            return
+        click.echo(f"Primera vez: entreno la versión 1 ({blocks.base_name(base)}) con los mensajes que vienen con el producto.")
+        began = time.monotonic()
+        with click.progressbar(length=100, label="entrenando", show_eta=False) as bar:
+            failed_since: float | None = None
+            while registry.live() is None:
+                if stopped():
+                    raise Stopped
+                run = runs.last()
+                if run is not None and run.status == "failed":
+                    # An earlier start may have left it so: where the trainer can, it opens another run within seconds.
+                    failed_since = failed_since or time.monotonic()
+                    if time.monotonic() - failed_since > ANOTHER_RUN_WITHIN_S:
+                        raise StartRefused(f"the training failed: {run.error}")
+                else:
+                    failed_since = None
+                if run is not None and run.progress is not None and run.progress.steps:
+                    bar.update(max(0, 99 * run.progress.step // run.progress.steps - bar.pos))
+                time.sleep(0.25)
+            bar.update(100 - bar.pos)
+        version = registry.live()
+        assert version is not None
+        network, floor = version.card.scores["test"], version.card.floor["test"]
+        click.echo(
+            f"Versión 1 lista en {time.monotonic() - began:.0f} s · micro-F1 en mensajes nunca vistos: "
+            f"{network.micro_f1:.3f} ({version.card.base}) y {floor.micro_f1:.3f} (el suelo, TF-IDF + regresión logística)"
+        )
+    finally:
+        store.close()
+
+
+def _show_processes(machine: Machine) -> None:
+    weights = []
+    for process in machine.processes:
+        health = read_health(process.port) if process.port else None
+        weight = f" {health['resident_mib']:.0f} MiB{'' if health['torch'] else ', sin torch'}" if health else ""
+        assert process.popen is not None
+        weights.append(f"{process.name} (pid {process.popen.pid}{',' if weight else ''}{weight})")
+    click.echo(f"{len(weights)} procesos: {' · '.join(weights)}\n")
+
+
+async def _unless(stopped: Callable[[], bool], telling: Coroutine[None, None, None]) -> None:
+    """It was told to the end, or Stopped."""
+    task = asyncio.ensure_future(telling)
+    while not task.done():
+        await asyncio.wait({task}, timeout=0.2)
+        if stopped():
+            task.cancel()
+            await asyncio.wait({task})
+            raise Stopped
+    task.result()
+
+
+async def _tell_story(url: str) -> None:
+    """Each message of the story got its labels in its thread; StartRefused names the one that did not."""
+    people = {name: Person(url, name) for name in ("ana", "luis", "maria")}
+    async with people["ana"] as ana, people["luis"], people["maria"]:
+        members = next(each["members"] for each in (await ana.state())["channels"] if each["name"] == CHANNEL)
+        bot_user = next(each["id"] for each in (await ana.state())["users"] if each["is_bot"])
+        if bot_user not in members:
+            click.echo(f"ana en #{CHANNEL}: /invite @beto")
+            await ana.invite(CHANNEL, bot_user)
+        click.echo(f"ana en #{CHANNEL}: /beto watch\n")
+        if not await ana.command(CHANNEL, "/beto", "watch"):
+            raise StartRefused("the bot did not acknowledge /beto watch within 3 s")
+        for name, text in STORY:
+            click.echo(f"{name}: {text}")
+            began = time.perf_counter()
+            ts = await people[name].message(CHANNEL, text)
+            try:
+                reply = await people[name].wait_for_reply(CHANNEL, ts, REPLY_WITHIN_S)
+            except TimeoutError:
+                raise StartRefused(f"no labels within {REPLY_WITHIN_S:.0f} s for: {text}") from None
+            milliseconds = 1000 * (time.perf_counter() - began)
+            click.secho(f"   └ beto: {reply['text']}   ({milliseconds:.0f} ms)", fg="green")
+            # Slack takes one post a second and channel; faster than that its limit would be shown, not our speed.
+            await asyncio.sleep(1)

@@ -1,0 +1,140 @@
+"""`beto import` and `beto export`: labelled messages between the store and files."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.settings import BotSettings
+from model.errors import BadData
+from model.judgements import Gesture, Kind
+from model.learning.dataset import read_examples, text_key, write_examples
+from model.learning.retraining import judged_examples
+from model.schema import Example
+from model.store.gestures import Gestures
+from model.store.label_book import LabelBook
+from model.store.store import Store
+
+
+def import_file(path: Path) -> str:
+    """Every line of the file is in the store, or, where one is wrong, none is (BadData names it); a sentence with counts.
+
+    A line with the `id` of a message that we know and with `by` is taken as that person's word on it, unless it says what
+    stands already; every other line as a labelled text.
+    """
+    store = _store()
+    try:
+        read = read_examples(path, LabelBook(store).current())
+        if nul := next((at for at, example in enumerate(read, 1) if "\0" in example.text), None):
+            raise BadData(f"{path}, message {nul}: the text holds a NUL, which PostgreSQL does not keep")
+        examples = [
+            # Before anything is looked up: what is kept, and its key, are of the masked text.
+            example.model_copy(update={"text": store.mask(example.text)})
+            for example in read
+        ]
+        judged = [(message, example) for example in examples if (message := _message_of(store, example)) is not None]
+        of_messages = {id(example) for _, example in judged}
+        texts = [example for example in examples if id(example) not in of_messages]
+        new, changed = store.save_examples([(text_key(example.text), example) for example in texts])
+        words = sum(_judge(store, message, example) for message, example in judged)
+    finally:
+        store.close()
+    same = len(examples) - new - changed - words
+    return (
+        f"{len(examples)} messages read: {new} new, {changed} with other labels than before, "
+        f"{words} judged anew, {same} as they were"
+    )
+
+
+def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = False) -> str:
+    """The file holds every message that was judged, and then every one that was imported; a sentence with the count.
+
+    With `corrections` only those where people said otherwise than the network. With `pseudonyms` people are named by a
+    keyed hash, the same in every export from this BETO_HOME.
+    """
+    store = _store()
+    try:
+        examples = [
+            *(_corrected(store) if corrections else judged_examples(store)),
+            *(() if corrections else (each for each, _ in store.examples())),
+        ]
+    finally:
+        store.close()
+    if pseudonyms:
+        key = _pseudonym_key()
+        examples = [
+            example.model_copy(update={"by": tuple(_pseudonym(key, user) for user in example.by)}) for example in examples
+        ]
+    write_examples(path, examples)
+    return f"{len(examples)} messages written to {path}"
+
+
+def _corrected(store: Store) -> Iterator[Example]:
+    wrong = {
+        f"{each.row.team}:{each.row.channel}:{each.row.ts}"
+        for each in Gestures(store).judged_messages(LabelBook(store).current())
+        if any(
+            label.applies is not None and label.applies != (name in each.state.predicted)
+            for name, label in each.state.labels.items()
+        )
+    }
+    return (example for example in judged_examples(store) if example.id in wrong)
+
+
+def _message_of(store: Store, example: Example) -> int | None:
+    """The message of this line, if it names one that we know with the text that it has now, and somebody who judged it."""
+    if not example.by or example.id is None or example.id.count(":") != 2:
+        return None
+    stored = store.find_message(*example.id.split(":"))
+    return stored.id if stored is not None and stored.message.text == example.text else None
+
+
+def _judge(store: Store, message_id: int, example: Example) -> bool:
+    """Whether the line said something new; it is then the word of each person that it names."""
+    gestures = Gestures(store)
+    judged = gestures.judged(message_id, LabelBook(store).current())
+    stored = store.message(message_id)
+    assert judged is not None
+    assert stored is not None
+    stands = {name for name, label in judged.state.labels.items() if label.applies}
+    if stands == set(example.labels) and set(judged.state.unknown) == set(example.unknown):
+        return False
+    message = stored.message
+    for user in example.by:
+        gesture = Gesture(
+            user=user,
+            handle=f"import/{user}/{message.ts}",
+            at=time.time_ns() // 1000,
+            kind=Kind.SET,
+            labels=example.labels,
+            silent=example.unknown,
+            via="import",
+        )
+        gestures.add(gesture, team=message.team, channel=message.channel, item_ts=message.ts)
+    return True
+
+
+def _pseudonym(key: bytes, user: str) -> str:
+    return "P" + hmac.new(key, user.encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def _pseudonym_key() -> bytes:
+    """The key of this BETO_HOME, made when it is first needed; without it nobody can tell who is who by trying ids."""
+    path = BotSettings().home_folder / "pseudonyms.key"
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(file, "wb") as new:
+        new.write(key := secrets.token_bytes(32))
+    return key
+
+
+def _store() -> Store:
+    settings = BotSettings()
+    store = Store(settings.store_url, mask_personal=settings.mask_personal)
+    store.migrate()
+    return store

@@ -1,0 +1,1 @@
+"""The `replies` process: says to Slack what is owed, once, at the rate that Slack allows."""

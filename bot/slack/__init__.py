@@ -1,0 +1,1 @@
+"""The `bot` process: hears Slack, saves what came, and enqueues what follows."""

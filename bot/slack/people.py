@@ -1,0 +1,92 @@
+"""Who may judge, and whose word outweighs: asked of Slack, kept in the store. And who may retrain or forget."""
+
+import time
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.settings import BotSettings
+from model.store.gestures import Gestures
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_client import AsyncWebClient
+
+# A user group changes seldom, and Slack allows 20 such calls a minute (tier 2).
+GROUP_KNOWN_FOR_S = 300.0
+
+_groups: dict[str, tuple[float, frozenset[str]]] = {}
+_lock = Lock()
+
+
+def look_at(slack: WebClient, gestures: Gestures, settings: BotSettings, *, team: str, user: str) -> None:
+    """The store knows whether this person may judge, and whether as an expert.
+
+    Guests and people from other organisations do not count unless BETO_GUESTS_JUDGE; BETO_JUDGES, where set, names those
+    who count. A person whom Slack does not know does not count.
+    """
+    expert = _is_among(slack, settings.experts, user)
+    allowed = not settings.judges.strip() or _is_among(slack, settings.judges, user) or expert
+    if allowed and not settings.guests_judge:
+        try:
+            person = slack.users_info(user=user)["user"]
+        except SlackApiError as error:
+            if error.response.get("error") not in {"user_not_found", "user_not_visible"}:
+                raise
+            person = {"is_stranger": True}
+        foreign = person.get("is_stranger") or person.get("team_id", team) != team
+        allowed = not (foreign or person.get("is_restricted") or person.get("is_ultra_restricted") or person.get("is_bot"))
+    gestures.note_person(team, user, may_judge=allowed, expert=expert)
+
+
+async def may_train(client: "AsyncWebClient", settings: BotSettings, user: str) -> bool:
+    """Whether this person may retrain, promote and go back: named in BETO_TRAINERS, or else an admin or owner."""
+    ids = _ids(settings.trainers)
+    if not ids:
+        try:
+            person = (await client.users_info(user=user))["user"]
+        except SlackApiError as error:
+            if error.response.get("error") not in {"user_not_found", "user_not_visible"}:
+                raise
+            return False
+        return bool(person.get("is_admin") or person.get("is_owner"))
+    if user in ids:
+        return True
+    groups = [each for each in ids if each.startswith("S")]
+    return any([user in (await client.usergroups_users_list(usergroup=group))["users"] for group in groups])
+
+
+async def may_forget(client: "AsyncWebClient", settings: BotSettings, user: str, *, author: str) -> bool:
+    """Whether this person may have `author`'s words forgotten: their own always, others' as who may retrain."""
+    return user == author or await may_train(client, settings, user)
+
+
+async def is_member(client: "AsyncWebClient", channel: str) -> bool:
+    """Whether the bot is in this channel."""
+    try:
+        info = await client.conversations_info(channel=channel)
+    except SlackApiError as error:
+        if error.response.get("error") != "channel_not_found":
+            raise
+        return False  # a private channel that we are not in does not exist for us
+    return bool(info["channel"].get("is_member"))
+
+
+def _ids(listed: str) -> list[str]:
+    return [each.strip() for each in listed.split(",") if each.strip()]
+
+
+def _is_among(slack: WebClient, listed: str, user: str) -> bool:
+    """Whether `user` is named in the setting, or is in a user group that is (group ids begin with S)."""
+    ids = _ids(listed)
+    return user in ids or any(user in _members(slack, group) for group in ids if group.startswith("S"))
+
+
+def _members(slack: WebClient, group: str) -> frozenset[str]:
+    with _lock:
+        fetched_at, members = _groups.get(group, (0.0, frozenset[str]()))
+        if not fetched_at or time.monotonic() - fetched_at > GROUP_KNOWN_FOR_S:
+            members = frozenset(slack.usergroups_users_list(usergroup=group)["users"])
+            _groups[group] = (time.monotonic(), members)
+        return members

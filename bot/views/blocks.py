@@ -1,0 +1,310 @@
+"""Our types to Block Kit. Pure: the same input gives the same message, and nothing here asks Slack or the store.
+
+Here are the pieces and what shows labels; what shows a training run is in `run_blocks`.
+"""
+
+from typing import Any
+
+from bot.views.texts import Texts
+from model.judgements import LabelState, MessageState
+from model.labels import Taxonomy
+from model.schema import Prediction
+
+Block = dict[str, Any]
+
+CORRECT_ACTION = "labels_correct"
+EDIT_ACTION = "labels_edit"
+EDIT_VIEW = "labels_view"
+FORGET_VIEW = "forget_view"
+CHOICE = "labels"
+NOTE = "note"
+
+
+def escape(text: str) -> str:
+    """`text` as plain characters in mrkdwn: only `&`, `<` and `>` mean something there (Slack's formatting page)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def section(text: str) -> Block:
+    """A paragraph of mrkdwn, cut at Slack's 3,000 characters."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:3000]}}
+
+
+def context(*texts: str) -> Block:
+    """A small grey line."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:2000]} for text in texts]}
+
+
+def plain_text(text: str) -> Block:
+    """`text` where Slack takes no mrkdwn."""
+    return {"type": "plain_text", "text": text, "emoji": True}
+
+
+def mentions(users: tuple[str, ...]) -> str:
+    """Mentions of the first five, and how many more."""
+    shown = ", ".join(f"<@{user}>" for user in users[:5])
+    return shown if len(users) <= 5 else f"{shown} +{len(users) - 5}"
+
+
+def reply(
+    prediction: Prediction,
+    state: MessageState,
+    taxonomy: Taxonomy,
+    texts: Texts,
+    *,
+    stale: int = 0,
+    buttons: bool = True,
+    older: bool = False,
+) -> tuple[str, list[Block]]:
+    """The reply in the thread, and its text for notifications: each label that stands, strongest first, and who said what.
+
+    Where no label stands, the best guess is there as a guess, or that people said so. `stale` gestures were about an
+    earlier text. `older`: the version that answered was trained before the labels became what they are.
+    """
+    body, summary = _standing(prediction, state, taxonomy, texts)
+    shown = [section(body)]
+    lines = _who_said_what(state, taxonomy, texts)
+    if stale and not state.judges:
+        lines.append(texts("reply.stale"))
+    if prediction.truncated:
+        lines.append(texts("reply.truncated"))
+    if lines:
+        shown.append(context("\n".join(lines)))
+    if buttons:
+        shown.append(
+            {
+                "type": "actions",
+                "elements": [
+                    button(CORRECT_ACTION, texts("reply.correct")),
+                    button(EDIT_ACTION, texts("reply.edit")),
+                ],
+            }
+        )
+    signature = texts("reply.signature", base=escape(base_name(prediction.base)), version=prediction.version)
+    if older:
+        signature += f" · {texts('reply.older')}"
+    shown.append(context(f"{signature} · {texts('reply.how')}" if buttons else signature))
+    return summary, shown
+
+
+def blind(texts: Texts) -> tuple[str, list[Block]]:
+    """The reply to a message whose labels are hidden until somebody said their own."""
+    shown = [
+        section(texts("reply.blind")),
+        {"type": "actions", "elements": [button(EDIT_ACTION, texts("reply.edit"))]},
+        context(texts("reply.blind_how")),
+    ]
+    return texts("reply.blind"), shown
+
+
+def digest(lines: list[str], texts: Texts) -> tuple[str, list[Block]]:
+    """One post that answers many messages, a line each, and its text for notifications."""
+    title = texts("digest.title", count=len(lines))
+    # Eight lines of a link and some labels stay below the 3,000 characters of a section.
+    parts = [section("\n".join(lines[at : at + 8])) for at in range(0, len(lines), 8)]
+    return title, [section(title), *parts, context(texts("digest.how"))]
+
+
+def button(action: str, text: str) -> Block:
+    """A plain button; what it is about is looked up from the message that it stands on, never read from the button."""
+    return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": text, "emoji": True}}
+
+
+def base_name(base: str) -> str:
+    """How the network that answered is called: `mini` is never called BETO."""
+    if base == "mini":
+        return "mini"
+    return "BETO" if "bert-base-spanish-wwm" in base else base.rstrip("/").rsplit("/", 1)[-1]
+
+
+def label_title(name: str, taxonomy: Taxonomy, texts: Texts) -> str:
+    """A label's title; one that was retired since keeps its bare name."""
+    return texts.title(taxonomy[name]) if name in taxonomy else name
+
+
+def names(labels: tuple[str, ...] | list[str], taxonomy: Taxonomy, texts: Texts) -> str:
+    """The labels' titles in a row; a dash for none."""
+    return ", ".join(escape(label_title(name, taxonomy, texts)) for name in labels) or texts("reply.no_label")
+
+
+def dispute(label: str, state: LabelState, taxonomy: Taxonomy, texts: Texts) -> str:
+    """The question to those who differ about a label."""
+    return texts(
+        "reply.ask",
+        emoji=_emoji(label, taxonomy),
+        title=escape(label_title(label, taxonomy, texts)),
+        yes=mentions(state.yes),
+        no=mentions(state.no),
+    )
+
+
+def loading(texts: Texts) -> dict[str, Any]:
+    """The modal while the store is asked: Slack lets a trigger open something for three seconds only."""
+    return {
+        "type": "modal",
+        "callback_id": EDIT_VIEW,
+        "title": plain_text(texts("modal.title")),
+        "close": plain_text(texts("modal.close")),
+        "blocks": [section(texts("modal.loading"))],
+    }
+
+
+def labels_modal(
+    text: str,
+    chosen: tuple[str, ...],
+    state: MessageState | None,
+    taxonomy: Taxonomy,
+    texts: Texts,
+    *,
+    metadata: str,
+    warning: str = "",
+) -> dict[str, Any]:
+    """The modal with every label to choose from, its description beside it, and a note."""
+    options = [_option(label.name, taxonomy, texts) for label in taxonomy]
+    choice: Block = {
+        "type": "multi_static_select",
+        "action_id": CHOICE,
+        "placeholder": plain_text(texts("modal.choose")),
+        "options": options,
+        "focus_on_load": True,
+    }
+    if initial := [option for option in options if option["value"] in chosen]:
+        choice["initial_options"] = initial
+    quoted = escape(text) if len(text) <= 600 else escape(text[:600]) + "…"
+    said = _who_said_what(state, taxonomy, texts) if state is not None else []
+    return {
+        "type": "modal",
+        "callback_id": EDIT_VIEW,
+        "private_metadata": metadata,
+        "title": plain_text(texts("modal.title")),
+        "submit": plain_text(texts("modal.submit")),
+        "close": plain_text(texts("modal.close")),
+        "blocks": [
+            *([section(f":warning: {warning}")] if warning else []),
+            section("\n".join(f"&gt; {line}" for line in quoted.splitlines()) or "&gt;"),
+            *([context("\n".join(said))] if said else []),
+            {
+                "type": "input",
+                "block_id": CHOICE,
+                "optional": True,  # no label at all is an answer
+                "label": plain_text(texts("modal.labels")),
+                "hint": plain_text(texts("modal.hint")),
+                "element": choice,
+            },
+            {
+                "type": "input",
+                "block_id": NOTE,
+                "optional": True,
+                "label": plain_text(texts("modal.note")),
+                "element": {"type": "plain_text_input", "action_id": NOTE, "multiline": True, "max_length": 500},
+            },
+        ],
+    }
+
+
+def forget_modal(question: str, texts: Texts, *, metadata: str) -> dict[str, Any]:
+    """The question before something is forgotten; Slack keeps `metadata`, and nobody else can write it."""
+    return {
+        "type": "modal",
+        "callback_id": FORGET_VIEW,
+        "private_metadata": metadata,
+        "title": plain_text(texts("forget.title")),
+        "submit": plain_text(texts("forget.submit")),
+        "close": plain_text(texts("forget.close")),
+        "blocks": [section(question), context(texts("forget.what"))],
+    }
+
+
+def notice(text: str, texts: Texts) -> dict[str, Any]:
+    """What became of it, in the modal that asked."""
+    return {
+        "type": "modal",
+        "title": plain_text(texts("forget.title")),
+        "close": plain_text(texts("modal.close")),
+        "blocks": [section(text)],
+    }
+
+
+def sorry(text: str, texts: Texts) -> dict[str, Any]:
+    """A modal that only says why there is nothing to choose."""
+    return {
+        "type": "modal",
+        "title": plain_text(texts("modal.title")),
+        "close": plain_text(texts("modal.close")),
+        "blocks": [section(text)],
+    }
+
+
+def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
+    """The app's Home tab: what it does, and what each label means."""
+    labels = [f":{label.emoji}: *{escape(texts.title(label))}*: {escape(label.description)}" for label in taxonomy]
+    return {
+        "type": "home",
+        "blocks": [
+            {"type": "header", "text": {"type": "plain_text", "text": texts("home.title")}},
+            section(texts("command.help", bot=bot)),
+            {"type": "divider"},
+            {"type": "header", "text": {"type": "plain_text", "text": texts("home.labels")}},
+            *(section("\n".join(labels[start : start + 7])) for start in range(0, len(labels), 7)),
+        ],
+    }
+
+
+def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, texts: Texts) -> tuple[str, str]:
+    """(mrkdwn, plain) of the labels that stand."""
+    unknown_here = [name for name in prediction.labels if name not in state.labels]  # of a set that is no more
+    standing = sorted([*state.shown, *unknown_here], key=lambda name: -prediction.scores.get(name, 0.0))
+    if not standing:
+        if state.judges and not state.disputed:
+            return texts("reply.judged_none"), texts("reply.judged_none")
+        best = max(prediction.scores, key=lambda name: prediction.scores[name], default="")
+        if not best or state.judges:
+            return texts("reply.none_short"), texts("reply.none_short")
+        guess = {"emoji": _emoji(best, taxonomy), "title": escape(label_title(best, taxonomy, texts))}
+        return texts("reply.none", percent=texts.percent(prediction.scores[best]), **guess), texts("reply.none_short")
+    pieces, plain = [], []
+    for name in standing:
+        title = label_title(name, taxonomy, texts)
+        status = state.labels[name].status if name in state.labels else "predicted"
+        # What people said needs no probability any more.
+        mark = texts.percent(prediction.scores[name]) if status == "predicted" else {"added": "+"}.get(status, "✓")
+        pieces.append(texts("reply.label", emoji=_emoji(name, taxonomy), title=escape(title), mark=mark))
+        plain.append(f"{title} {mark}")
+    return "   ".join(pieces), " · ".join(plain)
+
+
+def _who_said_what(state: MessageState, taxonomy: Taxonomy, texts: Texts) -> list[str]:
+    """A line for each kind of word and the same people, and one for each dispute."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    lines = []
+    for name, label in state.labels.items():
+        if label.status in {"confirmed", "added"}:
+            together.setdefault((label.status, label.yes), []).append(name)
+        elif label.status == "rejected" and label.yes + label.no and _worth_saying(state, name):
+            together.setdefault((label.status, label.no), []).append(name)
+        elif label.status == "disputed":
+            title = escape(label_title(name, taxonomy, texts))
+            lines.append(texts("reply.disputed", title=title, yes=mentions(label.yes), no=mentions(label.no)))
+    said = [
+        texts(f"reply.{status}", labels=names(labels, taxonomy, texts), people=mentions(people))
+        for (status, people), labels in together.items()
+    ]
+    return said + lines
+
+
+def _worth_saying(state: MessageState, name: str) -> bool:
+    """Whether a rejected label was ever on show: "correct" also says no to all that nobody thought of."""
+    return name in state.predicted or bool(state.labels[name].yes)
+
+
+def _option(name: str, taxonomy: Taxonomy, texts: Texts) -> Block:
+    label = taxonomy[name]
+    return {
+        "text": {"type": "plain_text", "text": f":{label.emoji}: {texts.title(label)}"[:75], "emoji": True},
+        "value": name,
+        "description": plain_text(label.description if len(label.description) <= 75 else label.description[:74] + "…"),
+    }
+
+
+def _emoji(name: str, taxonomy: Taxonomy) -> str:
+    return (taxonomy[name].emoji or "label") if name in taxonomy else "label"

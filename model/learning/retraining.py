@@ -1,0 +1,337 @@
+"""One training run: from what people judged to a version in the registry, and whether it goes live.
+
+Every step may be repeated: a run that is taken over after its process was killed goes on where that one stopped.
+"""
+
+import logging
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.errors import BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
+from model.labels import Taxonomy
+from model.learning.baseline import load_floor, truth_of
+from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, text_key, write_examples
+from model.learning.evaluation import Matrix, score
+from model.learning.gate import Answers, compare, decide
+from model.schema import Blind, Example, Flip, Progress, Report, Split
+from model.settings import ModelSettings
+from model.store.erasure import IMPORTED, Forgetting
+from model.store.gestures import Gestures
+from model.store.label_book import LabelBook
+from model.store.registry import Registry, Version
+from model.store.runs import BEAT_EVERY_S, Run, Runs, owner_name
+from model.store.store import Store
+
+if TYPE_CHECKING:
+    from model.serving.classifier import Classifier
+
+log = logging.getLogger(__name__)
+
+# A step of mini takes milliseconds; nobody sees more than a few bars a second, and each is a transaction.
+SHOW_EVERY_S = 0.25
+# Among so many of the newest messages, the labels of at most so many are shown as they were and would be.
+LOOKED_AT, FLIPS_SHOWN = 200, 10
+
+
+def snapshot(store: Store) -> dict[Split, list[Example]]:
+    """Everything that can be learnt from now: shipped, imported, and judged in chat, each on the side that never changes.
+
+    What nobody decided about a judged message is unknown; a message with nothing decided is left out.
+    """
+    key_of = cache(text_key)  # asked for three times of every text
+    taxonomy, sides = LabelBook(store).current(), store.sides()
+    shipped = [_today(example, taxonomy, 0) for example in seed_messages()]
+    imported = [
+        _today(example.model_copy(update={"id": IMPORTED + text_key(example.text)}), taxonomy, int(at.timestamp() * 1e6))
+        for example, at in store.examples()
+    ]
+    ours = [*imported, *judged_examples(store)]
+    # Those that have their side come first: what says nearly the same joins them there.
+    ours.sort(key=lambda example: key_of(example.text) not in sides)
+    divided = divide([*shipped, *ours], sides)
+    mine = {key_of(example.text) for example in ours}
+    keys = {key_of(example.text): split for split in SPLITS for example in divided[split]}
+    store.save_sides({key: split for key, split in keys.items() if key in mine and key not in sides})
+    if taxonomy.since:
+        divided["train"] += _descriptions(taxonomy)
+    return divided
+
+
+def _today(example: Example, taxonomy: Taxonomy, at: int) -> Example:
+    """The example in today's labels; of those that were added after it was labelled, nothing is known."""
+    labels = taxonomy.today(example.labels)
+    unborn = (name for name, since in taxonomy.since.items() if since > at)
+    unknown = tuple(name for name in taxonomy.today((*example.unknown, *unborn)) if name not in labels)
+    return example.model_copy(update={"labels": labels, "unknown": unknown})
+
+
+def _descriptions(taxonomy: Taxonomy) -> list[Example]:
+    """Each label's own description as a message that carries it and no other: all that a new label has to begin with."""
+    return [
+        Example(id=f"label:{label.name}", text=f"{label.title}: {label.description}", labels=(label.name,)) for label in taxonomy
+    ]
+
+
+def judged_examples(store: Store) -> Iterator[Example]:
+    """Messages as people judged them, oldest first, with those who did."""
+    for each in Gestures(store).judged_messages(LabelBook(store).current()):
+        row, state = each.row, each.state
+        if len(state.unknown) < len(state.labels) and row.text.strip():
+            yield Example(
+                id=f"{row.team}:{row.channel}:{row.ts}",
+                text=row.text,
+                labels=tuple(name for name, label in state.labels.items() if label.applies),
+                unknown=state.unknown,
+                by=state.judges,
+            )
+
+
+def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
+    """The run is over: done, with or without a new version, failed, or cancelled, and its row says why.
+
+    Nothing happens where it is over already or another living process works on it. The candidate goes live where the
+    verdict says so, the run is no dry one, and BETO_PROMOTION leaves it to us.
+    """
+    runs, owner = Runs(store), owner_name()
+    run = runs.start(run_id, owner)
+    if run is None:
+        return
+    registry = Registry(store, settings.home_folder)
+    try:
+        with _signs_of_life(runs, run_id, owner):
+            report = _train_and_judge(store, registry, settings, run, _Shown(runs, run_id, owner))
+        if report is None:
+            runs.close(run_id, owner, "done")
+        else:
+            runs.close(run_id, owner, "done", report=report)
+            registry.remove_old(settings.keep_versions)
+    except RunLost as error:
+        log.warning("%s", error)
+        return  # what stands in the folder is another's by now
+    except RunCancelled:
+        runs.close(run_id, owner, "cancelled")
+    except SystemExit:
+        runs.hand_back(run_id, owner)
+        raise
+    except ModelError as error:
+        runs.close(run_id, owner, "failed", error=str(error))
+    except BaseException as error:
+        # A run must never stay "running" when nobody works on it.
+        runs.close(run_id, owner, "failed", error=f"{type(error).__name__}: {error}")
+        raise
+    shutil.rmtree(registry.workshop(run_id), ignore_errors=True)
+
+
+def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, run: Run, shown: "_Shown") -> Report | None:
+    """The report of a run that made a version; None where there was nothing new to learn from."""
+    # Behind the torch door; whoever only looks at runs should not pay for it.
+    from model.learning import training
+
+    shown(Progress(stage="preparing"))
+    workshop = registry.workshop(run.id)
+    data = _frozen_snapshot(store, workshop, run.id)
+    live = registry.live()
+    candidate = registry.made_by(run.id)
+    if candidate is None:
+        everything = [example for split in SPLITS for example in data[split]]
+        if live is not None and live.card.data_sha256 == data_sha256(everything) and not run.dry:
+            return None
+        built = workshop / "version"
+        shutil.rmtree(built, ignore_errors=True)
+        card = training.train(
+            data["train"],
+            data["dev"],
+            test=data["test"],
+            taxonomy=LabelBook(store).current(),
+            base=settings.base,
+            out=built,
+            device=settings.device,
+            on_progress=shown,
+            checkpoint=workshop / "checkpoint",
+        )
+        parent = None if live is None else live.number
+        candidate = registry.add(built, card.model_copy(update={"parent": parent}), run.id)
+    shown.now(Progress(stage="judging", step=1, steps=1))
+    return _judge(store, registry, settings, run, shown, candidate=candidate, live=live, data=data)
+
+
+def _judge(
+    store: Store,
+    registry: Registry,
+    settings: ModelSettings,
+    run: Run,
+    shown: "_Shown",
+    *,
+    candidate: Version,
+    live: Version | None,
+    data: dict[Split, list[Example]],
+) -> Report:
+    """The candidate beside the live version, and live instead of it where that is the verdict."""
+    from model.serving import classifier
+
+    new = classifier.load(candidate.folder, device=settings.device)
+    old = None
+    if live is not None and live.number != candidate.number:
+        try:
+            old = classifier.load(live.folder, device=settings.device)
+        except BrokenVersion as error:
+            log.warning("version %s cannot be compared with: %s", live.number, error)
+    taxonomy = LabelBook(store).current()
+    former = () if old is None else taxonomy.today(old.labels)
+    labels = [name for name in new.labels if name in taxonomy and (old is None or name in former)]
+    test = data["test"]
+    texts = [example.text for example in test]
+    truth, known = truth_of(test, labels)
+    floor = load_floor(candidate.folder)
+    columns = [floor.labels.index(label) for label in labels]
+    floor_scores = floor.scores(texts)[:, columns]
+    comparison = compare(
+        truth,
+        known,
+        labels,
+        _answers(new, texts, labels, taxonomy),
+        None if old is None else _answers(old, texts, labels, taxonomy),
+        Answers((floor_scores >= floor.threshold).astype(float), floor_scores),
+    )
+    uses = shown.runs.uses(len(test))
+    verdict = decide(comparison, label_margin=settings.label_margin, uses=uses)
+    flips = _flips(store, old, new, taxonomy) if old is not None else ()
+    shown.runs.note_version(run.id, shown.owner, candidate.number, len(test))
+    promoted = False
+    if verdict.promote and not run.dry and (settings.promotion == "auto" or live is None):
+        shown.now(Progress(stage="judging", step=1, steps=1))  # not after a cancellation, nor after another took over
+        promoted = registry.promote(
+            candidate.number,
+            by=run.requested_by,
+            reason=f"run {run.id}: micro-F1 {comparison.micro.value:.3f}",
+            instead_of=None if live is None else live.number,
+        )
+    judged = [example for split in SPLITS for example in data[split] if example.by]
+    thanks = Counter(user for example in judged for user in example.by)
+    return Report(
+        version=candidate.number,
+        live=None if old is None or live is None else live.number,
+        comparison=comparison,
+        verdict=verdict,
+        promoted=promoted,
+        texts={split: len(data[split]) for split in SPLITS},
+        corrections=len(judged),
+        judges=tuple(user for user, _ in thanks.most_common()),
+        flips=flips,
+        blind=_blind(store, live),
+        uses=uses,
+        notes=tuple(shown.notes),
+        forms=candidate.card.forms,
+    )
+
+
+def _answers(classifier: "Classifier", texts: Sequence[str], labels: Sequence[str], taxonomy: Taxonomy) -> Answers:
+    predictions = [taxonomy.read(prediction) for prediction in classifier.predict(texts)]
+    given: Matrix = np.array([[label in prediction.labels for label in labels] for prediction in predictions], dtype=float)
+    scores: Matrix = np.array([[prediction.scores[label] for label in labels] for prediction in predictions], dtype=float)
+    return Answers(given, scores)
+
+
+def _flips(store: Store, old: "Classifier", new: "Classifier", taxonomy: Taxonomy) -> tuple[Flip, ...]:
+    """The newest messages whose labels would change."""
+    recent = store.recent_texts(LOOKED_AT)
+    texts = [text for _, text in recent]
+    pairs = zip(recent, map(taxonomy.read, old.predict(texts)), map(taxonomy.read, new.predict(texts)), strict=True)
+    changed = [
+        Flip(message_id=message_id, before=before.labels, after=after.labels)
+        for (message_id, _), before, after in pairs
+        if set(before.labels) != set(after.labels)
+    ]
+    return tuple(changed[:FLIPS_SHOWN])
+
+
+def _blind(store: Store, live: Version | None) -> Blind | None:
+    """How right the live version was where nobody could be swayed by it."""
+    if live is None:
+        return None
+    gold, given, taxonomy = [], [], LabelBook(store).current()
+    for state, prediction in Gestures(store).judged_blind(taxonomy):
+        if prediction.version == live.number:
+            known = set(state.labels) - set(state.unknown)
+            gold.append({name for name, label in state.labels.items() if label.applies})
+            given.append(known.intersection(prediction.labels))
+    return Blind(messages=len(gold), micro_f1=score(gold, given, taxonomy.names).micro_f1) if gold else None
+
+
+def _frozen_snapshot(store: Store, workshop: Path, run_id: int) -> dict[Split, list[Example]]:
+    """What this run learns from, the same however often its process is killed, but for what was forgotten since.
+
+    What it learns from is known by then, so that people can be told which version to retrain.
+    """
+    files = {split: workshop / f"{split}.jsonl" for split in SPLITS}
+    complete, forgetting = workshop / "snapshot.complete", Forgetting(store)
+    if not complete.exists():
+        for split, examples in snapshot(store).items():
+            write_examples(files[split], examples)
+        complete.touch()
+    data: dict[Split, list[Example]] = {}
+    for split, file in files.items():
+        frozen = read_examples(file)
+        data[split] = forgetting.still_there(frozen)
+        if len(data[split]) < len(frozen):
+            write_examples(file, data[split])
+    forgetting.note_learnt(run_id, [*data["train"], *data["dev"]])
+    return data
+
+
+class _Shown:
+    """What is called after every training step: shows progress now and then, and ends what was cancelled or lost."""
+
+    def __init__(self, runs: Runs, run_id: int, owner: str) -> None:
+        self.runs = runs
+        self.run_id = run_id
+        self.owner = owner
+        self.notes: list[str] = []
+        self._shown_at = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Shown, unless something was a moment ago."""
+        if progress.note and progress.note not in self.notes:
+            self.notes.append(progress.note)
+        if time.monotonic() - self._shown_at >= SHOW_EVERY_S:
+            self.now(progress)
+
+    def now(self, progress: Progress) -> None:
+        """Shown at once; a database that is away for a while does not end a training."""
+        self._shown_at = time.monotonic()
+        try:
+            self.runs.beat(self.run_id, self.owner, progress)
+        except StoreUnavailable as error:
+            log.warning("progress is not shown: %s", error)
+
+
+@contextmanager
+def _signs_of_life(runs: Runs, run_id: int, owner: str) -> Iterator[None]:
+    """Meanwhile the run is known to live, also where one step takes minutes."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT_EVERY_S):
+            try:
+                runs.beat(run_id, owner)
+            except (RunLost, RunCancelled):
+                return  # the training itself hears of it at its next step
+            except StoreUnavailable as error:
+                log.warning("no sign of life: %s", error)
+
+    thread = threading.Thread(target=beat, name="signs-of-life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

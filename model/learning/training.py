@@ -1,0 +1,424 @@
+"""Fine-tuning: labelled messages in, a version's folder out. Behind torch's second door, as are `base` and `checkpoint`."""
+
+import logging
+import random
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from model.errors import BadData, ModelError, UnknownLabel
+from model.labels import Taxonomy
+from model.learning.baseline import Floor, truth_of
+from model.learning.checkpoint import Checkpoint, Position, fingerprint
+from model.learning.dataset import data_sha256
+from model.learning.distributed import Team
+from model.learning.evaluation import Matrix, best_threshold, expected_calibration_error, label_thresholds, score
+from model.learning.recipe import Recipe, begin, name_of
+from model.schema import Card, Example, Progress, Scores, Split, TriedForm
+from model.serving import graph
+from model.serving.classifier import Classifier, cut, encode
+from model.serving.engine import ENGINE_FILE, SMALL, OnnxEngine
+from model.serving.graph import Form
+from model.serving.network import (
+    TorchEngine,
+    calibrate_network,
+    fitting_threads,
+    forward,
+    has_bf16,
+    lay_out,
+    logits_of,
+    longest_input,
+    pick_device,
+)
+from model.serving.version_folder import building, check_free, write_card
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Encoded texts with their answers, texts x labels."""
+
+    encoded: list[list[int]]
+    truth: torch.Tensor
+    known: torch.Tensor
+
+
+def train(
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    *,
+    taxonomy: Taxonomy,
+    base: str,
+    out: Path,
+    seed: int = 0,
+    device: str = "auto",
+    on_progress: Callable[[Progress], None] | None = None,
+    test: Sequence[Example] | None = None,
+    epochs: int | None = None,
+    checkpoint: Path | None = None,
+) -> Card:
+    """A version fine-tuned from `base` is at `out`, complete, and its card is returned.
+
+    `base` is `mini`, a folder, or a name on a hub. The best weights on `dev` are kept; calibration and threshold are
+    chosen there. `seed` decides all chance. `epochs` replaces the recipe's number. `on_progress` is called after every
+    step. Raises BaseUnavailable, BadData and UnknownLabel for data that cannot be trained on, and ModelError where
+    `out` exists or cannot be written, or where not even one text at a time fits into memory.
+
+    In the folder `checkpoint` the training's state is kept after every epoch, and every minute of a long one: the same
+    call with the same data goes on from there, and on a CPU ends with the weights of a training that was never
+    interrupted. The folder is the caller's to remove.
+
+    Where `torchrun` started several processes that all call this, each works on its share of every batch; the leader
+    alone reports and writes.
+    """
+    team = Team()
+    report = _Reporter(on_progress if team.leads else None)
+    report(Progress(stage="preparing"))
+    check_free(out)
+    _check_data({"train": train, "dev": dev, "test": test or ()}, taxonomy)
+    where = team.gather(pick_device(device))
+
+    # The network that we begin with, and the floor that it must beat.
+    network, tokenizer, floor, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed)
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    network.to(where)
+
+    # Training; then the best weights, calibrated, are judged beside the floor.
+    longest = longest_input(network, tokenizer)
+    train_task, dev_task = (_task(tokenizer, examples, taxonomy.names, longest) for examples in (train, dev))
+    with fitting_threads(network):
+        keeper = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=team.leads)
+        ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper, team)
+    final = Progress(stage="judging", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
+    report(final)
+    truth, known = dev_task.truth.double().numpy(), dev_task.known.double().numpy()
+    calibrate_network(network, _task_logits(network, tokenizer, dev_task, where), truth, known)
+    scores = _task_logits(network, tokenizer, dev_task, where).double().sigmoid().numpy()
+    thresholds = label_thresholds(scores, truth, known)
+    card = Card(
+        base=name_of(base),
+        labels=taxonomy.names,
+        thresholds=dict(zip(taxonomy.names, thresholds, strict=True)),
+        seed=seed,
+        settings={
+            **asdict(recipe),
+            "epochs_run": ended.epoch,
+            "micro_batch": ended.micro_batch,
+            "base": base,
+            "device": str(where),
+            "processes": team.size,
+            "steps": ended.step,
+            "torch": torch.__version__,
+        },
+        data_sha256=data_sha256([*train, *dev, *(test or ())]),
+        texts={"train": len(train), "dev": len(dev), "test": len(test or ())},
+        scores={},
+        floor={},
+        seconds=0.0,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        code_version=_code_version(),
+    )
+    classifier = Classifier(TorchEngine(network, tokenizer.pad_token_id, where), tokenizer.backend_tokenizer, card, longest)
+    judged: dict[Split, Sequence[Example]] = {"dev": dev, **({"test": test} if test else {})}
+    card = card.model_copy(
+        update={
+            "scores": {split: _judge(classifier, examples) for split, examples in judged.items()},
+            "floor": {split: _judge(floor, examples) for split, examples in judged.items()},
+            "seconds": round(report.seconds, 1),
+        }
+    )
+    if not team.leads:
+        return card
+    with building(out) as folder:
+        network.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        floor.save(folder)
+        card = card.model_copy(update={"forms": _add_engine(folder, network, dev_task, scores, np.array(thresholds))})
+        write_card(folder, card)
+    report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
+    return card
+
+
+def _fit(
+    network: Any,
+    tokenizer: Any,
+    recipe: Recipe,
+    train: _Task,
+    dev: _Task,
+    seed: int,
+    where: torch.device,
+    report: "_Reporter",
+    checkpoint: Checkpoint,
+    team: Team,
+) -> Position:
+    """`network` has the weights that were best on `dev`; where the training ended is returned."""
+    lengths = [len(ids) for ids in train.encoded]
+    steps = recipe.epochs * -(-len(lengths) // recipe.batch)
+
+    # Optimiser (AdamW as torch has it corrects Adam's bias) and schedule: linear up, linear down.
+    body = {id(p) for p in network.base_model.parameters()}
+    groups = [
+        {
+            "params": [p for p in network.parameters() if (id(p) in body) == in_body and (p.ndim > 1) == is_matrix],
+            "weight_decay": recipe.weight_decay if is_matrix else 0.0,  # biases and layer norms are not pulled to zero
+            "peak": recipe.learning_rate * (1.0 if in_body else recipe.head_pace),
+        }
+        for in_body in (True, False)
+        for is_matrix in (True, False)
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    warm_up = max(1, round(recipe.warm_up * steps))
+
+    # Where an earlier call was interrupted; else best so far are the weights we begin with, which for mini are of use.
+    at = checkpoint.load(network, optimiser, where) or Position(
+        best=_copy(network), best_f1=_dev_f1(network, tokenizer, dev, where), micro_batch=recipe.batch
+    )
+    while at.epoch < recipe.epochs and at.stale < recipe.patience:
+        network.train()
+        # All chance comes from the seed and the epoch or step alone: then nothing of it has to be kept in a checkpoint.
+        chance = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
+        for batch in list(_batches(lengths, recipe.batch, chance))[at.batches :]:
+            torch_seed = 1_000_003 * seed + at.step
+            judged = float(train.known[batch].sum().clamp(min=1))
+            share = team.share(batch)
+            learn = partial(_learn, network, tokenizer, recipe.masked, train, share, judged, torch_seed + team.rank, where)
+            loss, at.micro_batch = _as_memory_allows(learn, at.micro_batch, where)
+            loss = team.add_up(network, loss)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            for group in optimiser.param_groups:
+                pace = min((at.step + 1) / warm_up, (steps - at.step) / max(1, steps - warm_up))
+                group["lr"] = group["peak"] * pace
+            optimiser.step()
+            at.step += 1
+            at.batches += 1
+            if checkpoint.is_due():
+                checkpoint.save(at, network, optimiser)
+            progress = Progress(stage="training", step=at.step, steps=steps, epoch=at.epoch + 1, loss=loss, note=at.note(recipe))
+            report(progress)
+        f1 = team.agree(_dev_f1(network, tokenizer, dev, where), where)
+        at.stale = 0 if f1 > at.best_f1 else at.stale + 1
+        if f1 >= at.best_f1:
+            at.best, at.best_f1 = _copy(network), f1
+        at.epoch, at.batches = at.epoch + 1, 0
+        checkpoint.save(at, network, optimiser)
+    network.load_state_dict(at.best)
+    return at
+
+
+def _learn(
+    network: Any,
+    tokenizer: Any,
+    masked: float,
+    train: _Task,
+    batch: Sequence[int],
+    judged: float,
+    torch_seed: int,
+    where: torch.device,
+    micro_batch: int,
+) -> float:
+    """The gradients of what `batch` adds to a mean loss over `judged` judged labels are in `network`; that loss.
+
+    At most `micro_batch` texts go through at once.
+    """
+    torch.manual_seed(torch_seed)
+    network.zero_grad()
+    total = 0.0
+    for first in range(0, len(batch), micro_batch):
+        part = batch[first : first + micro_batch]
+        inputs = lay_out(network, [train.encoded[at] for at in part], tokenizer.pad_token_id)
+        if masked:
+            _mask(inputs["input_ids"], masked, tokenizer)
+        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=has_bf16(network, where)):
+            logits = forward(network, {name: tensor.to(where) for name, tensor in inputs.items()})
+        truth, known = train.truth[part].to(where), train.known[part].to(where)
+        losses = binary_cross_entropy_with_logits(logits.float(), truth, weight=known, reduction="sum")
+        loss = losses / judged  # what nobody judged teaches nothing: silence is not a no
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def _as_memory_allows(learn: Callable[[int], float], micro_batch: int, where: torch.device) -> tuple[float, int]:
+    """(what `learn` gives, the texts at a time for which it did): where `micro_batch` do not fit, half as many are tried.
+
+    The gradients are summed over the parts of a batch, so the step is the same. Raises ModelError where one text alone
+    does not fit.
+    """
+    while True:
+        try:
+            return learn(micro_batch), micro_batch
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if micro_batch == 1:
+                raise ModelError(
+                    f"not even one message at a time fits into the memory of {where} with this network: end what else runs "
+                    "there, train elsewhere (BETO_DEVICE=cpu), or take a smaller base (`--base mini`)"
+                ) from error
+        # Here and not above: while the error is alive, its traceback holds the tensors of the failed try.
+        micro_batch //= 2
+        log.warning("out of memory: %d messages at a time from here on", micro_batch)
+        if where.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """On a GPU torch has a class for it; on a CPU, and in libraries below torch, it is a RuntimeError that says so."""
+    said = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
+class _Reporter:
+    """Passes progress on, with the seconds left by the pace of this process's training steps so far."""
+
+    def __init__(self, on_progress: Callable[[Progress], None] | None) -> None:
+        self._on_progress = on_progress
+        self._began = time.monotonic()
+        self._first: tuple[float, int] | None = None  # when the first training step of this process had ended, and which
+
+    @property
+    def seconds(self) -> float:
+        """Since the training began."""
+        return time.monotonic() - self._began
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if progress.stage == "training":
+            began, first = self._first = self._first or (now, progress.step)
+            if progress.step > first:
+                left = (now - began) / (progress.step - first) * (progress.steps - progress.step)
+                progress = progress.model_copy(update={"seconds_left": round(left, 1)})
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+
+def _check_data(data: dict[str, Sequence[Example]], taxonomy: Taxonomy) -> None:
+    for split in ("train", "dev"):
+        if not data[split]:
+            raise BadData(f"there are no {split} messages")
+    for split, examples in data.items():
+        for example in examples:
+            for label in (*example.labels, *example.unknown):
+                if label not in taxonomy:
+                    raise UnknownLabel(f"{split}: {label!r} is not in the taxonomy: {example.text[:60]!r}")
+
+
+def _task(tokenizer: Any, examples: Sequence[Example], labels: Sequence[str], longest: int) -> _Task:
+    encoded = [cut(ids, longest) for ids in encode(tokenizer.backend_tokenizer, [example.text for example in examples])]
+    truth, known = truth_of(examples, labels)
+    return _Task(encoded, torch.tensor(truth, dtype=torch.float32), torch.tensor(known, dtype=torch.float32))
+
+
+def _batches(lengths: Sequence[int], size: int, chance: random.Random) -> Iterator[list[int]]:
+    """Every index once, in batches of about the same length and in random order: padding is work for nothing."""
+    order = list(range(len(lengths)))
+    chance.shuffle(order)
+    # Sorting eight batches at a time removes most of the padding and leaves the company of each text to chance.
+    chunks = (sorted(order[at : at + 8 * size], key=lengths.__getitem__) for at in range(0, len(order), 8 * size))
+    batches = [chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size)]
+    chance.shuffle(batches)
+    yield from batches
+
+
+def _mask(ids: torch.Tensor, share: float, tokenizer: Any) -> None:
+    """`share` of the pieces become [MASK], in place; special tokens stay."""
+    special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
+    ids[(torch.rand(ids.shape) < share) & ~special] = tokenizer.mask_token_id
+
+
+def _copy(network: Any) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _task_logits(network: Any, tokenizer: Any, task: _Task, where: torch.device) -> torch.Tensor:
+    network.eval()
+    return logits_of(network, tokenizer.pad_token_id, task.encoded, where)
+
+
+def _dev_f1(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> float:
+    """Micro-F1 on dev at its best threshold: at 0.5 an early epoch would only show how timid it still is."""
+    scores = _task_logits(network, tokenizer, dev, where).double().sigmoid().numpy()
+    truth, known = dev.truth.double().numpy(), dev.known.double().numpy()
+    return _micro_f1((scores >= best_threshold(scores, truth, known)) * known, truth * known)
+
+
+def _judge(system: Classifier | Floor, examples: Sequence[Example]) -> Scores:
+    """Scores on what is known of `examples`: a label that nobody judged counts neither for nor against."""
+    texts = [example.text for example in examples]
+    scores: Matrix
+    if isinstance(system, Floor):
+        predicted, scores = system.predict(texts), system.scores(texts)
+    else:
+        predictions = system.predict(texts)
+        predicted = [prediction.labels for prediction in predictions]
+        scores = np.array([[prediction.scores[label] for label in system.labels] for prediction in predictions])
+    known = [set(labels) - set(e.unknown) for labels, e in zip(predicted, examples, strict=True)]
+    ece = expected_calibration_error(scores, *truth_of(examples, system.labels))
+    return score([example.labels for example in examples], known, system.labels).model_copy(update={"ece": ece})
+
+
+def _add_engine(folder: Path, network: Any, dev: _Task, exact: Matrix, thresholds: Matrix) -> tuple[TriedForm, ...]:
+    """The forms that were tried for a CPU, the fastest first; the engine of the last is in `folder` if it is sound.
+
+    None where the network is of a kind that only torch can run. `exact` is what torch says of dev.
+    """
+    config = network.config.to_dict()
+    if not graph.can_pack(config):
+        return ()
+    tried: list[TriedForm] = []
+    weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in network.state_dict().items()}
+    known = dev.known.double().numpy()
+    truth = dev.truth.double().numpy() * known
+    given = (exact >= thresholds) * known
+    forms: tuple[Form, ...] = ("fp32",) if network.config.hidden_size <= SMALL else ("int8", "fp32")
+    for form in forms:
+        graph.write(folder / ENGINE_FILE, weights, config, exact.shape[1], form)
+        scores = OnnxEngine(folder / ENGINE_FILE).probabilities(dev.encoded)
+        now = (scores >= thresholds) * known
+        tried.append(
+            TriedForm(
+                form=form,
+                texts=len(exact),
+                change=float(np.abs(scores - exact).max()),
+                flipped=int((now != given).sum()),
+                decisions=int(known.sum()),
+                micro_f1_exact=_micro_f1(given, truth),
+                micro_f1=_micro_f1(now, truth),
+            )
+        )
+        if tried[-1].sound:
+            break
+        (folder / ENGINE_FILE).unlink()
+    return tuple(tried)
+
+
+def _micro_f1(given: Matrix, truth: Matrix) -> float:
+    return float(2 * (given * truth).sum() / max(1.0, given.sum() + truth.sum()))
+
+
+def _code_version() -> str:
+    """The package's version, and the commit where it runs from a checkout."""
+    try:
+        version = metadata.version("beto-bot")
+    except metadata.PackageNotFoundError:
+        version = "0"
+    folder = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=5, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return version
+    return f"{version}+{commit}"

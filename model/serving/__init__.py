@@ -1,0 +1,1 @@
+"""How a version answers: text in, labels and probabilities out."""

@@ -1,0 +1,115 @@
+"""A version in memory, ready to label texts. Needs torch only where the version is not served by its packed graph."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.errors import BrokenVersion
+from model.schema import Card, Prediction
+from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
+from model.serving.normalise import speak
+from model.serving.version_folder import verify
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+# One of these is there where a GPU's driver is. To ask torch itself would load it: 200 MiB, and seconds.
+_GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
+
+
+class Classifier:
+    """An engine with its tokenizer and card, for any thread."""
+
+    def __init__(self, engine: Engine, tokenizer: "Tokenizer", card: Card, max_tokens: int) -> None:
+        self.engine = engine
+        self.tokenizer = tokenizer
+        self.card = card
+        self.labels = card.labels
+        self.max_tokens = max_tokens
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, with special ones, uncut."""
+        return encode(self.tokenizer, texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens the network reads for each text, special ones among them; never above `max_tokens`."""
+        return [min(len(ids), self.max_tokens) for ids in self.encode(texts)]
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """A prediction for each text, in order; any text will do, also an empty one or one of 40,000 characters."""
+        return self.predict_encoded(self.encode(texts))
+
+    def predict_encoded(self, encoded: Sequence[list[int]]) -> list[Prediction]:
+        """A prediction for each text that `encode` gave."""
+        scores = self.engine.probabilities([cut(ids, self.max_tokens) for ids in encoded])
+        return [
+            self._prediction(row, truncated=len(ids) > self.max_tokens) for row, ids in zip(scores.tolist(), encoded, strict=True)
+        ]
+
+    def _prediction(self, row: Sequence[float], *, truncated: bool) -> Prediction:
+        scores = dict(zip(self.labels, row, strict=True))
+        sure = [label for label in self.labels if scores[label] >= self.card.thresholds[label]]
+        return Prediction(
+            version=self.card.version,
+            base=self.card.base,
+            scores=scores,
+            labels=tuple(sorted(sure, key=lambda label: -scores[label])),
+            truncated=truncated,
+        )
+
+
+def load(folder: Path, *, device: str = "auto") -> Classifier:
+    """The version in `folder`, on `device` (auto, cpu, cuda).
+
+    Raises BrokenVersion, naming the file, where one is missing, half written or altered, or where they do not fit.
+    """
+    from tokenizers import Tokenizer  # whoever only names the type does without
+
+    card = verify(folder)
+    engine: Engine
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        labels = tuple(config["id2label"][str(at)] for at in range(len(config["id2label"])))
+        if labels != card.labels or set(labels) != set(card.thresholds):
+            raise BrokenVersion(f"{folder}: card.json and config.json name different labels")
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        if (folder / ENGINE_FILE).exists() and not _has_gpu(device):
+            engine = OnnxEngine(folder / ENGINE_FILE)
+        else:
+            from model.serving.network import open_engine
+
+            engine = open_engine(folder, device)
+        return Classifier(engine, tokenizer, card, _longest_input(folder, config))
+    except BrokenVersion:
+        raise
+    # Whatever the libraries stumble over, the folder is no version that can serve; the cause stays attached.
+    except Exception as error:
+        raise BrokenVersion(f"{folder} cannot be loaded: {error}") from error
+
+
+def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text said in words, with special ones, uncut."""
+    return [each.ids for each in tokenizer.encode_batch_fast([speak(text) for text in texts])]
+
+
+def cut(ids: list[int], longest: int) -> list[int]:
+    """At most `longest` of a text's tokens; the last, which is [SEP], stays."""
+    return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+
+
+def _has_gpu(device: str) -> bool:
+    if device != "auto":
+        return device == "cuda"
+    if not any(driver.exists() for driver in _GPU_DRIVERS):
+        return False
+    from model.serving.network import pick_device
+
+    return pick_device(device).type == "cuda"
+
+
+def _longest_input(folder: Path, config: dict[str, Any]) -> int:
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_bytes())
+    return int(min(tokenizer.get("model_max_length", 512), config["max_position_embeddings"]))

@@ -1,0 +1,127 @@
+"""What turns token ids into probabilities, and how texts share a pass through it. Never torch: see `network` for that."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from model.learning.evaluation import Matrix
+
+ENGINE_FILE = "engine.onnx"
+SMALL = 256  # hidden units of a network that gains nothing by int8, nor by a second thread in training
+
+# Tokens a pass of the packed graph: more are no faster on a CPU, and keep short texts waiting.
+PACK = 256
+# There attention alone is padded, to the longest text: what is padded may be as much again as what is needed, and this
+# much more (squares of tokens), which costs less than another pass.
+_FREE_SQUARES = 1 << 15
+
+
+class Engine(Protocol):
+    """A network ready to run, in one number format."""
+
+    form: str  # int8, fp32 or bf16
+    pass_tokens: int  # a pass of more is no faster
+
+    def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
+        """One row a text, one column a label, 0..1; no text is empty or longer than the network reads.
+
+        Several threads may ask at once.
+        """
+
+
+class OnnxEngine:
+    """The packed graph of a version (`graph.write`) on this machine's processor, by ONNX Runtime.
+
+    A pass runs in the thread that asks for it, and as many passes as there are cores run at a time: on two cores 127
+    messages of BETO's shape a second, 95 where each pass had both cores, whose threads wait for each other at every matrix.
+    """
+
+    def __init__(self, file: Path) -> None:
+        import onnxruntime
+
+        self.pass_tokens = PACK
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        self._labels = int(self._session.get_outputs()[0].shape[1])
+        self.form = self._session.get_modelmeta().custom_metadata_map["form"]
+
+    def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
+        """See `Engine`."""
+        scores: Matrix = np.zeros((len(encoded), self._labels))
+
+        def run(batch: list[int]) -> None:
+            [logits] = self._session.run(None, packed([encoded[at] for at in batch]))
+            scores[batch] = 0.5 + 0.5 * np.tanh(logits.astype(np.float64) / 2)  # the sigmoid, without overflow
+
+        batches = list(packs([len(ids) for ids in encoded]))
+        if len(batches) == 1:
+            run(batches[0])
+        else:
+            with ThreadPoolExecutor(cores()) as pool:
+                list(pool.map(run, batches))
+        return scores
+
+
+def cores() -> int:
+    """How many threads of this process can run at once."""
+    return len(os.sched_getaffinity(0))
+
+
+def packed(texts: Sequence[list[int]]) -> dict[str, Any]:
+    """What a packed pass reads: all tokens in one row, and how attention finds each text in it.
+
+    `ids`, `positions` (tokens): each token and its place in its text. `rows` (texts x longest): where in `ids` each token
+    of a text stands, 0 where there is none. `lengths` (texts). `back` (tokens): where in the flat `rows` each token stands.
+    `first` (texts): where in `ids` each text begins.
+    """
+    lengths = np.array([len(ids) for ids in texts])
+    first = np.cumsum(lengths) - lengths
+    places = np.arange(lengths.max())
+    there = places < lengths[:, None]
+    return {
+        "ids": np.concatenate(texts).astype(np.int64),
+        "positions": np.broadcast_to(places, there.shape)[there],
+        "rows": np.where(there, first[:, None] + places, 0),
+        "lengths": lengths.astype(np.int32),
+        "back": np.flatnonzero(there),
+        "first": first,
+    }
+
+
+def packs(lengths: Sequence[int], *, tokens: int = PACK) -> Iterator[list[int]]:
+    """Indices of texts for each packed pass of at most so many tokens, the shortest texts first."""
+    batch: list[int] = []
+    total = needed = 0
+    for at in sorted(range(len(lengths)), key=lengths.__getitem__):
+        length = lengths[at]  # the longest so far
+        padded = (len(batch) + 1) * length**2
+        if batch and (total + length > tokens or padded > 2 * (needed + length**2) + _FREE_SQUARES):
+            yield batch
+            batch, total, needed = [], 0, 0
+        batch.append(at)
+        total += length
+        needed += length**2
+    if batch:
+        yield batch
+
+
+def passes(lengths: Sequence[int], *, tokens: int, share: float) -> Iterator[list[int]]:
+    """Indices of texts that are padded to the longest of them, the longest first.
+
+    At most `tokens` a pass with their padding, and no text shorter than `share` of the longest.
+    """
+    batch: list[int] = []
+    for at in sorted(range(len(lengths)), key=lambda at: (-lengths[at], at)):
+        longest = lengths[batch[0]] if batch else 0
+        if batch and (longest * (len(batch) + 1) > tokens or lengths[at] < share * longest):
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch

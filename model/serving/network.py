@@ -1,0 +1,182 @@
+"""A network as torch runs it. Behind torch's first door: loading a network."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+
+from model.learning.evaluation import Matrix, calibrate
+from model.serving.engine import SMALL, packed, packs, passes
+from model.serving.graph import can_pack
+
+# Padded tokens a forward pass, by kind of device: a CPU gains nothing by more, a GPU wants tens of thousands.
+_TOKENS_A_PASS = {"cpu": 4096, "cuda": 32768}
+# A shorter text joins a longer one's pass only while it is at least this share of it: padding costs more than a second
+# pass (0.6 of the unbatched rate when chat messages were padded to the longest of 32).
+_SHORTEST_SHARE = 0.75
+
+
+class TorchEngine:
+    """Serves a network by torch: on a GPU in bf16, and on a CPU, exactly, what no packed graph can say."""
+
+    def __init__(self, network: Any, pad_id: int, device: torch.device) -> None:
+        self.pass_tokens = _TOKENS_A_PASS[device.type]
+        self.form = "bf16" if network.dtype is torch.bfloat16 else "fp32"
+        self._network = network.to(device).eval()
+        self._pad_id = pad_id
+        self._device = device
+        self._turn = Lock()
+
+    def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
+        """See `engine.Engine`."""
+        with self._turn:  # a pass uses all of the device
+            scores: Matrix = logits_of(self._network, self._pad_id, encoded, self._device).double().sigmoid().numpy()
+        return scores
+
+
+def open_engine(folder: Path, device: str) -> TorchEngine:
+    """The network in `folder`; whatever transformers stumbles over is raised as it is."""
+    where = pick_device(device)
+    # A folder holds numbers and never code: no pickled weights, no modules of its own.
+    network = quiet_transformers().AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype=torch.bfloat16 if where.type == "cuda" else torch.float32,
+    )
+    return TorchEngine(network, network.config.pad_token_id or 0, where)
+
+
+def pick_device(device: str) -> torch.device:
+    """`auto` is CUDA where there is a GPU, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+def has_bf16(network: Any, device: torch.device) -> bool:
+    """Whether matrices of this network are faster in bf16 there: on a GPU, and on a CPU that has instructions for it."""
+    if device.type == "cuda":
+        return True
+    can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.13 has it, 2.6 not yet
+    return network.config.hidden_size > SMALL and bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+
+
+@contextmanager
+def fitting_threads(network: Any) -> Iterator[None]:
+    """Inside, torch uses one thread for a small network, and as many as it likes for one of BETO's size.
+
+    Two threads that meet after every small matrix wait for each other more than they work: beside other processes, an
+    epoch of mini took 50 s on two threads and 2 s on one (2 CPU cores, load 5, 2026-11); alone there was no difference.
+    """
+    before = torch.get_num_threads()
+    if network.config.hidden_size <= SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def quiet_transformers() -> Any:
+    """The transformers module without progress bars and remarks, which would stand in people's terminals."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns in every process that forks later
+    import transformers  # seconds: not before a network is wanted
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
+
+
+def longest_input(network: Any, tokenizer: Any) -> int:
+    """How many tokens the network can read at most."""
+    return int(min(tokenizer.model_max_length, network.config.max_position_embeddings))
+
+
+def logits_of(network: Any, pad_id: int, encoded: Sequence[list[int]], device: torch.device) -> torch.Tensor:
+    """Logits on the CPU, texts x labels, in the order of `encoded`, none of which is longer than the network can read."""
+    logits = torch.zeros(len(encoded), network.config.num_labels)
+    lengths, tokens = [len(ids) for ids in encoded], _TOKENS_A_PASS[device.type]
+    cut_up = packs if is_packed(network) else partial(passes, share=_SHORTEST_SHARE)
+    with torch.inference_mode(), fitting_threads(network):
+        for batch in cut_up(lengths, tokens=tokens):
+            inputs = lay_out(network, [encoded[at] for at in batch], pad_id)
+            logits[batch] = forward(network, {name: t.to(device) for name, t in inputs.items()}).float().cpu()
+    return logits
+
+
+def is_packed(network: Any) -> bool:
+    """Whether texts go through this network without padding."""
+    return can_pack(network.config.to_dict())
+
+
+def lay_out(network: Any, texts: Sequence[list[int]], pad_id: int) -> dict[str, torch.Tensor]:
+    """What `forward` reads; `input_ids` are the tokens, packed, or texts x the longest of them where they must be padded."""
+    if is_packed(network):
+        inputs = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in packed(texts).items() if name != "rows"}
+        return {"input_ids": inputs.pop("ids"), **inputs}
+    longest = max(map(len, texts))
+    ids = torch.tensor([[*ids, *[pad_id] * (longest - len(ids))] for ids in texts])
+    mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in texts])
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def forward(network: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """The logits, texts x labels, of what `lay_out` made; with gradients and dropout where the network trains."""
+    if not is_packed(network):
+        logits: torch.Tensor = network(**inputs).logits
+        return logits
+    bert, lengths = network.bert, inputs["lengths"]
+    texts, longest = len(lengths), int(lengths.max())
+    mask = (torch.arange(longest, device=lengths.device) < lengths[:, None])[:, None, None, :]
+    embeddings = bert.embeddings
+    x = embeddings.word_embeddings(inputs["input_ids"]) + embeddings.position_embeddings(inputs["positions"])
+    x = embeddings.dropout(embeddings.LayerNorm(x + embeddings.token_type_embeddings.weight[0]))
+    for layer in bert.encoder.layer:
+        attention = layer.attention.self
+        heads, width = attention.num_attention_heads, attention.attention_head_size
+
+        def apart(tokens: torch.Tensor, heads: int = heads, width: int = width) -> torch.Tensor:
+            """The row as texts x heads x longest x width. To copy rows in is far cheaper to undo than to gather them."""
+            rows = tokens.new_zeros(texts * longest, heads * width).index_copy(0, inputs["back"], tokens)
+            return rows.view(texts, longest, heads, width).transpose(1, 2)
+
+        key, value = apart(attention.key(x)), apart(attention.value(x))
+        last = layer is bert.encoder.layer[-1]
+        if last:  # nothing but the first token of each text is read behind it
+            x = x.index_select(0, inputs["first"])
+            query = attention.query(x).view(texts, 1, heads, width).transpose(1, 2)
+        else:
+            query = apart(attention.query(x))
+        chance = attention.dropout.p if network.training else 0.0
+        seen = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=chance)
+        seen = seen.transpose(1, 2).reshape(-1, heads * width)
+        x = layer.attention.output(seen if last else seen.index_select(0, inputs["back"]), x)
+        x = layer.output(layer.intermediate(x), x)
+    pooled = bert.pooler.activation(bert.pooler.dense(x))
+    scores: torch.Tensor = network.classifier(network.dropout(pooled))
+    return scores
+
+
+def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: Matrix) -> None:
+    """The network's own sigmoid gives calibrated probabilities from now on; `logits` are what it said of dev.
+
+    Scale and shift go into the last layer, so a plain transformers pipeline is calibrated too.
+    """
+    scale, shift = calibrate(logits.double().numpy(), truth, known)
+    last = last_layer(network)
+    with torch.no_grad():
+        last.weight.mul_(scale)
+        last.bias.mul_(scale).add_(shift)
+
+
+def last_layer(network: Any) -> Any:
+    """The layer that gives the logits."""
+    return [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1]

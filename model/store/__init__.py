@@ -1,0 +1,1 @@
+"""The database: the truth about messages, judgements, runs and versions; queues only carry it."""

@@ -1,0 +1,161 @@
+"""The versions: numbered, immutable folders, and which of them is live.
+
+A version exists when its row does; its folder is complete by then. The newest promotion names the live version.
+"""
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, func, select, text
+
+from model.errors import BrokenVersion
+from model.schema import Card
+from model.serving.version_folder import is_plain, write_card
+from model.store.database import aware, now
+from model.store.store import Store
+from model.store.tables import promotions, versions
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version and where its folder is."""
+
+    number: int
+    folder: Path
+    card: Card
+    created_at: datetime
+
+
+class Registry:
+    """The versions in `home`/versions, listed in the store."""
+
+    def __init__(self, store: Store, home: Path) -> None:
+        self.store = store
+        self.versions_folder = home / "versions"
+
+    def workshop(self, run_id: int) -> Path:
+        """A run's own folder, with whatever an earlier attempt left in it; those of other runs are gone.
+
+        It is on the same disk as the versions, so that adding what is built there is one rename.
+        """
+        folder = self.versions_folder / f"run-{run_id}"
+        for other in self.versions_folder.glob("run-*"):
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def made_by(self, run_id: int) -> Version | None:
+        """The version that this run made."""
+        with self.store.reading() as connection:
+            row = connection.execute(select(versions).where(versions.c.run_id == run_id)).one_or_none()
+            return None if row is None else self._version(row)
+
+    def get(self, number: int) -> Version | None:
+        """That version, unless its folder was removed."""
+        with self.store.reading() as connection:
+            row = connection.execute(_kept().where(versions.c.number == number)).one_or_none()
+            return None if row is None else self._version(row)
+
+    def add(self, built: Path, card: Card, run_id: int | None = None) -> Version:
+        """The version folder `built` is moved in, numbered and listed; it is not live by that."""
+        with self._alone() as connection:
+            number = (connection.execute(select(func.max(versions.c.number))).scalar_one() or 0) + 1
+            card = card.model_copy(update={"version": number})
+            write_card(built, card)
+            folder = self.versions_folder / f"v{number}"
+            # A folder without a row is what a process left that died between the rename and the commit.
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(built, folder)
+            moment = now()
+            connection.execute(
+                versions.insert().values(
+                    number=number, folder=folder.name, card=card.model_dump(mode="json"), created_at=moment, run_id=run_id
+                )
+            )
+            return Version(number, folder, card, moment)
+
+    def promote(self, number: int, *, by: str, reason: str, instead_of: int | Literal["any"] | None = "any") -> bool:
+        """Version `number` is live; workers take it up within seconds. BrokenVersion where there is no such version.
+
+        Nothing happens, and False is returned, where the live version is another than `instead_of` (None: none is).
+        """
+        with self._alone() as connection:
+            if connection.execute(_kept().where(versions.c.number == number)).first() is None:
+                raise BrokenVersion(f"there is no version {number}")
+            live = connection.execute(select(promotions.c.version).order_by(promotions.c.id.desc()).limit(1)).scalar_one_or_none()
+            if instead_of not in ("any", live):
+                return False
+            if live != number:
+                connection.execute(promotions.insert().values(version=number, promoted_by=by, reason=reason, promoted_at=now()))
+            return True
+
+    def remove_old(self, keep: int) -> list[int]:
+        """The folders of all but the newest `keep` versions are gone, and these numbers with them; cards stay.
+
+        Never the live version's, nor that of the one before it, which a rollback goes to.
+        """
+        needed = {version.number for version in list(self.promoted())[:2]}
+        with self._alone() as connection:
+            rows = connection.execute(_kept().order_by(versions.c.number.desc())).all()
+            old = [row for row in rows[max(keep, 1) :] if row.number not in needed]
+            for row in old:
+                connection.execute(versions.update().where(versions.c.number == row.number).values(removed_at=now()))
+        for row in old:
+            shutil.rmtree(self._folder(row), ignore_errors=True)
+        return [row.number for row in old]
+
+    def live(self) -> Version | None:
+        """The live version, or None before the first promotion."""
+        return next(self.promoted(), None)
+
+    def before_live(self) -> Version | None:
+        """The version to fall back to: live before the present one, and still there."""
+        return next(itertools.islice(self.promoted(), 1, None), None)
+
+    def promoted(self) -> Iterator[Version]:
+        """Every version that was live, the present one first, each once: the order to fall back in."""
+        with self.store.reading() as connection:
+            rows = connection.execute(
+                _kept()
+                .join(promotions, promotions.c.version == versions.c.number)
+                .group_by(versions.c.number)
+                .order_by(func.max(promotions.c.id).desc())
+            ).all()
+        return map(self._version, rows)
+
+    def all(self) -> list[Version]:
+        """Every version that is kept, oldest first."""
+        with self.store.reading() as connection:
+            rows = connection.execute(_kept().order_by(versions.c.number)).all()
+        return [self._version(row) for row in rows]
+
+    def _version(self, row: Row[Any]) -> Version:
+        return Version(
+            number=row.number,
+            folder=self._folder(row),
+            card=Card.model_validate(row.card),
+            created_at=aware(row.created_at),
+        )
+
+    def _folder(self, row: Row[Any]) -> Path:
+        """The version's folder; where somebody altered its name to lead elsewhere, the one that `add` gave it."""
+        return self.versions_folder / (row.folder if is_plain(row.folder) else f"v{row.number}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        with self.store.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("select pg_advisory_xact_lock(7239)"))
+            yield connection
+
+
+def _kept() -> Select[Any]:
+    return select(versions).where(versions.c.removed_at.is_(None))

@@ -1,0 +1,90 @@
+"""The machine that is measured: what it is, all of our processes running on it, and what they spend."""
+
+import itertools
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bot.local.demo import start_simulator, wait_for_training
+from bot.local.up import Machine, local_environment
+from bot.settings import BotSettings
+from model.learning.dataset import seed_messages
+from model.settings import ModelSettings
+from model.store.store import Store
+from tests.bench import shape
+
+CHANNELS = ("general", "atencion", "reclamos")  # where people write
+IN_FLIGHT = 64  # messages or reactions at a time, at saturation
+
+
+def machine_facts() -> dict[str, Any]:
+    """What a reader needs to place the numbers: processor, cores, versions, commit."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        platform.processor(),
+    )
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+    ).stdout.strip()
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("beto-bot", "torch", "transformers", "celery", "slack-bolt")},
+        "commit": commit or "not a git checkout",
+    }
+
+
+@contextmanager
+def everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
+    """All processes run with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second."""
+    folder = "bench-shape" if base == shape.NAME else "bench"
+    home = BotSettings().home_folder.absolute() / folder
+    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0", BETO_SLACK_RATE="0")
+    environment.pop("BETO_DATABASE_URL", None)
+    with Machine(home, environment) as machine:
+        machine.environment["BETO_REDIS_URL"] = machine.start_redis()
+        url = start_simulator(machine, None, "--no-rate-limits")
+        if base == shape.NAME:
+            store = Store(ModelSettings(home=home, database_url="").store_url)
+            store.migrate()
+            shape.publish(store, home)
+            store.close()
+        processes = [machine.start(name) for name in ("trainer", "worker", "replies", "bot")]
+        machine.wait_ready(processes[0], 60)  # it makes the tables
+        wait_for_training(home, base, lambda: False)
+        for process in processes:
+            machine.wait_ready(process, 60)
+        yield machine, url, home
+
+
+def texts() -> Iterator[str]:
+    """The shipped messages, again and again."""
+    return itertools.cycle([example.text for example in seed_messages()])
+
+
+def cpu_seconds(machine: Machine) -> dict[str, float]:
+    """User and system time of each process so far, and of this one, which plays the people."""
+    tick = os.sysconf("SC_CLK_TCK")
+    pids = {process.name: process.popen.pid for process in machine.processes if process.popen} | {"people": os.getpid()}
+    spent = {}
+    for name, pid in pids.items():
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        spent[name] = (int(fields[11]) + int(fields[12])) / tick
+    return spent
+
+
+def milliseconds(values: Iterable[float], percentile: int) -> float:
+    """The percentile of `values`, which are in seconds; 0 where there are none."""
+    ordered = sorted(values)
+    if not ordered:
+        return 0.0
+    if percentile == 50:
+        return round(1000 * statistics.median(ordered), 1)
+    return round(1000 * ordered[min(len(ordered) - 1, percentile * len(ordered) // 100)], 1)

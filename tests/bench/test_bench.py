@@ -1,0 +1,35 @@
+"""What the benches measure with is what they say it is."""
+
+import statistics
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from torch.utils.flop_counter import FlopCounterMode
+
+from tests.bench import serving, shape
+
+
+def test_the_texts_are_as_long_as_chat_messages_are() -> None:
+    """Other lengths would show another ratio: padding costs nothing where all texts are equally long."""
+    words = sorted(len(text.split()) for text in shape.chat(2000))
+    assert shape.chat(20) == shape.chat(20) != shape.chat(20, seed=1)
+    assert 10 <= statistics.median(words) <= 16
+    assert 50 <= words[1900] <= 65
+    assert words[-1] <= 500 / 1.4
+
+
+def test_the_operations_are_those_that_the_network_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit that is counted too low would make us look better than we are."""
+    small: dict[str, Any] = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128}
+    monkeypatch.setattr(shape, "SHAPE", small)
+    # Eager: the counter knows no fused attention.
+    config = transformers.BertConfig(vocab_size=99, attn_implementation="eager", **small)
+    network = transformers.BertForSequenceClassification(config).eval()
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(input_ids=torch.ones(1, 20, dtype=torch.long))
+    # Of the last layer, only the first token's query, attention, output and feed-forward are needed.
+    spared = 2 * 19 * (2 * 64**2 + 2 * 64 * 128) + 4 * 19 * 20 * 64
+    classifier = 2 * 64 * 2
+    assert serving._flop(20) == counter.get_total_flops() - spared - classifier

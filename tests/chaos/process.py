@@ -1,0 +1,81 @@
+"""One of our processes as the chaos harness starts it: `python -m tests.chaos.process NAME`.
+
+Its waits are shortened by BETO_CHAOS_PACE, so that minutes of waiting fit into seconds. BETO_CHAOS_WITHOUT takes one safeguard
+away, to see whether the harness would notice: neither variable means anything to the product.
+"""
+
+import os
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import bot.outbox.digests
+import bot.outbox.replies
+import bot.outbox.reports
+import model.learning.retraining
+import model.store.gestures
+import model.store.replies
+import model.store.runs
+import model.store.store
+import worker.tasks
+from bot.cli import main
+from model.store.tables import replies
+
+SAFEGUARDS = ("claim", "sweep", "natural key", "look-up")
+# What is waited for, by the module that waits.
+WAITS = {
+    bot.outbox.replies: ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S", "LINE_LOST_S"),
+    bot.outbox.digests: ("LEASE_S", "RETRY_AFTER_S", "AGAIN_S"),
+    model.store.replies: ("RETRY_AFTER_S",),
+    model.store.store: ("RETRY_AFTER_S", "RETRY_AT_MOST_S"),
+    model.store.runs: ("UNWATCHED_S",),
+    worker.tasks: ("LOOK_EVERY_S",),
+}
+EPOCHS = 1  # a training is to be killed, not to be good
+MOST_ATTEMPTS = 1000  # nor is it to be given up as one that always dies
+
+
+def hurry(pace: float) -> None:
+    """What this process waits for takes `pace` of its time, and a training few epochs."""
+    for module, names in WAITS.items():
+        for name in names:
+            setattr(module, name, getattr(module, name) * pace)
+    model.store.runs.MOST_ATTEMPTS = MOST_ATTEMPTS
+    train_and_judge = model.learning.retraining._train_and_judge
+
+    def shortened(*args: Any, **named: Any) -> Any:
+        from model.learning import recipe as base  # torch, in the trainer's children only
+
+        base.MINI_RECIPE = replace(base.MINI_RECIPE, epochs=EPOCHS)
+        return train_and_judge(*args, **named)
+
+    model.learning.retraining._train_and_judge = shortened
+
+
+def go_without(safeguard: str) -> None:
+    """This process lacks the safeguard."""
+    if safeguard == "claim":
+        claim = model.store.replies.Replies.claim
+
+        def everybody_may(self: model.store.replies.Replies, message_id: int, owner: str, lease_s: float) -> Any:
+            with self._store.writing() as connection:
+                free = {"claimed_by": None, "claimed_until": None}
+                connection.execute(replies.update().where(replies.c.message_id == message_id).values(**free))
+            return claim(self, message_id, owner, lease_s)
+
+        setattr(model.store.replies.Replies, "claim", everybody_may)  # noqa: B010 - mypy refuses the plain assignment
+    elif safeguard == "sweep":
+        setattr(bot.outbox.replies, "sweep", lambda: 0)  # noqa: B010 - likewise
+    elif safeguard == "natural key":
+        key = model.store.gestures._key
+        setattr(model.store.gestures, "_key", lambda *args: key(*args)[:32] + uuid.uuid4().hex)  # noqa: B010 - likewise
+    elif safeguard == "look-up":
+        setattr(bot.outbox.replies, "find_messages", lambda *_: [])  # noqa: B010 - likewise
+    elif safeguard:
+        raise ValueError(f"no such safeguard: {safeguard}")
+
+
+if __name__ == "__main__":
+    hurry(float(os.environ.get("BETO_CHAOS_PACE", "1")))
+    go_without(os.environ.get("BETO_CHAOS_WITHOUT", ""))
+    main()

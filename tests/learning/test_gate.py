@@ -1,0 +1,132 @@
+"""When a candidate goes live: better on the same texts, and worse on nothing that matters."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from model.learning.gate import WORN_AFTER, Answers, compare, decide
+from model.schema import Comparison, Interval, LabelChange, Reason
+
+LABELS = ("tarjeta", "fraude", "app")
+
+
+def answers(given: object) -> Answers:
+    matrix = np.array(given, dtype=float)
+    return Answers(matrix, matrix * 0.8 + 0.1)
+
+
+def some_texts(texts: int, seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).random((texts, 3)) < 0.4).astype(float)
+
+
+def spoiled(truth: np.ndarray, share: float, seed: int = 1) -> Answers:
+    """Right but for that share of the decisions."""
+    wrong = np.random.default_rng(seed).random(truth.shape) < share
+    return answers(np.where(wrong, 1 - truth, truth))
+
+
+def judged(candidate: Answers, live: Answers | None, truth: np.ndarray) -> Comparison:
+    return compare(truth, np.ones_like(truth), LABELS, candidate, live, spoiled(truth, 0.5))
+
+
+def codes(reasons: tuple[Reason, ...]) -> set[str]:
+    return {reason.code for reason in reasons}
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=25, deadline=None)
+def test_scores_are_those_of_scikit_learn(seed: int) -> None:
+    """The report's numbers must mean what everybody's numbers mean."""
+    truth, candidate = some_texts(40, seed), spoiled(some_texts(40, seed), 0.3, seed + 1)
+    found = judged(candidate, None, truth)
+    assert found.micro.value == pytest.approx(f1_score(truth, candidate.given, average="micro"))
+    assert found.macro.value == pytest.approx(f1_score(truth, candidate.given, average="macro"))
+    assert found.micro.low <= found.micro.value <= found.micro.high
+
+
+def test_what_nobody_judged_counts_neither_for_nor_against() -> None:
+    """A label on which nobody spoke is no mistake, whatever the network says of it."""
+    truth = some_texts(60)
+    known = np.ones_like(truth)
+    known[:, 2] = 0
+    right = compare(truth, known, LABELS, answers(truth), None, answers(truth))
+    other = truth.copy()
+    other[:, 2] = 1 - other[:, 2]
+    assert compare(truth, known, LABELS, answers(other), None, answers(truth)).micro == right.micro
+
+
+def test_a_better_candidate_goes_live_and_a_worse_one_does_not() -> None:
+    """The one rule that everything else serves."""
+    truth = some_texts(200)
+    good, bad = spoiled(truth, 0.05), spoiled(truth, 0.25, 2)
+    yes = decide(judged(good, bad, truth), label_margin=0.15)
+    assert yes.promote
+    assert "wins" in codes(yes.reasons)
+    no = decide(judged(bad, good, truth), label_margin=0.15)
+    assert not no.promote
+    assert "loses" in codes(no.reasons)
+
+
+def test_the_same_answers_are_no_reason_to_change() -> None:
+    """Putting an equal version live would only unsettle people."""
+    truth = some_texts(200)
+    same = spoiled(truth, 0.1)
+    assert not decide(judged(same, same, truth), label_margin=0.15).promote
+
+
+def test_the_first_version_goes_live() -> None:
+    """Something must answer."""
+    truth = some_texts(50)
+    assert decide(judged(spoiled(truth, 0.4), None, truth), label_margin=0.15).promote
+
+
+def test_a_label_that_falls_stops_a_better_candidate() -> None:
+    """Better on average is no comfort to those who live off that one label."""
+    truth = some_texts(200)
+    live = spoiled(truth, 0.2)
+    given_ = truth.copy()
+    given_[:, 1] = 1 - given_[:, 1]
+    verdict = decide(judged(answers(given_), live, truth), label_margin=0.15)
+    assert not verdict.promote
+    fallen = next(reason for reason in verdict.reasons if reason.code == "label_falls")
+    assert fallen.values["label"] == "fraude"
+
+
+def test_a_label_of_a_few_texts_falls_by_chance_and_stops_nothing() -> None:
+    """One text of two is fifty points."""
+    found = judged(spoiled(some_texts(200), 0.02), spoiled(some_texts(200), 0.2), some_texts(200))
+    rare = found.model_copy(update={"per_label": found.per_label | {"app": LabelChange(before=1.0, after=0.0, support=2)}})
+    assert decide(rare, label_margin=0.15).promote
+
+
+def test_worse_probabilities_stop_a_candidate() -> None:
+    """People act on the percentages that are shown."""
+    truth = some_texts(200)
+    live, better = spoiled(truth, 0.2), spoiled(truth, 0.05)
+    blurred = Answers(better.given, np.where(better.given > 0, 0.51, 0.49))
+    verdict = decide(judged(blurred, live, truth), label_margin=0.15)
+    assert not verdict.promote
+    assert "miscalibrated" in codes(verdict.reasons)
+
+
+def test_a_floor_that_is_ahead_and_a_worn_test_split_are_said() -> None:
+    """Neither decides; both are what an honest report says."""
+    truth = some_texts(100)
+    behind = compare(truth, np.ones_like(truth), LABELS, spoiled(truth, 0.2), spoiled(truth, 0.4), answers(truth))
+    verdict = decide(behind, label_margin=1.0, uses=WORN_AFTER)
+    assert verdict.promote
+    assert {"floor_ahead", "worn"} <= codes(verdict.reasons)
+    assert "worn" not in codes(decide(behind, label_margin=1.0, uses=WORN_AFTER - 1).reasons)
+
+
+def test_a_gain_is_paired_text_by_text() -> None:
+    """Two systems that err on the same texts differ by less than two that err apart: that is what pairing is for."""
+    truth = some_texts(200)
+    live = spoiled(truth, 0.3)
+    mended = np.where(np.random.default_rng(5).random(truth.shape) < 0.1, truth, live.given)
+    found = judged(answers(mended), live, truth)
+    assert isinstance(found.micro_gain, Interval)
+    assert found.micro_gain.high - found.micro_gain.low < 0.7 * (found.micro.high - found.micro.low)
+    assert found.micro_gain.low > 0

@@ -1,0 +1,167 @@
+"""A version answers any text, says how sure it may be, and is refused when it is not what was written."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from model.errors import BrokenVersion
+from model.labels import seed_taxonomy
+from model.learning.dataset import seed_examples
+from model.serving.classifier import Classifier, load
+from model.serving.normalise import speak
+from model.serving.version_folder import building, read_card
+
+TEXTS = [
+    "Me clonaron la tarjeta y hay consumos que no hice",
+    "",
+    "🙏",
+    "<https://ejemplo.com/pagar>",
+    "xyz" * 13_334,
+    "la transferencia no llega " * 1_600,
+    "\x00\u202e\ud800 ﷽",
+    "gracias",
+]
+
+
+@pytest.fixture(scope="module")
+def classifier(trained_version: Path) -> Classifier:
+    return load(trained_version, device="cpu")
+
+
+def test_any_text_gets_a_prediction(classifier: Classifier) -> None:
+    """Whatever a person pastes, the others in the batch and the worker live on."""
+    predictions = classifier.predict(TEXTS)
+    assert len(predictions) == len(TEXTS)
+    for prediction in predictions:
+        assert set(prediction.scores) == set(seed_taxonomy().names)
+        assert prediction.base == "mini"
+        assert all(prediction.scores[label] >= classifier.card.thresholds[label] for label in prediction.labels)
+        strengths = [prediction.scores[label] for label in prediction.labels]
+        assert strengths == sorted(strengths, reverse=True)
+    assert classifier.predict([]) == []
+
+
+def test_a_text_longer_than_the_network_reads_says_so(classifier: Classifier) -> None:
+    """The reply tells the person that only the beginning was read."""
+    assert [prediction.truncated for prediction in classifier.predict(TEXTS)] == [len(text) > 30_000 for text in TEXTS]
+    counts = classifier.count_tokens(TEXTS)
+    assert max(counts) == classifier.max_tokens
+    assert min(counts) == 2  # [CLS] and [SEP]
+    assert classifier.count_tokens([]) == []
+
+
+def test_company_does_not_change_an_answer(classifier: Classifier) -> None:
+    """Strangers share a batch; the answer is as if each had come alone, and the same again."""
+    together = classifier.predict(TEXTS)
+    assert classifier.predict(TEXTS) == together
+    for text, prediction in zip(TEXTS, together, strict=True):
+        [alone] = classifier.predict([text])
+        assert alone.labels == prediction.labels
+        assert alone.scores == pytest.approx(prediction.scores, abs=1e-5)
+
+
+def test_the_folder_loads_in_a_plain_pipeline_with_the_same_probabilities(trained_version: Path, classifier: Classifier) -> None:
+    """Whoever knows transformers needs nothing of ours but the words of `speak`: calibration is in the weights."""
+    import transformers
+
+    pipeline = transformers.pipeline("text-classification", model=str(trained_version), top_k=None, device="cpu")
+    text = "No me llega la transferencia de €190 :rage:"
+    found = {answer["label"]: answer["score"] for answer in pipeline([speak(text)])[0]}
+    assert found == pytest.approx(classifier.predict([text])[0].scores, abs=1e-5)
+
+
+def test_the_special_ids_are_those_of_beto(classifier: Classifier, trained_version: Path) -> None:
+    """Code that works for mini must work for BETO: padding is 1."""
+    tokenizer = classifier.tokenizer
+    special = ["[MASK]", "[PAD]", "[EOS]", "[UNK]", "[CLS]", "[SEP]"]
+    assert [tokenizer.token_to_id(token) for token in special] == [0, 1, 2, 3, 4, 5]
+    assert json.loads((trained_version / "config.json").read_text())["pad_token_id"] == 1
+    assert tokenizer.encode("Él").tokens != tokenizer.encode("el").tokens
+
+
+def test_it_reads_a_text_as_a_plain_tokenizer_does(trained_version: Path, classifier: Classifier) -> None:
+    """The network was trained on what transformers' tokenizer makes of a text."""
+    import transformers
+
+    plain = transformers.AutoTokenizer.from_pretrained(trained_version)
+    assert classifier.encode(TEXTS) == plain([speak(text) for text in TEXTS])["input_ids"]
+    assert classifier.max_tokens == plain.model_max_length
+
+
+def test_no_shipped_message_has_an_unknown_token(classifier: Classifier) -> None:
+    """Also none of those that its vocabulary was not made from."""
+    texts = [example.text for examples in seed_examples().values() for example in examples]
+    unknown = classifier.tokenizer.token_to_id("[UNK]")
+    assert all(unknown not in ids for ids in classifier.encode(texts))
+
+
+def test_there_is_no_pickle_in_a_version(trained_version: Path) -> None:
+    """Loading a version must never run somebody's code."""
+    assert {path.suffix for path in trained_version.iterdir()} <= {".json", ".md", ".onnx", ".safetensors", ".txt"}
+
+
+def cut_weights(folder: Path) -> None:
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
+
+
+def flip_a_bit(folder: Path) -> None:
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+
+
+def rename_a_label(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    card["labels"][0] = "otra"
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+DAMAGES: list[tuple[Callable[[Path], None], str]] = [
+    (cut_weights, "model.safetensors is not what was written"),
+    (flip_a_bit, "model.safetensors is not what was written"),
+    (rename_a_label, "card.json and config.json name different labels"),
+    (lambda folder: (folder / "card.json").unlink(), "card.json is missing"),
+    (lambda folder: (folder / "card.json").write_text("{"), "card.json cannot be read"),
+    (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json cannot be read"),
+    (lambda folder: (folder / "manifest.json").unlink(), "manifest.json cannot be read"),
+    (lambda folder: (folder / "manifest.json").write_text("{}"), "manifest.json does not list model.safetensors"),
+    (lambda folder: (folder / "config.json").write_text("{}"), "config.json is not what was written"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES)
+def test_a_damaged_version_is_refused_by_name(
+    trained_version: Path, tmp_path: Path, damage: Callable[[Path], None], message: str
+) -> None:
+    """The last good version must go on serving, and the operator must know what to look at."""
+    folder = tmp_path / "v1"
+    shutil.copytree(trained_version, folder)
+    damage(folder)
+    with pytest.raises(BrokenVersion, match=message):
+        load(folder)
+
+
+def test_a_card_may_be_numbered_afterwards(trained_version: Path, tmp_path: Path) -> None:
+    """The registry gives the number when the version is listed."""
+    folder = tmp_path / "v7"
+    shutil.copytree(trained_version, folder)
+    card = read_card(folder).model_copy(update={"version": 7})
+    (folder / "card.json").write_text(card.model_dump_json())
+    assert load(folder).predict(["hola"])[0].version == 7
+
+
+def test_a_folder_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    """A crash while writing must not look like a version."""
+
+    def write() -> None:
+        with building(tmp_path / "v1") as folder:
+            (folder / "config.json").write_text("{}")
+            raise RuntimeError("the power is cut")
+
+    with pytest.raises(RuntimeError):
+        write()
+    assert list(tmp_path.iterdir()) == []

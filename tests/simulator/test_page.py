@@ -1,0 +1,250 @@
+"""The simulator's page by itself, in a real browser: its tools, its policy, and whether everybody can use it."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from selenium.webdriver import Chrome, Keys
+
+from bot.simulator.person import Person
+from bot.simulator.pytest_plugin import SimulatorThread
+from bot.simulator.server import PAGE, Simulator
+from bot.views.texts import load_texts
+from model.labels import seed_taxonomy
+from tests.conftest import missing
+from tests.journeys.browser import Window, complaints, installed, running_browser
+
+AXE = Path(__file__).parent.parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
+TOOLS, TRANSFER = "[data-testid=tools]", "[data-testid=transfer]"
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    if (paths := installed()) is None:
+        missing("Chromium")
+    with running_browser(*paths, tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture
+def ana(slack: SimulatorThread, chrome: Chrome) -> Iterator[Window]:
+    """Her window, on no page yet. What the pages complained of in their consoles fails the test."""
+    window = Window(chrome, slack.url)
+    window.resize(1280, 800)
+    yield window
+    window.resize(1280, 800)
+    assert complaints(chrome) == []
+
+
+def call(slack: SimulatorThread, method: str, **arguments: Any) -> dict[str, Any]:
+    """The app calls the Web API."""
+
+    async def send() -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {Simulator.bot_token}"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{slack.url}/api/{method}", data=arguments, headers=headers) as response,
+        ):
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+    return slack.run(send())
+
+
+def furnish(slack: SimulatorThread) -> None:
+    """A channel with what a channel has: markup, a thread, reactions, a file's line, blocks with a button."""
+
+    async def write(person: Person) -> str:
+        await person.invite("general", "beto")
+        ts = await person.message("general", "`código` para @luis, mira #atencion y https://ejemplo.com :tada:")
+        await person.react("general", ts, "credit_card")
+        await person.message("general", "en el hilo", thread_ts=ts)
+        return ts
+
+    ts = slack.as_person("ana", write)
+    button = {"type": "button", "action_id": "b", "text": {"type": "plain_text", "text": "Correcto"}}
+    blocks = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": "*Tarjeta* 90 %"}},
+        {"type": "actions", "elements": [button]},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": "mini"}]},
+    ]
+    call(slack, "chat.postMessage", channel="C0SIMUGENERAL", text="x", thread_ts=ts, blocks=json.dumps(blocks))
+    call(slack, "chat.postMessage", channel="C0SIMUGENERAL", text="x", blocks=json.dumps(blocks))
+
+
+# --- who can use it ---
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("what", ["channel", "thread", "picker", "wire", "faults", "keys"])
+def test_axe_finds_nothing_serious(slack: SimulatorThread, ana: Window, theme: str, width: int, what: str) -> None:
+    """People with a screen reader, with a keyboard alone or with weak eyes use the same page."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: npm install --prefix tests/javascript")
+    furnish(slack)
+    ana.resize(width, 800)
+    ana.open("ana", "general", theme=theme)
+    message = ana.message("código")
+    if what == "thread":
+        ana.click(f"{message} [data-testid=replies]")
+        ana.see("#thread", "Correcto")
+    elif what == "picker":
+        ana.click(f"{message} .pill.add")
+        ana.see("[data-testid=picker] .picker-cell")
+    elif what in ("wire", "faults"):
+        open_tools(ana)
+        ana.click(f"[data-testid=tools-{what}]")
+        if what == "wire":
+            ana.click(f"{TRANSFER} summary")
+        else:
+            ana.see("[data-testid=fault-state]", "sockets")
+    elif what == "keys":
+        ana.press(Keys.ESCAPE)
+        ana.script("document.activeElement.blur()")
+        ana.press("?")
+        ana.see("[data-testid=keys]")
+    ana.script(AXE.read_text(encoding="utf-8"))
+    found = ana.chrome.execute_async_script(
+        "const done = arguments[0]; axe.run(document, { resultTypes: ['violations'] }).then((one) => done(one.violations))"
+    )
+    serious = [
+        f"{one['id']} ({one['impact']}): {[node['html'][:150] for node in one['nodes'][:4]]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert not serious, "\n".join(serious)
+
+
+# --- the tools ---
+
+
+def open_tools(window: Window) -> None:
+    """The panel is open, by the way that the window's width leaves."""
+    if window.script("return innerWidth < 860"):
+        window.click("[data-testid=burger]")
+    window.click("[data-testid=open-tools]")
+    window.see(TOOLS)
+
+
+def test_what_travels_is_shown_from_the_past_on_and_live(slack: SimulatorThread, ana: Window) -> None:
+    """Somebody whose app does not answer looks here first: was it sent, was it acknowledged, what did it say?"""
+    ana.open("ana", "general")
+    call(slack, "auth.test")
+    open_tools(ana)
+    ana.see(f"{TRANSFER}[data-name='auth.test']", "ok")
+    call(slack, "chat.postMessage", channel="C404", text="al aire")
+    row = f"{TRANSFER}[data-outcome=channel_not_found]"
+    ana.see(row, "chat.postMessage")
+    ana.click(f"{row} summary")
+    assert json.loads(ana.see(f"{row} pre"))["request"] == {"channel": "C404", "text": "al aire"}
+    assert Simulator.bot_token not in ana.see(TOOLS)
+
+
+def test_what_travels_can_be_filtered_and_copied(slack: SimulatorThread, ana: Window) -> None:
+    """For a bug report: only the calls in question, as lines of JSON."""
+    ana.chrome.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    ana.open("ana", "general")
+    call(slack, "auth.test")
+    call(slack, "users.info", user="U0SIMUANA")
+    open_tools(ana)
+    ana.see(TRANSFER, "users.info")
+    ana.ask("one", "[data-testid=wire-filter]").send_keys("USERS.info")
+    ana.see_none(TRANSFER, "auth.test")
+    ana.click("[data-testid=wire-copy]")
+    ana.see("[data-testid=toast]", "Copiado")
+    copied = ana.chrome.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert [json.loads(line)["name"] for line in copied.splitlines()] == ["users.info"]
+    call(slack, "auth.test")  # what does not match stays away, live too
+    call(slack, "users.info", user="U0SIMULUIS")
+    ana.until(lambda: ana.script(f'return document.querySelectorAll("{TRANSFER}").length') == 2, "two transfers")
+
+
+@pytest.mark.parametrize("width", [320, 390, 860, 1280])
+def test_the_tools_fit_into_every_window(slack: SimulatorThread, ana: Window, width: int) -> None:
+    """And the composer stays in sight above them: one writes, and watches what travels."""
+    ana.resize(width, 800)
+    ana.open("ana", "reclamos")
+    call(slack, "chat.postMessage", channel="C404", text="x" * 300)
+    open_tools(ana)
+    ana.click(f"{TRANSFER} summary")
+    assert ana.too_wide() == []
+    assert ana.shows_whole("[data-testid=composer]")
+    ana.click("[data-testid=tools-faults]")
+    assert ana.too_wide() == []
+
+
+def test_a_fault_is_ordered_on_the_page(slack: SimulatorThread, ana: Window) -> None:
+    """With the mouse, by people who write no test."""
+    ana.open("ana", "general")
+    open_tools(ana)
+    ana.click("[data-testid=tools-faults]")
+    for name, value in (("method", "auth.test"), ("failure", "invalid_auth")):
+        ana.script("arguments[0].value = arguments[1]", ana.ask("one", f"[data-testid=fault-{name}]"), value)
+    ana.click("[data-testid=fault-fail]")
+    ana.see("[data-testid=fault-state]", "invalid_auth")
+    assert call(slack, "auth.test")["error"] == "invalid_auth"
+    ana.click("[data-testid=step-3600]")
+    ana.see("[data-testid=fault-state]", "unix")
+    ana.until(lambda: slack.simulator.clock.seconds() >= 3_600, "an hour has passed")
+
+
+def test_the_tools_close_with_escape_and_give_the_focus_back(slack: SimulatorThread, ana: Window) -> None:
+    """A keyboard must not get lost in a panel, and nothing is spent on a log that nobody sees."""
+    ana.open("ana", "general")
+    ana.tab_to("[data-testid=open-tools]", back=True)
+    ana.press(Keys.ENTER)
+    ana.see(TOOLS)
+    ana.until(lambda: slack.simulator.wire.watchers, "the page listens")
+    ana.press(Keys.ESCAPE)
+    ana.see_none(TOOLS)
+    ana.until(lambda: not slack.simulator.wire.watchers, "the page no longer listens")
+    assert ana.script("return document.activeElement.dataset.testid") == "open-tools"
+
+
+# --- the page's files ---
+
+
+def test_the_policy_allows_no_styles_but_the_pages_own(slack: SimulatorThread, ana: Window) -> None:
+    """What somebody smuggles into the page can neither run nor repaint it; the page's own colours still come."""
+    ana.open("ana", "general")
+    policy = ana.chrome.execute_async_script(
+        "const done = arguments[0]; fetch('/').then((one) => done(one.headers.get('Content-Security-Policy')))"
+    )
+    assert "unsafe" not in policy
+    assert ana.ask("one.style.backgroundColor", ".sidebar .who .avatar") != ""
+    before = ana.ask("getComputedStyle(one).color", "body")
+    ana.script(
+        "const style = document.createElement('style'); style.textContent = 'body { color: red }'; document.head.append(style)"
+    )
+    assert ana.ask("getComputedStyle(one).color", "body") == before
+    assert [one for one in complaints(ana.chrome) if "Content Security Policy" in one]
+
+
+def test_the_pickers_meanings_are_the_labels() -> None:
+    """A label that was renamed must be found under its new name in the picker."""
+    meanings = json.loads((PAGE / "emoji.json").read_text(encoding="utf-8"))["meanings"]
+    named = {one["name"]: (one["es"], one["en"]) for one in meanings}
+    for label in seed_taxonomy():
+        assert named.get(label.emoji) == (label.title, label.title_en), label.name
+
+
+def test_the_page_can_draw_every_emoji_that_the_bot_writes() -> None:
+    """A name in colons in the middle of a sentence is what people see of the others."""
+    groups = json.loads((PAGE / "emoji.json").read_text(encoding="utf-8"))["groups"]
+    drawn = {name for _, names, _ in _rows(groups) for name in names.split()}
+    for language in ("es", "en"):
+        written = set(re.findall(r":([a-z0-9_]+):", " ".join(load_texts(language).sentences.values())))
+        assert written - drawn == set()
+
+
+def _rows(node: object) -> list[list[str]]:
+    """The rows [sign, names, title], however deep they lie."""
+    if isinstance(node, list) and len(node) == 3 and all(isinstance(each, str) for each in node):
+        return [node]
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [row for each in inner for row in _rows(each)]

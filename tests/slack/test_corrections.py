@@ -1,0 +1,363 @@
+"""People correct labels in Slack: every gesture of the table, each over Socket Mode with SQLite and HTTP with PostgreSQL."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from bot.simulator.person import Person
+from model.judgements import MessageState
+from model.labels import seed_taxonomy
+from model.store.gestures import Gestures, Judged
+from model.store.replies import Replies
+from model.store.tables import messages
+from tests.town import Town, until
+
+NAMES = seed_taxonomy().names
+EMOJI = {label.name: label.emoji for label in seed_taxonomy()}
+TEXT = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
+CHANNEL = "C0SIMUATENCION"
+
+
+@dataclass
+class Case:
+    """A labelled message in Slack and in the store."""
+
+    town: Town
+    ana: Person
+    luis: Person
+    id: int
+    ts: str
+    reply_ts: str
+
+    @property
+    def judged(self) -> Judged:
+        judged = Gestures(self.town.store).judged(self.id, seed_taxonomy())
+        assert judged is not None
+        return judged
+
+    async def until(self, true: Callable[[MessageState], bool]) -> Judged:
+        """The state once it is as told; fails with what it is after ten seconds."""
+        await eventually(lambda: true(self.judged.state), lambda: str(self.judged.state.labels))
+        return self.judged
+
+    async def reply(self) -> str:
+        """The reply as people see it now."""
+        shown = [each for each in await self.ana.messages(CHANNEL, self.ts) if each["ts"] == self.reply_ts]
+        return str(shown[0]["blocks"])
+
+    async def until_shown(self, words: str) -> None:
+        deadline = time.monotonic() + 15
+        while words not in await self.reply():
+            assert time.monotonic() < deadline, f"{words!r} is not in {await self.reply()}"
+            await asyncio.sleep(0.05)
+
+
+async def eventually(true: Callable[[], bool], otherwise: Callable[[], str], timeout_s: float = 15.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, otherwise()
+        await asyncio.sleep(0.03)
+
+
+@pytest.fixture
+async def case(town: Town, ana: Person) -> AsyncIterator[Case]:
+    async with Person(town.url, "luis") as luis:
+        await ana.command("atencion", "/beto", "watch")
+        yield await a_case(town, ana, luis)
+
+
+async def a_case(town: Town, ana: Person, luis: Person, text: str = TEXT) -> Case:
+    ts = await ana.message("atencion", text)
+    reply = await ana.wait_for_reply("atencion", ts, 30)
+    stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
+    assert stored is not None
+    made = Case(town, ana, luis, stored.id, ts, reply["ts"])
+    await eventually(lambda: Replies(town.store).ts_of(made.id) is not None, lambda: "the reply was not recorded")
+    return made
+
+
+def predicted(case: Case) -> tuple[str, ...]:
+    prediction = case.judged.prediction
+    assert prediction is not None
+    assert prediction.labels, "the tests need a message that the network is sure of"
+    return prediction.labels
+
+
+@pytest.mark.parametrize("on", ["message", "reply"])
+async def test_a_label_emoji_adds_that_label_and_taking_it_back_withdraws_it(case: Case, on: str) -> None:
+    """One tap, on the message or on the reply."""
+    item = case.ts if on == "message" else case.reply_ts
+    await case.ana.react(CHANNEL, item, EMOJI["ahorro"])
+    judged = await case.until(lambda state: state.labels["ahorro"].status == "added")
+    assert set(judged.state.unknown) == set(NAMES) - {"ahorro"}
+    await case.until_shown("lo añade <@U0SIMUANA>")
+    await case.ana.unreact(CHANNEL, item, EMOJI["ahorro"])
+    await case.until(lambda state: state.labels["ahorro"].status == "unjudged")
+
+
+@pytest.mark.parametrize("on", ["message", "reply"])
+async def test_the_tick_confirms_the_shown_set(case: Case, on: str) -> None:
+    shown = predicted(case)
+    await case.luis.react(CHANNEL, case.ts if on == "message" else case.reply_ts, "white_check_mark")
+    judged = await case.until(lambda state: not state.unknown)
+    assert set(judged.state.shown) == set(shown)
+    await case.until_shown("confirmado por <@U0SIMULUIS>")
+
+
+@pytest.mark.parametrize("on", ["message", "reply"])
+async def test_the_cross_rejects_what_is_shown_but_not_what_its_person_named(case: Case, on: str) -> None:
+    item = case.ts if on == "message" else case.reply_ts
+    first, *_ = predicted(case)
+    await case.ana.react(CHANNEL, item, EMOJI["ahorro"])
+    await case.until(lambda state: "ahorro" in state.shown)
+    await case.ana.react(CHANNEL, item, "x")
+    judged = await case.until(lambda state: state.labels[first].status == "rejected")
+    assert judged.state.shown == ("ahorro",)
+    await case.until_shown("no, según <@U0SIMUANA>")
+
+
+@pytest.mark.parametrize("on", ["message", "reply"])
+async def test_no_entry_says_that_no_label_applies(case: Case, on: str) -> None:
+    await case.ana.react(CHANNEL, case.ts if on == "message" else case.reply_ts, "no_entry_sign")
+    judged = await case.until(lambda state: not state.unknown)
+    assert judged.state.shown == ()
+    await case.until_shown("Ninguna etiqueta")
+
+
+async def test_the_button_is_the_tick(case: Case) -> None:
+    shown = predicted(case)
+    assert await case.luis.action("labels_correct", channel=CHANNEL, ts=case.reply_ts)
+    judged = await case.until(lambda state: not state.unknown)
+    assert set(judged.state.shown) == set(shown)
+
+
+async def filled_modal(person: Person, opening: Callable[[], "asyncio.Future[bool]"]) -> dict[str, object]:
+    """The modal once it asks for labels; it opened at once, saying that it loads."""
+    changes = person.changes()
+    assert await opening()
+    first = await until(changes, lambda change: change["type"] == "view")
+    assert "Un momento" in str(first["view"])
+    change = await until(changes, lambda change: change["type"] == "view" and change["view"].get("submit"))
+    changes.close()
+    return dict(change["view"])
+
+
+def choosing(*labels: str, note: str = "") -> dict[str, object]:
+    options = [{"value": name} for name in labels]
+    values: dict[str, object] = {"labels": {"labels": {"type": "multi_static_select", "selected_options": options}}}
+    return values | ({"note": {"note": {"type": "plain_text_input", "value": note}}} if note else {})
+
+
+async def test_the_modal_sets_exactly_the_chosen_labels(case: Case) -> None:
+    """Prefilled with what stands; its note is kept in the history."""
+    shown = predicted(case)
+    view = await filled_modal(case.ana, lambda: case.ana.action("labels_edit", channel=CHANNEL, ts=case.reply_ts))
+    assert all(f"'value': '{name}'" in str(view["blocks"]) for name in shown)
+    assert await case.ana.view_submit(str(view["id"]), choosing("fraude", "urgente", note="lo llamé"))
+    judged = await case.until(lambda state: not state.unknown)
+    assert set(judged.state.shown) == {"fraude", "urgente"}
+    changes = case.luis.changes()
+    assert await case.luis.shortcut(CHANNEL, case.ts, "label_history")
+    change = await until(changes, lambda change: change["type"] == "message" and change["message"].get("ephemeral"))
+    assert "eligió Fraude, Urgente · «lo llamé»" in change["message"]["text"]
+
+
+async def test_a_modal_does_not_overwrite_what_somebody_else_said_meanwhile(case: Case) -> None:
+    """Shown, not overwritten; a second look, and the second submission counts."""
+    view = await filled_modal(case.ana, lambda: case.ana.action("labels_edit", channel=CHANNEL, ts=case.reply_ts))
+    await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.until(lambda state: state.labels["ahorro"].status == "added")
+    changes = case.ana.changes()
+    await case.ana.view_submit(str(view["id"]), choosing("fraude"))
+    change = await until(changes, lambda change: change["type"] == "view")
+    assert "Mientras tanto alguien cambió" in str(change["view"]["blocks"])
+    assert case.judged.state.labels["fraude"].yes == ()
+    assert await case.ana.view_submit(str(view["id"]), choosing("fraude"))
+    await case.until(lambda state: state.labels["fraude"].yes == ("U0SIMUANA",))
+
+
+async def test_the_shortcut_corrects_a_message_that_was_never_classified(town: Town, ana: Person) -> None:
+    """Also inside a thread, where commands cannot go."""
+    await ana.command("atencion", "/beto", "unwatch")
+    parent = await ana.message("atencion", "de esto nadie preguntó")
+    ts = await ana.message("atencion", "y esto va dentro del hilo, quiero abrir una cuenta", parent)
+    view = await filled_modal(ana, lambda: ana.shortcut(CHANNEL, ts, "edit_labels"))
+    assert await ana.view_submit(str(view["id"]), choosing("cuenta"))
+    stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
+    assert stored is not None
+    gestures = Gestures(town.store)
+    await eventually(lambda: gestures.judged(stored.id, seed_taxonomy()).state.shown == ("cuenta",), lambda: "not corrected")
+    await eventually(lambda: Replies(town.store).ts_of(stored.id) is not None, lambda: "no reply")
+
+
+async def test_skin_tones_aliases_and_strange_emoji(case: Case) -> None:
+    """A prayer in any colour is thanks; a pizza means nothing and nobody is told so."""
+    assert EMOJI["agradecimiento"] == "pray"
+    await case.ana.react(CHANNEL, case.ts, "pray::skin-tone-4")
+    await case.ana.react(CHANNEL, case.ts, "pizza")
+    judged = await case.until(lambda state: state.labels["agradecimiento"].status == "added")
+    assert len(judged.state.judges) == 1
+    await case.ana.react(CHANNEL, case.ts, "pray")
+    await case.ana.unreact(CHANNEL, case.ts, "pray::skin-tone-4")
+    await asyncio.sleep(0)
+    await case.until(lambda state: state.labels["agradecimiento"].status == "added")
+
+
+async def test_opinions_that_are_even_are_asked_about_once(case: Case) -> None:
+    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.luis.react(CHANNEL, case.ts, "no_entry_sign")
+    await case.until(lambda state: state.labels["ahorro"].status == "disputed")
+    await case.until_shown("Ahorro e inversión: en disputa")
+    await case.luis.react(CHANNEL, case.reply_ts, "no_entry_sign")
+    async with Person(case.town.url, "maria") as maria:
+        await maria.react(CHANNEL, case.ts, EMOJI["ahorro"])
+        await case.until(lambda state: state.labels["ahorro"].status == "added")
+        await maria.unreact(CHANNEL, case.ts, EMOJI["ahorro"])
+        await case.until(lambda state: state.labels["ahorro"].status == "disputed")
+    await case.until_shown("Ahorro e inversión: en disputa")
+    asked = [each["text"] for each in await case.ana.messages(CHANNEL, case.ts) if "Cambien su reacción" in each["text"]]
+    about = [text for text in asked if "Ahorro" in text]
+    assert len(about) == 1
+    assert "<@U0SIMUANA>" in about[0]
+    assert "<@U0SIMULUIS>" in about[0]
+
+
+async def test_a_guest_is_told_quietly_that_it_does_not_count(case: Case) -> None:
+    async with Person(case.town.url, "carlos") as carlos:
+        changes = carlos.changes()
+        await carlos.react(CHANNEL, case.ts, EMOJI["ahorro"])
+        async with asyncio.timeout(15):
+            told_before = "U0SIMUCARLOS" in TOLD
+            while not told_before:
+                change = await anext(changes)
+                if change["type"] == "message" and change["message"].get("ephemeral"):
+                    assert "tus correcciones no cuentan" in change["message"]["text"]
+                    TOLD.add("U0SIMUCARLOS")
+                    break
+        await eventually(lambda: "U0SIMUCARLOS" in case.judged.strangers, lambda: "the guest was not looked at")
+        assert case.judged.state.labels["ahorro"].status == "unjudged"
+        await carlos.unreact(CHANNEL, case.ts, EMOJI["ahorro"])
+
+
+TOLD: set[str] = set()
+
+
+async def test_undo_withdraws_the_last_gesture(case: Case) -> None:
+    await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.until(lambda state: state.labels["ahorro"].status == "added")
+    await case.luis.react(CHANNEL, case.ts, EMOJI["cuenta"])
+    await case.until(lambda state: state.labels["cuenta"].status == "added")
+    assert await case.luis.command("atencion", "/beto", "deshacer")
+    judged = await case.until(lambda state: state.labels["cuenta"].status == "unjudged")
+    assert judged.state.labels["ahorro"].status == "added"
+    assert await case.luis.command("atencion", "/beto", "undo")
+    await case.until(lambda state: state.labels["ahorro"].status == "unjudged")
+
+
+async def test_an_edited_text_makes_what_was_said_stale_and_the_reply_asks_again(case: Case) -> None:
+    await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.until(lambda state: state.labels["ahorro"].status == "added")
+    await case.ana.edit(CHANNEL, case.ts, "ya no pregunto por eso, ¿a qué hora abre la agencia?")
+    await case.until(lambda state: not state.judges)
+    await case.until_shown("El texto cambió")
+    assert len(Gestures(case.town.store).history(case.id)) == 1  # kept, and told in the history
+
+
+async def test_a_deleted_message_keeps_its_counts_and_not_its_text(case: Case) -> None:
+    await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.until(lambda state: state.labels["ahorro"].status == "added")
+    await case.ana.delete(CHANNEL, case.ts)
+    await eventually(lambda: case.town.store.message(case.id).deleted, lambda: "not deleted")
+    assert case.town.store.message(case.id).message.text == ""
+    assert len(Gestures(case.town.store).history(case.id)) == 1
+
+
+async def test_fifty_reactions_within_a_second_redraw_the_reply_a_few_times_only(case: Case) -> None:
+    """Slack allows about one update a second; all of them must be counted."""
+    calls_before = len(case.town.slack.transcript)
+    wanted = [label.emoji for label in seed_taxonomy()][:12]
+    people = [case.ana, case.luis]
+    async with Person(case.town.url, "maria") as maria:
+        people.append(maria)
+        await asyncio.gather(*(person.react(CHANNEL, case.ts, name) for person in people for name in wanted))
+        await case.until(lambda state: sum(len(label.yes) for label in state.labels.values()) == 36)
+        await eventually(lambda: case.town.store.message(case.id).owed == "nothing", lambda: "not drawn")
+    updates = [call for call in list(case.town.slack.transcript)[calls_before:] if call.method == "chat.update"]
+    assert 1 <= len(updates) <= 4
+
+
+async def test_a_reaction_that_comes_before_its_message_counts_when_the_message_comes(town: Town, ana: Person) -> None:
+    """Events of one moment overtake each other."""
+    await ana.command("atencion", "/beto", "unwatch")
+    ts = await ana.message("atencion", "me robaron la tarjeta en el bus")
+    await ana.react(CHANNEL, ts, EMOJI["fraude"])
+    assert await ana.shortcut(CHANNEL, ts, "classify_message")  # only now do we hear of the message itself
+    await ana.wait_for_reply("atencion", ts, 20)
+    stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
+    judged = Gestures(town.store).judged(stored.id, seed_taxonomy())
+    assert judged.state.labels["fraude"].yes == ("U0SIMUANA",)
+
+
+async def test_gestures_slack_delivers_twice_or_again_count_once(case: Case) -> None:
+    case.town.slack.faults.duplicate_next(new_event_id=True)
+    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    case.town.slack.faults.drop_acks(1)
+    await case.ana.react(CHANNEL, case.ts, EMOJI["cuenta"])
+    await case.until(lambda state: state.labels["ahorro"].yes == state.labels["cuenta"].yes == ("U0SIMUANA",))
+    assert len(Gestures(case.town.store).history(case.id)) == 2
+
+
+async def test_the_bots_own_seeded_emoji_say_nothing(case: Case) -> None:
+    """A channel may have the likely emoji put there for one-tap corrections."""
+    assert await case.ana.command("atencion", "/beto", "emoji on")
+    try:
+        seeded = await a_case(case.town, case.ana, case.luis)
+
+        async def emoji() -> list[dict[str, object]]:
+            return (await case.ana.messages(CHANNEL, seeded.ts))[0].get("reactions", [])
+
+        deadline = time.monotonic() + 15
+        while not await emoji():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        assert len(await emoji()) <= 5
+        assert seeded.judged.state.judges == ()
+    finally:
+        assert await case.ana.command("atencion", "/beto", "emoji off")
+
+
+async def test_reactions_on_the_bots_other_posts_are_no_judgement(case: Case) -> None:
+    """Its greeting, its questions and its help carry no labels."""
+    posts = [each for each in await case.ana.messages(CHANNEL) if each.get("bot_id")]
+    assert posts, "the bot greeted the channel when it was invited"
+    await case.ana.react(CHANNEL, posts[0]["ts"], "white_check_mark")
+    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])  # once this is counted, the other was heard too
+    await case.until(lambda state: state.labels["ahorro"].status == "added")
+    assert Gestures(case.town.store).message_of("T0SIMULADOR", CHANNEL, posts[0]["ts"]) is None
+    await case.ana.unreact(CHANNEL, posts[0]["ts"], "white_check_mark")
+
+
+async def test_a_blind_message_shows_its_labels_only_after_somebody_said_their_own(case: Case) -> None:
+    """Else people would agree with what they read, and no estimate would be unbiased."""
+    shown = predicted(case)
+    with case.town.store.writing() as connection:
+        connection.execute(messages.update().where(messages.c.id == case.id).values(blind=True))
+    await case.luis.react(CHANNEL, case.ts, "white_check_mark")  # to what? it says nothing
+    await case.until_shown("¿Qué etiquetas lleva este mensaje?")
+    assert "%" not in await case.reply()
+    assert case.judged.state.judges == ()
+    view = await filled_modal(case.ana, lambda: case.ana.action("labels_edit", channel=CHANNEL, ts=case.reply_ts))
+    assert "initial_options" not in str(view["blocks"])
+    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.until_shown("lo añade <@U0SIMUANA>")
+    assert "%" in await case.reply()
+    await case.luis.react(CHANNEL, case.reply_ts, "white_check_mark")  # now it says something
+    await case.until(lambda state: "U0SIMULUIS" in state.labels[shown[0]].yes)
+    first, prediction = next(iter(Gestures(case.town.store).judged_blind(seed_taxonomy())))
+    assert {name for name, label in first.labels.items() if label.applies} == {"ahorro"}
+    assert prediction.labels == shown
+    with case.town.store.writing() as connection:
+        connection.execute(messages.update().where(messages.c.id == case.id).values(blind=False))

@@ -1,0 +1,507 @@
+"""Who is kept out, what never shows, and what cannot be climbed out of. Each test fails when its defence is removed."""
+
+import ast
+import hashlib
+import hmac
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import redis
+from celery.canvas import Signature
+from pydantic import SecretStr, ValidationError
+from slack_bolt.async_app import AsyncBoltRequest
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
+from sqlalchemy.exc import IntegrityError
+
+from bot.local.up import free_port, local_environment
+from bot.settings import BotSettings
+from bot.simulator.person import Person
+from bot.simulator.server import Simulator
+from bot.slack.app import build_app
+from bot.slack.listeners.commands import WORDS
+from bot.views import blocks, run_blocks
+from model.errors import BrokenVersion
+from model.judgements import Gesture, Kind
+from model.schema import Message, Prediction, Source
+from model.serving.classifier import load
+from model.store.database import now
+from model.store.gestures import Gestures
+from model.store.registry import Registry
+from model.store.replies import Replies
+from model.store.runs import Runs
+from model.store.store import Labelled, Store
+from model.store.tables import metadata, promotions, versions
+from tests.slack.test_corrections import eventually
+from tests.test_masking import everything
+from tests.town import SimulatorThread, Town, until, wait_until
+
+ROOT = Path(__file__).parents[2]
+TEAM, FOREIGN = "T0SIMULADOR", "T2FOREIGN"
+
+
+# Signed requests
+
+
+@dataclass
+class Door:
+    """Two `beto bot --http`, as behind one address, and the store behind them."""
+
+    urls: list[str]
+    store: Store
+    log: Path
+
+    def post(self, body: str, headers: dict[str, str], *, bot: int = 0) -> int:
+        request = urllib.request.Request(self.urls[bot], body.encode(), headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Door]:
+    home, ports, healths = tmp_path_factory.mktemp("door"), (free_port(), free_port()), (free_port(), free_port())
+    slack = SimulatorThread(rate_limits=False)
+    url = f"sqlite:///{home / 'beto.db'}"
+    processes = []
+    for port, health in zip(ports, healths, strict=True):
+        environment = local_environment(
+            BETO_HOME=str(home), BETO_DATABASE_URL=url, BETO_HTTP_PORT=str(port), BETO_HEALTH_PORT=str(health),
+            BETO_REDIS_URL=redis_url.removesuffix("/0") + "/9", **slack.environment,
+        )  # fmt: skip
+        with (home / "bot.log").open("ab") as log:
+            command = [sys.executable, "-P", "-m", "bot", "bot", "--http"]
+            processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+
+    def ready() -> bool:
+        with suppress(OSError):
+            for health in healths:
+                with urllib.request.urlopen(f"http://127.0.0.1:{health}/ready", timeout=2) as response:
+                    if response.status != 200:
+                        return False
+            return True
+        return False
+
+    wait_until(ready, 30, "both bots listen")
+    store = Store(url)
+    yield Door([f"http://127.0.0.1:{port}/slack/events" for port in ports], store, home / "bot.log")
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(20)
+    store.close()
+    slack.stop()
+
+
+def signed(body: str, *, secret: str = Simulator.signing_secret, at: float | None = None, kind: str = "json") -> dict[str, str]:
+    """Slack's headers for this body (https://docs.slack.dev/authentication/verifying-requests-from-slack)."""
+    stamp = str(int(at or time.time()))
+    signature = hmac.new(secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256).hexdigest()
+    content = "application/json" if kind == "json" else "application/x-www-form-urlencoded"
+    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={signature}", "Content-Type": content}
+
+
+def event(ts: str, text: str = "Perdí mi tarjeta", team: str = TEAM) -> str:
+    message = {"type": "message", "channel": "C1", "channel_type": "im", "user": "U1", "ts": ts, "text": text}
+    return json.dumps({"type": "event_callback", "team_id": team, "api_app_id": "A1", "event_id": f"Ev{ts}", "event": message})
+
+
+def command(words: str, trigger: str, team: str = TEAM) -> str:
+    return urlencode(
+        {
+            "command": "/beto", "text": words, "team_id": team, "channel_id": "C1", "user_id": "U1", "trigger_id": trigger,
+            "response_url": "http://127.0.0.1:1/",
+        }
+    )  # fmt: skip
+
+
+def test_a_signed_request_is_let_in(door: Door) -> None:
+    """Else the refusals below would show nothing."""
+    body = event("10.000001")
+    assert door.post(body, signed(body)) == 200
+    assert door.store.find_message(TEAM, "C1", "10.000001") is not None
+
+
+FORGERIES: dict[str, Callable[[str], tuple[str, dict[str, str]]]] = {
+    "no signature": lambda body: (body, {"Content-Type": "application/json"}),
+    "empty signature": lambda body: (body, signed(body) | {"X-Slack-Signature": ""}),
+    "another secret": lambda body: (body, signed(body, secret="guessed")),
+    "no secret": lambda body: (body, signed(body, secret="")),
+    "an old request": lambda body: (body, signed(body, at=time.time() - 301)),
+    "a request of the future": lambda body: (body, signed(body, at=time.time() + 301)),
+    "an old signature under a new time": lambda body: (
+        body,
+        signed(body, at=time.time() - 301) | {"X-Slack-Request-Timestamp": str(int(time.time()))},
+    ),
+    "another body": lambda body: (body.replace("Perd", "perd"), signed(body)),
+    "the signature of nothing": lambda body: (body, signed("")),
+    "a time that is none": lambda body: (body, signed(body) | {"X-Slack-Request-Timestamp": "now"}),
+    "a signature of another kind": lambda body: (body, signed(body) | {"X-Slack-Signature": "v1=" + "0" * 64}),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_request_is_refused(door: Door, forgery: str) -> None:
+    """The address is public in HTTP mode: anybody may knock."""
+    ts = f"20.{list(FORGERIES).index(forgery):06d}"
+    body, headers = FORGERIES[forgery](event(ts))
+    assert door.post(body, headers) in {400, 401, 403}
+    assert door.store.find_message(TEAM, "C1", ts) is None
+
+
+@pytest.mark.parametrize("body", ["", "{", "[1]", "payload=%7B", "payload=[]", "\0", "x" * 2_000_000, '{"a":' * 50_000])
+@pytest.mark.parametrize("kind", ["json", "form"])
+@pytest.mark.parametrize("genuine", [True, False])
+def test_rubbish_is_refused_in_a_word(door: Door, body: str, kind: str, genuine: bool) -> None:
+    """No traceback for anybody who knocks, no more than a megabyte read, and the bot goes on listening."""
+    headers = signed(body, kind=kind, secret=Simulator.signing_secret if genuine else "guessed")
+    try:
+        assert door.post(body, headers) in {200, 400, 401, 404, 413}
+    except (BrokenPipeError, ConnectionResetError, urllib.error.URLError):
+        assert len(body) > 1_000_000  # it does not even read on
+    assert "Traceback" not in door.log.read_text(encoding="utf-8")
+
+
+def test_an_event_that_is_replayed_is_saved_once(door: Door) -> None:
+    """Slack itself sends events again, so they are let in; nothing comes of the second time."""
+    body = event("30.000001")
+    headers = signed(body)
+    assert [door.post(body, headers) for _ in range(2)] == [200, 200]
+    assert door.store.counts(None)["messages"] == len(
+        {row for row in everything(door.store).splitlines() if "Perdí mi tarjeta" in row}
+    )
+
+
+def test_a_command_that_is_replayed_is_refused(door: Door) -> None:
+    """Who records a request, at a proxy say, must not go back on what was said since."""
+    watch, unwatch = command("watch", "1"), command("unwatch", "2")
+    recorded = signed(watch, kind="form")
+    assert door.post(watch, recorded) == 200
+    assert door.store.channel_mode(TEAM, "C1") == "auto"
+    assert door.post(unwatch, signed(unwatch, kind="form")) == 200
+    assert [door.post(watch, recorded, bot=bot) for bot in (0, 1)] == [401, 401]
+    assert door.store.channel_mode(TEAM, "C1") == "mention"
+
+
+def test_another_workspace_is_left_alone_at_the_door(door: Door) -> None:
+    body = event("40.000001", team=FOREIGN)
+    assert door.post(body, signed(body)) == 200  # or Slack would repeat it
+    assert "40.000001" not in everything(door.store)
+
+
+# One workspace, and no other
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[SimulatorThread]:
+    thread = SimulatorThread(rate_limits=False)
+    yield thread
+    thread.stop()
+
+
+SECRET = "La señora Zoraida perdió la clave"
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What would be on the queues, whose Redis is not what these tests are about."""
+    tasks: list[str] = []
+
+    async def note(signature: Signature[None]) -> None:
+        tasks.append(str(signature.task))
+
+    monkeypatch.setattr("bot.slack.app.publish", note)
+    return tasks
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Iterator[Store]:
+    """A store where the workspace has an answered message, a judgement, a finished run and a version."""
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store.migrate()
+    message = Message(team=TEAM, channel="C1", ts="1.000001", user="U1", text=SECRET, source=Source.CHANNEL)
+    message_id, _ = store.save_message(message)
+    said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
+    store.save_predictions([Labelled(message_id, 1, said, 0.1)])
+    Replies(store).claim(message_id, "test", 60)
+    Replies(store).record(message_id, "test", state=2, reply_ts="1.000002")
+    gesture = Gesture(user="U1", handle="h", at=5, kind=Kind.SET, labels=("cajero",))
+    Gestures(store).add(gesture, team=TEAM, channel="C1", item_ts="1.000001", note="de Zoraida")
+    runs = Runs(store)
+    runs.open("U1", team=TEAM, channel="C1")
+    with store.writing() as connection:
+        connection.execute(metadata.tables["runs"].update().values(status_ts="1.000003", report_ts="1.000004"))
+    yield store
+    store.close()
+
+
+def dispatcher(slack: SimulatorThread, store: Store, home: Path) -> Callable[[dict[str, Any]], Any]:
+    """The real app, fed as Socket Mode feeds it."""
+    environment = slack.environment
+    settings = BotSettings(home=home, trainers="U1", **{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]  # of many kinds
+    who = AuthorizeResult(
+        enterprise_id=None, team_id=TEAM, bot_user_id="UBETO", bot_id="B1", bot_token=Simulator.bot_token
+    )  # fmt: skip
+    app = build_app(settings, store, who=who)
+
+    async def dispatch(body: dict[str, Any]) -> Any:
+        try:
+            request = AsyncBoltRequest(body=body, mode="socket_mode")
+        except (TypeError, AttributeError, KeyError, IndexError):
+            return BoltResponse(status=400)  # Bolt's own reading; the Socket Mode client logs it and goes on
+        return await app.async_dispatch(request)
+
+    return dispatch
+
+
+def surfaces(team: str) -> dict[str, dict[str, Any]]:
+    """A request for each thing that the app listens to, all about what the workspace TEAM has."""
+    base = {"team": {"id": team}, "user": {"id": "U1", "team_id": team}, "trigger_id": "1.1", "api_app_id": "A1"}
+    manifest = json.loads((ROOT / "bot" / "manifest.json").read_text(encoding="utf-8"))
+    made: dict[str, dict[str, Any]] = {}
+    for name, action in [*vars(blocks).items(), *vars(run_blocks).items()]:
+        if name.endswith("_ACTION"):
+            for ts in ("1.000001", "1.000002", "1.000003", "1.000004"):
+                made[f"{action} on {ts}"] = base | {
+                    "type": "block_actions",
+                    "actions": [{"type": "button", "action_id": action, "block_id": "b", "action_ts": "9.9"}],
+                    "container": {"type": "message", "channel_id": "C1", "message_ts": ts}, "channel": {"id": "C1"},
+                }  # fmt: skip
+        if name.endswith("_VIEW"):
+            for metadata_ in ({"message": 1, "seen": ""}, {"message": 1}, {"person": "U1"}):
+                made[f"{action} {metadata_}"] = base | {
+                    "type": "view_submission",
+                    "view": {
+                        "id": "V1", "type": "modal", "callback_id": action, "private_metadata": json.dumps(metadata_),
+                        "state": {"values": {"labels": {"labels": {"selected_options": [{"value": "ahorro"}]}}}},
+                    },
+                }  # fmt: skip
+    for shortcut in manifest["features"]["shortcuts"]:
+        made[f"shortcut {shortcut['callback_id']}"] = base | {
+            "type": "message_action", "callback_id": shortcut["callback_id"], "channel": {"id": "C1"},
+            "message": {"ts": "1.000001", "text": "hola", "user": "U1"}, "response_url": "http://127.0.0.1:1/",
+        }  # fmt: skip
+    link = "https://x.slack.com/archives/C1/p0000000001000001"
+    for word in WORDS:
+        for rest in ("", link, "1", "<@U1>", "corregidos 3", "texto"):
+            made[f"/beto {word} {rest}"] = {
+                "command": "/beto", "text": f"{word} {rest}", "team_id": team, "channel_id": "C1", "user_id": "U1",
+                "trigger_id": f"1.{word}.{rest}", "response_url": "http://127.0.0.1:1/",
+            }  # fmt: skip
+    message = {"channel": "C1", "user": "U1", "ts": "1.000001", "text": "otro", "channel_type": "im"}
+    for each in (
+        {"type": "message", **message},
+        {"type": "message", **message, "ts": "5.000001"},
+        {"type": "app_mention", **message, "ts": "5.000002"},
+        {"type": "message", "subtype": "message_deleted", "channel": "C1", "deleted_ts": "1.000001"},
+        {"type": "message", "subtype": "message_changed", "channel": "C1", "message": message, "previous_message": {}},
+        {"type": "reaction_added", "user": "U2", "reaction": "x", "item": {"type": "message", "channel": "C1", "ts": "1.000001"}},
+        {"type": "channel_id_changed", "old_channel_id": "C1", "new_channel_id": "C2"},
+        {"type": "member_joined_channel", "user": "UBETO", "channel": "C1"},
+        {"type": "app_home_opened", "user": "U1", "tab": "home"},
+    ):
+        made[f"event {each}"] = {"type": "event_callback", "team_id": team, "event": each, "api_app_id": "A1"}
+    return made
+
+
+async def test_no_workspace_sees_or_changes_what_is_anothers(
+    slack: SimulatorThread, known: Store, published: list[str], tmp_path: Path
+) -> None:
+    """Every button, view, shortcut, word and event, with the ids of another workspace's messages and runs."""
+    dispatch, before = dispatcher(slack, known, tmp_path), everything(known)
+    calls = [each.id for each in slack.simulator.wire]
+    for name, body in surfaces(FOREIGN).items():
+        answer = await dispatch(body)
+        assert (answer.status, answer.body or "") == (200, ""), name
+        assert everything(known) == before, name
+    assert [each.id for each in slack.simulator.wire] == calls  # nobody was told anything either
+    assert published == []
+
+
+async def test_the_workspaces_own_requests_do_reach_it(
+    slack: SimulatorThread, known: Store, published: list[str], tmp_path: Path
+) -> None:
+    """Else the test above would pass with an app that does nothing."""
+    dispatch = dispatcher(slack, known, tmp_path)
+    changed = set()
+    for name, body in surfaces(TEAM).items():
+        before = everything(known)
+        with suppress(Exception):
+            await dispatch(body)
+        if everything(known) != before:
+            changed.add(name.split(" ")[0])
+    assert {"labels_correct", "forget_view", "event", "/beto"} <= changed
+    assert "worker.classify" in published
+
+
+# What never shows
+
+
+def test_no_token_shows_in_logs_store_queues_or_command_lines(town: Town) -> None:
+    """Logs are copied into tickets, databases into backups, and `ps` is everybody's; run last on what others did, too."""
+    tokens = [Simulator.bot_token, Simulator.app_token, Simulator.signing_secret]
+    pids = [process.popen.pid for process in town.processes.values() if process.popen is not None]
+    seen = {f"command line of {pid}": Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8") for pid in pids}
+    for file in town.machine.logs.iterdir():
+        seen[file.name] = file.read_text(encoding="utf-8", errors="replace")
+    seen["the store"] = everything(town.store)
+    client = redis.Redis.from_url(town.machine.environment["BETO_REDIS_URL"])
+    for key in client.scan_iter():
+        seen[f"redis {key!r}"] = str(client.dump(key))
+    client.close()
+    assert "worker.log" in seen
+    for where, text in seen.items():
+        assert not [token for token in tokens if token in text], where
+        assert not re.search(rf"/(commands|actions|app)/{TEAM}/", text), where  # an address to answer at
+
+
+async def test_a_command_is_answered_and_its_secret_address_is_nowhere(town: Town, ana: Person) -> None:
+    """Whoever has the address may write to that person for half an hour."""
+    changes = ana.changes()
+    await ana.command("general", "/beto", "clasifica Perdí la tarjeta y necesito que la bloqueen")
+    await until(changes, lambda change: "versión" in str(change.get("message", "")))
+    await eventually(lambda: town.store.counts(None)["reply"] == 0, lambda: "the reply was not recorded")
+    test_no_token_shows_in_logs_store_queues_or_command_lines(town)
+
+
+def test_settings_and_messages_do_not_show_their_secrets() -> None:
+    """A settings object ends up in a traceback sooner or later."""
+    settings = BotSettings(
+        database_url="postgresql://beto:hunter2@db/beto", redis_url="rediss://:hunter2@redis:6380/0",
+        **{name: SecretStr("hunter2") for name in ("slack_bot_token", "slack_app_token", "slack_signing_secret")},  # type: ignore[arg-type]  # of many kinds
+    )  # fmt: skip
+    message = Message(
+        team="T", channel="C", ts="1", user="U", text="x", source=Source.COMMAND, response_url="https://hooks.slack.com/hunter2"
+    )
+    assert "hunter2" not in f"{settings!r} {settings} {message!r} {message}"
+    with pytest.raises(ValidationError) as refused:
+        Message.model_validate(message.model_dump() | {"source": "hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_no_error_of_the_database_quotes_what_people_wrote(store: Store) -> None:
+    """Errors are logged with their tracebacks; SQLAlchemy's show every parameter unless told otherwise."""
+    twice = metadata.tables["examples"].insert().values(text_key="k", text="hunter2", labels=[], unknown=[], saved_at=now())
+    with store.writing() as connection:
+        connection.execute(twice)
+        with pytest.raises(IntegrityError) as refused:
+            connection.execute(twice)
+        connection.rollback()
+    assert "hunter2" not in str(refused.value)
+
+
+# No code in data
+
+
+FORBIDDEN = {"pickle", "shelve", "marshal", "dill", "cloudpickle", "joblib", "jsonpickle"}
+SOURCES = sorted(path for package in ("bot", "worker", "model") for path in (ROOT / package).rglob("*.py"))
+
+
+def unsafe_calls(source: str) -> list[str]:
+    """Calls and imports that run code found in data, and settings of Celery that would."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".")[0] for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [(node.module or "").split(".")[0], *(alias.name for alias in node.names)]
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            keywords = {each.arg: ast.unparse(each.value) for each in node.keywords}
+            if called in {"torch.load", "yaml.load", "yaml.unsafe_load", "eval", "exec", "tarfile.open", "shutil.unpack_archive"}:
+                found.append(called)
+            if keywords.get("allow_pickle") == "True" or keywords.get("trust_remote_code") == "True":
+                found.append(called)
+            if keywords.get("shell") == "True":
+                found.append(called)
+        found += [name for name in names if name in FORBIDDEN]
+    return found
+
+
+def test_no_source_runs_code_that_stands_in_data() -> None:
+    """A pickle that somebody altered runs their code: JSON on the wire, safetensors on disk."""
+    assert {str(path): calls for path in SOURCES if (calls := unsafe_calls(path.read_text(encoding="utf-8")))} == {}
+    for bad in ("import pickle", "from joblib import load", "torch.load('x')", "np.load('x', allow_pickle=True)", "yaml.load(x)"):
+        assert unsafe_calls(bad), bad
+
+
+def test_the_queues_take_json_only() -> None:
+    """Whoever reaches Redis must not run code in the workers."""
+    from worker.app import app
+
+    assert (app.conf.task_serializer, list(app.conf.accept_content)) == ("json", ["json"])
+    assert app.conf.result_serializer == "json"
+
+
+def test_a_version_folder_holds_numbers_and_words_only(trained_version: Path) -> None:
+    """Folders are copied between machines; one must be able to look into them, and to load them without fear."""
+    for file in trained_version.iterdir():
+        head = file.read_bytes()[:2]
+        assert file.suffix in {".json", ".safetensors", ".txt", ".md", ".onnx"}, file
+        assert head not in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05", b"\x1f\x8b"), file
+
+
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "engine.onnx.data", "tokenizer.pkl", "modeling.py", "adapter_model.safetensors"]
+)
+def test_a_file_that_somebody_put_beside_a_version_is_refused(trained_version: Path, tmp_path: Path, name: str) -> None:
+    """It is in no manifest, so nobody checked it, and some library might take it up."""
+    folder = tmp_path / "v1"
+    shutil.copytree(trained_version, folder)
+    assert load(folder, device="cpu").labels
+    (folder / name).write_bytes(b"\x80\x04cos\nsystem\n(S'touch /tmp/owned'\ntR.")
+    with pytest.raises(BrokenVersion, match="put it there later"):
+        load(folder, device="cpu")
+
+
+# Nothing climbs out of BETO_HOME
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside", "/etc", "..", ".", "", "a/../../outside", "v1/../../outside", "..\\outside", "a\0b"]
+)
+def test_a_folders_name_in_the_database_cannot_lead_out(trained_version: Path, tmp_path: Path, name: str) -> None:
+    """Whoever can write a row must not have other folders loaded, or removed to make room."""
+    home, outside = tmp_path / "home", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").touch()
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store.migrate()
+    registry = Registry(store, home)
+    card = json.loads((trained_version / "card.json").read_text(encoding="utf-8"))
+    with store.writing() as connection:
+        for number in range(1, 6):
+            connection.execute(versions.insert().values(number=number, folder=name, card=card, created_at=now()))
+        connection.execute(promotions.insert().values(version=5, promoted_by="x", reason="", promoted_at=now()))
+    for version in [*registry.all(), *registry.promoted()]:
+        assert version.folder.resolve().parent == (home / "versions").resolve()
+    registry.remove_old(1)
+    store.close()
+    assert (outside / "precious").exists()
+
+
+@pytest.mark.parametrize("name", ["../card.json", "/etc/passwd", "sub/x", ".."])
+def test_a_manifest_cannot_name_files_elsewhere(trained_version: Path, tmp_path: Path, name: str) -> None:
+    """A folder from somewhere else must not tell, by loading or not, what other files hold."""
+    folder = tmp_path / "v1"
+    shutil.copytree(trained_version, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    (folder / "manifest.json").write_text(json.dumps(manifest | {name: "0" * 64}), encoding="utf-8")
+    with pytest.raises(BrokenVersion, match="no file of this folder"):
+        load(folder, device="cpu")

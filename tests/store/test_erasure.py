@@ -1,0 +1,315 @@
+"""What somebody wants forgotten is gone everywhere, and what was kept long enough goes by itself."""
+
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.simulator.errors import Json
+from bot.simulator.person import Person
+from model.judgements import Gesture, Kind
+from model.labels import seed_taxonomy
+from model.learning.dataset import SPLITS, text_key
+from model.learning.retraining import _frozen_snapshot, snapshot
+from model.schema import Example, Message, Prediction, Source
+from model.store.database import now
+from model.store.erasure import Forgetting
+from model.store.gestures import Gestures
+from model.store.registry import Registry
+from model.store.replies import Replies
+from model.store.runs import Runs
+from model.store.store import Labelled, Store
+from model.store.tables import messages, versions
+from tests.slack.test_corrections import CHANNEL, a_case, eventually
+from tests.test_masking import everything
+from tests.town import Town, until
+
+SECRET = "Mi vecina Filomena Zurita perdió la clave del cajero de Guamaní"
+
+
+def write(store: Store, ts: str, user: str, text: str, team: str = "T1") -> int:
+    """A message that was predicted and answered, the reply's ts being its own and a half."""
+    message_id, _ = store.save_message(Message(team=team, channel="C1", ts=ts, user=user, text=text, source=Source.CHANNEL))
+    scores = dict.fromkeys(seed_taxonomy().names, 0.1)
+    store.save_predictions([Labelled(message_id, 1, Prediction(version=1, base="mini", scores=scores, labels=()), 0.1)])
+    Replies(store).claim(message_id, "test", 60)
+    Replies(store).record(message_id, "test", state=2, reply_ts=f"{ts}5")
+    return message_id
+
+
+def judge(store: Store, user: str, ts: str, at: int = 5, note: str | None = None) -> None:
+    gesture = Gesture(user=user, handle=f"modal/{user}/{ts}", at=at, kind=Kind.SET, labels=("cajero",), via="modal")
+    Gestures(store).add(gesture, team="T1", channel="C1", item_ts=ts, note=note)
+
+
+def learn(store: Store, home: Path, *, finished: bool = True) -> tuple[int, dict[str, list[Example]]]:
+    """A run whose snapshot is frozen; with a version that is kept, where it is `finished`."""
+    run_id, _ = Runs(store).open("U9")
+    workshop = Registry(store, home).workshop(run_id)
+    data = _frozen_snapshot(store, workshop, run_id)
+    if finished:
+        Runs(store).start(run_id, "test")
+        Runs(store).close(run_id, "test", "done")
+        with store.writing() as connection:
+            row = versions.insert().values(number=run_id, folder=f"v{run_id}", card={}, created_at=now(), run_id=run_id)
+            connection.execute(row)
+    return run_id, {str(split): examples for split, examples in data.items()}
+
+
+def texts_of(data: dict[str, list[Example]]) -> set[str]:
+    return {example.text for examples in data.values() for example in examples}
+
+
+def test_a_forgotten_message_leaves_nothing_that_was_said(store: Store) -> None:
+    """Its author was promised that text, predictions and judgements go, notes and imports of the same words too."""
+    message_id = write(store, "1.1", "U1", SECRET)
+    judge(store, "U2", "1.1", note="dice Filomena que urge")
+    judge(store, "U3", "1.15")
+    store.save_examples([(text_key(SECRET), Example(text=SECRET, labels=("cajero",)))])
+    snapshot(store)
+    assert text_key(SECRET) in store.sides()
+    forgetting = Forgetting(store)
+    done, touched = forgetting.carry_out(forgetting.ask("T1", by="U1", message_id=message_id))
+    assert (done.messages, done.judgements, touched) == (1, 2, [message_id])
+    kept = everything(store)
+    assert "Filomena" not in kept
+    assert "'cajero'" not in kept.replace('"', "'")
+    assert text_key(SECRET) not in kept
+    assert store.predictions_of(message_id) == []
+    claim = Replies(store).claim(message_id, "test", 60)
+    assert claim is not None
+    assert (claim.message.deleted, claim.reply_ts) == (True, "1.15")  # the reply in Slack goes next
+    assert store.save_message(Message(team="T1", channel="C1", ts="1.1", user="U1", text=SECRET, source=Source.CHANNEL)) == (
+        message_id,
+        False,
+    )
+    assert "Filomena" not in everything(store)
+
+
+def test_a_forgotten_text_cannot_be_read_off_the_file(tmp_path: Path) -> None:
+    """Whoever copies the SQLite file, with its journal, must not find what was promised to be gone."""
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store.migrate()
+    for n in range(20):
+        write(store, f"1.{n}1", "U1", f"{SECRET} {n} " * 100)
+    assert any(b"Filomena" in file.read_bytes() for file in tmp_path.iterdir())
+    Forgetting(store).carry_out(Forgetting(store).ask("T1", by="U1", user="U1"))
+    for file in tmp_path.iterdir():
+        assert b"Filomena" not in file.read_bytes(), file.name
+    store.close()
+
+
+def test_all_of_a_person_goes_and_nobody_elses(store: Store) -> None:
+    """Texts, judgements and what is known of them; others' messages are drawn again without them."""
+    own = [write(store, f"1.{n}1", "U1", f"{SECRET} número {n}") for n in range(3)]
+    other = write(store, "2.1", "U2", "No puedo entrar a la app")
+    elsewhere = write(store, "2.2", "U1", "Otro espacio, otra persona", team="T2")
+    judge(store, "U1", "2.1")
+    judge(store, "U1", "2.15", at=6)
+    judge(store, "U3", "2.1")
+    Gestures(store).note_person("T1", "U1", may_judge=True, expert=False)
+    forgetting = Forgetting(store)
+    assert forgetting.extent("T1", "U1") == (3, 2)
+    done, touched = forgetting.carry_out(forgetting.ask("T1", by="U1", user="U1"))
+    assert (done.messages, done.judgements) == (3, 2)
+    assert set(touched) == {*own, other}
+    assert forgetting.extent("T1", "U1") == (0, 0)
+    assert "Filomena" not in everything(store)
+    judged = Gestures(store).judged(other, seed_taxonomy())
+    assert judged is not None
+    assert judged.state.judges == ("U3",)
+    kept = store.message(elsewhere)
+    assert kept is not None
+    assert kept.message.text == "Otro espacio, otra persona"
+
+
+def test_what_died_half_way_is_forgotten_to_its_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promise of this kind must not depend on a process that lives."""
+    for n in range(5):
+        write(store, f"1.{n}1", "U1", f"{SECRET} {n}")
+    judge(store, "U1", "1.01")
+    forgetting = Forgetting(store)
+    wish = forgetting.ask("T1", by="U1", user="U1")
+    erase, erased = Forgetting._erase, []
+
+    def dies(self: Forgetting, wish_id: int, team: str, message_id: int) -> set[str]:
+        if len(erased) == 2:
+            raise SystemExit
+        erased.append(message_id)
+        return erase(self, wish_id, team, message_id)
+
+    monkeypatch.setattr(Forgetting, "_erase", dies)
+    with pytest.raises(SystemExit):
+        forgetting.carry_out(wish)
+    monkeypatch.undo()
+    assert "Filomena" in everything(store)
+    assert forgetting.pending() == []  # who was asked may still be at it
+    with store.writing() as connection:
+        from model.store.tables import forgettings
+
+        connection.execute(forgettings.update().values(asked_at=now() - timedelta(minutes=2)))
+    assert forgetting.pending() == [wish]
+    done, _ = forgetting.carry_out(wish)
+    assert (done.messages, done.judgements) == (5, 1)
+    assert "Filomena" not in everything(store)
+    assert forgetting.pending() == []
+
+
+def test_the_versions_that_learnt_from_it_are_named(store: Store, tmp_path: Path) -> None:
+    """Weights do not forget: people must know which ones still hold it, by author and by judge, imported or not."""
+    first = write(store, "1.1", "U1", SECRET)
+    judge(store, "U2", "1.1")
+    one, data = learn(store, tmp_path)
+    assert SECRET in texts_of(data)
+    write(store, "1.2", "U4", "Quiero abrir una cuenta de ahorros para mi hija")
+    judge(store, "U5", "1.25")
+    two, _ = learn(store, tmp_path)
+    third = write(store, "1.3", "U6", "La página web no carga desde ayer y no puedo pagar el arriendo")
+    store.save_examples([(text_key("La app se cierra sola"), Example(text="La app se cierra sola", labels=()))])
+    sides = store.sides()
+    forgetting = Forgetting(store)
+
+    def named(**what: object) -> tuple[int, ...]:
+        return forgetting.carry_out(forgetting.ask("T1", by="U1", **what))[0].versions  # type: ignore[arg-type]  # of many kinds
+
+    taught = [split for split in ("train", "dev") if SECRET in {each.text for each in data[split]}]
+    assert taught, f"the example must fall on a side that is learnt from, not on {sides[text_key(SECRET)]}"
+    assert named(message_id=third) == ()
+    assert named(user="U5") == (two,)
+    assert named(user="U2") == (one, two)
+    assert named(message_id=first) == (one, two)
+
+
+def test_a_frozen_snapshot_forgets_too_and_the_running_training_is_named(store: Store, tmp_path: Path) -> None:
+    """A run that is taken up again days later must not train on what was forgotten meanwhile."""
+    message_id = write(store, "1.1", "U1", SECRET)
+    judge(store, "U2", "1.1")
+    imported = "Filomena quiere un préstamo para su moto"
+    store.save_examples([(text_key(imported), Example(text=imported, labels=("prestamo",)))])
+    run_id, data = learn(store, tmp_path, finished=False)
+    assert {SECRET, imported} <= texts_of(data)
+    same = write(store, "1.2", "U1", imported)
+    forgetting = Forgetting(store)
+    done, _ = forgetting.carry_out(forgetting.ask("T1", by="U1", message_id=message_id))
+    assert (done.versions, done.training) == ((), True)
+    done, _ = forgetting.carry_out(forgetting.ask("T1", by="U1", message_id=same))
+    assert done.training
+    workshop = Registry(store, tmp_path).workshop(run_id)
+    again = _frozen_snapshot(store, workshop, run_id)
+    assert "Filomena" not in str(again)
+    assert not any("Filomena" in (workshop / f"{split}.jsonl").read_text(encoding="utf-8") for split in SPLITS)
+    assert len(texts_of({str(split): each for split, each in again.items()})) == len(texts_of(data)) - 2
+
+
+def test_texts_are_kept_as_long_as_the_workspace_wants(store: Store) -> None:
+    """Thirty days by default; what people corrected is what the model learns from, and stays until told otherwise."""
+    old, judged, fresh, edited = (
+        write(store, ts, "U1", f"{SECRET} {ts}") for ts in ("1.1", "1.2", "1.3", "1.4")
+    )  # fmt: skip
+    theirs = write(store, "9.1", "U1", SECRET, team="T2")
+    judge(store, "U2", "1.25", note="de Filomena")
+    with store.writing() as connection:
+        long_ago = now() - timedelta(days=40)
+        connection.execute(messages.update().where(messages.c.id.in_([old, judged, edited, theirs])).values(received_at=long_ago))
+        yesterday = (now() - timedelta(days=1)).timestamp()
+        connection.execute(messages.update().where(messages.c.id == edited).values(edited_at=int(yesterday * 1e6)))
+    forgetting = Forgetting(store)
+    forgetting.set_retention("T2", days=90)
+
+    def kept() -> set[int]:
+        with store.reading() as connection:
+            return set(connection.execute(messages.select().where(messages.c.text != "")).scalars())
+
+    assert forgetting.expire(0, 0) == 0
+    assert forgetting.expire(30, 0, batch=1) == 1
+    assert kept() == {judged, fresh, edited, theirs}
+    assert Replies(store).ts_of(old) == "1.15"  # labels stay, and so does the reply
+    assert len(store.predictions_of(old)) == 1
+    assert store.counts("T1")["reply"] == 0 + 1  # only the one that was just judged
+    forgetting.set_retention("T1", corrected_days=35)
+    assert forgetting.expire(30, 0) == 1
+    assert kept() == {fresh, edited, theirs}
+    assert "de Filomena" not in everything(store)
+    assert forgetting.retention("T1", 30, 0) == (30, 35)
+
+
+def test_forgetting_waits_for_nothing_newer_to_retrain(store: Store) -> None:
+    """Runs count new judgements; those that are gone must not have to be given again first."""
+    for n in range(4):
+        write(store, f"1.{n}1", "U1", f"{SECRET} {n}")
+        judge(store, "U2", f"1.{n}1")
+    runs = Runs(store)
+    run_id, _ = runs.open("U9")
+    runs.start(run_id, "test")
+    runs.note_version(run_id, "test", 1, 10)
+    runs.close(run_id, "test", "done")
+    Forgetting(store).carry_out(Forgetting(store).ask("T1", by="U2", user="U2"))
+    write(store, "3.1", "U1", "hola")
+    judge(store, "U3", "3.1")
+    assert runs.new_judgements() == 1
+
+
+# In Slack
+
+
+@pytest.fixture
+async def luis(town: Town) -> AsyncIterator[Person]:
+    async with Person(town.url, "luis") as person:
+        yield person
+
+
+def shown(change: Json) -> str:
+    return str(change.get("view") or change.get("message") or "")
+
+
+async def test_a_person_has_a_message_forgotten_after_being_asked(town: Town, ana: Person, luis: Person) -> None:
+    """The question first; then text and reply are gone and the modal says what of."""
+    await ana.command("atencion", "/beto", "watch")
+    case = await a_case(town, ana, luis, SECRET)
+    link = f"https://simulador.slack.com/archives/{CHANNEL}/p{case.ts.replace('.', '')}"
+    with closing(ana.changes()) as changes:
+        await ana.command("atencion", "/beto", f"olvida {link}")
+        asked = await until(changes, lambda change: "¿Olvido" in shown(change))
+        assert SECRET in everything(town.store)  # asked, not done
+        await ana.view_submit(asked["view"]["id"])
+        await until(changes, lambda change: "Olvidado: 1 mensajes" in shown(change))
+    assert SECRET not in everything(town.store)
+    await eventually(lambda: Replies(town.store).ts_of(case.id) is None, lambda: "the reply still stands")
+    assert case.reply_ts not in {each["ts"] for each in await ana.messages(CHANNEL, case.ts)}
+
+
+async def test_only_ones_own_words_may_be_forgotten_without_a_right(town: Town, ana: Person, luis: Person) -> None:
+    """Else anybody could wipe out what a colleague wrote."""
+    await ana.command("atencion", "/beto", "watch")
+    case = await a_case(town, ana, luis, "No me llega el estado de cuenta")
+    link = f"https://simulador.slack.com/archives/{CHANNEL}/p{case.ts.replace('.', '')}"
+    with closing(luis.changes()) as changes:
+        for what in (link, "@ana"):
+            await luis.command("atencion", "/beto", f"olvida {what}")
+            await until(changes, lambda change: "Cada quien puede pedir" in shown(change))
+        await luis.command("atencion", "/beto", "olvida mis mensajes")
+        await until(changes, lambda change: "No guardo nada de <@U0SIMULUIS>" in shown(change) or "¿Olvido" in shown(change))
+        await luis.command("atencion", "/beto", "conserva 10")
+        await until(changes, lambda change: "Solo puede hacerlo" in shown(change))
+    assert "No me llega el estado" in everything(town.store)
+
+
+async def test_an_admin_may_have_a_person_forgotten_and_choose_how_long_texts_are_kept(
+    town: Town, ana: Person, luis: Person
+) -> None:
+    """Somebody has left, and asks by letter; whoever administers the workspace does it."""
+    await ana.command("atencion", "/beto", "watch")
+    written = await luis.message("atencion", SECRET)
+    await luis.wait_for_reply("atencion", written, 30)
+    with closing(ana.changes()) as changes:
+        await ana.command("atencion", "/beto", "olvida @luis")
+        asked = await until(changes, lambda change: "¿Olvido todo lo de <@U0SIMULUIS>" in shown(change))
+        await ana.view_submit(asked["view"]["id"])
+        await until(changes, lambda change: "Olvidado:" in shown(change))
+        assert "Filomena" not in everything(town.store)
+        await ana.command("atencion", "/beto", "conserva corregidos 365")
+        await until(changes, lambda change: "30 días. Los corregidos: 365 días" in shown(change))
+        await ana.command("atencion", "/beto", "conserva corregidos siempre")
+        await until(changes, lambda change: "30 días. Los corregidos: nunca" in shown(change))

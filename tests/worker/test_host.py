@@ -1,0 +1,124 @@
+"""The live version in memory: taken up while requests are answered, refused when it is broken."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from model.store.registry import Registry
+from model.store.store import Store
+from tests.town import publish_version, wait_until
+from worker.host import Host, NoVersion
+from worker.settings import WorkerSettings
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def host(store: Store, tmp_path: Path) -> Iterator[Host]:
+    made = Host(store, WorkerSettings(home=tmp_path, device="cpu"))
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def publish(store: Store, tmp_path: Path, trained_version: Path) -> Callable[[], int]:
+    """A new live version at each call; its number."""
+    return lambda: publish_version(store, tmp_path, trained_version)
+
+
+def test_without_a_version_the_asker_is_told_after_his_patience(host: Host) -> None:
+    """A message that comes before the first training has ended must be given back, not held for ever."""
+    with pytest.raises(NoVersion, match="beto doctor"):
+        host.predict("hola", 0.1)
+    assert host.serving == 0
+
+
+def test_a_promoted_version_is_taken_up_while_requests_are_answered(host: Host, publish: Callable[[], int]) -> None:
+    """A promotion must cost nobody an answer, and whoever pressed the button stays to see it: five seconds at most."""
+    first = publish()
+    assert host.wait(30)
+    answered: list[int] = []
+    failed: list[BaseException] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                prediction, seconds = host.predict("perdí la tarjeta", 10)
+            except BaseException as error:  # whatever it was: the test reports it
+                failed.append(error)
+                return
+            assert seconds >= 0
+            answered.append(prediction.version)
+
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    wait_until(lambda: first in answered, 10, "the first version answers")
+    second = publish()
+    wait_until(lambda: second in answered, 5, "the second version answers")
+    stop.set()
+    for asker in askers:
+        asker.join(10)
+    assert failed == []
+    assert set(answered) == {first, second}
+
+
+def test_a_broken_version_is_refused_aloud_and_the_last_good_one_serves(
+    host: Host, store: Store, tmp_path: Path, publish: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that filled up while a version was copied must not silence the bot."""
+    good = publish()
+    assert host.wait(30)
+    built = Registry(store, tmp_path)
+    folder = tmp_path / "versions" / "v2"
+    broken = publish()
+    weights = folder / "model.safetensors"
+    # Promoted and broken in one breath may still be caught sound; what counts is what happens from the next look on.
+    weights.write_bytes(weights.read_bytes()[:1000])
+    third = publish()
+    (tmp_path / "versions" / "v3" / "card.json").unlink()
+    assert [version.number for version in built.promoted()] == [third, broken, good]
+    wait_until(lambda: f"version {third} is refused" in caplog.text, 10, "the refusal is in the log")
+    wait_until(lambda: host.serving in (good, broken), 5, "an older one serves")
+    prediction, _ = host.predict("perdí la tarjeta", 10)
+    assert prediction.version == host.serving
+
+
+def test_a_worker_that_starts_finds_the_last_good_version(
+    store: Store, tmp_path: Path, publish: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a restart there is no old version in memory to go on with."""
+    good = publish()
+    broken = publish()
+    weights = tmp_path / "versions" / f"v{broken}" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    host = Host(store, WorkerSettings(home=tmp_path, device="cpu"))
+    host.start()
+    assert host.wait(30)
+    assert host.serving == good
+    assert f"version {broken} is refused" in caplog.text
+    host.close()
+
+
+def test_closing_answers_what_was_asked(host: Host, publish: Callable[[], int]) -> None:
+    """A worker that is told to stop finishes what it holds."""
+    publish()
+    assert host.wait(30)
+    answers: list[int] = []
+    askers = [threading.Thread(target=lambda: answers.append(host.predict("hola", 10)[0].version)) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(10)
+    host.close()
+    assert answers == [1] * 8
