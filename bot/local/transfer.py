@@ -11,12 +11,13 @@ from pathlib import Path
 from bot.settings import BotSettings
 from model.errors import BadData
 from model.judgements import Gesture, Kind
-from model.learning.dataset import read_examples, text_key, write_examples
+from model.learning.dataset import read_examples, write_examples
 from model.learning.retraining import judged_examples
 from model.schema import Example
 from model.store.gestures import Gestures
 from model.store.label_book import LabelBook
 from model.store.store import Store
+from model.text_key import text_key
 
 
 def import_file(path: Path) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from model.errors import BadData, BrokenVersion
-from model.learning.evaluation import Matrix, best_threshold
+from model.learning.evaluation import best_threshold
 from model.schema import Example
+from model.serving.calibration import Matrix
 from model.serving.normalise import speak
 
 DESCRIPTION_FILE = "floor.json"

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from model.errors import BadData, UnknownLabel
 from model.labels import Taxonomy
-from model.learning.near_duplicates import first_near_duplicates, normalise
+from model.learning.near_duplicates import first_near_duplicates
 from model.schema import Example, Split
+from model.text_key import canonical_text, text_key
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 _TRAIN_PERCENT, _DEV_PERCENT = 75, 10  # the remaining 15 are test
@@ -118,15 +119,10 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
 
 def split_of(text: str) -> Split:
     """The side on which this text falls by itself: a hash of the normalised text, 75/10/15."""
-    percent = int.from_bytes(hashlib.sha256(normalise(text).encode("utf-8", "replace")).digest()[:8]) % 100
+    percent = int.from_bytes(hashlib.sha256(canonical_text(text).encode("utf-8", "replace")).digest()[:8]) % 100
     if percent < _TRAIN_PERCENT:
         return "train"
     return "dev" if percent < _TRAIN_PERCENT + _DEV_PERCENT else "test"
-
-
-def text_key(text: str) -> str:
-    """A hash that texts share which differ in nothing that matters."""
-    return hashlib.sha256(normalise(text).encode("utf-8", "replace")).hexdigest()
 
 
 def assign_splits(texts: Sequence[str], known: Mapping[str, Split] | None = None) -> list[Split]:

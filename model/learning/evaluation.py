@@ -1,15 +1,13 @@
-"""How well predictions agree with people: scores, and the calibration and threshold that go with a network."""
+"""How well predictions agree with people: scores, thresholds and the calibration error."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.errors import UnknownLabel
 from model.schema import Example, LabelScores, Scores
-
-Matrix = NDArray[np.float64]  # one row a text, one column a label
+from model.serving.calibration import Matrix
 
 _STEPS = np.linspace(0.05, 0.95, 181)  # where a threshold may stand
 _BINS = 15  # of equal width, as Guo et al. 2017 have it
@@ -78,32 +76,6 @@ def table(scores: Mapping[str, Scores]) -> str:
         f"{row[0]:<{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
         for row in rows
     )
-
-
-def calibrate(logits: Matrix, truth: Matrix, known: Matrix) -> tuple[float, float]:
-    """The (scale, shift) for which sigmoid(scale * logit + shift) is likeliest: Platt's, one pair for all labels.
-
-    `truth` and `known` are 0/1 of the same shape as `logits`; what is not known does not count. Without both kinds of
-    truth there is nothing to learn from, and the logits stay as they are: (1, 0).
-    """
-    x, y = logits[known > 0], truth[known > 0]
-    if not 0 < y.sum() < len(y):
-        return 1.0, 0.0
-    design = np.stack([x, np.ones_like(x)], axis=1)
-    # Newton on two parameters, held near (1, 0) by a weak prior so that a perfectly separated dev split stays finite.
-    start = np.array([1.0, 0.0])
-    weights = start.copy()
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (p - y) + (weights - start)
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        # A longer step overshoots where the curvature is nearly flat.
-        weights -= step / max(1.0, float(np.abs(step).max()))
-        if np.abs(step).max() < 1e-8:
-            break
-    scale, shift = float(weights[0]), float(weights[1])
-    return (scale, shift) if scale > 0 else (1.0, 0.0)
 
 
 def best_threshold(scores: Matrix, truth: Matrix, known: Matrix) -> float:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.learning.evaluation import Matrix, expected_calibration_error
+from model.learning.evaluation import expected_calibration_error
 from model.schema import Comparison, Interval, LabelChange, Reason, Verdict
+from model.serving.calibration import Matrix
 
 # Enough for limits that do not move by more than a tenth of a point between two seeds.
 RESAMPLES = 2_000

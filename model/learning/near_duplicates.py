@@ -1,11 +1,11 @@
 """Texts that say nearly the same: found exactly, also among a hundred thousand."""
 
-import re
-import unicodedata
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from model.text_key import canonical_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,12 +22,6 @@ _BAND = 1.2
 _BLOCK = 8192
 # With so many texts at once a step's pairs take some 100 MB at worst.
 _AT_ONCE = 1024
-
-
-def normalise(text: str) -> str:
-    """The text without what does not change its meaning: case, accents, signs, spacing, and which digits."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return " ".join(re.sub(r"\d", "0", re.sub(r"[^\w]+|_+", " ", plain)).split()) or text.strip()
 
 
 def first_near_duplicates(texts: Sequence[str], wanted: Sequence[bool] | None = None) -> list[int | None]:
@@ -69,7 +63,7 @@ def _distinct(texts: Sequence[str]) -> tuple[list[int], list[int], list["array[i
 
 
 def _shingles(text: str) -> set[int]:
-    padded = f" {normalise(text)} "
+    padded = f" {canonical_text(text)} "
     pieces = {padded[at : at + _SHINGLE] for at in range(max(1, len(padded) - _SHINGLE + 1))}
     return {zlib.crc32(piece.encode("utf-8", "replace")) for piece in pieces}
 

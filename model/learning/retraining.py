@@ -19,10 +19,11 @@ import numpy as np
 from model.errors import BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
 from model.labels import Taxonomy
 from model.learning.baseline import load_floor, truth_of
-from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, text_key, write_examples
-from model.learning.evaluation import Matrix, score
+from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, write_examples
+from model.learning.evaluation import score
 from model.learning.gate import Answers, compare, decide
 from model.schema import Blind, Example, Flip, Progress, Report, Split
+from model.serving.calibration import Matrix
 from model.settings import ModelSettings
 from model.store.erasure import IMPORTED, Forgetting
 from model.store.gestures import Gestures
@@ -30,6 +31,7 @@ from model.store.label_book import LabelBook
 from model.store.registry import Registry, Version
 from model.store.runs import BEAT_EVERY_S, Run, Runs, owner_name
 from model.store.store import Store
+from model.text_key import text_key
 
 if TYPE_CHECKING:
     from model.serving.classifier import Classifier

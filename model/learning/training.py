@@ -22,10 +22,11 @@ from model.learning.baseline import Floor, truth_of
 from model.learning.checkpoint import Checkpoint, Position, fingerprint
 from model.learning.dataset import data_sha256
 from model.learning.distributed import Team
-from model.learning.evaluation import Matrix, best_threshold, expected_calibration_error, label_thresholds, score
+from model.learning.evaluation import best_threshold, expected_calibration_error, label_thresholds, score
 from model.learning.recipe import Recipe, begin, name_of
 from model.schema import Card, Example, Progress, Scores, Split, TriedForm
 from model.serving import graph
+from model.serving.calibration import Matrix
 from model.serving.classifier import Classifier, cut, encode
 from model.serving.engine import ENGINE_FILE, SMALL, OnnxEngine
 from model.serving.graph import Form

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from model.learning.evaluation import Matrix
+from model.serving.calibration import Matrix
 
 ENGINE_FILE = "engine.onnx"
 SMALL = 256  # hidden units of a network that gains nothing by int8, nor by a second thread in training

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from model.learning.evaluation import Matrix, calibrate
+from model.serving.calibration import Matrix, calibrate
 from model.serving.engine import SMALL, packed, packs, passes
 from model.serving.graph import can_pack
 

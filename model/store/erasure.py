@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, or_, select, tuple_
 
-from model.learning.dataset import text_key
 from model.schema import Example
 from model.store.database import lock_channel, now
 from model.store.gestures import Gestures, is_judged
@@ -32,6 +31,7 @@ from model.store.tables import (
     versions,
     workspaces,
 )
+from model.text_key import text_key
 
 BATCH = 500
 IMPORTED = "imported:"

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from model.learning import near_duplicates as duplicates
 from model.learning.dataset import assign_splits, seed_messages, split_of
-from model.learning.near_duplicates import first_near_duplicates, normalise
+from model.learning.near_duplicates import first_near_duplicates
+from model.text_key import canonical_text
 
 
 def by_comparing_all(texts: Sequence[str]) -> tuple[list[int | None], list[float]]:
     """The definition itself, with sets of strings: Jaccard of the four-letter pieces at least 0.6; and each pair's Jaccard."""
-    padded = [f" {normalise(text)} " for text in texts]
+    padded = [f" {canonical_text(text)} " for text in texts]
     sets = [{text[at : at + 4] for at in range(max(1, len(text) - 3))} for text in padded]
     firsts: list[int | None] = []
     all_pairs = []
@@ -79,8 +80,8 @@ def test_a_text_sent_ten_thousand_times_costs_as_much_as_once(monkeypatch: pytes
 
 def test_case_accents_signs_and_amounts_do_not_make_a_new_text() -> None:
     """The same message typed on another keyboard stays on its side."""
-    assert normalise("¡Me COBRARON $45,20!") == normalise("me cobraron 99.10") == "me cobraron 00 00"
-    assert normalise("👍") == "👍"
+    assert canonical_text("¡Me COBRARON $45,20!") == canonical_text("me cobraron 99.10") == "me cobraron 00 00"
+    assert canonical_text("👍") == "👍"
     assert split_of("¿Qué pasó?") == split_of("que paso")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from model.judgements import Gesture, Kind
 from model.learning import retraining
-from model.learning.dataset import SPLITS, seed_messages, split_of, text_key
+from model.learning.dataset import SPLITS, seed_messages, split_of
 from model.learning.retraining import run_training, snapshot
 from model.schema import Example, Message, Source
 from model.serving.version_folder import verify
@@ -17,6 +17,7 @@ from model.store.gestures import Gestures
 from model.store.registry import Registry
 from model.store.runs import Runs
 from model.store.store import Store
+from model.text_key import text_key
 from tests.learning.cheques import CORRECTED
 from tests.town import publish_version
 from worker.settings import WorkerSettings

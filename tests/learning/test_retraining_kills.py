@@ -15,7 +15,6 @@ from celery import Celery
 from sqlalchemy import select
 
 from bot.local.up import Machine, Process, local_environment
-from model.learning.dataset import text_key
 from model.schema import Example
 from model.serving.version_folder import verify
 from model.settings import ModelSettings
@@ -23,6 +22,7 @@ from model.store.registry import Registry
 from model.store.runs import Runs
 from model.store.store import Store
 from model.store.tables import promotions
+from model.text_key import text_key
 from tests.learning.cheques import CORRECTED
 from tests.terminal import family
 from tests.town import publish_version, supervised, wait_until

@@ -11,7 +11,7 @@ from bot.simulator.errors import Json
 from bot.simulator.person import Person
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
-from model.learning.dataset import SPLITS, text_key
+from model.learning.dataset import SPLITS
 from model.learning.retraining import _frozen_snapshot, snapshot
 from model.schema import Example, Message, Prediction, Source
 from model.store.database import now
@@ -22,6 +22,7 @@ from model.store.replies import Replies
 from model.store.runs import Runs
 from model.store.store import Labelled, Store
 from model.store.tables import messages, versions
+from model.text_key import text_key
 from tests.slack.test_corrections import CHANNEL, a_case, eventually
 from tests.test_masking import everything
 from tests.town import Town, until

@@ -6,12 +6,13 @@ from model.errors import BadData
 from model.judgements import Gesture, Kind
 from model.labels import Label, LabelEvent, Taxonomy, seed_taxonomy
 from model.learning import retraining
-from model.learning.dataset import seed_messages, text_key
+from model.learning.dataset import seed_messages
 from model.learning.retraining import snapshot
 from model.schema import Example, Message, Prediction, Source
 from model.store.gestures import Gestures
 from model.store.label_book import LabelBook
 from model.store.store import Store
+from model.text_key import text_key
 
 CHEQUE = Label(name="cheque", title="Cheque", title_en="Cheque", emoji="memo", description="Cheques y chequeras.")
 LATER = 2_000_000_000_000_000  # microseconds
