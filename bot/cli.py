@@ -407,7 +407,7 @@ def chaos(
         twice=twice,
         postgres=postgres,
         without=without,
-        calm_within_s=60 if without else 300,
+        drain_within_s=60 if without else 300,
     )
     result = measure(plan, plot)
     if as_json:

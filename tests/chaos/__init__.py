@@ -1,4 +1,4 @@
-"""`beto bench chaos`: people write while processes die and Slack misbehaves; then what is there is judged. All from one seed."""
+"""The chaos run, `python -m tests.bench chaos`: people write while processes die and Slack fails; the result is evaluated."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from tests.bench.machine import machine_facts
 from tests.chaos.plan import Plan
 from tests.chaos.run import run
 
-TOLD = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "registry")
+SHOWN = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "registry")
 
 
 def measure(plan: Plan, plot: Path | None = None) -> dict[str, Any]:
-    """What was lost, doubled or wrong, and the figures around it; `plot` shows memory and database over time."""
+    """Run the plan and return its figures; `plot` is the PNG file of memory and database over time."""
     found = run(plan, trained_version()) | machine_facts()
-    click.echo("  ".join(f"{name} {found[name]}" for name in ("messages", "gestures", "kills", *TOLD)), err=True)
+    click.echo("  ".join(f"{name} {found[name]}" for name in ("messages", "gestures", "kills", *SHOWN)), err=True)
     for line in found["examples"]:
         click.echo(f"  {line}", err=True)
     if plot is not None:
@@ -25,7 +25,7 @@ def measure(plan: Plan, plot: Path | None = None) -> dict[str, Any]:
 
 
 def trained_version() -> Path:
-    """A version of mini in BETO_HOME/bench, which every run begins with; trained where there is none yet."""
+    """Return the version of mini in BETO_HOME/bench that every run begins with; it is trained if there is none yet."""
     folder = BotSettings().home_folder.absolute() / "bench" / "chaos-version"
     if not folder.exists():
         from model.labels import seed_taxonomy
@@ -39,7 +39,7 @@ def trained_version() -> Path:
 
 
 def draw(samples: list[dict[str, Any]], file: Path) -> None:
-    """A picture of what the processes and the database weighed, as PNG."""
+    """Draw the memory of each process and the size of the database as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -17,4 +17,4 @@ class Plan:
     pace: float = 0.1  # of the product's waits
     without: str = ""  # this safeguard
     retrainings: int = 1
-    calm_within_s: float = 300.0
+    drain_within_s: float = 300.0

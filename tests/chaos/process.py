@@ -35,8 +35,8 @@ EPOCHS = 1  # a training is to be killed, not to be good
 MOST_ATTEMPTS = 1000  # nor is it to be given up as one that always dies
 
 
-def hurry(pace: float) -> None:
-    """What this process waits for takes `pace` of its time, and a training few epochs."""
+def shorten_waits(pace: float) -> None:
+    """Multiply the waits of this process by `pace`, and let a training have few epochs."""
     for module, names in WAITS.items():
         for name in names:
             setattr(module, name, getattr(module, name) * pace)
@@ -52,8 +52,8 @@ def hurry(pace: float) -> None:
     model.learning.retraining._train_and_judge = shortened
 
 
-def go_without(safeguard: str) -> None:
-    """This process lacks the safeguard."""
+def disable_safeguard(safeguard: str) -> None:
+    """Take this safeguard away from the process; an empty name takes none."""
     if safeguard == "claim":
         claim = model.store.replies.Replies.claim
 
@@ -76,6 +76,6 @@ def go_without(safeguard: str) -> None:
 
 
 if __name__ == "__main__":
-    hurry(float(os.environ.get("BETO_CHAOS_PACE", "1")))
-    go_without(os.environ.get("BETO_CHAOS_WITHOUT", ""))
+    shorten_waits(float(os.environ.get("BETO_CHAOS_PACE", "1")))
+    disable_safeguard(os.environ.get("BETO_CHAOS_WITHOUT", ""))
     main()

@@ -1,4 +1,4 @@
-"""The harness: every process real, people who never rest, and a disturber; all chance from one seed."""
+"""The harness: every process real, a load generator and a fault injector, all randomness from one seed."""
 
 import asyncio
 import tempfile
@@ -10,17 +10,20 @@ import click
 
 from bot.simulator import delivery
 from bot.simulator.server import Simulator
-from tests.chaos.crowd import REDELIVERY_S, Crowd
-from tests.chaos.disturber import Disturber
+from tests.chaos.cluster import Cluster, growing_processes
+from tests.chaos.evaluation import evaluate
+from tests.chaos.fault_injector import FaultInjector
+from tests.chaos.load_generator import REDELIVERY_S, LoadGenerator
 from tests.chaos.plan import Plan
-from tests.chaos.town import Town, grown
-from tests.chaos.verdict import judge
 
-TELL_EVERY_S = 10.0
+SHOW_EVERY_S = 10.0
 
 
 def run(plan: Plan, trained: Path) -> dict[str, Any]:
-    """What was lost, doubled or wrong after all of it, with the figures of what happened. `trained` is a version's folder."""
+    """Run the plan and return what was lost, doubled or wrong after it, with the figures of what happened.
+
+    `trained` is a version's folder, which answers first.
+    """
     with tempfile.TemporaryDirectory(prefix="beto-chaos-") as folder:
         return asyncio.run(_run(plan, trained, Path(folder)))
 
@@ -32,24 +35,24 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
     await simulator.start()
     began = time.monotonic()
     try:
-        with Town(plan, trained, folder, simulator.url) as town:
-            await town.until_ready()
-            crowd = Crowd(plan, simulator, town.store)
-            crowd.settle_in()
-            supervisor = asyncio.create_task(town.supervise(crowd.ledger))
+        with Cluster(plan, trained, folder, simulator.url) as cluster:
+            await cluster.until_ready()
+            people = LoadGenerator(plan, simulator, cluster.store)
+            people.join_channels()
+            supervising = asyncio.create_task(cluster.supervise(people.expected))
             started_s = time.monotonic() - began
             simulator.faults.chaos(plan.seed, plan.share)
-            disturber = Disturber(plan, town, simulator)
-            teller = asyncio.create_task(_tell(plan, crowd, disturber))
-            await crowd.live(disturber)
-            lived_s = time.monotonic() - began - started_s
+            injector = FaultInjector(plan, cluster, simulator)
+            progress = asyncio.create_task(_show_progress(plan, people, injector))
+            await people.run(injector)
+            ran_s = time.monotonic() - began - started_s
             simulator.faults.calm()
-            disturber.calm()
-            calm = await crowd.calm_down(town)
-            supervisor.cancel()
-            teller.cancel()
-            found = judge(town.store, town.home, simulator.workspace, crowd.ledger)
-            found["grown"] = grown(town.samples)
+            injector.stop()
+            calm = await people.drain(cluster)
+            supervising.cancel()
+            progress.cancel()
+            found = evaluate(cluster.store, cluster.home, simulator.workspace, people.expected)
+            found["grown"] = growing_processes(cluster.samples)
             found["wrong"] += len(found["grown"])
             return {
                 "bench": "chaos",
@@ -59,28 +62,28 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
                 "without": plan.without,
                 **found,
                 "calm": calm,
-                "disturbances": dict(sorted(disturber.done.items())),
-                "kills": sum(count for what, count in disturber.done.items() if what.startswith("kill ")),
-                "faults": crowd.ledger.faults(),
-                "resident_mib": {name: [round(low), round(high)] for name, (low, high) in sorted(town.weights.items())},
+                "disturbances": dict(sorted(injector.done.items())),
+                "kills": sum(count for what, count in injector.done.items() if what.startswith("kill ")),
+                "faults": people.expected.faults(),
+                "resident_mib": {name: [round(low), round(high)] for name, (low, high) in sorted(cluster.weights.items())},
                 "seconds": {
                     "start": round(started_s),
-                    "chaos": round(lived_s),
-                    "calm": round(time.monotonic() - began - started_s - lived_s),
+                    "chaos": round(ran_s),
+                    "calm": round(time.monotonic() - began - started_s - ran_s),
                 },
-                "samples": town.samples,
-                "logs": town.keep_logs() if found["wrong"] or not calm else None,
+                "samples": cluster.samples,
+                "logs": cluster.keep_logs() if found["wrong"] or not calm else None,
             }
     finally:
         await simulator.stop()
 
 
-async def _tell(plan: Plan, crowd: Crowd, disturber: Disturber) -> None:
-    """How far it is, on standard error, until cancelled."""
+async def _show_progress(plan: Plan, people: LoadGenerator, injector: FaultInjector) -> None:
+    """Print how far the run is, on standard error, until cancelled."""
     while True:
-        await asyncio.sleep(TELL_EVERY_S)
-        left = sum(what == "kill" for what, _ in disturber.program)
-        told = {"messages": (crowd.done["message"], plan.messages), "gestures": (crowd.done["gesture"], plan.gestures)}
+        await asyncio.sleep(SHOW_EVERY_S)
+        left = sum(what == "kill" for what, _ in injector.schedule)
+        told = {"messages": (people.done["message"], plan.messages), "gestures": (people.done["gesture"], plan.gestures)}
         told["kills"] = plan.kills - left, plan.kills
         figures = "  ".join(f"{name} {done}/{of}" for name, (done, of) in told.items())
-        click.echo(f"{figures}  waiting {crowd.ledger.waiting()}", err=True)
+        click.echo(f"{figures}  waiting {people.expected.waiting()}", err=True)

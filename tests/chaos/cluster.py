@@ -1,4 +1,4 @@
-"""The processes that are disturbed, with their database, on one machine."""
+"""The processes that die, with their database, on one machine."""
 
 import asyncio
 import os
@@ -18,8 +18,8 @@ from bot.simulator.server import Simulator
 from model.schema import Card
 from model.store.registry import Registry
 from model.store.store import Store
+from tests.chaos.expected_state import ExpectedState
 from tests.chaos.plan import Plan
-from tests.chaos.verdict import Ledger
 from tests.postgres import postgres_programs
 
 READY_WITHIN_S = 90.0
@@ -27,7 +27,7 @@ SAMPLE_EVERY_S = 5.0
 Sample = dict[str, Any]
 
 
-class Town:
+class Cluster:
     """The processes on one machine, with their database; as a context manager, none of them outlives it."""
 
     def __init__(self, plan: Plan, trained: Path, folder: Path, url: str) -> None:
@@ -38,7 +38,7 @@ class Town:
         self.processes: dict[str, Process] = {}
         self._stack = ExitStack()
 
-    def __enter__(self) -> "Town":
+    def __enter__(self) -> "Cluster":
         with ExitStack() as stack:
             self.machine = stack.enter_context(Machine(self.home, local_environment()))
             if self.plan.postgres:
@@ -79,7 +79,7 @@ class Town:
         self._stack.close()
 
     async def until_ready(self) -> None:
-        """Every process says that it is ready; StartRefused where one does not."""
+        """Wait until every process says that it is ready; raise StartRefused where one does not."""
         deadline = time.monotonic() + READY_WITHIN_S
         for process in self.processes.values():
             while process.port and not await asyncio.to_thread(self.is_ready, process):
@@ -89,12 +89,12 @@ class Town:
                 await asyncio.sleep(0.2)
 
     def is_ready(self, process: Process) -> bool:
-        """Whether the process says that it waits for nothing."""
+        """Return whether the process says that it waits for nothing."""
         health = read_health(process.port, "ready")
         return health is not None and not health["waiting_for"]
 
-    async def supervise(self, ledger: Ledger) -> None:
-        """What dies is started again, as under `beto up`, and weighed."""
+    async def supervise(self, expected: ExpectedState) -> None:
+        """Start again what dies, as `beto up` does, and record the weight of every process; runs until cancelled."""
         began = time.monotonic()
         while True:
             self.machine.watch()
@@ -109,12 +109,12 @@ class Town:
                 size = _size_mib(self.folder / "postgres" / "base") if self.plan.postgres else _size_mib(self.home, "beto.db*")
                 rounded = {name: round(weight) for name, weight in present.items()}
                 self.samples.append(
-                    {"s": round(seconds), "messages": len(ledger.written), "database_mib": size, "resident_mib": rounded}
+                    {"s": round(seconds), "messages": len(expected.written), "database_mib": size, "resident_mib": rounded}
                 )
             await asyncio.sleep(0.1)
 
     def keep_logs(self) -> str:
-        """Where the logs are, for whoever wants to know why."""
+        """Copy the logs to a folder that stays, and return it."""
         kept = Path(tempfile.mkdtemp(prefix="beto-chaos-logs-"))
         shutil.copytree(self.machine.logs, kept, dirs_exist_ok=True)
         return str(kept)
@@ -122,7 +122,7 @@ class Town:
 
 @contextmanager
 def _postgres(machine: Machine, data: Path) -> Iterator[str]:
-    """A PostgreSQL server that is one of the machine's processes; the URL of an empty database in it."""
+    """Run a PostgreSQL server as one of the machine's processes; yield the URL of an empty database in it."""
     folder = postgres_programs()
     if folder is None:
         raise StartRefused("no PostgreSQL server is installed (`sudo apt-get install postgresql`)")
@@ -154,8 +154,8 @@ def _resident_mib(pid: int) -> float:
     return 0.0
 
 
-def grown(samples: list[Sample]) -> list[str]:
-    """Processes that weighed half as much again, and more, in the second half as in the first: they grow without bound."""
+def growing_processes(samples: list[Sample]) -> list[str]:
+    """Return the processes whose largest memory in the second half of the samples was more than 1.5 times that of the first."""
     middle = len(samples) // 2
     halves = samples[:middle], samples[middle:]
     names = samples[-1]["resident_mib"] if middle else ()
@@ -164,7 +164,7 @@ def grown(samples: list[Sample]) -> list[str]:
 
 
 def _size_mib(folder: Path, pattern: str = "*") -> float:
-    """What the files of that name take on disk, in this folder and below."""
+    """Return what the files of that name take on disk, in this folder and below."""
     total = 0
     for file in folder.rglob(pattern):
         with suppress(OSError):  # PostgreSQL removes files of its own meanwhile

@@ -1,4 +1,4 @@
-"""Who kills, freezes, empties and cuts."""
+"""The faults of a chaos run: processes are killed and frozen, Redis is emptied, sockets are cut."""
 
 import asyncio
 import os
@@ -13,45 +13,45 @@ import redis
 
 from bot.local.up import Process
 from bot.simulator.server import Simulator
+from tests.chaos.cluster import Cluster
 from tests.chaos.plan import Plan
-from tests.chaos.town import Town
 
 
-class Disturber:
-    """Kills, freezes, empties and cuts, in the order that the seed says. Every process is killed about equally often."""
+class FaultInjector:
+    """Kills, freezes, empties and cuts, in the order that the seed says; every process is killed about equally often."""
 
-    def __init__(self, plan: Plan, town: Town, simulator: Simulator) -> None:
-        self.town, self.simulator = town, simulator
+    def __init__(self, plan: Plan, cluster: Cluster, simulator: Simulator) -> None:
+        self.cluster, self.simulator = cluster, simulator
         self.done: Counter[str] = Counter()
-        self._chance = random.Random(f"{plan.seed}/disturber")
-        names = sorted(town.processes)
-        self._chance.shuffle(names)
-        program = [("kill", names[n % len(names)]) for n in range(plan.kills)]
-        program += [("freeze", self._chance.choice(names)) for _ in range(plan.kills // 3)]
-        program += [("term", self._chance.choice(names)) for _ in range(plan.kills // 5)]
-        program += [("flush", "redis")] * (plan.kills // 8 + 1)
-        program += [("socket", self._chance.choice(("abort", "refresh", "freeze"))) for _ in range(plan.kills // 3)]
-        self._chance.shuffle(program)
-        self.program = program
+        self._rng = random.Random(f"{plan.seed}/disturber")
+        names = sorted(cluster.processes)
+        self._rng.shuffle(names)
+        schedule = [("kill", names[n % len(names)]) for n in range(plan.kills)]
+        schedule += [("freeze", self._rng.choice(names)) for _ in range(plan.kills // 3)]
+        schedule += [("term", self._rng.choice(names)) for _ in range(plan.kills // 5)]
+        schedule += [("flush", "redis")] * (plan.kills // 8 + 1)
+        schedule += [("socket", self._rng.choice(("abort", "refresh", "freeze"))) for _ in range(plan.kills // 3)]
+        self._rng.shuffle(schedule)
+        self.schedule = schedule
         self._thaws: set[asyncio.Task[None]] = set()
 
     def moments(self, actions: int) -> list[int]:
-        """After how many actions of the people each of the program happens."""
-        return sorted(self._chance.sample(range(actions // 20, actions), len(self.program)))
+        """Return after how many actions of the people each fault of the schedule happens."""
+        return sorted(self._rng.sample(range(actions // 20, actions), len(self.schedule)))
 
-    async def do(self, what: str, whom: str) -> None:
-        """It has happened; to a process that is dead, once it lives again."""
+    async def inject(self, what: str, whom: str) -> None:
+        """Inject one fault; if its process is dead, wait until it runs again."""
         self.done[f"{what} {whom}"] += 1
         if what == "flush":
             with suppress(redis.RedisError):
-                client = redis.Redis.from_url(self.town.machine.environment["BETO_REDIS_URL"], socket_timeout=1)
+                client = redis.Redis.from_url(self.cluster.machine.environment["BETO_REDIS_URL"], socket_timeout=1)
                 await asyncio.to_thread(client.flushall)
         elif what == "socket":
             self.simulator.disturb(whom)
             if whom == "freeze":
-                self._later(self._chance.uniform(1, 6), lambda: self.simulator.disturb("thaw"))
+                self._later(self._rng.uniform(1, 6), lambda: self.simulator.disturb("thaw"))
         else:
-            await self._signal(what, self.town.processes[whom])
+            await self._signal(what, self.cluster.processes[whom])
 
     async def _signal(self, what: str, process: Process) -> None:
         while process.popen is None or process.popen.poll() is not None:  # noqa: ASYNC110 - another process dies, no event of ours
@@ -59,7 +59,7 @@ class Disturber:
         pid = process.popen.pid
         if what == "freeze":
             os.killpg(pid, signal.SIGSTOP)
-            self._later(self._chance.uniform(0.3, 9), lambda: _send(pid, signal.SIGCONT, group=True))
+            self._later(self._rng.uniform(0.3, 9), lambda: _send(pid, signal.SIGCONT, group=True))
             return
         process.deaths = 0  # who kills it, not it, is to blame
         process.started_at = time.monotonic()
@@ -77,12 +77,12 @@ class Disturber:
         self._thaws.add(task)
         task.add_done_callback(self._thaws.discard)
 
-    def calm(self) -> None:
-        """Nothing is frozen any more."""
+    def stop(self) -> None:
+        """End what lasts: frozen processes and sockets go on."""
         for task in self._thaws:
             task.cancel()
         self.simulator.disturb("thaw")
-        for process in self.town.processes.values():
+        for process in self.cluster.processes.values():
             process.deaths = 0
             if process.popen is not None and process.popen.poll() is None:
                 _send(process.popen.pid, signal.SIGCONT, group=True)

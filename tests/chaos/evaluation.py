@@ -1,0 +1,190 @@
+"""Evaluation after a chaos run: what should be there, and what is."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from bot.outbox.replies import METADATA, draw
+from bot.simulator.workspace import Workspace
+from bot.slack.payloads import microseconds, read_reaction
+from bot.views.texts import load_texts
+from model.errors import BrokenVersion
+from model.labels import seed_taxonomy
+from model.serving.version_folder import verify
+from model.store.gestures import Gestures
+from model.store.label_book import LabelBook
+from model.store.registry import Registry
+from model.store.runs import Runs
+from model.store.store import Store, StoredMessage
+from model.store.tables import gestures
+from tests.chaos.expected_state import ExpectedState, Place
+
+MOST_EXAMPLES = 20
+
+
+def evaluate(store: Store, home: Path, workspace: Workspace, expected: ExpectedState) -> dict[str, Any]:
+    """Return the figures; `wrong` is the sum of all that is not as it should be, with `examples`."""
+    examples: list[str] = []
+    counts: Counter[str] = Counter()
+
+    def report(kind: str, about: object) -> None:
+        counts[kind] += 1
+        if len(examples) < MOST_EXAMPLES:
+            examples.append(f"{kind}: {about}")
+
+    _evaluate_replies(store, workspace, expected, report)
+    kept = _evaluate_gestures(store, expected, report)
+    runs = _evaluate_registry(store, home, report)
+    names = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "registry")
+    return {
+        "messages": len(expected.written),
+        "edits_heard": sum(event.get("subtype") == "message_changed" for event in expected.heard.get("message", ())),
+        "deleted": len(expected.gone),
+        "gestures": kept,
+        "runs": runs,
+        **{name: counts[name] for name in names},
+        "wrong": sum(counts.values()),
+        "examples": examples,
+    }
+
+
+def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedState, report: Any) -> None:
+    """Report each delivered message without exactly one right reply, and each deleted one with any."""
+    posted = _posted(workspace)
+    heard, deleted, texts = _heard_messages(expected)
+    for place in expected.written:
+        found, stored = posted.get(place, []), store.find_message(workspace.team_id, *place)
+        if place in deleted:
+            if found:
+                report("stray", f"{place} is deleted and has {found}")
+        elif place not in heard and stored is None:
+            continue  # Slack gave it up
+        elif place in expected.gone and stored is not None and stored.deleted and not found:
+            continue  # its deletion was heard, and Slack never heard of that
+        elif not found or stored is None:
+            report("lost", f"{place}: posted {found}, stored {stored}")
+        elif len(found) > 1:
+            report("doubled", f"{place} has {found}")
+        else:
+            _evaluate_reply(store, workspace, stored, found[0], texts.get(place), report)
+
+
+def _posted(workspace: Workspace) -> dict[Place, list[Place]]:
+    """Return the places of the replies to each message, by the metadata that they carry."""
+    posted: dict[Place, list[Place]] = {}
+    for channel in workspace.channels.values():
+        for ts, metadata in channel.metadata.items():
+            if metadata.get("event_type") == METADATA and ts in channel.messages:
+                _, where, of = metadata["event_payload"]["message"].split(":")
+                posted.setdefault((where, of), []).append((channel.id, ts))
+    return posted
+
+
+def _heard_messages(expected: ExpectedState) -> tuple[set[Place], set[Place], dict[Place, str]]:
+    """Return what the acknowledged events say: messages posted, messages deleted, and the last text of those edited."""
+    heard: set[Place] = set()
+    deleted: set[Place] = set()
+    texts: dict[Place, tuple[int, str]] = {}
+    for event in [*expected.heard.get("message", ()), *expected.heard.get("app_mention", ())]:
+        match event.get("subtype"):
+            case None if not event.get("bot_id"):
+                heard.add((event["channel"], event["ts"]))
+            case "message_deleted":
+                deleted.add((event["channel"], event["deleted_ts"]))
+            case "message_changed" if event["message"].get("subtype") == "tombstone":
+                deleted.add((event["channel"], event["message"]["ts"]))
+            case "message_changed":
+                place, at = (event["channel"], event["message"]["ts"]), microseconds(event["event_ts"])
+                if at >= texts.get(place, (0, ""))[0]:
+                    texts[place] = at, event["message"]["text"]
+    return heard, deleted, {place: text for place, (_, text) in texts.items()}
+
+
+def _evaluate_reply(store: Store, workspace: Workspace, stored: StoredMessage, at: Place, text: str | None, report: Any) -> None:
+    """Report where the reply `at` this place does not show what the store says of the words that stand there."""
+    message = stored.message
+    place = (message.channel, message.ts)
+    own = str(workspace.channels[message.channel].messages.get(message.ts, {}).get("text", ""))
+    if text == own and message.text not in store.mask(own):
+        report("wrong_state", f"{place} says {own!r}, stored is {message.text!r}")
+    shown = workspace.channels[at[0]].messages[at[1]]
+    if shown.get("thread_ts") != message.ts:
+        report("stray", f"{place} is answered outside its thread")
+    expected, found = list(_words(_expected(store, stored))), list(_words(shown.get("blocks")))
+    if not expected or found != expected:
+        report("wrong_state", f"{place} shows {found}, not {expected}")
+
+
+def _expected(store: Store, stored: StoredMessage) -> Any:
+    """Return the blocks that the reply should have; None if there is nothing to show yet."""
+    taxonomy = LabelBook(store).current()
+    judged = Gestures(store).judged(stored.id, taxonomy)
+    prediction = store.latest_prediction(stored.id)
+    if judged is None or prediction is None:
+        return None
+    return draw(stored.message, prediction, judged, taxonomy, load_texts("es"))[1]
+
+
+def _words(blocks: Any) -> Iterator[str]:
+    """Yield everything in the blocks that people read."""
+    if isinstance(blocks, list):
+        for each in blocks:
+            yield from _words(each)
+    elif isinstance(blocks, dict):
+        for key, value in blocks.items():
+            if key == "text" and isinstance(value, str):
+                yield value
+            else:
+                yield from _words(value)
+
+
+def _evaluate_gestures(store: Store, expected: ExpectedState, report: Any) -> int:
+    """Report gestures that were acknowledged and are not kept exactly once; return how many are kept."""
+    with store.reading() as connection:
+        rows = connection.execute(select(gestures)).all()
+    kept = Counter(
+        (row.channel, row.item_ts, row.user, row.handle, row.at, row.withdrawn) for row in rows if row.via == "reaction"
+    )
+    made = set()
+    for event in [*expected.heard.get("reaction_added", ()), *expected.heard.get("reaction_removed", ())]:
+        read = read_reaction(event, taxonomy=seed_taxonomy(), bot_user="")
+        if read is not None:
+            channel, item, gesture = read
+            made.add((channel, item, gesture.user, gesture.handle, gesture.at, gesture.withdrawn))
+    for key in made:
+        if not kept[key]:
+            report("gestures_lost", key)
+    for key, count in kept.items():
+        if count > 1:
+            report("gestures_doubled", f"{key}: {count} times")
+    pressed = Counter((row.channel, row.item_ts, row.user) for row in rows if row.via == "button")
+    for place, heard in expected.presses.items():
+        if pressed[place] < sum(heard):
+            report("gestures_lost", f"{place}: {sum(heard)} presses heard, {pressed[place]} kept")
+        elif pressed[place] > len(heard):
+            report("gestures_doubled", f"{place}: {len(heard)} presses, {pressed[place]} kept")
+    return len(rows)
+
+
+def _evaluate_registry(store: Store, home: Path, report: Any) -> dict[str, int]:
+    """Report broken versions, a missing live version and unfinished runs; return how many runs ended in which way."""
+    registry, runs = Registry(store, home), Runs(store)
+    if registry.live() is None:
+        report("registry", "no version is live")
+    for version in registry.all():
+        try:
+            verify(version.folder)
+        except BrokenVersion as error:
+            report("registry", error)
+    last = runs.last()
+    found: Counter[str] = Counter()
+    for run_id in range(1, 1 + (0 if last is None else last.id)):
+        run = runs.get(run_id)
+        if run is not None:
+            found[run.status if run.error is None else f"{run.status}: {run.error}"] += 1
+            if not run.over:
+                report("registry", f"run {run_id} is {run.status}")
+    return dict(found)
