@@ -1,12 +1,17 @@
 """What the `replies` process speaks to Slack with: its store, its paced client, and what it must know of Slack to use them."""
 
+import time
 from collections.abc import Callable
 from functools import cache
+from http.client import HTTPException
 from typing import Any
 
+from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web import SlackResponse
 
-from bot.outbox.rate_limit import MustWait, Pace, PacedClient, Unsure
+from bot.locks import TtlLock
+from bot.outbox.rate_limit import RateLimiter
 from bot.settings import BotSettings
 from model.store.gestures import Gestures
 from model.store.label_book import LabelBook
@@ -18,12 +23,69 @@ LEASE_S = 60.0
 CALL_WITHIN_S = 20.0
 # What Slack did not answer is looked at again so much later.
 AGAIN_S = 3.0
-QUIET: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
+NO_UNFURL: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 # Slack will never take these, however often we try.
-HOPELESS = {
+PERMANENT_ERRORS = {
     "account_inactive", "cant_update_message", "channel_not_found", "edit_window_closed", "is_archived", "message_not_found",
     "not_in_channel", "thread_not_found", "restricted_action", "token_revoked",
 }  # fmt: skip
+
+
+class RateLimited(Exception):
+    """Nothing was done: `method` may be called again in `retry_after_s` seconds."""
+
+    def __init__(self, method: str, retry_after_s: float) -> None:
+        super().__init__(f"{method} may be called again in {retry_after_s:.1f} s")
+        self.method = method
+        self.retry_after_s = retry_after_s
+
+
+class AmbiguousResult(Exception):
+    """No answer that could be read: the call may have been carried out or not. `late`: it may yet be."""
+
+    def __init__(self, method: str, reason: object, *, late: bool = False) -> None:
+        super().__init__(f"{method} may or may not have been carried out: {reason}")
+        self.late = late
+
+
+class RateLimitedClient(WebClient):
+    """Slack's Web API, asked once and no faster than it allows: RateLimited, AmbiguousResult, or SlackApiError with a clear no.
+
+    It waits by itself for at most `patience_s`. Nothing is tried a second time: whether that is safe only the caller knows.
+    """
+
+    def __init__(self, *, limiter: RateLimiter, patience_s: float = 0.0, **options: Any) -> None:
+        super().__init__(retry_handlers=[], **options)
+        self.limiter = limiter
+        self.patience_s = patience_s
+
+    def api_call(self, api_method: str, **options: Any) -> SlackResponse:
+        """Return Slack's answer, which is `ok`."""
+        given = options.get("json") or options.get("data") or options.get("params") or {}
+        deadline = time.monotonic() + self.patience_s
+        while (wait_s := self.limiter.take(api_method, str(given.get("channel") or ""))) > 0:
+            if time.monotonic() + wait_s > deadline:
+                raise RateLimited(api_method, wait_s)
+            time.sleep(wait_s)
+        try:
+            return super().api_call(api_method, **options)
+        except SlackApiError as error:
+            response = error.response
+            if getattr(response, "status_code", 200) == 429:
+                seconds = _retry_after(response.headers)
+                self.limiter.block_method_for(api_method, seconds)
+                raise RateLimited(api_method, seconds) from None
+            if getattr(response, "status_code", 200) != 200 or " " in str(response.get("error", " ")):
+                raise AmbiguousResult(api_method, f"status {response.status_code}") from None
+            raise
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise AmbiguousResult(api_method, reason, late=isinstance(reason, TimeoutError)) from None
+
+
+def _retry_after(headers: Any) -> float:
+    found = next((value for name, value in headers.items() if name.lower() == "retry-after"), "1")
+    return float(found if isinstance(found, str) else found[0])
 
 
 @cache
@@ -57,16 +119,24 @@ def labels() -> LabelBook:
 
 
 @cache
-def pace() -> Pace:
+def limiter() -> RateLimiter:
     """How fast Slack lets us go, which all `replies` processes share."""
-    return Pace(settings().redis_url, settings().slack_rate)
+    return RateLimiter(settings().redis_url, settings().slack_rate)
 
 
 @cache
-def slack(patience_s: float = 0.0) -> PacedClient:
+def locks() -> TtlLock:
+    """What the `replies` processes do once together."""
+    return TtlLock(settings().redis_url)
+
+
+@cache
+def slack(patience_s: float = 0.0) -> RateLimitedClient:
     """This process's Slack client; it waits by itself for at most `patience_s`."""
     token = settings().slack_bot_token.get_secret_value()
-    return PacedClient(pace=pace(), patience_s=patience_s, token=token, base_url=settings().slack_api_url, timeout=CALL_WITHIN_S)
+    return RateLimitedClient(
+        limiter=limiter(), patience_s=patience_s, token=token, base_url=settings().slack_api_url, timeout=CALL_WITHIN_S
+    )
 
 
 @cache
@@ -75,15 +145,15 @@ def workspace_url() -> str:
     return str(slack().auth_test()["url"])
 
 
-def take_away(channel: str, ts: str) -> None:
-    """Our message is not there; Unsure where it may be."""
+def delete_message(channel: str, ts: str) -> None:
+    """Our message is not there; AmbiguousResult where it may be."""
     try:
         slack(CALL_WITHIN_S).chat_delete(channel=channel, ts=ts)
-    except MustWait as wait:
-        raise Unsure("chat.delete", wait) from None
+    except RateLimited as wait:
+        raise AmbiguousResult("chat.delete", wait) from None
     except SlackApiError as error:
-        if (reason := error.response.get("error")) not in HOPELESS:
-            raise Unsure("chat.delete", reason) from None
+        if (reason := error.response.get("error")) not in PERMANENT_ERRORS:
+            raise AmbiguousResult("chat.delete", reason) from None
 
 
 def find_messages(channel: str, thread: str, kind: str, name: str, value: str) -> list[str]:

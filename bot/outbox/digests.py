@@ -6,8 +6,20 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot.outbox.client import AGAIN_S, LEASE_S, QUIET, labels, replies, settings, slack, store, take_away, workspace_url
-from bot.outbox.rate_limit import MustWait, Unsure
+from bot.outbox.client import (
+    AGAIN_S,
+    LEASE_S,
+    NO_UNFURL,
+    AmbiguousResult,
+    RateLimited,
+    delete_message,
+    labels,
+    replies,
+    settings,
+    slack,
+    store,
+    workspace_url,
+)
 from bot.views import blocks
 from bot.views.texts import load_texts
 from model.store.replies import PENDING
@@ -37,8 +49,8 @@ def digest(channel: str, message_ids: list[int]) -> list[int]:
     together = [claim.message.id for claim in fit]
     replies().note_digest(together, PENDING)
     try:
-        posted = slack().chat_postMessage(channel=channel, **_digest_post(together), **QUIET)
-    except MustWait:
+        posted = slack().chat_postMessage(channel=channel, **_digest_post(together), **NO_UNFURL)
+    except RateLimited:
         replies().note_digest(together, None)
         for claim in fit:
             replies().release(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
@@ -48,7 +60,7 @@ def digest(channel: str, message_ids: list[int]) -> list[int]:
         for claim in fit:
             replies().release(claim.message.id, owner, retry_in_s=RETRY_AFTER_S)
         return alone + together
-    except Unsure as error:
+    except AmbiguousResult as error:
         for claim in fit:
             replies().release(claim.message.id, owner, retry_in_s=AGAIN_S, in_doubt=True)
         log.warning("the digest of %s: %s", channel, error)
@@ -75,9 +87,9 @@ def redraw_digest(team: str, channel: str, digest_ts: str, message_ts: str) -> N
         if message_ids := replies().digest(team, channel, digest_ts):
             slack().chat_update(channel=channel, ts=digest_ts, **_digest_post(message_ids))
         else:
-            take_away(channel, digest_ts)
-    except (MustWait, Unsure) as later:
-        seconds = later.seconds if isinstance(later, MustWait) else AGAIN_S
+            delete_message(channel, digest_ts)
+    except (RateLimited, AmbiguousResult) as later:
+        seconds = later.retry_after_s if isinstance(later, RateLimited) else AGAIN_S
         redraw_digest.apply_async((team, channel, digest_ts, message_ts), countdown=seconds)
 
 

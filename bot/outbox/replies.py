@@ -15,21 +15,23 @@ from slack_sdk.webhook import WebhookClient
 from bot.outbox.client import (
     AGAIN_S,
     CALL_WITHIN_S,
-    HOPELESS,
     LEASE_S,
-    QUIET,
+    NO_UNFURL,
+    PERMANENT_ERRORS,
+    AmbiguousResult,
+    RateLimited,
+    delete_message,
     find_messages,
     gestures,
     labels,
-    pace,
+    limiter,
+    locks,
     replies,
     settings,
     slack,
     store,
-    take_away,
 )  # fmt: skip
 from bot.outbox.digests import digest, redraw_digest
-from bot.outbox.rate_limit import MustWait, Unsure
 from bot.slack import people
 from bot.views import blocks
 from bot.views.texts import Texts, load_texts
@@ -92,8 +94,8 @@ def reply(message_id: int, *, in_line: bool = False) -> None:
         )
         if recorded == "surplus" and reply_ts is not None:
             try:
-                take_away(claim.message.message.channel, reply_ts)
-            except Unsure as error:  # the next claim is in doubt, and looks at the thread
+                delete_message(claim.message.message.channel, reply_ts)
+            except AmbiguousResult as error:  # the next claim is in doubt, and looks at the thread
                 log.warning("message %s has two replies: %s", message_id, error)
                 return
             replies().release(message_id, owner, retry_in_s=0)
@@ -112,13 +114,13 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
     message_id = claim.message.id
     try:
         return _bring_up_to_date(claim, in_line=in_line)
-    except MustWait as wait:
-        replies().release(message_id, owner, retry_in_s=wait.seconds + RETRY_AFTER_S, in_doubt=claim.orphaned)
+    except RateLimited as wait:
+        replies().release(message_id, owner, retry_in_s=wait.retry_after_s + RETRY_AFTER_S, in_doubt=claim.orphaned)
         if wait.method == "chat.postMessage" and _joins_line(claim):
-            _line_up(claim.message.message.team, claim.message.message.channel, wait.seconds)
+            _line_up(claim.message.message.team, claim.message.message.channel, wait.retry_after_s)
         else:
-            _come_back(message_id, wait.seconds)
-    except Unsure as error:
+            _come_back(message_id, wait.retry_after_s)
+    except AmbiguousResult as error:
         log.warning("message %s: %s", message_id, error)
         if not error.late:  # else the claim expires by itself: by then it has come, or never will
             # Another post may stand there, unless all that was tried was to redraw the one that we know.
@@ -127,19 +129,19 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
             _come_back(message_id, AGAIN_S)
     except SlackApiError as error:
         reason = error.response.get("error", "")
-        if reason in HOPELESS:
+        if reason in PERMANENT_ERRORS:
             log.warning("message %s can have no reply: %s", message_id, reason)
             return claim.reply_ts, claim.asked
         # A clear no, so nothing was posted; the sweep tries again.
         replies().release(message_id, owner, retry_in_s=REFUSED_AGAIN_S, in_doubt=claim.orphaned)
-        pace().book(f"refused/{message_id}", REFUSED_AGAIN_S)
+        locks().lock(f"refused/{message_id}", REFUSED_AGAIN_S)
         raise
     return None
 
 
 def _come_back(message_id: int, seconds: float) -> None:
     """The reply is looked at again in so many seconds, once, however many ask for it."""
-    if pace().book(f"reply/{message_id}", seconds):
+    if locks().lock(f"reply/{message_id}", seconds):
         reply.apply_async((message_id,), countdown=seconds)
 
 
@@ -150,23 +152,23 @@ def _joins_line(claim: Claim) -> bool:
 
 def _line_up(team: str, channel: str, seconds: float) -> None:
     """In so many seconds the next of the channel's line is served."""
-    if pace().book(f"line/{channel}", seconds + LINE_LOST_S):
+    if locks().lock(f"line/{channel}", seconds + LINE_LOST_S):
         serve_line.apply_async((team, channel), countdown=seconds)
 
 
 @app.task(name="bot.line")
 def serve_line(team: str, channel: str) -> None:
     """The next of those that wait in this channel, as many as a second allows, have their replies, or one post together."""
-    pace().free(f"line/{channel}")
+    locks().unlock(f"line/{channel}")
     most = max(settings().digest_after + 1, DIGEST_OF)
     waiting = replies().line(team, channel, most, newest_first=settings().newest_first)
     if settings().digest_after and len(waiting) > settings().digest_after:
         for each in digest(channel, waiting[:DIGEST_OF]):
             reply.apply_async((each,), {"in_line": True})
     else:
-        following = [each for each in waiting if not pace().is_booked(f"refused/{each}")][: pace().posts_a_second]
+        following = [each for each in waiting if not locks().is_locked(f"refused/{each}")][: limiter().posts_a_second]
         for each in following:
-            if pace().is_booked(f"line/{channel}"):  # one had to wait, and so have the others
+            if locks().is_locked(f"line/{channel}"):  # one had to wait, and so have the others
                 return
             try:
                 reply(each, in_line=True)
@@ -175,7 +177,7 @@ def serve_line(team: str, channel: str) -> None:
         if not following:
             return
     if len(waiting) > 1:
-        _line_up(team, channel, pace().post_every_s)
+        _line_up(team, channel, limiter().post_every_s)
 
 
 def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple[str, ...]]:
@@ -204,16 +206,16 @@ def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple
     if reply_ts is not None:
         slack().chat_update(ts=reply_ts, **post)
     else:
-        if not in_line and _joins_line(claim) and pace().is_booked(f"line/{message.channel}"):
-            raise MustWait("chat.postMessage", 1.0)  # others wait in this channel already
+        if not in_line and _joins_line(claim) and locks().is_locked(f"line/{message.channel}"):
+            raise RateLimited("chat.postMessage", 1.0)  # others wait in this channel already
         if time.monotonic() - began > LEASE_S / 2:
             # We were frozen: somebody else may hold the claim by the time that Slack has the post.
-            raise MustWait("a new claim", AGAIN_S)
-        posted = slack().chat_postMessage(thread_ts=thread, **post, **QUIET)
+            raise RateLimited("a new claim", AGAIN_S)
+        posted = slack().chat_postMessage(thread_ts=thread, **post, **NO_UNFURL)
         reply_ts = str(posted["ts"])
         if posted["message"].get("thread_ts") != thread:
             # The message was deleted a moment ago, and Slack put the reply into the channel itself (slack-go#1571).
-            take_away(message.channel, reply_ts)
+            delete_message(message.channel, reply_ts)
             return None, ()
     new = [label for label in judged.state.disputed if label not in claim.asked]
     if new:
@@ -233,7 +235,7 @@ def _only_reply(claim: Claim, thread: str, key: str) -> str | None:
     reply_ts = claim.reply_ts or next(iter(found), None)
     for surplus in found:
         if surplus != reply_ts:
-            take_away(message.channel, surplus)
+            delete_message(message.channel, surplus)
     return reply_ts
 
 
@@ -244,16 +246,16 @@ def _answer_command(message: Message, text: str, shown: list[blocks.Block]) -> N
     try:
         answer = WebhookClient(message.response_url, timeout=10).send(text=text, blocks=shown, response_type="ephemeral")
     except (OSError, HTTPException) as error:
-        raise Unsure("response_url", error) from None
+        raise AmbiguousResult("response_url", error) from None
     if answer.status_code >= 500 or answer.status_code == 429:
-        raise Unsure("response_url", answer.status_code)
+        raise AmbiguousResult("response_url", answer.status_code)
 
 
 def _ask_once(channel: str, thread: str, key: str, question: str) -> None:
     """The question stands in the thread; whoever died after asking has not recorded it."""
     if not find_messages(channel, thread, QUESTION, "about", key):
         metadata = {"event_type": QUESTION, "event_payload": {"about": key}}
-        slack(CALL_WITHIN_S).chat_postMessage(channel=channel, thread_ts=thread, text=question, metadata=metadata, **QUIET)
+        slack(CALL_WITHIN_S).chat_postMessage(channel=channel, thread_ts=thread, text=question, metadata=metadata, **NO_UNFURL)
 
 
 def draw(
@@ -286,7 +288,7 @@ def _judged(message_id: int, channel: str, thread: str) -> Judged:
             refused = load_texts(settings().language)("judge.refused")
             try:
                 slack().chat_postEphemeral(channel=channel, user=user, thread_ts=thread, text=refused)
-            except (SlackApiError, MustWait, Unsure) as error:  # they may have left; the labels matter more
+            except (SlackApiError, RateLimited, AmbiguousResult) as error:  # they may have left; the labels matter more
                 log.info("could not tell %s that their corrections do not count: %s", user, error)
     return judged
 
@@ -308,12 +310,12 @@ def seed(channel: str, ts: str, emoji: str) -> None:
     """The bot's own reaction is on the message; it is no judgement of anybody's."""
     try:
         slack().reactions_add(channel=channel, timestamp=ts, name=emoji)
-    except MustWait as wait:
-        seed.apply_async((channel, ts, emoji), countdown=wait.seconds)
-    except Unsure as error:  # one tap less; not worth another try
+    except RateLimited as wait:
+        seed.apply_async((channel, ts, emoji), countdown=wait.retry_after_s)
+    except AmbiguousResult as error:  # one tap less; not worth another try
         log.info("%s", error)
     except SlackApiError as error:
-        if error.response.get("error") not in {"already_reacted", "message_not_found", "too_many_reactions", *HOPELESS}:
+        if error.response.get("error") not in {"already_reacted", "message_not_found", "too_many_reactions", *PERMANENT_ERRORS}:
             raise
 
 

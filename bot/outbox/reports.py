@@ -7,8 +7,17 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot.outbox.client import HOPELESS, QUIET, find_messages, labels, settings, slack, store
-from bot.outbox.rate_limit import MustWait, Unsure
+from bot.outbox.client import (
+    NO_UNFURL,
+    PERMANENT_ERRORS,
+    AmbiguousResult,
+    RateLimited,
+    find_messages,
+    labels,
+    settings,
+    slack,
+    store,
+)
 from bot.views import blocks, run_blocks
 from bot.views.charts import draw
 from bot.views.texts import load_texts
@@ -61,12 +70,12 @@ def show_run(run_id: int, token: str, drawn_at: float = 0.0) -> None:
             drawn_at = time.time()
     except SlackApiError as error:
         reason = error.response.get("error", "")
-        if reason not in HOPELESS:
+        if reason not in PERMANENT_ERRORS:
             raise  # the sweep begins another chain
         log.warning("run %s can be shown to nobody: %s", run_id, reason)
         runs().note_told(run_id, None)
         return
-    except (MustWait, Unsure) as error:
+    except (RateLimited, AmbiguousResult) as error:
         log.info("run %s is shown later: %s", run_id, error)
     show_run.apply_async((run_id, token, drawn_at), countdown=LOOK_EVERY_S)
 
@@ -85,7 +94,7 @@ def _show_status(run: Run) -> str:
         slack(PATIENCE_S).chat_update(ts=run.status_ts, **post)
         return run.status_ts
     # Whoever posted it may not have lived to note it.
-    ts = _find_status(run) or str(slack(PATIENCE_S).chat_postMessage(**post, **QUIET)["ts"])
+    ts = _find_status(run) or str(slack(PATIENCE_S).chat_postMessage(**post, **NO_UNFURL)["ts"])
     runs().note_status(run.id, team(), run.channel, ts)
     return ts
 
@@ -127,13 +136,13 @@ def _post_report(run: Run, report: Report, channel: str, thread: str) -> str:
             title=texts("run.picture_title", version=report.version),
             alt_txt=texts("run.picture_alt"),
         )
-    except (SlackApiError, Unsure) as error:  # the words matter more, and two pictures are worse than none
+    except (SlackApiError, AmbiguousResult) as error:  # the words matter more, and two pictures are worse than none
         log.warning("the picture of run %s could not be shown: %s", run.id, error)
     text, shown = report_message(run, report)
     metadata = {"event_type": REPORT, "event_payload": {"run": str(run.id)}}
     return str(
         slack(PATIENCE_S).chat_postMessage(
-            channel=channel, thread_ts=thread, text=text, blocks=shown, metadata=metadata, **QUIET
+            channel=channel, thread_ts=thread, text=text, blocks=shown, metadata=metadata, **NO_UNFURL
         )["ts"]
     )
 

@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.errors import StartRefused
-from bot.outbox.rate_limit import Pace
+from bot.locks import TtlLock
 from bot.settings import BotSettings
 from bot.slack import guard
 from bot.slack.listeners import commands, corrections, forget, home, messages, reactions, shortcuts, training
@@ -221,7 +221,7 @@ async def _serve_sockets(app: AsyncApp, settings: BotSettings, stop: asyncio.Eve
 async def _serve_http(app: AsyncApp, settings: BotSettings, stop: asyncio.Event) -> None:
     server = app.server(port=settings.http_port, path="/slack/events", host=settings.http_host)
     secret = settings.slack_signing_secret.get_secret_value()
-    server.web_app.middlewares.append(guard.signed_by_slack(secret, Pace(settings.redis_url)))
+    server.web_app.middlewares.append(guard.signed_by_slack(secret, TtlLock(settings.redis_url)))
     runner = web.AppRunner(server.web_app)
     await runner.setup()
     try:

@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
-from bot.outbox.rate_limit import Pace
+from bot.locks import TtlLock
 from bot.slack import payloads
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def own_workspace_only(app: AsyncApp, team: str | None) -> None:
         return BoltResponse(status=200, body="")  # acknowledged: Slack would only repeat it
 
 
-def signed_by_slack(secret: str, shared: Pace) -> Middleware:
+def signed_by_slack(secret: str, shared: TtlLock) -> Middleware:
     """Bolt sees only what Slack signed within five minutes and what can be read; the rest costs one line in the log.
 
     Bolt reads a request before it checks the signature, and fails with a traceback on what it cannot read. A command or a
@@ -81,7 +81,7 @@ def signed_by_slack(secret: str, shared: Pace) -> Middleware:
             moment = time.monotonic()
             while seen and seen[oldest := next(iter(seen))] < moment - SIGNED_FOR_S:
                 del seen[oldest]
-            if signature in seen or not await asyncio.to_thread(shared.book, f"signed/{signature}", SIGNED_FOR_S):
+            if signature in seen or not await asyncio.to_thread(shared.lock, f"signed/{signature}", SIGNED_FOR_S):
                 return _refused(401, "a command or click that came before")
             seen[signature] = moment
         return await handler(request)

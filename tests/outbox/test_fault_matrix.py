@@ -57,7 +57,7 @@ class Bench:
         deadline = time.monotonic() + 20
         while outgoing.store().message(message_id).owed != "nothing":
             assert time.monotonic() < deadline, "never answered"
-            outgoing.pace().free(f"line/{CHANNEL}")
+            outgoing.locks().unlock(f"line/{CHANNEL}")
             with suppress(SlackApiError):  # refused, and tried again later
                 replies.reply(message_id)
 

@@ -112,7 +112,7 @@ def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_post
     replies.reply(message_id)
     replies_slack.faults.fail_next("conversations.replies", "ratelimited", retry_after_s=0)
     replies.reply(message_id)
-    outgoing.pace().free(f"reply/{message_id}")
+    outgoing.locks().unlock(f"reply/{message_id}")
     replies.reply(message_id)
     assert len(bots_posts(ts)) == 1
 
@@ -131,7 +131,7 @@ def test_a_reply_to_what_was_just_deleted_goes_even_if_slack_does_not_take_it_aw
     replies.reply(message_id)
     outgoing.store().delete_message(TEAM, CHANNEL, ts)
     for _ in range(5):
-        outgoing.pace().free(f"reply/{message_id}")
+        outgoing.locks().unlock(f"reply/{message_id}")
         replies.reply(message_id)
     assert not [each for each in channel.messages.values() if each.get("bot_id")]
     assert outgoing.store().message(message_id).owed == "nothing"
@@ -156,7 +156,7 @@ def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
     monkeypatch.setattr(replies, "draw", frozen)
     replies_slack.faults.fail_next("chat.delete", fault, retry_after_s=0)
     replies.reply(message_id)
-    outgoing.pace().free(f"reply/{message_id}")
+    outgoing.locks().unlock(f"reply/{message_id}")
     wait_until(
         lambda: replies.reply(message_id) or outgoing.store().message(message_id).owed == "nothing", 10, "the doubt is settled"
     )
@@ -236,10 +236,10 @@ def busy(replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[tupl
     outgoing.settings.cache_clear()
     stamps = [said_by_ana(replies_slack.workspace) for _ in range(6)]
     found = [(ts, a_predicted_message(outgoing.store(), ts)) for ts in stamps]
-    outgoing.pace().hold("chat.postMessage", 0.5)
+    outgoing.limiter().block_method_for("chat.postMessage", 0.5)
     for _, message_id in found:
         replies.reply(message_id)
-    wait_until(lambda: outgoing.pace().take("chat.postMessage") == 0.0, 5, "Slack may be told something again")
+    wait_until(lambda: outgoing.limiter().take("chat.postMessage") == 0.0, 5, "Slack may be told something again")
     return found
 
 
@@ -247,7 +247,7 @@ def test_a_reply_that_must_wait_holds_no_claim_and_is_still_owed(busy: list[tupl
     """Back-pressure: what cannot be said now is kept."""
     assert all(outgoing.store().message(message_id).owed == "reply" for _, message_id in busy)
     assert outgoing.replies().line(TEAM, CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
-    assert outgoing.pace().is_booked(f"line/{CHANNEL}")
+    assert outgoing.locks().is_locked(f"line/{CHANNEL}")
 
 
 @ON_SQLITE
@@ -302,7 +302,7 @@ def test_the_newest_comes_first_where_that_is_wanted(busy: list[tuple[str, int]]
     monkeypatch.setenv("BETO_NEWEST_FIRST", "true")
     monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
     outgoing.settings.cache_clear()
-    monkeypatch.setattr(outgoing.pace(), "posts_a_second", 1)
+    monkeypatch.setattr(outgoing.limiter(), "posts_a_second", 1)
     replies.serve_line(TEAM, CHANNEL)
     assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 0, 0, 0, 0, 1]
 
@@ -315,7 +315,7 @@ def test_one_that_slack_refuses_does_not_stop_the_line(
     monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
     outgoing.settings.cache_clear()
     replies_slack.faults.fail_next("chat.postMessage", "msg_blocks_too_long")
-    monkeypatch.setattr(outgoing.pace(), "posts_a_second", 1)
+    monkeypatch.setattr(outgoing.limiter(), "posts_a_second", 1)
     replies.serve_line(TEAM, CHANNEL)
     replies.serve_line(TEAM, CHANNEL)
     assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 1, 0, 0, 0, 0]
@@ -323,7 +323,7 @@ def test_one_that_slack_refuses_does_not_stop_the_line(
 
 def reply_now(message_id: int) -> None:
     """As soon as a second has passed since it was drawn; nobody else waits in the channel."""
-    outgoing.pace().free(f"line/{CHANNEL}")
+    outgoing.locks().unlock(f"line/{CHANNEL}")
     wait_until(lambda: replies.reply(message_id) or outgoing.store().message(message_id).owed == "nothing", 10, "it is answered")
 
 
