@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 OURS = {"bot": "bot/Dockerfile", "replies": "bot/Dockerfile", "worker": "worker/Dockerfile", "trainer": "worker/Dockerfile"}
 PASSWORD = "solo-para-esta-prueba"
 # What only the worker's image has.
-MODEL_PACKAGES = ("torch", "transformers", "sklearn", "safetensors", "accelerate", "numpy", "scipy", "tokenizers")
+MODEL_PACKAGES = ("torch", "transformers", "sklearn", "safetensors", "numpy", "scipy", "tokenizers")
 
 
 @pytest.fixture(scope="module")

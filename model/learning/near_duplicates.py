@@ -28,7 +28,7 @@ def first_near_duplicates(texts: Sequence[str], wanted: Sequence[bool] | None = 
     """For each text the index of the first earlier one that says the same with little changed, or None.
 
     Only the `wanted` ones are looked up; None for the others. Exact: no pair is missed, whatever the filters below. Needs
-    SciPy, of the `model` extra. `beto bench growth` measures the seconds.
+    SciPy, of the `model` extra. `python -m tests.bench growth` measures the seconds.
     """
     same, kept, sets = _distinct(texts)
     asked: Any = [True] * len(kept) if wanted is None else [False] * len(kept)

@@ -1,1 +1,1 @@
-"""`beto bench`: what the product costs, measured with every process real. Numbers are wall-clock seconds unless named."""
+"""What the product costs, measured with every process real. Numbers are wall-clock seconds unless named."""

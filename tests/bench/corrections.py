@@ -19,7 +19,7 @@ from tests.bench.machine import CHANNELS, IN_FLIGHT, everything, machine_facts, 
 
 
 def measure(*, reactions: int, base: str) -> dict[str, Any]:
-    """From a reaction to the redrawn reply, one at a time; then how many reactions a second are acknowledged and kept."""
+    """Measure from a reaction to the redrawn reply, one at a time; then how many reactions a second are acknowledged and kept."""
     with everything(base) as (_, url, home):
         latencies, kept_per_s = asyncio.run(_corrections(url, home, reactions))
     result = {
@@ -41,7 +41,7 @@ def measure(*, reactions: int, base: str) -> dict[str, Any]:
 
 
 async def _corrections(url: str, home: Path, reactions: int) -> tuple[list[float], float]:
-    """(seconds from a reaction to the changed reply, of each of 40; reactions kept per second)."""
+    """Return (seconds from a reaction to the changed reply, of each of 40; reactions kept per second)."""
     store = Store(ModelSettings(home=home, database_url="").store_url)
     gestures, emoji = Gestures(store), [label.emoji for label in seed_taxonomy()]
     latencies = []

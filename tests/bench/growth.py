@@ -48,8 +48,8 @@ NAMES = tuple(label.name for label in seed_taxonomy())
 Step = tuple[str, Callable[[], Any]]
 
 
-def growth(*, messages: int, repeats: int, databases: Sequence[str], texts: int) -> dict[str, Any]:
-    """Milliseconds of each step of the store at 10^3, 10^4 ... `messages` stored, on each database; sizes and memory.
+def measure(*, messages: int, repeats: int, databases: Sequence[str], texts: int) -> dict[str, Any]:
+    """Return the milliseconds of each step of the store at 10^3, 10^4 ... `messages` stored, on each database; sizes and memory.
 
     A tenth of the messages is judged. Each step is one transaction, durable: SQLite with synchronous=full, PostgreSQL with
     fsync. Medians and 99th percentiles of `repeats`; the sizes take turns, so that what else the machine does meanwhile is
@@ -77,7 +77,7 @@ def growth(*, messages: int, repeats: int, databases: Sequence[str], texts: int)
 
 @contextmanager
 def _urls(name: str, sizes: Sequence[int]) -> Iterator[list[str] | None]:
-    """A new database for each size; None where there is no PostgreSQL."""
+    """Make a new database for each size; yield None where there is no PostgreSQL."""
     programs = postgres_programs()
     if name == "sqlite":
         with tempfile.TemporaryDirectory(prefix="beto-growth-") as home:
@@ -105,14 +105,14 @@ class _Filled:
         click.echo(f"{size} messages are stored, in {time.perf_counter() - began:.0f} s", err=True)
 
     def take_steps(self, number: int, known: int) -> None:
-        """Each step was taken once more, and timed."""
+        """Take each step once more, and time it."""
         for name, step in steps(self.store, number, known):
             began = time.perf_counter()
             step()
             self.taken[name].append(time.perf_counter() - began)
 
     def result(self) -> dict[str, Any]:
-        """What was measured; the store is closed."""
+        """Return what was measured, and close the store."""
         everything, on_disk = _snapshot(self.store), _bytes(self.store)
         self.store.close()
         return {
@@ -133,7 +133,7 @@ class _Filled:
 
 
 def steps(store: Store, number: int, known: int) -> Iterator[Step]:
-    """What the message `number` does in the store, a correction of it, and each question of a person about `known`.
+    """Yield what the message `number` does in the store, a correction of it, and each question of a person about `known`.
 
     One after the other: each is to be done before the next is asked for.
     """
@@ -178,7 +178,7 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
 
 
 def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
-    """The messages of these numbers are stored, labelled and answered, every so manieth of them judged."""
+    """Store the messages of these numbers, labelled and answered, one in `judged_every` of them judged."""
     write, some = made_up_texts(0), list(numbers)
     scores = [{name: (n * 37 + at * 11) % 1000 / 1000 for at, name in enumerate(NAMES)} for n in range(100)]
 
@@ -208,7 +208,7 @@ def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
 
 
 def judge(store: Store, numbers: Sequence[int]) -> None:
-    """Each of these messages is judged by one gesture, on its reply or on itself; then the planner knows what there is."""
+    """Judge each of these messages by one gesture, on its reply or on itself; then let the planner look at the tables."""
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for n in numbers:
@@ -230,7 +230,7 @@ def judge(store: Store, numbers: Sequence[int]) -> None:
 
 
 def made_up_texts(seed: int) -> Iterator[str]:
-    """Texts without end, word by word as the shipped ones go on: of their length, all different, and few words for so many."""
+    """Yield texts without end, word by word as the shipped ones go on: of their length, all different, of few words."""
     chance, following, first = random.Random(seed), defaultdict[str, list[str]](list), []
     for example in seed_messages():
         words = example.text.split()
@@ -267,7 +267,7 @@ def _load(store: Store, table: Table, columns: str, rows: Iterator[tuple[Any, ..
 
 
 def _place(number: int) -> tuple[str, str]:
-    """A message's channel and ts."""
+    """Return a message's channel and ts."""
     return CHANNELS[number % len(CHANNELS)], f"{1_767_225_600 + number}.000100"
 
 
@@ -280,7 +280,7 @@ def _judge(number: int) -> str:
 
 
 def _snapshot(store: Store) -> dict[str, float]:
-    """Of the judged messages: seconds to read them, to find the blind ones, and to divide all with the shipped ones; and MB.
+    """Time reading the judged messages, finding the blind ones, and dividing all with the shipped ones; and measure the memory.
 
     In a new process, whose memory is nobody else's.
     """
@@ -317,7 +317,7 @@ def _snapshot_alone(url: str) -> dict[str, float]:
 
 
 def _memory_at_most() -> float:
-    """This process's largest memory so far in MB."""
+    """Return this process's largest memory so far in MB."""
     status = Path("/proc/self/status")
     if status.exists():  # the other way counts what this process was forked from, too
         return next(int(line.split()[1]) for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM")) / 1024
@@ -350,7 +350,7 @@ def _near_duplicates_alone(count: int) -> dict[str, float]:
 
 
 def _show(name: str, measured: Sequence[dict[str, Any]]) -> None:
-    """The table: a line a step, a column a size; p50/p99 in ms, and the last size's median over the first's."""
+    """Print the table: a line a step, a column a size; p50/p99 in ms, and the last size's median over the first's."""
     click.echo(
         f"\n{name}, ms (p50/p99)".ljust(44) + "".join(f"{each['messages']:>16}" for each in measured) + "   ratio", err=True
     )

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import click
+from sqlalchemy import select
 
 from bot.local.up import Machine, read_health
 from bot.simulator.person import Person
 from model.settings import ModelSettings
 from model.store.store import Store
+from model.store.tables import messages as saved
+from model.store.tables import predictions
 from tests.bench import shape
 from tests.bench.machine import CHANNELS, IN_FLIGHT, cpu_seconds, everything, machine_facts, milliseconds, texts
 
@@ -29,7 +32,7 @@ class Phase:
 
 
 def measure(*, messages: int, seconds: int, rate: float, base: str) -> dict[str, Any]:
-    """At rest; then `rate` messages a second for so many seconds; then so many messages, 64 in flight.
+    """Measure at rest; then `rate` messages a second for so many seconds; then so many messages, 64 in flight.
 
     Both ends are stamped by the simulator's own clock: the message's ts and the reply's ts. Slack's limit of one post a
     second and channel is off. The version trained for the first run is kept for the next; of BETO's shape one is made,
@@ -39,7 +42,7 @@ def measure(*, messages: int, seconds: int, rate: float, base: str) -> dict[str,
         rest, light, saturated = asyncio.run(_journeys(url, machine, messages, seconds, rate, chat=base == shape.NAME))
         memory = {each.name: (read_health(each.port) or {}).get("resident_mib") for each in machine.processes if each.port}
     store = Store(ModelSettings(home=home, database_url="").store_url)
-    in_model = store.model_seconds()
+    in_model = model_seconds(store)
     store.close()
     result = {
         "bench": "journey",
@@ -72,6 +75,13 @@ def measure(*, messages: int, seconds: int, rate: float, base: str) -> dict[str,
         )
         click.echo(f"{'':12} CPU ms a message: {spent}, {sum(spent.values()):.1f} in all", err=True)
     return result
+
+
+def model_seconds(store: Store) -> dict[str, float]:
+    """Return, by a message's ts, the seconds that its latest prediction spent in the network."""
+    columns = select(saved.c.ts, predictions.c.model_s).join(predictions, predictions.c.message_id == saved.c.id)
+    with store.reading() as connection:
+        return {row.ts: row.model_s for row in connection.execute(columns.order_by(predictions.c.id))}
 
 
 async def _journeys(

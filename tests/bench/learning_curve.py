@@ -1,18 +1,14 @@
-"""How the scores grow with the number of labelled messages: the network and the floor, on the same messages.
+"""How the scores grow with the number of labelled messages: the network and the baseline, on the same messages."""
 
-    python tests/bench/learning_curve.py FOLDER [--base mini|CHECKPOINT] [--seeds 0,1,2] [--sizes 100,300,1000,all]
-
-FOLDER holds train.jsonl and dev.jsonl. Of the training messages a seed draws so many; a tenth of them (a fifth below 200)
-serves as dev (best weights, calibration, thresholds, the floor's threshold), the others are learned from. All of dev.jsonl
-is what both are judged on: nothing is learned or tuned there. Each line is one training; the last is all of it in JSON.
-"""
-
-import argparse
 import json
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import click
 
 from model.labels import Taxonomy
 from model.learning.dataset import read_examples
@@ -20,19 +16,18 @@ from model.learning.training import train
 from tests.bench.machine import machine_facts
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--base", default="mini")
-    parser.add_argument("--seeds", default="0,1,2", help="which, by commas")
-    parser.add_argument("--sizes", default="100,300,1000,all", help="labelled messages in all, by commas")
-    arguments = parser.parse_args()
-    messages, judged = (read_examples(arguments.folder / f"{name}.jsonl") for name in ("train", "dev"))
-    taxonomy = Taxonomy.from_names(sorted({label for example in [*messages, *judged] for label in example.labels}))
+def measure(*, folder: Path, base: str, seeds: Sequence[int], sizes: Sequence[str]) -> dict[str, Any]:
+    """Return the scores of one training for each size and seed, printing each as a JSON line on standard error.
 
+    `folder` holds train.jsonl and dev.jsonl. Of the training messages a seed draws so many; a tenth of them (a fifth below 200)
+    serves as dev (best weights, calibration, thresholds, the baseline's threshold), the others are learned from. All of
+    dev.jsonl is what both are scored on: nothing is learned or tuned there.
+    """
+    messages, judged = (read_examples(folder / f"{name}.jsonl") for name in ("train", "dev"))
+    taxonomy = Taxonomy.from_names(sorted({label for example in [*messages, *judged] for label in example.labels}))
     runs = []
-    for size in arguments.sizes.split(","):
-        for seed in map(int, arguments.seeds.split(",")):
+    for size in sizes:
+        for seed in seeds:
             drawn = random.Random(seed).sample(messages, len(messages) if size == "all" else int(size))
             every = 5 if len(drawn) < 200 else 10
             began = time.perf_counter()
@@ -42,7 +37,7 @@ def main() -> None:
                     drawn[::every],
                     test=judged,
                     taxonomy=taxonomy,
-                    base=arguments.base,
+                    base=base,
                     out=Path(folder) / "version",
                     seed=seed,
                 )
@@ -56,10 +51,6 @@ def main() -> None:
                 "epochs": [card.settings["epochs_run"], card.settings["epochs"]],
                 "seconds": round(time.perf_counter() - began, 1),
             }
-            print(json.dumps(run), flush=True)
+            click.echo(json.dumps(run), err=True)
             runs.append(run)
-    print(json.dumps({"bench": "learning_curve", "base": Path(arguments.base).name, **machine_facts(), "runs": runs}))
-
-
-if __name__ == "__main__":
-    main()
+    return {"bench": "learning_curve", "base": Path(base).name, **machine_facts(), "runs": runs}

@@ -24,7 +24,7 @@ IN_FLIGHT = 64  # messages or reactions at a time, at saturation
 
 
 def machine_facts() -> dict[str, Any]:
-    """What a reader needs to place the numbers: processor, cores, versions, commit."""
+    """Return what a reader needs to place the numbers: processor, cores, versions, commit."""
     cpu = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
         platform.processor(),
@@ -43,7 +43,7 @@ def machine_facts() -> dict[str, Any]:
 
 @contextmanager
 def everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
-    """All processes run with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second."""
+    """Run all processes with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second."""
     folder = "bench-shape" if base == shape.NAME else "bench"
     home = BotSettings().home_folder.absolute() / folder
     environment = local_environment(BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0", BETO_SLACK_RATE="0")
@@ -65,12 +65,12 @@ def everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
 
 
 def texts() -> Iterator[str]:
-    """The shipped messages, again and again."""
+    """Yield the shipped messages, again and again."""
     return itertools.cycle([example.text for example in seed_messages()])
 
 
 def cpu_seconds(machine: Machine) -> dict[str, float]:
-    """User and system time of each process so far, and of this one, which plays the people."""
+    """Return the user and system time of each process so far, and of this one, which plays the people."""
     tick = os.sysconf("SC_CLK_TCK")
     pids = {process.name: process.popen.pid for process in machine.processes if process.popen} | {"people": os.getpid()}
     spent = {}
@@ -81,7 +81,7 @@ def cpu_seconds(machine: Machine) -> dict[str, float]:
 
 
 def milliseconds(values: Iterable[float], percentile: int) -> float:
-    """The percentile of `values`, which are in seconds; 0 where there are none."""
+    """Return the percentile of `values`, which are in seconds; 0 where there are none."""
     ordered = sorted(values)
     if not ordered:
         return 0.0

@@ -1,4 +1,4 @@
-"""`beto bench serving`: messages a second and latencies of the engine, of the worker around it, and of its peers.
+"""`python -m tests.bench serving`: messages a second and latencies of the engine, of the worker around it, and of its peers.
 
 Every system is a process of its own and loads the same version; they take turns with the same messages, a round at a time,
 so that whatever else the machine does falls on all of them.
@@ -33,7 +33,7 @@ PIPELINE_SHARE = 6  # it gets every sixth message, else most of the time would b
 
 
 def measure(*, messages: int, rounds: int, device: str) -> dict[str, Any]:
-    """Each round: a third of its messages one after the other, then all with 64 in flight.
+    """Measure in rounds: a third of its messages one after the other, then all with 64 in flight.
 
     At the end, once, messages that arrive at random at 80 % of the throughput found, for ten seconds or all of them.
     """
@@ -118,13 +118,13 @@ class _System:
         self._receive()  # it is warm
 
     def do(self, how: str, texts: Sequence[str], rate: float = 0.0) -> tuple[list[float], float]:
-        """(seconds of each message, seconds in all)."""
+        """Return (seconds of each message, seconds in all)."""
         self._pipe.send((how, list(texts), rate))
         latencies, seconds = self._receive()
         return latencies, seconds
 
     def memory(self) -> float:
-        """In MiB, now."""
+        """Return the memory in MiB, now."""
         self._pipe.send(("memory", [], 0.0))
         return float(self._receive()[1])
 
@@ -176,7 +176,7 @@ def _timed(asked: Asked, how: str, texts: Sequence[str], rate: float) -> tuple[l
 
 
 def _arriving(pool: ThreadPoolExecutor, one: Callable[[Any], float], items: Sequence[Any], rate: float) -> list[float]:
-    """One by one at random, `rate` a second on the average, whether those before are answered or not."""
+    """Ask one by one at random, `rate` a second on the average, whether those before are answered or not."""
     chance, due, coming = random.Random(0), time.perf_counter(), []
     for item in items:
         due += chance.expovariate(rate)
@@ -188,13 +188,15 @@ def _arriving(pool: ThreadPoolExecutor, one: Callable[[Any], float], items: Sequ
 def _tokens(texts: Sequence[str], version: Path) -> list[int]:
     from model.serving.classifier import load
 
-    return load(version, device="cpu").count_tokens(texts)
+    classifier = load(version, device="cpu")
+    return [min(len(ids), classifier.max_tokens) for ids in classifier.encode(texts)]
 
 
 def _flop(tokens: int) -> float:
-    """Multiplications and additions that one text of so many tokens needs (Kaplan et al. 2020, arXiv 2001.08361, table 1).
+    """Return the multiplications and additions that one text of so many tokens needs.
 
-    Of the last layer only what leads to the first token, and attention, are counted as they must be done.
+    See Kaplan et al. 2020 (arXiv 2001.08361), table 1. Of the last layer only what leads to the first token, and attention,
+    are counted as they must be done.
     """
     width, layers, inner = shape.SHAPE["hidden_size"], shape.SHAPE["num_hidden_layers"], shape.SHAPE["intermediate_size"]
     layer = 2 * tokens * (4 * width**2 + 2 * width * inner) + 4 * tokens**2 * width
@@ -203,7 +205,7 @@ def _flop(tokens: int) -> float:
 
 
 def _peaks() -> dict[str, float]:
-    """Operations a second of the fastest matrix product of this shape that ONNX Runtime does here, in fp32 and int8."""
+    """Return the operations a second of ONNX Runtime's fastest matrix product of this shape here, in fp32 and int8."""
     import numpy as np
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper

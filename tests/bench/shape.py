@@ -31,7 +31,7 @@ SHAPE: dict[str, Any] = {
 
 
 def publish(store: Store, home: Path) -> None:
-    """Version 1 of this shape is live in `home`, unless there is a live version."""
+    """Make version 1 of this shape live in `home`, unless there is a live version."""
     registry = Registry(store, home)
     if registry.live() is not None:
         return
@@ -41,7 +41,7 @@ def publish(store: Store, home: Path) -> None:
 
 
 def build(out: Path) -> None:
-    """A version folder at `out`, without a floor: whatever serves can load it."""
+    """Make a version folder at `out`, without a floor: whatever serves can load it."""
     from model.serving.network import quiet_transformers
 
     transformers = quiet_transformers()
@@ -89,9 +89,9 @@ def _card() -> Card:
 
 
 def chat(count: int, seed: int = 0) -> list[str]:
-    """Texts as long as chat messages are: words of the shipped messages, lognormal, median 18 tokens, 95 % below 80, at most 512.
+    """Return texts as long as chat messages are, made of words of the shipped messages.
 
-    A word of theirs is 1.4 tokens on the average.
+    Lengths are lognormal: median 18 tokens, 95 % below 80, at most 512. A word of theirs is 1.4 tokens on the average.
     """
     chance = random.Random(seed)
     words = [word for example in seed_messages() for word in example.text.split()]

@@ -1,20 +1,19 @@
 """Load on the simulator: 200 events a second for a minute over two sockets, one of which is refreshed in it.
 
-`python tests/bench/simulator_load.py [SECONDS] [EVENTS_PER_SECOND]`. The app is a bare Socket Mode client (slack_sdk's
+The app is a bare Socket Mode client (slack_sdk's
 aiohttp one, twice) that acknowledges at once, so that the simulator's own cost is what is left: the CPU time of its process,
-which is another one than the app's. The last line is JSON.
+which is another one than the app's.
 """
 
 import asyncio
-import json
 import multiprocessing
 import os
-import sys
 import time
 from collections import Counter
 from multiprocessing.connection import Connection
 from typing import Any
 
+import click
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
@@ -24,7 +23,7 @@ from bot.simulator.server import Simulator
 
 
 def slack(pipe: Connection, seconds: int, rate: int) -> None:
-    """Runs in a process of its own: the simulator, and the person who writes."""
+    """Run the simulator and the person who writes, in a process of its own."""
     asyncio.run(_slack(pipe, seconds, rate))
 
 
@@ -53,8 +52,8 @@ async def _slack(pipe: Connection, seconds: int, rate: int) -> None:
     await simulator.stop()
 
 
-async def main(seconds: int, rate: int) -> dict[str, Any]:
-    """Runs the load and counts what the app heard."""
+async def measure(seconds: int, rate: int) -> dict[str, Any]:
+    """Run the load, print its two most telling figures, and return all."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=slack, args=(theirs, seconds, rate))
     process.start()
@@ -86,7 +85,8 @@ async def main(seconds: int, rate: int) -> dict[str, Any]:
     process.join()
     sent = set(told["sent"])
     late_ms.sort()
-    return {
+    result = {
+        "bench": "simulator_load",
         "events": len(sent),
         "events_per_s": round(len(sent) / told["took_s"], 1),
         "lost": len(sent - heard.keys()),
@@ -98,11 +98,6 @@ async def main(seconds: int, rate: int) -> dict[str, Any]:
         "app_cpu_ms_per_event": round(app_cpu_s * 1_000 / len(sent), 3),
         "cores": os.cpu_count(),
     }
-
-
-if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]]
-    result = asyncio.run(main(*(given + [60, 200][len(given) :])))
-    print(f"{result['events']} events: {result['lost']} lost, {result['duplicated']} duplicated")
-    print(f"the simulator's own cost: {result['simulator_cpu_ms_per_event']} ms of CPU an event")
-    print(json.dumps(result))
+    click.echo(f"{result['events']} events: {result['lost']} lost, {result['duplicated']} duplicated", err=True)
+    click.echo(f"the simulator's own cost: {result['simulator_cpu_ms_per_event']} ms of CPU an event", err=True)
+    return result

@@ -1,4 +1,4 @@
-"""What `beto bench serving` compares: each loads the same version folder and answers one text at a time, from many threads."""
+"""The systems that the serving bench compares: each loads the same version and answers one text at a time, from many threads."""
 
 import http.client
 import importlib.util
@@ -31,14 +31,14 @@ System = Callable[[Path], AbstractContextManager[Asked]]
 
 
 def installed() -> Mapping[str, System]:
-    """The systems that can run here, the pipeline first."""
+    """Return the systems that can run here, the pipeline first."""
     ours: dict[str, System] = {"pipeline": pipeline, "direct": direct, "celery": celery}
     return ours | ({"litserve": litserve} if importlib.util.find_spec("litserve") else {})
 
 
 @contextmanager
 def pipeline(version: Path) -> Iterator[Asked]:
-    """transformers' pipeline as people use it: one text after the other."""
+    """Run transformers' pipeline as people use it: one text after the other."""
     from model.serving.network import pick_device, quiet_transformers
     from model.serving.normalise import speak
     from model.settings import ModelSettings
@@ -56,7 +56,7 @@ def pipeline(version: Path) -> Iterator[Asked]:
 
 @contextmanager
 def direct(_version: Path) -> Iterator[Asked]:
-    """Ours without Celery and store: the worker's host in this process."""
+    """Run ours without Celery and store: the worker's host in this process."""
     from model.settings import ModelSettings
     from model.store.store import Store
     from worker.host import Host
@@ -65,7 +65,7 @@ def direct(_version: Path) -> Iterator[Asked]:
     store = Store(ModelSettings().store_url)
     host = Host(store, WorkerSettings())
     host.start()
-    host.wait(120)
+    host.predict("Hola", 120)  # waits until the version is in memory
     yield Asked(lambda text: host.predict(text, PATIENCE_S), str)
     host.close()
     store.close()
@@ -73,7 +73,7 @@ def direct(_version: Path) -> Iterator[Asked]:
 
 @contextmanager
 def celery(_version: Path) -> Iterator[Asked]:
-    """Ours as it is deployed: a task a message, its text from the store, its prediction into it, and the task that follows.
+    """Run ours as it is deployed: a task a message, its text from the store, its prediction into it, and the task that follows.
 
     The message is saved before the clock starts, as the bot does; the worker is another process, which runs already.
     """
@@ -143,7 +143,7 @@ if __name__ == "__main__":
 
 @contextmanager
 def litserve(version: Path) -> Iterator[Asked]:
-    """The pipeline behind LitServe, which batches what waits; asked over HTTP, as it must be."""
+    """Run the pipeline behind LitServe, which batches what waits; asked over HTTP, as it must be."""
     from model.serving.normalise import speak
 
     port = free_port()

@@ -24,7 +24,7 @@ from tests.bench.machine import machine_facts
 def measure(
     *, data: Path | None, judged: Path | None, seeds: int, base: str, epochs: int | None = None, texts: int | None = None
 ) -> dict[str, Any]:
-    """Our recipe against transformers' Trainer with its defaults, from the same weights, on the same texts, for as many epochs.
+    """Compare our recipe with transformers' Trainer with its defaults: same weights, same texts, as many epochs.
 
     Seed by seed, in one process and with as many threads. The Trainer's are its own: learning rate 5e-5, linear schedule,
     batches of 8 padded to their longest; only its checkpoints and reports are off. What it gives is scored at 0.5 and, to
@@ -94,7 +94,7 @@ def _compare(
 def _train_by_beto(
     splits: Mapping[Split, Sequence[Example]], taxonomy: Taxonomy, *, base: str, seed: int, epochs: int | None
 ) -> tuple[Card, dict[str, float], dict[str, float]]:
-    """The card of our recipe's version, what the version comes to on test, and what its floor does."""
+    """Return the card of our recipe's version, its scores on test, and those of its baseline."""
     # Behind the torch doors, and seconds to load: before the clock starts.
     from model.learning.training import train
     from model.serving.network import quiet_transformers
@@ -126,7 +126,7 @@ def _train_by_beto(
 def _train_by_trainer(
     splits: Mapping[Split, Sequence[Example]], labels: Sequence[str], *, base: str, seed: int, epochs: int
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """What the Trainer comes to on test: at the threshold 0.5, and at the best one on dev."""
+    """Return the Trainer's scores on test: at the threshold 0.5, and at the best one on dev."""
     from model.learning.baseline import truth_of
     from model.learning.evaluation import best_threshold, score
     from model.learning.recipe import begin
@@ -176,5 +176,5 @@ def _train_by_trainer(
 
 
 def _f1(scores: Scores) -> dict[str, float]:
-    """In per cent."""
+    """Return both F1 scores in per cent."""
     return {"micro_f1": 100 * scores.micro_f1, "macro_f1": 100 * scores.macro_f1}

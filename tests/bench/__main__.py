@@ -1,0 +1,182 @@
+"""Every benchmark: `python -m tests.bench NAME [options] [--json]`, from the repository's root."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.errors import BotError
+from model.errors import ModelError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+
+
+@click.group(context_settings=CONTEXT)
+def bench() -> None:
+    """Measure the product on this machine; the last line with --json is one JSON object."""
+
+
+def finish(result: dict[str, Any], as_json: bool) -> None:
+    """Print the result if it is wanted; the figures for people are on standard error already."""
+    if as_json:
+        click.echo(json.dumps(result, default=str))
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(10), default=300, show_default=True, help="At saturation.")
+@click.option("--seconds", type=click.IntRange(5), default=30, show_default=True, help="At the light rate.")
+@click.option("--rate", type=click.FloatRange(0.1), default=5.0, show_default=True, help="Messages a second that are light.")
+@click.option(
+    "--base", default="mini", show_default=True, help="What to fine-tune: mini, a checkpoint; or beto-shape, untrained."
+)
+@as_json
+def journey(messages: int, seconds: int, rate: float, base: str, as_json: bool) -> None:
+    """Time the way from a message's event to its reply in the thread, with every process real."""
+    from tests.bench.journey import measure
+
+    finish(measure(messages=messages, seconds=seconds, rate=rate, base=base), as_json)
+
+
+@bench.command()
+@click.option("--reactions", type=click.IntRange(10), default=400, show_default=True, help="At once.")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@as_json
+def corrections(reactions: int, base: str, as_json: bool) -> None:
+    """Time the way from a reaction to the redrawn reply, with every process real."""
+    from tests.bench.corrections import measure
+
+    finish(measure(reactions=reactions, base=base), as_json)
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(60), default=900, show_default=True, help="In all rounds together.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="In which the systems take turns.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where the network runs.")
+@as_json
+def serving(messages: int, rounds: int, device: str, as_json: bool) -> None:
+    """Compare the engine, and the worker around it, with transformers' pipeline, on a network of BETO's shape."""
+    from tests.bench.serving import measure
+
+    finish(measure(messages=messages, rounds=rounds, device=device), as_json)
+
+
+@bench.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Learned from instead of the shipped messages; needs --dev.")
+@click.option("--dev", type=click.Path(path_type=Path), help="What both are scored on; a tenth of --data is tuned on.")
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0.")
+@click.option(
+    "--base", default="mini", show_default=True, help="What to fine-tune: mini, a checkpoint; or beto-shape, untrained."
+)
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--texts", type=click.IntRange(32), help="Train on so many only, and score on an eighth as many.")
+@as_json
+def training(
+    data: Path | None, dev: Path | None, seeds: int, base: str, epochs: int | None, texts: int | None, as_json: bool
+) -> None:
+    """Compare our recipe with transformers' Trainer with its defaults: F1 and examples a second."""
+    from tests.bench.training import measure
+
+    if (data is None) != (dev is None):
+        raise click.UsageError("--data and --dev go together")
+    finish(measure(data=data, judged=dev, seeds=seeds, base=base, epochs=epochs, texts=texts), as_json)
+
+
+@bench.command("learning-curve")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
+@click.option("--sizes", default="100,300,1000,all", show_default=True, help="Labelled messages in all, by commas.")
+@as_json
+def learning_curve(folder: Path, base: str, seeds: str, sizes: str, as_json: bool) -> None:
+    """Show how the scores grow with the labelled messages of FOLDER (train.jsonl, dev.jsonl), beside the baseline."""
+    from tests.bench.learning_curve import measure
+
+    finish(measure(folder=folder, base=base, seeds=list(map(int, seeds.split(","))), sizes=sizes.split(",")), as_json)
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(1000), default=100_000, show_default=True, help="Stored at most.")
+@click.option("--repeats", type=click.IntRange(10), default=200, show_default=True, help="Of each step.")
+@click.option("--texts", type=click.IntRange(1000), default=20_000, show_default=True, help="Near-duplicates among so many.")
+@click.option("--database", type=click.Choice(["sqlite", "postgresql", "both"]), default="both", show_default=True)
+@as_json
+def growth(messages: int, repeats: int, texts: int, database: str, as_json: bool) -> None:
+    """Time each step of the store as it fills: --messages 1000000 --texts 100000 for the whole."""
+    from tests.bench.growth import measure
+
+    databases = ["sqlite", "postgresql"] if database == "both" else [database]
+    finish(measure(messages=messages, repeats=repeats, databases=databases, texts=texts), as_json)
+
+
+@bench.command("simulator-load")
+@click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="How long people write.")
+@click.option("--rate", type=click.IntRange(1), default=200, show_default=True, help="Events a second.")
+@as_json
+def simulator_load(seconds: int, rate: int, as_json: bool) -> None:
+    """Load the simulator alone, over two sockets, one of which is refreshed meanwhile."""
+    from tests.bench.simulator_load import measure
+
+    finish(asyncio.run(measure(seconds, rate)), as_json)
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--gestures", type=click.IntRange(0), default=500, show_default=True, help="Reactions and buttons.")
+@click.option("--kills", type=click.IntRange(0), default=20, show_default=True, help="SIGKILLs, spread over every process.")
+@click.option("--retrainings", type=click.IntRange(0), default=2, show_default=True)
+@click.option("--faults", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of Slack's calls and events.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same one brings the same again.")
+@click.option("--twice", is_flag=True, help="Two of each process; needs --postgres.")
+@click.option("--postgres", is_flag=True, help="On a PostgreSQL server of its own instead of SQLite.")
+@click.option(
+    "--without", default="", help="Disable a safeguard: claim, sweep, natural key, or look-up. The run should then fall short."
+)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="A PNG of memory and database over time.")
+@as_json
+def chaos(
+    messages: int,
+    gestures: int,
+    kills: int,
+    retrainings: int,
+    faults: float,
+    seed: int,
+    twice: bool,
+    postgres: bool,
+    without: str,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Kill, freeze and cut everything while people write: exactly one right answer each, or status 1."""
+    from tests.chaos import measure
+    from tests.chaos.plan import Plan
+
+    if twice and not postgres:
+        raise click.UsageError("--twice needs --postgres: SQLite is for one machine with one of each")
+    plan = Plan(
+        messages=messages,
+        gestures=gestures,
+        kills=kills,
+        retrainings=retrainings,
+        share=faults,
+        seed=seed,
+        twice=twice,
+        postgres=postgres,
+        without=without,
+        drain_within_s=60 if without else 300,
+    )
+    result = measure(plan, plot)
+    finish(result, as_json)
+    if result["wrong"] or not result["calm"]:
+        sys.exit(1)
+
+
+if __name__ == "__main__":  # the children of multiprocessing import this file too
+    try:
+        bench(prog_name="python -m tests.bench")
+    except (BotError, ModelError) as error:
+        click.echo(f"bench: {error}", err=True)
+        sys.exit(1)
