@@ -122,7 +122,7 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
     from model.labels import Taxonomy, seed_taxonomy
     from model.learning import training
     from model.learning.dataset import read_examples, split_for_dev
-    from model.learning.distributed import Team
+    from model.learning.distributed import DistributedContext
     from model.learning.evaluation import table
     from model.settings import ModelSettings
 
@@ -143,12 +143,12 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
             device=settings.device,
             on_progress=lambda progress: bar.update(max(0, 1000 * progress.step // max(progress.steps, 1) - bar.pos)),
         )
-    if not Team().leads:
+    if not DistributedContext().is_rank_zero:
         return
     if as_json:
         click.echo(card.model_dump_json())
     else:
-        click.echo(table({card.base: card.scores["dev"], "floor": card.floor["dev"]}))
+        click.echo(table({card.base: card.scores["dev"], "baseline": card.baseline["dev"]}))
         click.echo(f"saved in {out}")
 
 
@@ -157,9 +157,9 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="JSONL or CSV of labelled messages.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def evaluate(model: Path, data: Path, as_json: bool) -> None:
-    """Score a version on labelled messages, beside the floor."""
+    """Score a version on labelled messages, beside the baseline."""
     from model.labels import Taxonomy
-    from model.learning.baseline import load_floor
+    from model.learning.baseline import load_baseline
     from model.learning.dataset import read_examples
     from model.learning.evaluation import score, table
     from model.serving.classifier import load
@@ -169,7 +169,7 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
     examples = read_examples(data, Taxonomy.from_names(classifier.labels))
     texts, gold = [example.text for example in examples], [example.labels for example in examples]
     network = score(gold, [prediction.labels for prediction in classifier.predict(texts)], classifier.labels)
-    floor = score(gold, load_floor(model).predict(texts), classifier.labels)
+    baseline = score(gold, load_baseline(model).predict(texts), classifier.labels)
     if as_json:
         click.echo(
             json.dumps(
@@ -177,12 +177,12 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
                     "base": classifier.card.base,
                     "version": classifier.card.version,
                     **network.model_dump(),
-                    "floor": floor.model_dump(),
+                    "baseline": baseline.model_dump(),
                 }
             )
         )
     else:
-        click.echo(table({classifier.card.base: network, "floor": floor}))
+        click.echo(table({classifier.card.base: network, "baseline": baseline}))
 
 
 @beto.command()

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from model.errors import BadData, UnknownLabel
-from model.schema import Example, Frozen, Prediction
+from model.schema import Frozen, Prediction
 
 _SKIN_TONES = "🏻🏼🏽🏾🏿"
 _EMOJI_STYLE = "\ufe0f"  # "show me in colour"; some keyboards send it and some do not
@@ -146,13 +146,6 @@ def canonical_emoji(emoji: str) -> str:
     sign = emoji_tables.emojize(f":{name}:", language="alias")
     bare = name if sign.startswith(":") else sign
     return bare.translate({ord(char): None for char in _SKIN_TONES + _EMOJI_STYLE})
-
-
-def taxonomy_of(examples: Iterable[Example]) -> Taxonomy:
-    """The labels that `examples` use: shipped ones as they are and in their order, then the others by name."""
-    used = {label for example in examples for label in (*example.labels, *example.unknown)}
-    shipped = [label for label in seed_taxonomy() if label.name in used]
-    return Taxonomy([*shipped, *Taxonomy.from_names(sorted(used - set(seed_taxonomy().names)))])
 
 
 @cache

@@ -1,12 +1,20 @@
 """The nouns that travel between processes and into files."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Split = Literal["train", "dev", "test"]
+
+# Cards, reports and progress that 0.1.0 wrote, in files and in the database, have these names for the same things.
+_FORMER_STAGES = {"judging": "evaluating"}
+_FORMER_REASONS = {"floor_ahead": "baseline_ahead", "worn": "test_set_reused"}
+
+
+def _formerly(name: str, former: str) -> AliasChoices:
+    return AliasChoices(name, former)
 
 
 class Frozen(BaseModel):
@@ -19,7 +27,7 @@ class Frozen(BaseModel):
 
 
 class Source(StrEnum):
-    """How a message reached us, which decides where its answer goes."""
+    """The way a message reached us, which decides where its answer goes."""
 
     CHANNEL = "channel"  # written in a channel that we watch
     MENTION = "mention"  # mentions the bot
@@ -43,7 +51,7 @@ class Message(Frozen):
 
 
 class Prediction(Frozen):
-    """What one version says of one text.
+    """One version's answer to one text.
 
     `scores` has every label that the version knows, as a calibrated probability in 0..1.
     `labels` are those at or above the version's thresholds, strongest first.
@@ -71,12 +79,14 @@ class Example(Frozen):
 
 
 class Progress(Frozen):
-    """How far a training is; `step` of `steps`, `seconds_left` an estimate from the pace so far.
+    """The progress of a training: `step` of `steps`, `seconds_left` estimated from the pace so far.
 
     A training that is resumed goes on with the step after its checkpoint. One that stops learning ends before `steps`.
     """
 
-    stage: Literal["preparing", "training", "judging", "done"]
+    stage: Annotated[
+        Literal["preparing", "training", "evaluating", "done"], BeforeValidator(lambda stage: _FORMER_STAGES.get(stage, stage))
+    ]
     step: int = 0
     steps: int = 0
     epoch: int = 0
@@ -86,7 +96,7 @@ class Progress(Frozen):
 
 
 class LabelScores(Frozen):
-    """How well one label is told: `support` texts carry it."""
+    """The scores of one label, which `support` texts carry."""
 
     precision: Probability
     recall: Probability
@@ -131,7 +141,7 @@ class TriedForm(Frozen):
 
 
 class Card(Frozen):
-    """All that must be known to trust, repeat or refuse a version; saved beside its weights as `card.json`."""
+    """Everything needed to trust, repeat or refuse a version; saved beside its weights as `card.json`."""
 
     version: int = 0  # 0 until the registry numbers it
     base: str
@@ -142,7 +152,8 @@ class Card(Frozen):
     data_sha256: str
     texts: dict[Split, int]
     scores: dict[Split, Scores]  # of the network
-    floor: dict[Split, Scores]  # of TF-IDF + logistic regression on the same data
+    # Of TF-IDF + logistic regression on the same data.
+    baseline: dict[Split, Scores] = Field(validation_alias=_formerly("baseline", "floor"))
     seconds: float
     created_at: str  # ISO 8601, UTC
     code_version: str
@@ -170,30 +181,38 @@ class LabelChange(Frozen):
 
 
 class Comparison(Frozen):
-    """A candidate beside the live version and the floor on the same test texts; F1 and errors are 0..1."""
+    """A candidate beside the live version and the baseline on the same test texts; F1 and errors are 0..1."""
 
     texts: int
     micro: Interval
     macro: Interval
     micro_gain: Interval | None  # over the live version, paired
     macro_gain: Interval | None
-    micro_floor: float
-    macro_floor: float
+    micro_baseline: float = Field(validation_alias=_formerly("micro_baseline", "micro_floor"))
+    macro_baseline: float = Field(validation_alias=_formerly("macro_baseline", "macro_floor"))
     ece: float  # expected calibration error
     ece_live: float | None
     per_label: dict[str, LabelChange]
 
 
 class Reason(Frozen):
-    """One reason of a verdict, for it (`good`) or against; the locale files have its sentence."""
+    """One reason of a verdict, for it (`good`) or against it; the locale files have its sentence."""
 
-    code: Literal["first", "wins", "gains", "equal", "loses", "label_falls", "miscalibrated", "floor_ahead", "worn"]
+    code: Literal["first", "wins", "gains", "equal", "loses", "label_falls", "miscalibrated", "baseline_ahead", "test_set_reused"]
     good: bool
     values: dict[str, float | int | str] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_former_names(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("code") in _FORMER_REASONS:
+            values = {"baseline" if name == "floor" else name: value for name, value in data.get("values", {}).items()}
+            return {**data, "code": _FORMER_REASONS[data["code"]], "values": values}
+        return data
+
 
 class Verdict(Frozen):
-    """Whether a candidate should go live, and why."""
+    """The decision whether a candidate should go live, and the reasons."""
 
     promote: bool
     reasons: tuple[Reason, ...]
@@ -208,17 +227,17 @@ class Flip(Frozen):
 
 
 class Blind(Frozen):
-    """How the live version did on random messages that people judged before they saw what it says of them."""
+    """The live version's score on random messages that people judged before they saw its labels."""
 
     messages: int
     micro_f1: Probability
 
 
 class Report(Frozen):
-    """What a run has to say when it ends with a version."""
+    """The report of a run that made a version."""
 
     version: int
-    live: int | None  # the version that it was compared with
+    live: int | None  # the version that it was compared with; None: there was none that could be loaded
     comparison: Comparison
     verdict: Verdict
     promoted: bool
@@ -227,6 +246,6 @@ class Report(Frozen):
     judges: tuple[str, ...]  # who did, most of all first
     flips: tuple[Flip, ...]
     blind: Blind | None = None
-    uses: int = 0  # how often these test texts were judged by before
+    uses: int = 0  # how many earlier candidates were evaluated on these test texts
     notes: tuple[str, ...] = ()
     forms: tuple[TriedForm, ...] = ()  # as in the version's card

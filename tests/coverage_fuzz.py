@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["bot", "model"]):
     from model.labels import seed_taxonomy
     from model.learning.dataset import read_examples, seed_messages
     from model.masking import mask
-    from model.serving.normalise import speak
+    from model.serving.normalise import normalise
     from tests.test_fuzz import EVENTS, mutated
 
 LABELS = seed_taxonomy()
@@ -76,7 +76,7 @@ def text(content: bytes) -> None:
     """What people write: what is masked stays so, and what is said stays said."""
     masked = mask(content.decode("utf-8", "replace"))
     assert mask(masked) == masked
-    assert speak(speak(masked)) == speak(masked)
+    assert normalise(normalise(masked)) == normalise(masked)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {each.__name__: each for each in (data, payload, text)}

@@ -73,10 +73,10 @@ def test_train_prints_its_card_and_leaves_a_version(trained: tuple[Path, Said]) 
     assert (out / "model.safetensors").exists()
 
 
-def test_evaluate_scores_the_version_beside_the_floor(trained: tuple[Path, Said], data: Path, home: Path) -> None:
-    """A score without the floor's says little."""
+def test_evaluate_scores_the_version_beside_the_baseline(trained: tuple[Path, Said], data: Path, home: Path) -> None:
+    """A score without the baseline's says little."""
     scores = last_object(beto("evaluate", "--model", trained[0], "--data", data, "--json", home=home))
-    for system in (scores, scores["floor"]):
+    for system in (scores, scores["baseline"]):
         assert {"jaccard", "micro_f1", "macro_f1", "exact_match", "per_label"} <= set(system)
         assert system["texts"] == len(MESSAGES)
         assert set(system["per_label"]) == {"cajeros", "tarjetas"}

@@ -26,7 +26,7 @@ from model.errors import BadData, BrokenVersion
 from model.labels import seed_taxonomy
 from model.learning.dataset import read_examples
 from model.masking import mask
-from model.serving.normalise import ALPHABET, speak
+from model.serving.normalise import ALPHABET, normalise
 from model.serving.version_folder import verify
 from model.store.store import Store
 from tests.slack.test_security import TEAM, dispatcher, known, published, slack, surfaces
@@ -136,8 +136,8 @@ def test_no_data_file_fails_but_with_its_place(tmp_path: Path, content: bytes, e
 @given(ANY_TEXT | st.text("<>@!|&;:/#$€0123456789., \u200d\u0301", max_size=300))
 def test_any_text_can_be_masked_and_said(text: str) -> None:
     """What cannot be said is an honest [UNK]; nothing else than its letters may come through."""
-    said = speak(mask(text))
-    assert speak(said) == said
+    said = normalise(mask(text))
+    assert normalise(said) == said
     assert all(char in ALPHABET or char.isalpha() for char in said)
 
 
@@ -148,7 +148,7 @@ def test_no_text_takes_long(piece: str) -> None:
     """One message of Slack's greatest length must not hold up the others: a second is a hundred times what it takes."""
     text = (piece.replace("·", " ") * 40_000)[:40_000]
     began = time.process_time()
-    speak(mask(text))
+    normalise(mask(text))
     assert time.process_time() - began < 10
 
 

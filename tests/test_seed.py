@@ -10,7 +10,7 @@ from model.learning.dataset import SPLITS, data_sha256, seed_examples
 from model.learning.mini import learn_vocabulary
 from model.learning.near_duplicates import first_near_duplicates
 from model.schema import Example
-from model.serving.normalise import speak
+from model.serving.normalise import normalise
 
 BETO = Path(__file__).parents[2] / "shared" / "beto"
 
@@ -57,7 +57,7 @@ def test_beto_can_say_every_shipped_message(examples: list[Example]) -> None:
 
     beto = BertTokenizerFast(str(BETO / "vocab.txt"), do_lower_case=False, strip_accents=False)
     assert beto.unk_token_id == 3
-    lost = [e.text for e in examples if beto.unk_token_id in beto(speak(e.text))["input_ids"]]
+    lost = [e.text for e in examples if beto.unk_token_id in beto(normalise(e.text))["input_ids"]]
     assert lost == []
 
 
@@ -65,10 +65,10 @@ def test_mini_can_say_every_shipped_message(examples: list[Example]) -> None:
     """Also those that its vocabulary was not made from."""
     from tokenizers import BertWordPieceTokenizer
 
-    vocabulary = learn_vocabulary([speak(example.text) for example in seed_examples()["train"]], 2000)
+    vocabulary = learn_vocabulary([normalise(example.text) for example in seed_examples()["train"]], 2000)
     assert vocabulary[:6] == ["[MASK]", "[PAD]", "[EOS]", "[UNK]", "[CLS]", "[SEP]"]
     mini = BertWordPieceTokenizer({piece: at for at, piece in enumerate(vocabulary)}, lowercase=False, strip_accents=False)
-    assert [e.text for e in examples if 3 in mini.encode(speak(e.text)).ids] == []
+    assert [e.text for e in examples if 3 in mini.encode(normalise(e.text)).ids] == []
 
 
 def test_the_vocabulary_is_the_same_every_time() -> None:
@@ -78,8 +78,8 @@ def test_the_vocabulary_is_the_same_every_time() -> None:
 
     program = (
         "from model.learning.dataset import seed_examples; from model.learning.mini import learn_vocabulary;"
-        "from model.serving.normalise import speak;"
-        "print(hash(tuple(learn_vocabulary([speak(e.text) for e in seed_examples()['dev']], 900))))"
+        "from model.serving.normalise import normalise;"
+        "print(hash(tuple(learn_vocabulary([normalise(e.text) for e in seed_examples()['dev']], 900))))"
     )
     answers = {
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment).stdout

@@ -155,10 +155,11 @@ def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> Non
             bar.update(100 - bar.pos)
         version = registry.live()
         assert version is not None
-        network, floor = version.card.scores["test"], version.card.floor["test"]
+        network, baseline = version.card.scores["test"], version.card.baseline["test"]
         click.echo(
             f"Versión 1 lista en {time.monotonic() - began:.0f} s · micro-F1 en mensajes nunca vistos: "
-            f"{network.micro_f1:.3f} ({version.card.base}) y {floor.micro_f1:.3f} (el suelo, TF-IDF + regresión logística)"
+            f"{network.micro_f1:.3f} ({version.card.base}) "
+            f"y {baseline.micro_f1:.3f} (la referencia: TF-IDF + regresión logística)"
         )
     finally:
         store.close()

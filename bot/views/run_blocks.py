@@ -55,7 +55,7 @@ def _line(run: Run, texts: Texts) -> str:
             loss=f"{progress.loss or 0.0:.3f}",
             left=_time_left(progress.seconds_left, texts),
         )
-    return texts("run.judging" if progress.stage in {"judging", "done"} else "run.preparing")
+    return texts("run.evaluating" if progress.stage in {"evaluating", "done"} else "run.preparing")
 
 
 def _time_left(seconds: float | None, texts: Texts) -> str:
@@ -100,7 +100,7 @@ def report(
         scores.append(
             texts("run.score", name=name, value=points(value.value), low=points(value.low), high=points(value.high), gain=against)
         )
-    scores.append(texts("run.floor", micro=points(found.micro_floor), macro=points(found.macro_floor)))
+    scores.append(texts("run.baseline", micro=points(found.micro_baseline), macro=points(found.macro_baseline)))
     before = "" if found.ece_live is None else texts("run.ece_before", ece=points(found.ece_live))
     scores.append(texts("run.ece", ece=points(found.ece), before=before))
     if report.blind is not None:
@@ -146,7 +146,7 @@ def _reason(reason: Reason, taxonomy: Taxonomy, texts: Texts) -> str:
     for name in ("gain", "low", "high"):
         if name in values:
             values[name] = points(float(reason.values[name]), sign=reason.code != "loses" or name != "gain")
-    for name in ("before", "after", "floor", "ours"):
+    for name in ("before", "after", "baseline", "ours"):
         if name in values:
             values[name] = points(float(reason.values[name]))
     return texts(f"run.reason_{reason.code}", **values)

@@ -1,4 +1,4 @@
-"""The floor: TF-IDF and logistic regression, which every network must beat to be worth its cost."""
+"""The baseline: TF-IDF and logistic regression, which a network must beat to be worth its cost."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,11 @@ from model.errors import BadData, BrokenVersion
 from model.learning.evaluation import best_threshold
 from model.schema import Example
 from model.serving.calibration import Matrix
-from model.serving.normalise import speak
+from model.serving.normalise import normalise
 
-DESCRIPTION_FILE = "floor.json"
-WEIGHTS_FILE = "floor.safetensors"
+DESCRIPTION_FILE = "baseline.json"
+WEIGHTS_FILE = "baseline.safetensors"
+FORMER_NAMES = {DESCRIPTION_FILE: "floor.json", WEIGHTS_FILE: "floor.safetensors"}  # in the folders that 0.1.0 wrote
 
 # Words and word pairs beside character pieces: the pieces forgive typos and missing accents.
 _ANALYSERS: dict[str, dict[str, Any]] = {
@@ -28,7 +29,7 @@ _ENOUGH_TEXTS = 300  # from here on a term seen once is left out: half the size,
 
 
 @dataclass(frozen=True)
-class Floor:
+class Baseline:
     """A fitted TF-IDF + logistic regression, one label against the rest, with one threshold from dev."""
 
     labels: tuple[str, ...]
@@ -38,21 +39,21 @@ class Floor:
     threshold: float
 
     def scores(self, texts: Sequence[str]) -> Matrix:
-        """Probabilities (not calibrated: the classes were balanced), texts x labels."""
+        """Return probabilities, texts x labels; not calibrated, since the classes were balanced in training."""
         if not texts:
             return np.zeros((0, len(self.labels)))
         logits = _features(self.vectorizers, texts) @ self.weights.T + self.bias
         return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float64)
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
-        """The labels at or above the threshold for each text, strongest first."""
+        """Return the labels at or above the threshold for each text, strongest first."""
         return [
             tuple(self.labels[at] for at in np.argsort(-row, kind="stable") if row[at] >= self.threshold)
             for row in self.scores(texts)
         ]
 
     def weigh(self, piece: str) -> Matrix:
-        """How much one more `piece` of a text ("tarje", or "##tas" inside a word) speaks for each label."""
+        """Return by how much one more `piece` of a text ("tarje", or "##tas" inside a word) raises each label's logit."""
         words, pieces = self.vectorizers
         plain = pieces.build_preprocessor()(piece.removeprefix("##"))
         spelled = plain if piece.startswith("##") else f" {plain}"
@@ -72,7 +73,7 @@ class Floor:
         return weight
 
     def save(self, folder: Path) -> None:
-        """Write floor.json (terms, labels, threshold) and floor.safetensors (numbers) into `folder`."""
+        """Write baseline.json (terms, labels, threshold) and baseline.safetensors (numbers) into `folder`."""
         from safetensors.numpy import save_file
 
         terms = {
@@ -87,12 +88,12 @@ class Floor:
         save_file({name: np.ascontiguousarray(t, np.float32) for name, t in tensors.items()}, folder / WEIGHTS_FILE)
 
 
-def fit(train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str]) -> Floor:
-    """Fitted on `train`, its threshold chosen on `dev`; unknown labels of an example do not count.
+def fit_baseline(train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str]) -> Baseline:
+    """Fit on `train` and choose the threshold on `dev` (0.5 without dev); unknown labels of an example do not count.
 
     Raises BadData where `train` holds no word at all.
     """
-    texts = [speak(example.text) for example in train]
+    texts = [normalise(example.text) for example in train]
     vectorizers = tuple(_vectorizer(name, min_df=2 if len(texts) >= _ENOUGH_TEXTS else 1) for name in _ANALYSERS)
     try:
         for vectorizer in vectorizers:
@@ -104,39 +105,45 @@ def fit(train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str])
     models = [_fit_label(features[known[:, at] > 0], truth[known[:, at] > 0, at]) for at in range(len(labels))]
     weights = np.stack([weights for weights, _ in models])
     bias = np.array([bias for _, bias in models])
-    floor = Floor(tuple(labels), vectorizers, weights, bias, threshold=0.5)
+    baseline = Baseline(tuple(labels), vectorizers, weights, bias, threshold=0.5)
     if not dev:
-        return floor
-    threshold = best_threshold(floor.scores([example.text for example in dev]), *truth_of(dev, labels))
-    return Floor(floor.labels, vectorizers, weights, bias, threshold)
+        return baseline
+    threshold = best_threshold(baseline.scores([example.text for example in dev]), *truth_of(dev, labels))
+    return Baseline(baseline.labels, vectorizers, weights, bias, threshold)
 
 
-def load_floor(folder: Path) -> Floor:
-    """The floor that `save` wrote into `folder`; BrokenVersion naming the file that is missing or altered."""
+def load_baseline(folder: Path) -> Baseline:
+    """Load the baseline that `save` wrote into `folder`; raise BrokenVersion naming the file that is missing or altered."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    description_file, weights_file = _file(folder, DESCRIPTION_FILE), _file(folder, WEIGHTS_FILE)
     try:
-        description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        description = json.loads(description_file.read_text(encoding="utf-8"))
         labels, threshold = tuple(description["labels"]), float(description["threshold"])
         terms = {name: list(description["terms"][name]) for name in _ANALYSERS}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BrokenVersion(f"{folder / DESCRIPTION_FILE}: {error}") from error
+        raise BrokenVersion(f"{description_file}: {error}") from error
     try:
-        tensors = load_file(folder / WEIGHTS_FILE)
+        tensors = load_file(weights_file)
         vectorizers = tuple(_vectorizer(name, vocabulary=terms[name]) for name in _ANALYSERS)
         for name, vectorizer in zip(_ANALYSERS, vectorizers, strict=True):
             vectorizer.idf_ = tensors[f"idf.{name}"]
         weights, bias = tensors["weights"], tensors["bias"]
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise BrokenVersion(f"{folder / WEIGHTS_FILE}: {error}") from error
+        raise BrokenVersion(f"{weights_file}: {error}") from error
     if weights.shape != (len(labels), sum(map(len, terms.values()))) or bias.shape != (len(labels),):
-        raise BrokenVersion(f"{folder / WEIGHTS_FILE}: its shapes do not fit {DESCRIPTION_FILE}")
-    return Floor(labels, vectorizers, weights.astype(np.float64), bias.astype(np.float64), threshold)
+        raise BrokenVersion(f"{weights_file}: its shapes do not fit {description_file.name}")
+    return Baseline(labels, vectorizers, weights.astype(np.float64), bias.astype(np.float64), threshold)
+
+
+def _file(folder: Path, name: str) -> Path:
+    former = folder / FORMER_NAMES[name]
+    return former if former.exists() else folder / name
 
 
 def truth_of(examples: Sequence[Example], labels: Sequence[str]) -> tuple[Matrix, Matrix]:
-    """(truth, known), examples x labels, 0 or 1: which labels apply, and of which that is known at all."""
+    """Return (truth, known), examples x labels, 0 or 1: which labels apply, and for which of them that is known at all."""
     truth = np.array([[label in example.labels for label in labels] for example in examples], dtype=np.float64)
     known = np.array([[label not in example.unknown for label in labels] for example in examples], dtype=np.float64)
     shape = (len(examples), len(labels))
@@ -152,11 +159,11 @@ def _vectorizer(name: str, **settings: Any) -> Any:
 
 
 def _features(vectorizers: Iterable[Any], texts: Sequence[str]) -> Any:
-    """Sparse, texts x terms."""
+    """Return a sparse matrix, texts x terms."""
     from scipy.sparse import hstack
 
-    spoken = [speak(text) for text in texts]
-    return hstack([vectorizer.transform(spoken) for vectorizer in vectorizers]).tocsr()
+    normalised = [normalise(text) for text in texts]
+    return hstack([vectorizer.transform(normalised) for vectorizer in vectorizers]).tocsr()
 
 
 def _fit_label(features: Any, truth: Matrix) -> tuple[Matrix, float]:

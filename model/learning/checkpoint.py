@@ -37,7 +37,7 @@ class Position:
     step: int = 0
     epoch: int = 0  # whole epochs
     batches: int = 0  # taken of the epoch after them
-    stale: int = 0  # epochs since dev F1 rose
+    epochs_without_improvement: int = 0  # epochs since dev F1 rose
 
     def note(self, recipe: Recipe) -> str | None:
         """What the people who wait should know; said in every report, as many are never shown."""

@@ -1,7 +1,7 @@
-"""Processes that train one network together, each with its share of every batch; `torchrun` starts them.
+"""Data-parallel training: several processes train one network, each on its shard of every batch. `torchrun` starts them.
 
-Each holds the whole network and takes the same steps: it works out the gradients of its share, and they are summed
-before the step. What one decides (the leader's dev F1) all follow, so that they end together.
+Each process holds the whole network and takes the same steps: it computes the gradients of its shard, and they are summed
+over all processes before the step. Rank zero's dev F1 is broadcast, so that all processes stop at the same epoch.
 """
 
 import os
@@ -12,22 +12,22 @@ import torch
 from torch import distributed
 
 
-class Team:
-    """This process's place in its team; a team of one, where nobody started more."""
+class DistributedContext:
+    """This process's place among those that train together; alone (`world_size` 1) where `torchrun` started none."""
 
     def __init__(self) -> None:
         # torchrun's variables: https://docs.pytorch.org/docs/stable/elastic/run.html#environment-variables
-        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.world_size = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
 
     @property
-    def leads(self) -> bool:
-        """Whether this process is the one that tells, keeps checkpoints, and writes the version."""
+    def is_rank_zero(self) -> bool:
+        """Return whether this process is the one that reports progress, keeps checkpoints and writes the version."""
         return self.rank == 0
 
-    def gather(self, device: torch.device) -> torch.device:
-        """All processes are connected; the device of this one, which is a GPU of its own where they train on GPUs."""
-        if self.size > 1:
+    def init_process_group(self, device: torch.device) -> torch.device:
+        """Connect the processes and return this one's device: a GPU of its own where they train on GPUs."""
+        if self.world_size > 1:
             if device.type == "cuda":
                 device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
                 torch.cuda.set_device(device)
@@ -35,13 +35,13 @@ class Team:
                 distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return device
 
-    def share(self, batch: Sequence[int]) -> Sequence[int]:
-        """This process's part of a batch; together the parts are the batch."""
-        return batch[self.rank :: self.size]
+    def shard(self, batch: Sequence[int]) -> Sequence[int]:
+        """Return this process's part of a batch; together the parts are the batch."""
+        return batch[self.rank :: self.world_size]
 
-    def add_up(self, network: Any, loss: float) -> float:
-        """Every process has the sum of all gradients; the sum of all losses."""
-        if self.size == 1:
+    def all_reduce_gradients(self, network: Any, loss: float) -> float:
+        """Replace the gradients of `network` by their sum over all processes, and return the sum of the losses."""
+        if self.world_size == 1:
             return loss
         parameters = list(network.parameters())
         flat = [torch.zeros_like(p).view(-1) if p.grad is None else p.grad.reshape(-1) for p in parameters]
@@ -51,10 +51,10 @@ class Team:
             parameter.grad = summed.view_as(parameter)
         return float(everything[-1])
 
-    def agree(self, value: float, device: torch.device) -> float:
-        """What the leader's `value` is."""
-        if self.size == 1:
+    def broadcast(self, value: float, device: torch.device) -> float:
+        """Return rank zero's `value`, in every process."""
+        if self.world_size == 1:
             return value
-        told = torch.tensor([value], dtype=torch.float64, device=device)
-        distributed.broadcast(told, src=0)
-        return float(told)
+        sent = torch.tensor([value], dtype=torch.float64, device=device)
+        distributed.broadcast(sent, src=0)
+        return float(sent)

@@ -1,12 +1,10 @@
 """How well predictions agree with people: scores, thresholds and the calibration error."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from model.errors import UnknownLabel
-from model.schema import Example, LabelScores, Scores
+from model.schema import LabelScores, Scores
 from model.serving.calibration import Matrix
 
 _STEPS = np.linspace(0.05, 0.95, 181)  # where a threshold may stand
@@ -50,16 +48,6 @@ def _score_label(label: str, pairs: Sequence[tuple[frozenset[str], frozenset[str
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
-
-
-def check_labels(examples: Iterable[Example], labels: Collection[str], path: Path) -> None:
-    """Raise UnknownLabel, naming `path`, when an example carries a label that is not among `labels`."""
-    strangers = sorted({label for example in examples for label in example.labels} - set(labels))
-    if strangers:
-        raise UnknownLabel(
-            f"{path}: this version does not know {', '.join(strangers)}; it knows {', '.join(labels)}: "
-            "mend the file, or train a version with these labels (`beto train`)"
-        )
 
 
 def table(scores: Mapping[str, Scores]) -> str:

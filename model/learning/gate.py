@@ -23,7 +23,7 @@ TOLERATED_MISCALIBRATION = 0.03
 # A label that fewer test texts carry falls by chance: one text of five is twenty points.
 ENOUGH_TEXTS = 10
 # After so many judgements on the same test texts, what wins there may win by having been chosen there.
-WORN_AFTER = 30
+REUSED_AFTER = 30
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,23 @@ class Answers:
 
 
 def compare(
-    truth: Matrix, known: Matrix, labels: Sequence[str], candidate: Answers, live: Answers | None, floor: Answers
+    truth: Matrix, known: Matrix, labels: Sequence[str], candidate: Answers, live: Answers | None, baseline: Answers
 ) -> Comparison:
-    """The candidate beside the live version and the floor, on the same texts and labels.
+    """The candidate beside the live version and the baseline, on the same texts and labels.
 
     Intervals hold 95 % of `RESAMPLES` bootstrap resamples of the texts. Gains are paired: each resample scores both
     systems on the same texts (Koehn 2004, "Statistical significance tests for machine translation evaluation"; Efron and
     Tibshirani 1993, chapter 13). `truth` and `known` are 0/1, texts x labels.
     """
-    chance = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SEED)
     texts = len(truth)
     # How often each resample holds each text; the first row is the test split itself.
-    weights = np.vstack([np.ones(texts), chance.multinomial(texts, np.full(texts, 1 / texts), size=RESAMPLES)]) if texts else None
+    weights = np.vstack([np.ones(texts), rng.multinomial(texts, np.full(texts, 1 / texts), size=RESAMPLES)]) if texts else None
     if weights is None:
         raise ValueError("there is no test text to judge by")
     ours = _f1(weights, truth, known, candidate.given)
     theirs = None if live is None else _f1(weights, truth, known, live.given)
-    baseline = _f1(weights[:1], truth, known, floor.given)
+    reference = _f1(weights[:1], truth, known, baseline.given)
     support = (truth * known).sum(0)
     return Comparison(
         texts=texts,
@@ -59,8 +59,8 @@ def compare(
         macro=_interval(ours.macro),
         micro_gain=None if theirs is None else _interval(ours.micro - theirs.micro),
         macro_gain=None if theirs is None else _interval(ours.macro - theirs.macro),
-        micro_floor=float(baseline.micro[0]),
-        macro_floor=float(baseline.macro[0]),
+        micro_baseline=float(reference.micro[0]),
+        macro_baseline=float(reference.macro[0]),
         ece=expected_calibration_error(candidate.scores, truth, known),
         ece_live=None if live is None else expected_calibration_error(live.scores, truth, known),
         per_label={
@@ -78,8 +78,8 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0) -> Ver
     """Whether the candidate should go live, with every reason for and against.
 
     It should where it is better on micro- or macro-F1 than the live version, on neither surely worse, nor worse by more than
-    TOLERATED_LOSS, loses no label by more than `label_margin` of F1, and is not worse calibrated. The floor decides
-    nothing: a network may be wanted for its speed of learning, but the report says where the floor is ahead. `uses` is
+    TOLERATED_LOSS, loses no label by more than `label_margin` of F1, and is not worse calibrated. The baseline decides
+    nothing: a network may be wanted for its speed of learning, but the report says where the baseline is ahead. `uses` is
     how often these test texts were judged by before.
     """
     reasons = []
@@ -103,11 +103,11 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0) -> Ver
             values = {"before": comparison.ece_live, "after": comparison.ece}
             reasons.append(Reason(code="miscalibrated", good=False, values=values))
     promote = all(reason.good for reason in reasons)
-    if comparison.micro_floor > comparison.micro.value:
-        values = {"floor": comparison.micro_floor, "ours": comparison.micro.value}
-        reasons.append(Reason(code="floor_ahead", good=True, values=values))
-    if uses >= WORN_AFTER:
-        reasons.append(Reason(code="worn", good=True, values={"uses": uses}))
+    if comparison.micro_baseline > comparison.micro.value:
+        values = {"baseline": comparison.micro_baseline, "ours": comparison.micro.value}
+        reasons.append(Reason(code="baseline_ahead", good=True, values=values))
+    if uses >= REUSED_AFTER:
+        reasons.append(Reason(code="test_set_reused", good=True, values={"uses": uses}))
     return Verdict(promote=promote, reasons=tuple(reasons))
 
 

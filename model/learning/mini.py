@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.learning.baseline import Floor
+from model.learning.baseline import Baseline
 from model.serving.normalise import ALPHABET
 
 # BETO's own order, in which [PAD] is 1 and not 0.
@@ -31,14 +31,14 @@ def learn_vocabulary(texts: Sequence[str], size: int) -> list[str]:
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
-def first_meanings(floor: Floor, vocabulary: Sequence[str], width: int, seed: int) -> NDArray[np.float32]:
-    """Embeddings, pieces x `width`: the first columns hold what the floor says of each piece, label by label.
+def first_meanings(baseline: Baseline, vocabulary: Sequence[str], width: int, seed: int) -> NDArray[np.float32]:
+    """Embeddings, pieces x `width`: the first columns hold what the baseline says of each piece, label by label.
 
-    So a network that only averages its input begins about where the floor ends, and learns from there what the order of
+    So a network that only averages its input begins about where the baseline ends, and learns from there what the order of
     the words adds; begun at random on a thousand messages it stays ten points of micro-F1 below. The other columns are
     chance.
     """
-    said = np.stack([floor.weigh(piece) for piece in vocabulary])
+    said = np.stack([baseline.weigh(piece) for piece in vocabulary])
     said[: len(SPECIAL_TOKENS)] = 0.0
     said /= max(1e-9, float(np.sqrt((said**2).mean())))
     # Of equal length, so that the layer norm after them treats all pieces alike.

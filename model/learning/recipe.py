@@ -13,13 +13,12 @@ import numpy as np
 import torch
 
 from model.errors import BaseUnavailable
-from model.learning import baseline
-from model.learning.baseline import Floor, truth_of
+from model.learning.baseline import Baseline, fit_baseline, truth_of
 from model.learning.mini import first_meanings, learn_vocabulary
 from model.schema import Example
 from model.serving.classifier import cut, encode
 from model.serving.network import calibrate_network, last_layer, logits_of, longest_input, quiet_transformers
-from model.serving.normalise import speak
+from model.serving.normalise import normalise
 from model.serving.version_folder import CARD_FILE, read_card
 
 MINI = "mini"
@@ -35,23 +34,23 @@ class Recipe:
     patience: int  # epochs without a better dev F1 that end the training
     warm_up: float = 0.1  # share of all steps
     weight_decay: float = 0.01
-    head_pace: float = 1.0  # learning rate of what is new above the checkpoint, as a multiple
-    masked: float = 0.0  # share of pieces hidden from the network at each step
+    head_lr_multiplier: float = 1.0  # learning rate of what is new above the checkpoint, as a multiple
+    token_mask_rate: float = 0.0  # share of pieces hidden from the network at each step
 
 
-# Mini begins where the floor ends, loses some of it at the high rates and wins it back at the low ones: with a patience of
+# Mini begins where the baseline ends, loses some of it at the high rates and wins it back at the low ones: with a patience of
 # 4 it ended in the dip (micro-F1 on the shipped test split, mean of three seeds, 72.8 instead of 75.0).
-MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, patience=10, masked=0.1)
+MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, patience=10, token_mask_rate=0.1)
 
 
 def begin(
     train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], *, base: str, seed: int
-) -> tuple[Any, Any, Floor, Recipe]:
-    """(network, tokenizer, floor, recipe): what a training from `base` begins with; the same for the same arguments."""
+) -> tuple[Any, Any, Baseline, Recipe]:
+    """(network, tokenizer, baseline, recipe): what a training from `base` begins with; the same for the same arguments."""
     torch.manual_seed(seed)
     if base == MINI:
-        floor = baseline.fit(train, dev, labels)
-        return *_new_mini(train, floor, seed), floor, MINI_RECIPE
+        baseline = fit_baseline(train, dev, labels)
+        return *_new_mini(train, baseline, seed), baseline, MINI_RECIPE
     network, tokenizer = _open_base(base, labels)
     _begin_head(network, train, labels)
     recipe = Recipe(
@@ -63,9 +62,9 @@ def begin(
         patience=5,
         # After 15 epochs on 300 messages of 48 labels, a 22M checkpoint told only the most frequent ones (micro-F1 22) at
         # 5e-5 for all layers; nor did it at 5e-4. At 1e-4, and 20 times as much for the new layer, it comes to 62.
-        head_pace=20.0,
+        head_lr_multiplier=20.0,
     )
-    return network, tokenizer, baseline.fit(train, dev, labels), recipe
+    return network, tokenizer, fit_baseline(train, dev, labels), recipe
 
 
 def name_of(base: str) -> str:
@@ -76,18 +75,18 @@ def name_of(base: str) -> str:
     return read_card(folder).base if (folder / CARD_FILE).exists() else folder.resolve().name
 
 
-def _new_mini(train: Sequence[Example], floor: Floor, seed: int) -> tuple[Any, Any]:
-    """A small BERT of BETO's kind, which begins by averaging what the floor says of each piece of the text."""
+def _new_mini(train: Sequence[Example], baseline: Baseline, seed: int) -> tuple[Any, Any]:
+    """A small BERT of BETO's kind, which begins by averaging what the baseline says of each piece of the text."""
     transformers = quiet_transformers()
-    vocabulary = learn_vocabulary([speak(example.text) for example in train], size=6000)
+    vocabulary = learn_vocabulary([normalise(example.text) for example in train], size=6000)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
         tokenizer = transformers.BertTokenizerFast(
             str(Path(folder) / "vocab.txt"), do_lower_case=False, strip_accents=False, model_max_length=512
         )
-    width = max(128, 64 * -(-2 * len(floor.labels) // 64))
+    width = max(128, 64 * -(-2 * len(baseline.labels) // 64))
     config = transformers.BertConfig(
-        **_label_names(floor.labels),
+        **_label_names(baseline.labels),
         vocab_size=len(vocabulary),
         hidden_size=width,
         num_hidden_layers=2,
@@ -99,7 +98,7 @@ def _new_mini(train: Sequence[Example], floor: Floor, seed: int) -> tuple[Any, A
     network = transformers.BertForSequenceClassification(config)
     with torch.no_grad():
         embeddings = network.bert.embeddings
-        embeddings.word_embeddings.weight.copy_(torch.from_numpy(first_meanings(floor, vocabulary, width, seed)))
+        embeddings.word_embeddings.weight.copy_(torch.from_numpy(first_meanings(baseline, vocabulary, width, seed)))
         embeddings.position_embeddings.weight.zero_()
         embeddings.token_type_embeddings.weight.zero_()
         # Small queries and keys look everywhere alike; identities hand on what they see; quiet feed-forward layers.
@@ -109,11 +108,11 @@ def _new_mini(train: Sequence[Example], floor: Floor, seed: int) -> tuple[Any, A
             layer.output.dense.weight.mul_(0.1)
         torch.nn.init.eye_(network.bert.pooler.dense.weight).mul_(0.5)
         network.classifier.weight.zero_()
-        network.classifier.weight[:, : len(floor.labels)].fill_diagonal_(1.0)
+        network.classifier.weight[:, : len(baseline.labels)].fill_diagonal_(1.0)
     longest = longest_input(network, tokenizer)
     encoded = [cut(ids, longest) for ids in encode(tokenizer.backend_tokenizer, [example.text for example in train])]
     logits = logits_of(network.eval(), tokenizer.pad_token_id, encoded, torch.device("cpu"))
-    calibrate_network(network, logits, *truth_of(train, floor.labels))
+    calibrate_network(network, logits, *truth_of(train, baseline.labels))
     return network, tokenizer
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from model.errors import BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
 from model.labels import Taxonomy
-from model.learning.baseline import load_floor, truth_of
+from model.learning.baseline import load_baseline, truth_of
 from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, write_examples
 from model.learning.evaluation import score
 from model.learning.gate import Answers, compare, decide
@@ -162,7 +162,7 @@ def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, 
         )
         parent = None if live is None else live.number
         candidate = registry.add(built, card.model_copy(update={"parent": parent}), run.id)
-    shown.now(Progress(stage="judging", step=1, steps=1))
+    shown.now(Progress(stage="evaluating", step=1, steps=1))
     return _judge(store, registry, settings, run, shown, candidate=candidate, live=live, data=data)
 
 
@@ -193,16 +193,16 @@ def _judge(
     test = data["test"]
     texts = [example.text for example in test]
     truth, known = truth_of(test, labels)
-    floor = load_floor(candidate.folder)
-    columns = [floor.labels.index(label) for label in labels]
-    floor_scores = floor.scores(texts)[:, columns]
+    baseline = load_baseline(candidate.folder)
+    columns = [baseline.labels.index(label) for label in labels]
+    baseline_scores = baseline.scores(texts)[:, columns]
     comparison = compare(
         truth,
         known,
         labels,
         _answers(new, texts, labels, taxonomy),
         None if old is None else _answers(old, texts, labels, taxonomy),
-        Answers((floor_scores >= floor.threshold).astype(float), floor_scores),
+        Answers((baseline_scores >= baseline.threshold).astype(float), baseline_scores),
     )
     uses = shown.runs.uses(len(test))
     verdict = decide(comparison, label_margin=settings.label_margin, uses=uses)
@@ -210,7 +210,7 @@ def _judge(
     shown.runs.note_version(run.id, shown.owner, candidate.number, len(test))
     promoted = False
     if verdict.promote and not run.dry and (settings.promotion == "auto" or live is None):
-        shown.now(Progress(stage="judging", step=1, steps=1))  # not after a cancellation, nor after another took over
+        shown.now(Progress(stage="evaluating", step=1, steps=1))  # not after a cancellation, nor after another took over
         promoted = registry.promote(
             candidate.number,
             by=run.requested_by,

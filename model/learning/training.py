@@ -18,10 +18,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from model.errors import BadData, ModelError, UnknownLabel
 from model.labels import Taxonomy
-from model.learning.baseline import Floor, truth_of
+from model.learning.baseline import Baseline, truth_of
 from model.learning.checkpoint import Checkpoint, Position, fingerprint
 from model.learning.dataset import data_sha256
-from model.learning.distributed import Team
+from model.learning.distributed import DistributedContext
 from model.learning.evaluation import best_threshold, expected_calibration_error, label_thresholds, score
 from model.learning.recipe import Recipe, begin, name_of
 from model.schema import Card, Example, Progress, Scores, Split, TriedForm
@@ -83,26 +83,26 @@ def train(
     Where `torchrun` started several processes that all call this, each works on its share of every batch; the leader
     alone reports and writes.
     """
-    team = Team()
-    report = _Reporter(on_progress if team.leads else None)
+    context = DistributedContext()
+    report = _Reporter(on_progress if context.is_rank_zero else None)
     report(Progress(stage="preparing"))
     check_free(out)
     _check_data({"train": train, "dev": dev, "test": test or ()}, taxonomy)
-    where = team.gather(pick_device(device))
+    where = context.init_process_group(pick_device(device))
 
-    # The network that we begin with, and the floor that it must beat.
-    network, tokenizer, floor, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed)
+    # The network that we begin with, and the baseline that it must beat.
+    network, tokenizer, baseline, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     network.to(where)
 
-    # Training; then the best weights, calibrated, are judged beside the floor.
+    # Training; then the best weights, calibrated, are judged beside the baseline.
     longest = longest_input(network, tokenizer)
     train_task, dev_task = (_task(tokenizer, examples, taxonomy.names, longest) for examples in (train, dev))
     with fitting_threads(network):
-        keeper = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=team.leads)
-        ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper, team)
-    final = Progress(stage="judging", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
+        keeper = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=context.is_rank_zero)
+        ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper, context)
+    final = Progress(stage="evaluating", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
     report(final)
     truth, known = dev_task.truth.double().numpy(), dev_task.known.double().numpy()
     calibrate_network(network, _task_logits(network, tokenizer, dev_task, where), truth, known)
@@ -119,14 +119,14 @@ def train(
             "micro_batch": ended.micro_batch,
             "base": base,
             "device": str(where),
-            "processes": team.size,
+            "processes": context.world_size,
             "steps": ended.step,
             "torch": torch.__version__,
         },
         data_sha256=data_sha256([*train, *dev, *(test or ())]),
         texts={"train": len(train), "dev": len(dev), "test": len(test or ())},
         scores={},
-        floor={},
+        baseline={},
         seconds=0.0,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=_code_version(),
@@ -136,16 +136,16 @@ def train(
     card = card.model_copy(
         update={
             "scores": {split: _judge(classifier, examples) for split, examples in judged.items()},
-            "floor": {split: _judge(floor, examples) for split, examples in judged.items()},
+            "baseline": {split: _judge(baseline, examples) for split, examples in judged.items()},
             "seconds": round(report.seconds, 1),
         }
     )
-    if not team.leads:
+    if not context.is_rank_zero:
         return card
     with building(out) as folder:
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        floor.save(folder)
+        baseline.save(folder)
         card = card.model_copy(update={"forms": _add_engine(folder, network, dev_task, scores, np.array(thresholds))})
         write_card(folder, card)
     report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
@@ -162,7 +162,7 @@ def _fit(
     where: torch.device,
     report: "_Reporter",
     checkpoint: Checkpoint,
-    team: Team,
+    context: DistributedContext,
 ) -> Position:
     """`network` has the weights that were best on `dev`; where the training ended is returned."""
     lengths = [len(ids) for ids in train.encoded]
@@ -174,7 +174,7 @@ def _fit(
         {
             "params": [p for p in network.parameters() if (id(p) in body) == in_body and (p.ndim > 1) == is_matrix],
             "weight_decay": recipe.weight_decay if is_matrix else 0.0,  # biases and layer norms are not pulled to zero
-            "peak": recipe.learning_rate * (1.0 if in_body else recipe.head_pace),
+            "peak": recipe.learning_rate * (1.0 if in_body else recipe.head_lr_multiplier),
         }
         for in_body in (True, False)
         for is_matrix in (True, False)
@@ -186,17 +186,18 @@ def _fit(
     at = checkpoint.load(network, optimiser, where) or Position(
         best=_copy(network), best_f1=_dev_f1(network, tokenizer, dev, where), micro_batch=recipe.batch
     )
-    while at.epoch < recipe.epochs and at.stale < recipe.patience:
+    while at.epoch < recipe.epochs and at.epochs_without_improvement < recipe.patience:
         network.train()
         # All chance comes from the seed and the epoch or step alone: then nothing of it has to be kept in a checkpoint.
-        chance = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
-        for batch in list(_batches(lengths, recipe.batch, chance))[at.batches :]:
+        rng = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
+        for batch in list(_batches(lengths, recipe.batch, rng))[at.batches :]:
             torch_seed = 1_000_003 * seed + at.step
             judged = float(train.known[batch].sum().clamp(min=1))
-            share = team.share(batch)
-            learn = partial(_learn, network, tokenizer, recipe.masked, train, share, judged, torch_seed + team.rank, where)
+            shard = context.shard(batch)
+            rank_seed = torch_seed + context.rank
+            learn = partial(_learn, network, tokenizer, recipe.token_mask_rate, train, shard, judged, rank_seed, where)
             loss, at.micro_batch = _as_memory_allows(learn, at.micro_batch, where)
-            loss = team.add_up(network, loss)
+            loss = context.all_reduce_gradients(network, loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             for group in optimiser.param_groups:
                 pace = min((at.step + 1) / warm_up, (steps - at.step) / max(1, steps - warm_up))
@@ -208,8 +209,8 @@ def _fit(
                 checkpoint.save(at, network, optimiser)
             progress = Progress(stage="training", step=at.step, steps=steps, epoch=at.epoch + 1, loss=loss, note=at.note(recipe))
             report(progress)
-        f1 = team.agree(_dev_f1(network, tokenizer, dev, where), where)
-        at.stale = 0 if f1 > at.best_f1 else at.stale + 1
+        f1 = context.broadcast(_dev_f1(network, tokenizer, dev, where), where)
+        at.epochs_without_improvement = 0 if f1 > at.best_f1 else at.epochs_without_improvement + 1
         if f1 >= at.best_f1:
             at.best, at.best_f1 = _copy(network), f1
         at.epoch, at.batches = at.epoch + 1, 0
@@ -221,7 +222,7 @@ def _fit(
 def _learn(
     network: Any,
     tokenizer: Any,
-    masked: float,
+    token_mask_rate: float,
     train: _Task,
     batch: Sequence[int],
     judged: float,
@@ -239,8 +240,8 @@ def _learn(
     for first in range(0, len(batch), micro_batch):
         part = batch[first : first + micro_batch]
         inputs = lay_out(network, [train.encoded[at] for at in part], tokenizer.pad_token_id)
-        if masked:
-            _mask(inputs["input_ids"], masked, tokenizer)
+        if token_mask_rate:
+            _mask(inputs["input_ids"], token_mask_rate, tokenizer)
         with torch.autocast(where.type, dtype=torch.bfloat16, enabled=has_bf16(network, where)):
             logits = forward(network, {name: tensor.to(where) for name, tensor in inputs.items()})
         truth, known = train.truth[part].to(where), train.known[part].to(where)
@@ -322,21 +323,21 @@ def _task(tokenizer: Any, examples: Sequence[Example], labels: Sequence[str], lo
     return _Task(encoded, torch.tensor(truth, dtype=torch.float32), torch.tensor(known, dtype=torch.float32))
 
 
-def _batches(lengths: Sequence[int], size: int, chance: random.Random) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], size: int, rng: random.Random) -> Iterator[list[int]]:
     """Every index once, in batches of about the same length and in random order: padding is work for nothing."""
     order = list(range(len(lengths)))
-    chance.shuffle(order)
+    rng.shuffle(order)
     # Sorting eight batches at a time removes most of the padding and leaves the company of each text to chance.
     chunks = (sorted(order[at : at + 8 * size], key=lengths.__getitem__) for at in range(0, len(order), 8 * size))
     batches = [chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size)]
-    chance.shuffle(batches)
+    rng.shuffle(batches)
     yield from batches
 
 
-def _mask(ids: torch.Tensor, share: float, tokenizer: Any) -> None:
-    """`share` of the pieces become [MASK], in place; special tokens stay."""
+def _mask(ids: torch.Tensor, rate: float, tokenizer: Any) -> None:
+    """`rate` of the pieces become [MASK], in place; special tokens stay."""
     special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
-    ids[(torch.rand(ids.shape) < share) & ~special] = tokenizer.mask_token_id
+    ids[(torch.rand(ids.shape) < rate) & ~special] = tokenizer.mask_token_id
 
 
 def _copy(network: Any) -> dict[str, torch.Tensor]:
@@ -355,11 +356,11 @@ def _dev_f1(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> fl
     return _micro_f1((scores >= best_threshold(scores, truth, known)) * known, truth * known)
 
 
-def _judge(system: Classifier | Floor, examples: Sequence[Example]) -> Scores:
+def _judge(system: Classifier | Baseline, examples: Sequence[Example]) -> Scores:
     """Scores on what is known of `examples`: a label that nobody judged counts neither for nor against."""
     texts = [example.text for example in examples]
     scores: Matrix
-    if isinstance(system, Floor):
+    if isinstance(system, Baseline):
         predicted, scores = system.predict(texts), system.scores(texts)
     else:
         predictions = system.predict(texts)

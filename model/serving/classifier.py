@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from model.errors import BrokenVersion
 from model.schema import Card, Prediction
 from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
-from model.serving.normalise import speak
+from model.serving.normalise import normalise
 from model.serving.version_folder import verify
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def load(folder: Path, *, device: str = "auto") -> Classifier:
 
 def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[list[int]]:
     """Token ids of each text said in words, with special ones, uncut."""
-    return [each.ids for each in tokenizer.encode_batch_fast([speak(text) for text in texts])]
+    return [each.ids for each in tokenizer.encode_batch_fast([normalise(text) for text in texts])]
 
 
 def cut(ids: list[int], longest: int) -> list[int]:

@@ -155,8 +155,8 @@ def forward(network: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
             query = attention.query(x).view(texts, 1, heads, width).transpose(1, 2)
         else:
             query = apart(attention.query(x))
-        chance = attention.dropout.p if network.training else 0.0
-        seen = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=chance)
+        dropout = attention.dropout.p if network.training else 0.0
+        seen = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
         seen = seen.transpose(1, 2).reshape(-1, heads * width)
         x = layer.attention.output(seen if last else seen.index_select(0, inputs["back"]), x)
         x = layer.output(layer.intermediate(x), x)

@@ -43,7 +43,7 @@ _STRETCHED = re.compile(r"([^\W\d_])\1{2,}", re.IGNORECASE)
 _ENDLESS = re.compile(r"(\w{80})(?=\w)")
 
 
-def speak(text: str) -> str:
+def normalise(text: str) -> str:
     """`text`, as Slack escaped it, in plain words on one line; saying it twice changes nothing.
 
     Mentions, channels, links and emoji become Spanish words, amounts and signs are spelled out ("€190" -> "190 euros"),

@@ -1,6 +1,6 @@
 """A version's folder: written whole or not at all, and read only while it is what was written.
 
-Beside the plain transformers folder it holds the card, as `card.json` and for people as `README.md`, the floor's two files,
+Beside the plain transformers folder it holds the card, as `card.json` and for people as `README.md`, the baseline's two files,
 and `manifest.json` with the SHA-256 of every file but the card, which is given its number later.
 """
 
@@ -93,7 +93,7 @@ def card_text(card: Card) -> str:
             f"{tried.decisions} decisions come out otherwise, no probability by more than {tried.change:.3f}, micro-F1 {f1}"
         )
     for split, scores in card.scores.items():
-        floor = card.floor[split]
+        baseline = card.baseline[split]
         lines += [
             "",
             f"## Scores on {scores.texts} {split} messages",
@@ -101,11 +101,11 @@ def card_text(card: Card) -> str:
             "| | network | TF-IDF + logistic regression |",
             "| --- | --- | --- |",
             *(
-                f"| {name} | {100 * getattr(scores, field):.1f} | {100 * getattr(floor, field):.1f} |"
+                f"| {name} | {100 * getattr(scores, field):.1f} | {100 * getattr(baseline, field):.1f} |"
                 for name, field in (("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"), ("Jaccard", "jaccard"))
             ),
             *(
-                f"| F1 of {label} ({each.support}) | {100 * each.f1:.1f} | {100 * floor.per_label[label].f1:.1f} |"
+                f"| F1 of {label} ({each.support}) | {100 * each.f1:.1f} | {100 * baseline.per_label[label].f1:.1f} |"
                 for label, each in scores.per_label.items()
             ),
         ]

@@ -46,7 +46,7 @@ def measure(*, folder: Path, base: str, seeds: Sequence[int], sizes: Sequence[st
                 "seed": seed,
                 **{
                     name: {measure: round(100 * getattr(scores, measure), 1) for measure in ("micro_f1", "macro_f1")}
-                    for name, scores in {"network": card.scores["test"], "floor": card.floor["test"]}.items()
+                    for name, scores in {"network": card.scores["test"], "floor": card.baseline["test"]}.items()
                 },
                 "epochs": [card.settings["epochs_run"], card.settings["epochs"]],
                 "seconds": round(time.perf_counter() - began, 1),

@@ -11,7 +11,7 @@ from model.learning.mini import learn_vocabulary
 from model.schema import Card
 from model.serving.engine import ENGINE_FILE
 from model.serving.graph import write
-from model.serving.normalise import speak
+from model.serving.normalise import normalise
 from model.serving.version_folder import building, write_card
 from model.store.database import now
 from model.store.registry import Registry
@@ -41,7 +41,7 @@ def publish(store: Store, home: Path) -> None:
 
 
 def build(out: Path) -> None:
-    """Make a version folder at `out`, without a floor: whatever serves can load it."""
+    """Make a version folder at `out`, without a baseline: whatever serves can load it."""
     from model.serving.network import quiet_transformers
 
     transformers = quiet_transformers()
@@ -56,7 +56,7 @@ def build(out: Path) -> None:
         **SHAPE,
     )
     network = transformers.BertForSequenceClassification(config).eval()
-    pieces = learn_vocabulary([speak(example.text) for example in seed_messages()], size=6000)
+    pieces = learn_vocabulary([normalise(example.text) for example in seed_messages()], size=6000)
     pieces += [f"[unused{at}]" for at in range(VOCABULARY - len(pieces))]
     with building(out) as folder:
         (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
@@ -81,7 +81,7 @@ def _card() -> Card:
         data_sha256="",
         texts={},
         scores={},
-        floor={},
+        baseline={},
         seconds=0.0,
         created_at=now().isoformat(timespec="seconds"),
         code_version="",

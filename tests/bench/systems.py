@@ -40,7 +40,7 @@ def installed() -> Mapping[str, System]:
 def pipeline(version: Path) -> Iterator[Asked]:
     """Run transformers' pipeline as people use it: one text after the other."""
     from model.serving.network import pick_device, quiet_transformers
-    from model.serving.normalise import speak
+    from model.serving.normalise import normalise
     from model.settings import ModelSettings
 
     where = pick_device(ModelSettings().device)
@@ -51,7 +51,7 @@ def pipeline(version: Path) -> Iterator[Asked]:
         with lock:
             return made([text], truncation=True, max_length=512)
 
-    yield Asked(ask, speak)
+    yield Asked(ask, normalise)
 
 
 @contextmanager
@@ -144,7 +144,7 @@ if __name__ == "__main__":
 @contextmanager
 def litserve(version: Path) -> Iterator[Asked]:
     """Run the pipeline behind LitServe, which batches what waits; asked over HTTP, as it must be."""
-    from model.serving.normalise import speak
+    from model.serving.normalise import normalise
 
     port = free_port()
     file = version.parent / "litserve_labels.py"
@@ -161,5 +161,5 @@ def litserve(version: Path) -> Iterator[Asked]:
             connection.request("POST", "/predict", json.dumps({"text": text}), {"Content-Type": "application/json"})
             return json.load(connection.getresponse())
 
-    yield Asked(ask, speak)
+    yield Asked(ask, normalise)
     server.kill()

@@ -15,7 +15,7 @@ import numpy as np
 from model.labels import Taxonomy, seed_taxonomy
 from model.learning.dataset import read_examples, seed_examples, split_for_dev
 from model.schema import Card, Example, Progress, Scores, Split
-from model.serving.normalise import speak
+from model.serving.normalise import normalise
 from model.settings import ModelSettings
 from tests.bench import shape
 from tests.bench.machine import machine_facts
@@ -35,7 +35,7 @@ def measure(
     BETO, which learns a few texts a second on a CPU. The base `beto-shape` has weights of chance: what it costs means
     something, its F1 does not.
 
-    Examples a second: of the training loop alone. Seconds: all of it, also the floor that either begins with for mini.
+    Examples a second: of the training loop alone. Seconds: all of it, also the baseline that either begins with for mini.
     """
     if data is None or judged is None:
         splits, taxonomy = seed_examples(), seed_taxonomy()
@@ -116,11 +116,11 @@ def _train_by_beto(
             on_progress=lambda progress: marks.append((time.perf_counter(), progress)),
         )
     seconds = time.perf_counter() - began
-    first, last = (next(at for at, progress in marks if progress.stage == stage) for stage in ("training", "judging"))
+    first, last = (next(at for at, progress in marks if progress.stage == stage) for stage in ("training", "evaluating"))
     epochs_run, batch = int(card.settings["epochs_run"]), int(card.settings["batch"])
     learned = epochs_run * len(splits["train"]) - batch  # the first step's end is where the clock starts
     pace = {"examples_per_s": learned / (last - first), "seconds": seconds, "epochs": epochs_run}
-    return card, _f1(card.scores["test"]) | pace, _f1(card.floor["test"])
+    return card, _f1(card.scores["test"]) | pace, _f1(card.baseline["test"])
 
 
 def _train_by_trainer(
@@ -138,7 +138,7 @@ def _train_by_trainer(
     answers = {split: truth_of(examples, labels) for split, examples in splits.items()}
     rows = {}
     for split, examples in splits.items():
-        texts = [speak(example.text) for example in examples]
+        texts = [normalise(example.text) for example in examples]
         encoded = tokenizer(texts, truncation=True, max_length=longest_input(network, tokenizer))
         names = ("input_ids", "attention_mask", "labels")
         columns = (encoded["input_ids"], encoded["attention_mask"], answers[split][0].tolist())

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from model.learning.gate import WORN_AFTER, Answers, compare, decide
+from model.learning.gate import REUSED_AFTER, Answers, compare, decide
 from model.schema import Comparison, Interval, LabelChange, Reason
 
 LABELS = ("tarjeta", "fraude", "app")
@@ -111,14 +111,14 @@ def test_worse_probabilities_stop_a_candidate() -> None:
     assert "miscalibrated" in codes(verdict.reasons)
 
 
-def test_a_floor_that_is_ahead_and_a_worn_test_split_are_said() -> None:
+def test_a_baseline_that_is_ahead_and_a_reused_test_split_are_said() -> None:
     """Neither decides; both are what an honest report says."""
     truth = some_texts(100)
     behind = compare(truth, np.ones_like(truth), LABELS, spoiled(truth, 0.2), spoiled(truth, 0.4), answers(truth))
-    verdict = decide(behind, label_margin=1.0, uses=WORN_AFTER)
+    verdict = decide(behind, label_margin=1.0, uses=REUSED_AFTER)
     assert verdict.promote
-    assert {"floor_ahead", "worn"} <= codes(verdict.reasons)
-    assert "worn" not in codes(decide(behind, label_margin=1.0, uses=WORN_AFTER - 1).reasons)
+    assert {"baseline_ahead", "test_set_reused"} <= codes(verdict.reasons)
+    assert "test_set_reused" not in codes(decide(behind, label_margin=1.0, uses=REUSED_AFTER - 1).reasons)
 
 
 def test_a_gain_is_paired_text_by_text() -> None:

@@ -28,17 +28,17 @@ def by_comparing_all(texts: Sequence[str]) -> tuple[list[int | None], list[float
 
 def variants(count: int, seed: int) -> list[str]:
     """Shipped messages, each several times with more and more of its words changed, in a shuffled order."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     messages = [example.text for example in seed_messages()]
     vocabulary = " ".join(messages).split()
     texts = []
-    for text in chance.sample(messages, count // 8):
+    for text in rng.sample(messages, count // 8):
         for changed in range(8):
             words = text.split()
             for _ in range(changed):
-                words[chance.randrange(len(words))] = chance.choice(vocabulary)
-            texts.append(" ".join(words[: chance.choice((len(words), len(words), len(words) - 1, 1 + len(words) // 2))]))
-    chance.shuffle(texts)
+                words[rng.randrange(len(words))] = rng.choice(vocabulary)
+            texts.append(" ".join(words[: rng.choice((len(words), len(words), len(words) - 1, 1 + len(words) // 2))]))
+    rng.shuffle(texts)
     return texts
 
 

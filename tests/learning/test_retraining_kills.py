@@ -89,7 +89,7 @@ def test_trainers_that_are_killed_at_random_moments_leave_a_sound_registry(
     settings: ModelSettings, store: Store, trained_version: Path
 ) -> None:
     """Power cuts, the kernel's hunger for memory, impatient operators."""
-    chance = random.Random(int(os.environ.get("BETO_SEED", "0")))
+    rng = random.Random(int(os.environ.get("BETO_SEED", "0")))
     publish_version(store, settings.home_folder, trained_version)
     environment = local_environment(BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
     with Machine(settings.home_folder, environment) as machine:
@@ -100,12 +100,12 @@ def test_trainers_that_are_killed_at_random_moments_leave_a_sound_registry(
             moments = []
             for number in range(KILLS):
                 school.keep_a_run_open()
-                time.sleep(chance.uniform(0.5, 25))
+                time.sleep(rng.uniform(0.5, 25))
                 progress = school.runs.last().progress
                 moments.append(progress.stage if progress else "queued")
                 # The process that trains, the one that started it, or all at once; and Redis, which carries the task.
                 pids = school.pids()
-                for pid in chance.choice([pids[:1], pids[-1:], pids]):
+                for pid in rng.choice([pids[:1], pids[-1:], pids]):
                     kill(pid)
                 if number % 5 == 1:
                     kill(redis.popen.pid)

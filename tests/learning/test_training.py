@@ -58,7 +58,7 @@ def test_the_card_tells_what_was_done(tiny: Path) -> None:
     assert card.base == card.settings["base"] == "mini"
     assert card.data_sha256 == data_sha256([*EXAMPLES, *EXAMPLES])
     assert card.texts == {"train": 24, "dev": 24, "test": 0}
-    assert set(card.scores) == set(card.floor) == {"dev"}
+    assert set(card.scores) == set(card.baseline) == {"dev"}
     assert card.settings["epochs"] == 2
     assert set(card.thresholds) == {"app", "gracias"}
     assert card.code_version
@@ -70,7 +70,7 @@ def test_the_card_is_readable_by_people_too(tiny: Path) -> None:
     card, text = read_card(tiny), (tiny / "README.md").read_text(encoding="utf-8")
     for word in ("app, gracias", card.data_sha256, card.code_version, "Learnt from** 24 messages", "logistic regression"):
         assert word in text
-    assert f"| micro-F1 | {100 * card.scores['dev'].micro_f1:.1f} | {100 * card.floor['dev'].micro_f1:.1f} |" in text
+    assert f"| micro-F1 | {100 * card.scores['dev'].micro_f1:.1f} | {100 * card.baseline['dev'].micro_f1:.1f} |" in text
 
 
 def test_one_seed_gives_one_version(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_progress_comes_after_every_step_with_the_time_left(tmp_path: Path) -> N
     seen: list[Progress] = []
     train(EXAMPLES, EXAMPLES, taxonomy=TINY, base="mini", out=tmp_path / "v", epochs=3, on_progress=seen.append)
     assert [progress.stage for progress in seen][:2] == ["preparing", "training"]
-    assert [progress.stage for progress in seen][-2:] == ["judging", "done"]
+    assert [progress.stage for progress in seen][-2:] == ["evaluating", "done"]
     steps = [progress for progress in seen if progress.stage == "training"]
     assert [progress.step for progress in steps] == list(range(1, steps[-1].steps + 1))
     assert all(progress.loss is not None for progress in steps)
@@ -227,7 +227,7 @@ def test_an_interrupted_training_ends_as_if_it_never_was(tmp_path: Path, monkeyp
     card = mini(tmp_path / "v", checkpoint=tmp_path / "c", on_progress=seen.append)
     assert [each.step for each in seen if each.stage == "training"] == ([3, 4, 5, 6] if every_s else [4, 5, 6])
     assert (tmp_path / "v" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
-    same = ("scores", "floor", "thresholds", "settings", "data_sha256")
+    same = ("scores", "baseline", "thresholds", "settings", "data_sha256")
     assert [getattr(card, name) for name in same] == [getattr(whole, name) for name in same]
 
 

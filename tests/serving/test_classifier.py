@@ -11,7 +11,7 @@ from model.errors import BrokenVersion
 from model.labels import seed_taxonomy
 from model.learning.dataset import seed_examples
 from model.serving.classifier import Classifier, load
-from model.serving.normalise import speak
+from model.serving.normalise import normalise
 from model.serving.version_folder import building, read_card
 
 TEXTS = [
@@ -64,12 +64,12 @@ def test_company_does_not_change_an_answer(classifier: Classifier) -> None:
 
 
 def test_the_folder_loads_in_a_plain_pipeline_with_the_same_probabilities(trained_version: Path, classifier: Classifier) -> None:
-    """Whoever knows transformers needs nothing of ours but the words of `speak`: calibration is in the weights."""
+    """Whoever knows transformers needs nothing of ours but the words of `normalise`: calibration is in the weights."""
     import transformers
 
     pipeline = transformers.pipeline("text-classification", model=str(trained_version), top_k=None, device="cpu")
     text = "No me llega la transferencia de €190 :rage:"
-    found = {answer["label"]: answer["score"] for answer in pipeline([speak(text)])[0]}
+    found = {answer["label"]: answer["score"] for answer in pipeline([normalise(text)])[0]}
     assert found == pytest.approx(classifier.predict([text])[0].scores, abs=1e-5)
 
 
@@ -87,7 +87,7 @@ def test_it_reads_a_text_as_a_plain_tokenizer_does(trained_version: Path, classi
     import transformers
 
     plain = transformers.AutoTokenizer.from_pretrained(trained_version)
-    assert classifier.encode(TEXTS) == plain([speak(text) for text in TEXTS])["input_ids"]
+    assert classifier.encode(TEXTS) == plain([normalise(text) for text in TEXTS])["input_ids"]
     assert classifier.max_tokens == plain.model_max_length
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.serving.normalise import ALPHABET, speak
+from model.serving.normalise import ALPHABET, normalise
 
 BETO_VOCABULARY = Path(__file__).parents[3] / "shared" / "beto" / "vocab.txt"
 
@@ -55,38 +55,38 @@ BETO_VOCABULARY = Path(__file__).parents[3] / "shared" / "beto" / "vocab.txt"
 )
 def test_slack_markup_signs_and_emoji_become_words(slack: str, words: str) -> None:
     """Whoever writes an amount, a link or an emoji is understood by a vocabulary that has none of them."""
-    assert speak(slack) == words
+    assert normalise(slack) == words
 
 
 @given(st.text(max_size=300))
 def test_saying_it_twice_changes_nothing(text: str) -> None:
     """Callers need not know whether a text was already prepared: training, serving and the pipeline agree."""
-    assert speak(speak(text)) == speak(text)
+    assert normalise(normalise(text)) == normalise(text)
 
 
 @pytest.mark.parametrize("text", ["PERDI llllllllllllll TARJETA", "NO\nSIRVE", "N" + "OS" * 60, "HOLA 👍👍👍👍"])
 def test_shouting_is_heard_in_what_is_said_not_in_what_was_written(text: str) -> None:
     """Stretched letters and line breaks hid it the first time, and it was heard the second."""
-    assert speak(text) == speak(speak(text))
+    assert normalise(text) == normalise(normalise(text))
 
 
 @given(st.text(st.sampled_from("ab:_+-*~<>&;@#|!/\\ \n1$€ltgmp🙏\u200d\ufe0f’üA"), max_size=60))
 def test_saying_it_twice_changes_nothing_however_the_markup_nests(text: str) -> None:
     """Half-written markup is what people really type."""
-    assert speak(speak(text)) == speak(text)
+    assert normalise(normalise(text)) == normalise(text)
 
 
 @given(st.text(st.characters(codec="latin-1"), max_size=200))
 def test_latin_text_is_said_in_the_alphabet(text: str) -> None:
     """No customer's word is lost as [UNK] for a sign or an accent that Spanish keyboards have."""
-    assert set(speak(text)) <= ALPHABET | set("ðÐþÞμ")  # no accent makes them
+    assert set(normalise(text)) <= ALPHABET | set("ðÐþÞμ")  # no accent makes them
 
 
 def test_forty_thousand_characters_are_said() -> None:
     """Slack lets a person paste as much; the longest word must not become one [UNK] either."""
-    said = speak("x1" * 20_000)
+    said = normalise("x1" * 20_000)
     assert max(map(len, said.split())) <= 100
-    assert len(speak("hola 🙏 <@U1> " * 3_000)) > 40_000
+    assert len(normalise("hola 🙏 <@U1> " * 3_000)) > 40_000
 
 
 def test_beto_can_say_every_character_of_the_alphabet() -> None:
