@@ -1,6 +1,7 @@
 """The `beto` command. Every command imports what it needs when it runs, so that help and small processes stay small."""
 
 import errno
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def beto() -> None:
 @click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
 def demo(leave: bool, port: int | None, base: str) -> None:
     """Show the whole way on this machine, with a simulated Slack and a chat page in the browser."""
+    _require_simulator()
     from bot.local import demo as showing
 
     sys.exit(showing.run(leave=leave or not sys.stdout.isatty(), port=port, base=base))
@@ -95,6 +97,7 @@ def simulator(
     host: str, port: int, events_urls: tuple[str, ...], manifests: tuple[Path, ...], rate_limits: bool, clock_scale: float
 ) -> None:
     """A Slack that fits on this machine, for trying out any Bolt app."""
+    _require_simulator()
     import asyncio
     import itertools
 
@@ -284,6 +287,14 @@ def doctor() -> None:
     from bot.local.doctor import examine
 
     sys.exit(examine())
+
+
+def _require_simulator() -> None:
+    """Raise StartRefused where the simulated Slack was left out, as in the images that serve a real one."""
+    from bot.errors import StartRefused
+
+    if importlib.util.find_spec("bot.simulator") is None:
+        raise StartRefused("the simulated Slack is not part of this image; in the repository, `make demo` shows it")
 
 
 def main() -> None:

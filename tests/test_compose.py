@@ -6,6 +6,7 @@ Each of our services' own command runs with its own environment, until its own h
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,13 +21,14 @@ import yaml
 from bot.local.up import free_port, local_environment, read_health
 from bot.simulator.pytest_plugin import SimulatorThread
 from model.store.store import Store
+from tests.terminal import beto
 from tests.town import publish_version, wait_until
 
 ROOT = Path(__file__).parent.parent
 OURS = {"bot": "bot/Dockerfile", "replies": "bot/Dockerfile", "worker": "worker/Dockerfile", "trainer": "worker/Dockerfile"}
 PASSWORD = "solo-para-esta-prueba"
-# What only the worker's image has.
-MODEL_PACKAGES = ("torch", "transformers", "sklearn", "safetensors", "numpy", "scipy", "tokenizers")
+# What only the worker's image has. numpy is in both: matplotlib, which draws the report's picture, brings it.
+MODEL_PACKAGES = ("torch", "transformers", "sklearn", "safetensors", "onnx", "onnxruntime", "scipy", "tokenizers")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +133,17 @@ def test_what_an_image_copies_is_there_and_its_entry_point_is_our_command(name: 
                 assert (ROOT / source).exists(), line
 
 
+def test_neither_tests_nor_simulator_are_in_an_image() -> None:
+    """What serves a real workspace holds nothing that plays one."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    copied = {source for name in OURS for line in dockerfile(name) if line.startswith("COPY ") for source in line.split()[1:-1]}
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == copied
+    assert "tests" not in copied
+    assert rules.index("bot/simulator") > rules.index("!bot")
+
+
 @pytest.mark.parametrize("name", ["worker", "trainer"])
 def test_where_the_network_runs_there_are_no_keys_to_the_workspace(compose: dict[str, Any], name: str) -> None:
     """The processes that load files and run what is in them have no need of the tokens that stand in .env."""
@@ -157,14 +170,24 @@ class Running:
 
 
 @pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages as an image has them."""
+    folder = tmp_path_factory.mktemp("image")
+    for package in ("bot", "worker", "model"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("simulator", "__pycache__"))
+    return folder
+
+
+@pytest.fixture(scope="module")
 def services(
     compose: dict[str, Any],
+    image: Path,
     tmp_path_factory: pytest.TempPathFactory,
     trained_version: Path,
     postgres_server: str,
     redis_url: str,
 ) -> Iterator[dict[str, Running]]:
-    """Every service of ours runs; bot and replies without the packages that their image lacks."""
+    """Every service of ours runs, from what its image has; bot and replies without the packages that theirs lacks."""
     import psycopg
 
     folder = tmp_path_factory.mktemp("compose")
@@ -183,7 +206,7 @@ def services(
     with ExitStack() as stack:
         stack.callback(slack.stop)
         running: dict[str, Running] = {}
-        for name, image in OURS.items():
+        for name, built_from in OURS.items():
             service = compose["services"][name]
             port = free_port()
             # As Compose does it: env_file first, `environment` over it, ${...} from the file too.
@@ -199,8 +222,8 @@ def services(
                 for key, value in environment.items()
             }
             assert "postgres:5432" not in environment["BETO_DATABASE_URL"]
-            if image == "bot/Dockerfile":
-                environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(lacking), os.environ.get("PYTHONPATH"))))
+            paths = [image, lacking] if built_from == "bot/Dockerfile" else [image]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [*map(str, paths), os.environ.get("PYTHONPATH")]))
             bare = {key: value for key, value in local_environment().items() if not key.startswith(("BETO_", "SLACK_"))}
             log = folder / f"{name}.log"
             with log.open("wb") as file:
@@ -229,6 +252,13 @@ def test_a_services_own_command_becomes_healthy_by_its_own_check(services: dict[
     assert health is not None
     assert health["name"] == name
     assert health["torch"] is False
+
+
+@pytest.mark.parametrize("command", ["simulator", "demo"])
+def test_what_needs_the_simulator_says_that_the_image_has_none(image: Path, tmp_path: Path, command: str) -> None:
+    """Whoever types it into a container learns where it is, instead of a traceback."""
+    said = beto(command, home=tmp_path / "home", PYTHONPATH=str(image)).refusal()
+    assert said.startswith("the simulated Slack is not part of this image")
 
 
 def test_the_check_fails_where_nobody_answers(compose: dict[str, Any]) -> None:
