@@ -1,6 +1,8 @@
 """Real services for the tests, of their own, on free loopback ports: a simulated Slack, a PostgreSQL cluster, a Redis server."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -63,18 +65,50 @@ def postgres_url(postgres_server: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database: the same tests on both."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without a table: the same tests on both."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'beto.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file at the newest migration, to be copied: migrating takes ten times as long."""
+    file = tmp_path_factory.mktemp("migrated") / "beto.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> str:
+    """The name of a PostgreSQL database at the newest migration, to be copied."""
+    _migrate(new_database(postgres_server, "migrated"))
+    return "migrated"
+
+
+def _migrate(url: str) -> None:
+    store = Store(url)
+    store.migrate()
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of the test's own at the newest migration: the same tests on both."""
+    if request.param == "sqlite":
+        file = tmp_path / "beto.db"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), file)
+        return f"sqlite:///{file}"
+    template = request.getfixturevalue("migrated_postgres")
+    return new_database(request.getfixturevalue("postgres_server"), f"test_{time.monotonic_ns()}", template)
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """A migrated store."""
     opened = Store(store_url)
-    opened.migrate()
+    opened.migrate()  # a module may have a database of its own
     yield opened
     opened.close()
 
@@ -98,9 +132,15 @@ def trained_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from model.learning import training
     from model.learning.dataset import seed_examples
 
-    folder = tmp_path_factory.mktemp("trained") / "mini"
-    data = seed_examples()
-    training.train(data["train"], data["dev"], taxonomy=seed_taxonomy(), base="mini", out=folder, epochs=5)
+    # One for all processes that run tests beside each other (pytest-xdist): whoever comes first trains it.
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder = root / "trained-mini"
+    with (root / "trained-mini.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            data = seed_examples()
+            training.train(data["train"], data["dev"], taxonomy=seed_taxonomy(), base="mini", out=folder, epochs=5)
     return folder
 
 

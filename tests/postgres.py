@@ -33,7 +33,7 @@ def running_postgres(programs: Path, *, durable: bool) -> Iterator[str]:
     port = free_port()
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200"
     if not durable:
-        options += " -c fsync=off"
+        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     encoding = ["-E", "UTF8", "--locale=C.UTF-8"]
     initdb: list[str | Path] = [
         programs / "initdb",
@@ -57,10 +57,10 @@ def running_postgres(programs: Path, *, durable: bool) -> Iterator[str]:
         shutil.rmtree(data, ignore_errors=True)
 
 
-def new_database(server: str, name: str) -> str:
-    """The store's URL of a new, empty database."""
+def new_database(server: str, name: str, template: str = "template1") -> str:
+    """Make a database, empty or a copy of `template`, and return the store's URL of it."""
     import psycopg
 
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
+        connection.execute(f"create database {name} template {template}".encode())
     return f"{server}/{name}".replace("postgresql://", "postgresql+psycopg://")

@@ -183,9 +183,9 @@ def test_the_numbers_shown_are_those_of_the_rows_whoever_adds_or_takes_them_away
     assert store.counts("T1")["messages"] == 0
 
 
-def test_an_upgrade_counts_what_was_there_before(store_url: str) -> None:
+def test_an_upgrade_counts_what_was_there_before(empty_url: str) -> None:
     """Who upgrades a bot of a year must not read that it knows nothing."""
-    store = Store(store_url)
+    store = Store(empty_url)
     store.migrate(to="0002")
     fill(store, range(1, 101), judged_every=2)
     store.migrate()

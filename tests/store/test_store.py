@@ -36,9 +36,9 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(store: Store)
     assert differences == []
 
 
-def test_migrating_again_and_at_the_same_time_changes_nothing(store_url: str) -> None:
+def test_migrating_again_and_at_the_same_time_changes_nothing(empty_url: str) -> None:
     """All processes migrate at start-up, and they start together."""
-    stores = [Store(store_url) for _ in range(4)]
+    stores = [Store(empty_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(Store.migrate, stores))
     stores[0].ping()
