@@ -2,7 +2,7 @@
 
 
 class ModelError(Exception):
-    """Base of everything that `model` raises on purpose; its text is meant for an operator."""
+    """The base of everything that `model` raises on purpose; its text is meant for an operator."""
 
 
 class BadSetting(ModelError):
@@ -10,7 +10,7 @@ class BadSetting(ModelError):
 
 
 class BadData(ModelError):
-    """A data file holds something that cannot be used; the message names the file and the line."""
+    """Something in a data file that cannot be used; the message names the file and the line."""
 
 
 class UnknownLabel(BadData):
@@ -18,20 +18,20 @@ class UnknownLabel(BadData):
 
 
 class BrokenVersion(ModelError):
-    """A version's folder is missing, half written or altered; another version must serve."""
+    """A version whose folder is missing, half written or altered; another one must serve."""
 
 
 class BaseUnavailable(ModelError):
-    """The base checkpoint can be found neither on disk nor on a hub."""
+    """A base checkpoint that is neither on disk nor on a hub."""
 
 
 class StoreUnavailable(ModelError):
-    """The database does not answer."""
+    """A database that does not answer."""
 
 
 class RunLost(ModelError):
-    """A training run is over, or another process has taken it over."""
+    """A training run that is over, or that another process has taken over."""
 
 
 class RunCancelled(ModelError):
-    """Somebody wants the training run to end."""
+    """A training run that somebody cancelled."""

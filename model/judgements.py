@@ -13,7 +13,7 @@ from model.schema import Frozen
 
 
 class Kind(StrEnum):
-    """What a gesture means; DESIGN of the gestures is in `/beto ayuda`."""
+    """The meaning of a gesture; `/beto ayuda` tells people which gesture has which."""
 
     LABEL = "label"  # this label applies; nothing is said of others
     CORRECT = "correct"  # what is shown is right and complete
@@ -45,7 +45,7 @@ Status = Literal["predicted", "confirmed", "added", "rejected", "disputed", "unj
 
 @dataclass(frozen=True)
 class LabelState:
-    """What is held of one label: who says yes, who says no, and what follows.
+    """The state of one label: who says yes, who says no, and what follows.
 
     `applies` is None where nobody said anything or opinions are even: the network's word stands then, and training
     does not learn from it.
@@ -67,23 +67,23 @@ class MessageState:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The labels that stand: said by people, or predicted and not contradicted."""
+        """Return the labels that stand: said by people, or predicted and not contradicted."""
         return tuple(name for name, state in self.labels.items() if _stands(state))
 
     @property
     def disputed(self) -> tuple[str, ...]:
-        """The labels on which opinions are even."""
+        """Return the labels on which opinions are even."""
         return tuple(name for name, state in self.labels.items() if state.status == "disputed")
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The labels that nobody decided: training masks them."""
+        """Return the labels that nobody decided: training masks them."""
         return tuple(name for name, state in self.labels.items() if state.applies is None)
 
 
 @dataclass(frozen=True)
 class _Word:
-    """A gesture that stands: who made it, and what it says of which label."""
+    """A gesture that was not taken back: who made it, and what it says of which label."""
 
     user: str
     kind: Kind
@@ -97,7 +97,7 @@ def fold(
     predicted: Collection[str],
     experts: Collection[str] = (),
 ) -> MessageState:
-    """The state of a message after these gestures, in whatever order and however often they are given.
+    """Compute the state of a message after these gestures, in whatever order and however often they are given.
 
     The last word of each person on each label counts; across people the majority decides; where experts spoke only they
     count; a tie is a dispute. `predicted` are the labels that the network gives now.
@@ -116,7 +116,7 @@ def _meaning(
     names: Sequence[str],
     experts: Collection[str],
 ) -> dict[str, bool]:
-    """What a gesture says of which label, given what stood when it was made."""
+    """Return what a gesture says of which label, given what stood when it was made."""
     match gesture.kind:
         case Kind.LABEL:
             return dict.fromkeys(gesture.labels, True)
@@ -133,7 +133,7 @@ def _meaning(
 
 
 def _named_by(user: str, active: Mapping[str, _Word]) -> set[str]:
-    """The labels that this person asks for by name; a "correct" before it was only agreement with what is shown."""
+    """Return the labels that this person asked for by name; a "correct" was only agreement with what was shown."""
     words: dict[str, bool] = {}
     for word in active.values():
         if word.user == user and word.kind in {Kind.LABEL, Kind.SET}:

@@ -25,7 +25,7 @@ class Label(Frozen):
 
 
 class LabelEvent(Frozen):
-    """Somebody changed the set of labels. `at` is in microseconds.
+    """A change that somebody made to the set of labels; `at` is in microseconds.
 
     add: `label` is new; change: `label` stands in the place of `name`, perhaps under another name; merge: what was said
     of `name` is said of `into`; retire: nothing is said of `name` any more.
@@ -63,7 +63,7 @@ class Taxonomy:
 
     @classmethod
     def from_names(cls, names: Iterable[str]) -> "Taxonomy":
-        """Labels of which only the names are known, in the given order, each once."""
+        """Make a taxonomy of labels of which only the names are known, in the given order, each once."""
         unique = dict.fromkeys(names)
         return cls(Label(name=name, title=name, title_en=name, emoji="", description="") for name in unique)
 
@@ -84,7 +84,7 @@ class Taxonomy:
             raise UnknownLabel(f"no label is called {name!r}; there are: {', '.join(self.names)}") from None
 
     def today(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The names by which these labels go today, each once; retired ones are left out, unknown ones stay."""
+        """Return the names by which these labels go today, each once; retired ones are left out, unknown ones stay."""
         found: dict[str, None] = {}
         for name in names:
             current: str | None = name
@@ -95,7 +95,7 @@ class Taxonomy:
         return tuple(found)
 
     def read(self, prediction: Prediction) -> Prediction:
-        """The prediction in today's names; of labels that were merged, the surest counts."""
+        """Return the prediction in today's names; of labels that were merged, the highest score counts."""
         if not self.renamed:
             return prediction
         scores: dict[str, float] = {}
@@ -105,7 +105,7 @@ class Taxonomy:
         return prediction.model_copy(update={"scores": scores, "labels": self.today(prediction.labels)})
 
     def evolve(self, event: LabelEvent) -> "Taxonomy":
-        """The set after the event. BadData where it cannot be: a name or an emoji is taken, or a label is not there."""
+        """Return the set after the event; raise BadData where a name or an emoji is taken, or a label is not there."""
         labels, renamed, since = list(self.labels), dict(self.renamed), dict(self.since)
         if event.kind != "add" and event.name not in self:
             raise BadData(f"no label is called {event.name!r}; there are: {', '.join(self.names)}")
@@ -134,12 +134,12 @@ class Taxonomy:
         return Taxonomy(labels, renamed=renamed, since=since)
 
     def by_emoji(self, emoji: str) -> Label | None:
-        """The label that this reaction stands for: a Slack name or alias, with or without skin tone, or the sign."""
+        """Return the label that this reaction stands for: a Slack name or alias, with or without skin tone, or the sign."""
         return self._by_emoji.get(canonical_emoji(emoji))
 
 
 def canonical_emoji(emoji: str) -> str:
-    """The bare Unicode sign for a Slack name, an alias or a sign; an unknown (custom) name comes back in lower case."""
+    """Return the bare Unicode sign for a Slack name, an alias or a sign; an unknown (custom) name comes back in lower case."""
     import emoji as emoji_tables  # loaded with the first reaction, not with this module
 
     name = emoji.strip(":").split("::")[0].lower()
@@ -150,6 +150,6 @@ def canonical_emoji(emoji: str) -> str:
 
 @cache
 def seed_taxonomy() -> Taxonomy:
-    """The shipped labels of a bank, in their fixed order."""
+    """Return the shipped labels of a bank, in their fixed order."""
     text = resources.files("model").joinpath("seed", "labels.json").read_text(encoding="utf-8")
     return Taxonomy(TypeAdapter(tuple[Label, ...]).validate_json(text))

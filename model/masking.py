@@ -45,20 +45,20 @@ _LANDLINE = re.compile(r"0[2-7]\d{7}|(?:00)?5930?[2-7]\d{7}")
 
 
 def mask(text: str) -> str:
-    """`text` with words instead of personal data; the same text where there is none, and masking twice changes nothing."""
+    """Replace personal data in `text` by words; a text without any comes back as it is, and masking twice changes nothing."""
     while (masked := _once(text)) != text:
         text = masked
     return text
 
 
 def passes_luhn(digits: str) -> bool:
-    """Whether the last digit is the check digit of the others, as on payment cards (ISO/IEC 7812-1)."""
+    """Return whether the last digit is the check digit of the others, as on payment cards (ISO/IEC 7812-1)."""
     doubled = (_DOUBLED[int(digit)] for digit in digits[-2::-2])
     return (sum(map(int, digits[::-2])) + sum(doubled)) % 10 == 0
 
 
 def is_cedula(digits: str) -> bool:
-    """Whether these ten digits are an Ecuadorian cédula: province 01-24 or 30, a person's third digit, modulus 10."""
+    """Return whether these ten digits are an Ecuadorian cédula: province 01-24 or 30, a person's third digit, modulus 10."""
     if len(digits) != 10 or not (1 <= int(digits[:2]) <= 24 or digits[:2] == "30") or digits[2] > "5":
         return False
     return passes_luhn(digits)  # the same rule, on ten digits
@@ -82,12 +82,12 @@ def _once(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """`text`, character by character, with every digit, space, dash and invisible sign in its plainest form."""
+    """Return `text`, character by character, with every digit, space, dash and invisible sign in its plainest form."""
     return text if text.isascii() else text.translate(_PLAINEST)
 
 
 class _Plainest(dict[int, str]):
-    """For `str.translate`: each character's plain form, always one character, worked out when first met."""
+    """A table for `str.translate`: each character's plain form, always one character, worked out when first met."""
 
     def __missing__(self, code: int) -> str:
         self[code] = plain = _plainest(chr(code))
@@ -111,7 +111,7 @@ _PLAINEST = _Plainest()
 
 
 def _found(plain: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, words) of what is to be replaced; where two overlap, the one that begins first counts."""
+    """Yield (start, end, words) of what is to be replaced; where two overlap, the one that begins first counts."""
     for pattern, words in ((_MAIL_LINK, MAIL), (_PHONE_LINK, PHONE), (_MAIL, MAIL)):
         yield from ((*match.span(), words) for match in pattern.finditer(plain))
     for match in _IBAN.finditer(plain):
@@ -130,7 +130,7 @@ def _found(plain: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _numbers(plain: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """The personal numbers in a chain of digits and gaps, left to right; dates in it stand apart.
+    """Yield the personal numbers in a chain of digits and gaps, left to right; dates in it stand apart.
 
     Where there is a card, only the cards: a shorter number must not take some of a card's digits and leave the others.
     """
@@ -152,7 +152,7 @@ def _numbers(plain: str, start: int, end: int) -> Iterator[tuple[int, int, str]]
 
 
 def _longest_number(plain: str, spans: list[tuple[int, int]], first: int) -> tuple[int, str]:
-    """The last group, and the words, of the longest personal number that begins with group `first`; no words for none."""
+    """Return the last group, and the words, of the longest personal number that begins with group `first`; no words for none."""
     digits, best = "", (first, "")
     for last in range(first, len(spans)):
         digits += plain[slice(*spans[last])]
@@ -165,7 +165,7 @@ def _longest_number(plain: str, spans: list[tuple[int, int]], first: int) -> tup
 
 
 def _kind(digits: str, written: str, around: str) -> str:
-    """What a number is, as words; none where it is nobody's."""
+    """Return what a number is, as words; none where it is nobody's."""
     length = len(digits)
     if length < 8 or (length == 9 and _GROUPED.fullmatch(written)):
         return ""
@@ -186,7 +186,7 @@ def _is_iban(iban: str) -> bool:
 
 
 def _is_harmless(written: str) -> bool:
-    """Whether an announced number is an amount or a date."""
+    """Return whether an announced number is an amount or a date."""
     return bool(_GROUPED.fullmatch(written) or _DATE.search(written))
 
 

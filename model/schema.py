@@ -136,7 +136,7 @@ class TriedForm(Frozen):
 
     @property
     def sound(self) -> bool:
-        """Whether it may serve: at most a decision in a hundred comes out otherwise, and at most 0.5 points of F1 are lost."""
+        """Return whether it may serve: at most one decision in a hundred differs, and at most 0.5 points of F1 are lost."""
         return self.flipped <= 0.01 * self.decisions and self.micro_f1 >= self.micro_f1_exact - 0.005
 
 

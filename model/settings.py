@@ -10,7 +10,7 @@ PRODUCTION_BASE = "dccuchile/bert-base-spanish-wwm-cased"
 
 
 class ModelSettings(BaseSettings):
-    """Read from the environment (`BETO_...`) and from `.env` in the working directory."""
+    """The settings from the environment (`BETO_...`) and from `.env` in the working directory."""
 
     model_config = SettingsConfigDict(
         env_prefix="BETO_",
@@ -43,12 +43,12 @@ class ModelSettings(BaseSettings):
 
     @property
     def home_folder(self) -> Path:
-        """BETO_HOME with `~` expanded; not created."""
+        """Return BETO_HOME with `~` expanded; it is not created."""
         return self.home.expanduser()
 
     @property
     def store_url(self) -> str:
-        """The SQLAlchemy URL of the database."""
+        """Return the SQLAlchemy URL of the database."""
         url = self.database_url or f"sqlite:///{self.home_folder / 'beto.db'}"
         # Plain postgresql:// would ask for psycopg2; we ship psycopg 3.
         return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)

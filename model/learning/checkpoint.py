@@ -1,4 +1,4 @@
-"""How far a training is, kept on disk for the same training begun again."""
+"""A training's state on disk, from which the same call goes on after an interruption."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ _SAVING_SHARE = 0.05  # at most this share of the time goes into checkpoints: BE
 
 @dataclass
 class Position:
-    """How far a training is: all that changes as it goes, but for the network and the optimiser."""
+    """The state of a training that changes as it goes, but for the network's and the optimiser's."""
 
     best: dict[str, torch.Tensor]  # the weights with the best F1 on dev so far
     best_f1: float
@@ -40,12 +40,12 @@ class Position:
     epochs_without_improvement: int = 0  # epochs since dev F1 rose
 
     def note(self, recipe: Recipe) -> str | None:
-        """What the people who wait should know; said in every report, as many are never shown."""
+        """Return what those who wait should know; it is part of every report of progress, since many are never shown."""
         return f"batch halved to {self.micro_batch}" if self.micro_batch < recipe.batch else None
 
 
 class Checkpoint:
-    """One file with a training's whole state, for the same training begun again; nothing is kept without a folder.
+    """The file with a training's whole state, from which the same training goes on; without a folder nothing is kept.
 
     The tensors are safetensors', what is left is JSON in the file's header: one rename replaces both together.
     """
@@ -58,11 +58,11 @@ class Checkpoint:
         self._pause = _SAVE_EVERY_S
 
     def is_due(self) -> bool:
-        """Whether enough time has passed for another one within an epoch."""
+        """Return whether enough time has passed for another checkpoint within an epoch."""
         return self._folder is not None and self._writes and time.monotonic() - self._saved >= self._pause
 
     def save(self, at: Position, network: Any, optimiser: torch.optim.Optimizer) -> None:
-        """The state is on the disk. Where it cannot be written, a warning says so, and the earlier one stays."""
+        """Save the state to the disk itself; where that fails, log a warning and leave the earlier checkpoint as it is."""
         if self._folder is None or not self._writes:
             return
         began = time.monotonic()
@@ -88,7 +88,7 @@ class Checkpoint:
         self._pause = max(_SAVE_EVERY_S, (self._saved - began) / _SAVING_SHARE)
 
     def load(self, network: Any, optimiser: torch.optim.Optimizer, where: torch.device) -> Position | None:
-        """The state that the same training kept, with `network` and `optimiser` as they were then.
+        """Load the state that the same training saved, into `network` and `optimiser` too.
 
         None where there is none, and, with a warning, where it is broken or another training's.
         """
@@ -130,7 +130,10 @@ class Checkpoint:
 def fingerprint(
     train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], recipe: Recipe, base: str, seed: int
 ) -> str:
-    """Equal for trainings that take the same steps. Unlike data_sha256 it minds the order, which decides the batches."""
+    """Return a hash that is equal for trainings that take the same steps.
+
+    Unlike data_sha256 it depends on the order of the texts, which decides the batches.
+    """
     data = [[[e.text, sorted(e.labels), sorted(e.unknown)] for e in examples] for examples in (train, dev)]
     everything = [data, list(labels), asdict(recipe), base, seed, torch.__version__]
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Labelled messages: read, written, and divided so that no item ever changes sides."""
+"""Labelled messages: read, written, and divided so that no text ever changes its split."""
 
 import csv
 import hashlib
@@ -19,10 +19,13 @@ from model.text_key import canonical_text, text_key
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 _TRAIN_PERCENT, _DEV_PERCENT = 75, 10  # the remaining 15 are test
+# A cell that a spreadsheet would run as a formula, with any quotes that keep it a text already
+# (https://owasp.org/www-community/attacks/CSV_Injection). People write such texts, and other people open the file.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 def read_examples(path: Path, taxonomy: Taxonomy | None = None) -> list[Example]:
-    """The labelled messages of a `.jsonl` or `.csv` file, in its order; other fields than Example's are left out.
+    """Read the labelled messages of a `.jsonl` or `.csv` file, in its order; other fields than Example's are left out.
 
     JSONL: `{"text": "...", "labels": ["..."]}` a line, `id` and `unknown` optional. CSV: columns `text`, `labels` and
     optionally `id`, `unknown` and `by`, several of a kind separated by `;`. Raises BadData naming file and line, and
@@ -77,9 +80,10 @@ def _csv_rows(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, dict[str,
     try:
         if missing := {"text", "labels"} - set(reader.fieldnames or ()):
             raise BadData(f"{path}, line 1: no column {' and no column '.join(sorted(missing))}")
-        for row in reader:
-            if None in row or None in row.values():
+        for cells in reader:
+            if None in cells or None in cells.values():
                 raise BadData(f"{path}, line {reader.line_num}: {len(reader.fieldnames or ())} columns expected")
+            row = {name: _unquoted(cell) for name, cell in cells.items()}
             lists = {name: re.split(r"\s*;\s*", row[name].strip()) for name in ("labels", "unknown", "by") if row.get(name)}
             yield reader.line_num, {"text": row["text"], "labels": [], "id": row.get("id") or None, **lists}
     except csv.Error as error:
@@ -103,7 +107,10 @@ def _example(place: str, row: dict[str, Any]) -> Example:
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Write `examples` so that `read_examples` gives them back; `.jsonl` or `.csv` by the name's ending."""
+    """Write `examples` so that `read_examples` gives them back; `.jsonl` or `.csv` by the name's ending.
+
+    In a CSV file a quote stands before what a spreadsheet would run as a formula; reading takes it away.
+    """
     rows = (example.model_dump(mode="json", exclude_none=True) for example in examples)
     if path.suffix == ".jsonl":
         with path.open("w", encoding="utf-8") as file:
@@ -112,13 +119,23 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(("id", "text", "labels", "unknown", "by"))
-            writer.writerows((r.get("id"), r["text"], *(";".join(r[name]) for name in ("labels", "unknown", "by"))) for r in rows)
+            for row in rows:
+                lists = (";".join(row[name]) for name in ("labels", "unknown", "by"))
+                writer.writerow([_quoted(cell) for cell in (row.get("id", ""), row["text"], *lists)])
     else:
         raise BadData(f"{path}: neither .jsonl nor .csv")
 
 
+def _quoted(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
 def split_of(text: str) -> Split:
-    """The side on which this text falls by itself: a hash of the normalised text, 75/10/15."""
+    """Return the split of a text by itself: a hash of the canonical text, 75/10/15."""
     percent = int.from_bytes(hashlib.sha256(canonical_text(text).encode("utf-8", "replace")).digest()[:8]) % 100
     if percent < _TRAIN_PERCENT:
         return "train"
@@ -126,43 +143,43 @@ def split_of(text: str) -> Split:
 
 
 def assign_splits(texts: Sequence[str], known: Mapping[str, Split] | None = None) -> list[Split]:
-    """The side of each text: the one in `known` under its `text_key`, else that of its first near-duplicate before it,
+    """Return the split of each text: the one in `known` under its `text_key`, else that of its first near-duplicate before it,
     else its own `split_of`.
 
     Of the texts that are not in `known` only earlier ones matter, so texts added at the end move none.
     """
-    sides = [(known or {}).get(text_key(text)) for text in texts]
+    given = [(known or {}).get(text_key(text)) for text in texts]
     splits: list[Split] = []
-    for text, side, first in zip(texts, sides, first_near_duplicates(texts, [side is None for side in sides]), strict=True):
-        splits.append(side or (split_of(text) if first is None else splits[first]))
+    for text, split, first in zip(texts, given, first_near_duplicates(texts, [split is None for split in given]), strict=True):
+        splits.append(split or (split_of(text) if first is None else splits[first]))
     return splits
 
 
 def split_for_dev(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """(train, dev) out of one file: about a tenth for dev by the frozen hash, near-duplicates together.
+    """Divide one file into (train, dev): about a tenth for dev by the frozen hash, near-duplicates together.
 
-    In a file so small that the hash leaves one side empty, every tenth example, at least one, is dev.
+    In a file so small that the hash leaves one of them empty, every tenth example, at least one, is dev.
     """
-    sides = [side == "dev" for side in assign_splits([example.text for example in examples])]
-    if all(sides) or not any(sides):
-        sides = [at % 10 == 0 for at in range(len(examples))]
-    pairs = list(zip(examples, sides, strict=True))
+    for_dev = [split == "dev" for split in assign_splits([example.text for example in examples])]
+    if all(for_dev) or not any(for_dev):
+        for_dev = [at % 10 == 0 for at in range(len(examples))]
+    pairs = list(zip(examples, for_dev, strict=True))
     return [e for e, is_dev in pairs if not is_dev], [e for e, is_dev in pairs if is_dev]
 
 
 def seed_examples() -> dict[Split, list[Example]]:
-    """The shipped messages on their frozen sides."""
+    """Return the shipped messages in their frozen splits."""
     return divide(seed_messages())
 
 
 def seed_messages() -> list[Example]:
-    """The shipped messages in the order that decides their sides; whatever else is divided with them comes after."""
+    """Return the shipped messages in the order that decides their splits; whatever else is divided with them comes after."""
     with resources.as_file(resources.files("model").joinpath("seed", "messages.jsonl")) as path:
         return read_examples(path)
 
 
 def divide(examples: Sequence[Example], known: Mapping[str, Split] | None = None) -> dict[Split, list[Example]]:
-    """`examples`, in their order, on the sides that `assign_splits` gives them."""
+    """Divide `examples`, in their order, into the splits that `assign_splits` gives them."""
     divided: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     for example, split in zip(examples, assign_splits([example.text for example in examples], known), strict=True):
         divided[split].append(example)
@@ -170,6 +187,6 @@ def divide(examples: Sequence[Example], known: Mapping[str, Split] | None = None
 
 
 def data_sha256(examples: Iterable[Example]) -> str:
-    """A fingerprint of texts and labels, whatever their order and ids: equal data, equal fingerprint."""
+    """Return a fingerprint of texts and labels, whatever their order and ids: equal data, equal fingerprint."""
     rows = sorted(json.dumps([e.text, sorted(e.labels), sorted(e.unknown)]) for e in examples)
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -13,7 +13,7 @@ _SHRINKAGE = float("inf")  # texts: one threshold for all; see label_thresholds
 
 
 def score(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]) -> Scores:
-    """Scores of `predicted` against `gold`, text by text in the same order, over `labels`.
+    """Score `predicted` against `gold`, text by text in the same order, over `labels`.
 
     As scikit-learn counts them. Jaccard is averaged over texts with zero_division=1 (a text without labels, rightly
     left alone, is right); precision, recall and F1 have zero_division=0, and macro-F1 is over all `labels`, also
@@ -51,7 +51,7 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def table(scores: Mapping[str, Scores]) -> str:
-    """The scores of several systems on the same texts, side by side in per cent, for a terminal."""
+    """Return the scores of several systems on the same texts as a table for a terminal, in per cent."""
     summary = ("micro_f1", "macro_f1", "jaccard", "exact_match")
     rows = [["", *scores], *([name, *(f"{100 * getattr(one, name):.1f}" for one in scores.values())] for name in summary)]
     for label in next(iter(scores.values())).per_label:
@@ -67,7 +67,7 @@ def table(scores: Mapping[str, Scores]) -> str:
 
 
 def best_threshold(scores: Matrix, truth: Matrix, known: Matrix) -> float:
-    """The one threshold for all labels with the best micro-F1; 0.5 where nothing is true.
+    """Return the one threshold for all labels with the best micro-F1; 0.5 where nothing is true.
 
     One for all: tuned label by label, thresholds follow the chance of a few dev texts and lose. Among neighbours of
     equal worth the middle of the best stretch is taken, for the same reason.
@@ -84,7 +84,7 @@ def best_threshold(scores: Matrix, truth: Matrix, known: Matrix) -> float:
 
 
 def label_thresholds(scores: Matrix, truth: Matrix, known: Matrix, *, shrinkage: float = _SHRINKAGE) -> list[float]:
-    """A threshold for each label: the best one for all, moved by n / (n + `shrinkage`) of the way to the label's own best.
+    """Return each label's threshold: the best one for all, moved by n / (n + `shrinkage`) of the way to the label's own best.
 
     n is the number of texts that are known to carry the label, so a label with few of them keeps the threshold of all.
     That is the weight of a mean of n observations beside a prior worth `shrinkage` of them (the empirical Bayes estimate
@@ -103,7 +103,7 @@ def label_thresholds(scores: Matrix, truth: Matrix, known: Matrix, *, shrinkage:
 
 
 def expected_calibration_error(scores: Matrix, truth: Matrix, known: Matrix) -> float:
-    """How far probabilities are from what comes true, 0..1: |share that is true - mean score|, averaged over all pairs.
+    """Return how far probabilities are from the truth, 0..1: |share that is true - mean score|, averaged over all pairs.
 
     A pair is one label of one text. All known pairs are sorted by score into 15 bins of equal width, (0, 1/15] and so on
     with 0 in the first, and each bin counts by its pairs (Guo et al. 2017, arXiv 1706.04599). Of nothing it is 0.

@@ -14,7 +14,7 @@ from model.serving.calibration import Matrix
 
 # Enough for limits that do not move by more than a tenth of a point between two seeds.
 RESAMPLES = 2_000
-# The judgement must be the same whenever it is repeated on the same data.
+# The decision must be the same whenever it is repeated on the same data.
 SEED = 0
 # Before the candidate may count as worse than the live version. Of the chance of a few hundred test texts, one retraining
 # with another seed moves micro-F1 by up to 2 points (README, scores).
@@ -22,13 +22,13 @@ TOLERATED_LOSS = 0.02
 TOLERATED_MISCALIBRATION = 0.03
 # A label that fewer test texts carry falls by chance: one text of five is twenty points.
 ENOUGH_TEXTS = 10
-# After so many judgements on the same test texts, what wins there may win by having been chosen there.
+# After so many candidates on the same test texts, what wins there may win by having been chosen there.
 REUSED_AFTER = 30
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What one system says of the test texts: 0/1 decisions and probabilities, texts x labels."""
+    """One system's answers on the test texts: 0/1 decisions and probabilities, texts x labels."""
 
     given: Matrix
     scores: Matrix
@@ -37,7 +37,7 @@ class Answers:
 def compare(
     truth: Matrix, known: Matrix, labels: Sequence[str], candidate: Answers, live: Answers | None, baseline: Answers
 ) -> Comparison:
-    """The candidate beside the live version and the baseline, on the same texts and labels.
+    """Compare the candidate with the live version and the baseline, on the same texts and labels.
 
     Intervals hold 95 % of `RESAMPLES` bootstrap resamples of the texts. Gains are paired: each resample scores both
     systems on the same texts (Koehn 2004, "Statistical significance tests for machine translation evaluation"; Efron and
@@ -48,7 +48,7 @@ def compare(
     # How often each resample holds each text; the first row is the test split itself.
     weights = np.vstack([np.ones(texts), rng.multinomial(texts, np.full(texts, 1 / texts), size=RESAMPLES)]) if texts else None
     if weights is None:
-        raise ValueError("there is no test text to judge by")
+        raise ValueError("there is no test text to compare on")
     ours = _f1(weights, truth, known, candidate.given)
     theirs = None if live is None else _f1(weights, truth, known, live.given)
     reference = _f1(weights[:1], truth, known, baseline.given)
@@ -75,12 +75,12 @@ def compare(
 
 
 def decide(comparison: Comparison, *, label_margin: float, uses: int = 0) -> Verdict:
-    """Whether the candidate should go live, with every reason for and against.
+    """Decide whether the candidate should go live, with every reason for and against.
 
     It should where it is better on micro- or macro-F1 than the live version, on neither surely worse, nor worse by more than
     TOLERATED_LOSS, loses no label by more than `label_margin` of F1, and is not worse calibrated. The baseline decides
     nothing: a network may be wanted for its speed of learning, but the report says where the baseline is ahead. `uses` is
-    how often these test texts were judged by before.
+    how many candidates were evaluated on these test texts before.
     """
     reasons = []
     if comparison.micro_gain is None or comparison.macro_gain is None:
@@ -119,7 +119,7 @@ class _F1:
 
 
 def _f1(weights: Matrix, truth: Matrix, known: Matrix, given: Matrix) -> _F1:
-    """2 shared / (true + given), as scikit-learn counts it, for every resample at once; 0 where both are empty."""
+    """Return F1, 2 shared / (true + given) as scikit-learn counts it, for every resample at once; 0 where both are empty."""
     shared = weights @ (truth * given * known)
     both = weights @ (truth * known) + weights @ (given * known)
     per_label = np.divide(2 * shared, both, out=np.zeros_like(both), where=both > 0)
@@ -132,6 +132,6 @@ def _f1(weights: Matrix, truth: Matrix, known: Matrix, given: Matrix) -> _F1:
 
 
 def _interval(values: Matrix) -> Interval:
-    """The first value, which is of the split itself, within the middle 95 % of the others."""
+    """Return the first value, which is of the split itself, with the limits of the middle 95 % of the others."""
     low, high = np.percentile(values[1:], [2.5, 97.5])
     return Interval(value=float(values[0]), low=float(low), high=float(high))

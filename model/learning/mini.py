@@ -13,9 +13,9 @@ SPECIAL_TOKENS = ("[MASK]", "[PAD]", "[EOS]", "[UNK]", "[CLS]", "[SEP]")
 
 
 def learn_vocabulary(texts: Sequence[str], size: int) -> list[str]:
-    """Cased WordPiece pieces in the order of their ids: BETO's special ones, the whole alphabet, then learnt pieces.
+    """Return cased WordPiece pieces in the order of their ids: BETO's special ones, the whole alphabet, then learnt pieces.
 
-    `texts` are already said in words. As no character is left out, no text in the alphabet has an [UNK].
+    `texts` are normalised already. As no character is left out, no text in the alphabet has an [UNK].
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -32,16 +32,16 @@ def learn_vocabulary(texts: Sequence[str], size: int) -> list[str]:
 
 
 def first_meanings(baseline: Baseline, vocabulary: Sequence[str], width: int, seed: int) -> NDArray[np.float32]:
-    """Embeddings, pieces x `width`: the first columns hold what the baseline says of each piece, label by label.
+    """Return embeddings, pieces x `width`, whose first columns hold the baseline's weight of each piece for each label.
 
     So a network that only averages its input begins about where the baseline ends, and learns from there what the order of
     the words adds; begun at random on a thousand messages it stays ten points of micro-F1 below. The other columns are
-    chance.
+    random.
     """
-    said = np.stack([baseline.weigh(piece) for piece in vocabulary])
-    said[: len(SPECIAL_TOKENS)] = 0.0
-    said /= max(1e-9, float(np.sqrt((said**2).mean())))
+    weights = np.stack([baseline.weigh(piece) for piece in vocabulary])
+    weights[: len(SPECIAL_TOKENS)] = 0.0
+    weights /= max(1e-9, float(np.sqrt((weights**2).mean())))
     # Of equal length, so that the layer norm after them treats all pieces alike.
-    free = np.random.default_rng(seed).standard_normal((len(vocabulary), width - said.shape[1]))
+    free = np.random.default_rng(seed).standard_normal((len(vocabulary), width - weights.shape[1]))
     free *= np.sqrt(free.shape[1]) / np.linalg.norm(free, axis=1, keepdims=True)
-    return np.concatenate([said, free], axis=1).astype(np.float32)
+    return np.concatenate([weights, free], axis=1).astype(np.float32)

@@ -25,7 +25,7 @@ _AT_ONCE = 1024
 
 
 def first_near_duplicates(texts: Sequence[str], wanted: Sequence[bool] | None = None) -> list[int | None]:
-    """For each text the index of the first earlier one that says the same with little changed, or None.
+    """Return for each text the index of the first earlier one that says the same with little changed, or None.
 
     Only the `wanted` ones are looked up; None for the others. Exact: no pair is missed, whatever the filters below. Needs
     SciPy, of the `model` extra. `python -m tests.bench growth` measures the seconds.
@@ -47,7 +47,7 @@ def first_near_duplicates(texts: Sequence[str], wanted: Sequence[bool] | None = 
 
 
 def _distinct(texts: Sequence[str]) -> tuple[list[int], list[int], list["array[int]"]]:
-    """Texts with the same pieces count once: (which set each text has, the first text of each set, the sets)."""
+    """Take texts with the same pieces together: (the number of each text's set, the first text of each set, the sets)."""
     known: dict[bytes, int] = {}
     same: list[int] = []
     kept: list[int] = []
@@ -96,7 +96,7 @@ class _Sets:
         self.bands = np.floor(np.log(self.sizes) / np.log(_BAND)).astype(np.int64)
 
     def firsts(self, asked: Sequence[bool]) -> "Integers":
-        """For each set that is asked for the index of the first earlier one that is near; their number where none is."""
+        """Return for each set that is asked for the index of the first earlier one that is near; their number where none is."""
         import numpy as np
 
         count = len(self.sizes)
@@ -114,7 +114,7 @@ class _Sets:
         return firsts
 
     def _alike(self, earlier: "Integers", later: "Integers") -> Iterator[tuple["Integers", "Integers"]]:
-        """(earlier, later) rows of about one size each, for all sizes that may be near."""
+        """Yield (earlier, later) rows of about one size each, for all sizes that may be near."""
         for there in self._banded(earlier):
             for here in self._banded(later):
                 one, other = self.sizes[there], self.sizes[here]
@@ -128,7 +128,7 @@ class _Sets:
         return [rows[bands == band] for band in np.unique(bands)]
 
     def _first_pieces(self, rows: "Integers", *, partners: "Integers") -> Any:
-        """The rows with so many of their rarest pieces that one at least is shared with every near one among the partners."""
+        """Return the rows with so many of their rarest pieces that each shares one with every near row among the partners."""
         import numpy as np
         from scipy.sparse import csr_matrix
 
@@ -142,7 +142,7 @@ class _Sets:
         return csr_matrix((np.ones(len(places), np.int32), self.matrix.indices[places], starts), shape=shape)
 
     def _near(self, ours: "Integers", theirs: "Integers") -> tuple["Integers", "Integers"]:
-        """Of these pairs those that are near, the second being the earlier."""
+        """Return those of these pairs that are near, the second being the earlier."""
         import numpy as np
 
         one, other = self.sizes[ours], self.sizes[theirs]

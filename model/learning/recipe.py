@@ -1,4 +1,4 @@
-"""What a training begins with: mini, made here, or a checkpoint from a folder or a hub; and the recipe for it."""
+"""What a training begins with: mini, made here, or a checkpoint from a folder or a hub; and the settings for it."""
 
 import tempfile
 import threading
@@ -26,7 +26,7 @@ MINI = "mini"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; all of it is kept in the card."""
+    """The settings of a training; all of them are kept in the card."""
 
     epochs: int  # at most
     batch: int  # texts that one step learns from, however many of them fit into memory at a time
@@ -46,7 +46,7 @@ MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, patience=10, token
 def begin(
     train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], *, base: str, seed: int
 ) -> tuple[Any, Any, Baseline, Recipe]:
-    """(network, tokenizer, baseline, recipe): what a training from `base` begins with; the same for the same arguments."""
+    """Return what a training from `base` begins with, (network, tokenizer, baseline, recipe); the same for the same arguments."""
     torch.manual_seed(seed)
     if base == MINI:
         baseline = fit_baseline(train, dev, labels)
@@ -68,7 +68,7 @@ def begin(
 
 
 def name_of(base: str) -> str:
-    """What the card calls the base: a version that goes on from mini is still mini, never BETO."""
+    """Return the base's name for the card: a version that goes on from mini is still mini, never BETO."""
     folder = Path(base).expanduser()
     if not folder.is_dir():
         return base
@@ -76,7 +76,7 @@ def name_of(base: str) -> str:
 
 
 def _new_mini(train: Sequence[Example], baseline: Baseline, seed: int) -> tuple[Any, Any]:
-    """A small BERT of BETO's kind, which begins by averaging what the baseline says of each piece of the text."""
+    """Make a small BERT of BETO's kind, which begins by averaging what the baseline says of each piece of the text."""
     transformers = quiet_transformers()
     vocabulary = learn_vocabulary([normalise(example.text) for example in train], size=6000)
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +117,7 @@ def _new_mini(train: Sequence[Example], baseline: Baseline, seed: int) -> tuple[
 
 
 def _open_base(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
-    """The checkpoint in a folder, in the hub's cache or on the hub, with a new head for `labels`."""
+    """Load the checkpoint from a folder, the hub's cache or the hub, with a new head for `labels`."""
     transformers = quiet_transformers()
     folder = Path(base).expanduser()
     is_local = folder.exists() or base.startswith(("/", ".", "~"))
@@ -139,7 +139,7 @@ def _open_base(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
 
 
 def _begin_head(network: Any, train: Sequence[Example], labels: Sequence[str]) -> None:
-    """The last layer is new, and says of every text how frequent each label is: nothing else is known yet.
+    """Start the new last layer with each label's frequency for every text: nothing else is known yet.
 
     Else the first epochs only learn that most labels are absent (Lin et al. 2017, arXiv 1708.02002, 4.1).
     """

@@ -1,4 +1,4 @@
-"""Fine-tuning: labelled messages in, a version's folder out. Behind torch's second door, as are `base` and `checkpoint`."""
+"""Fine-tuning: labelled messages in, a version's folder out. Behind torch's second door, with `recipe` and `checkpoint`."""
 
 import logging
 import random
@@ -54,6 +54,29 @@ class _Task:
     truth: torch.Tensor
     known: torch.Tensor
 
+    def answers(self) -> tuple[Matrix, Matrix]:
+        """Return (truth, known) as NumPy's."""
+        return self.truth.double().numpy(), self.known.double().numpy()
+
+
+@dataclass(frozen=True)
+class _Model:
+    """The network in training, with its tokenizer and the device where it is."""
+
+    network: Any
+    tokenizer: Any
+    device: torch.device
+
+    def logits(self, task: _Task) -> torch.Tensor:
+        """Return the logits, texts x labels, on the CPU; the network is in evaluation mode from here on."""
+        self.network.eval()
+        return logits_of(self.network, self.tokenizer.pad_token_id, task.encoded, self.device)
+
+    def scores(self, task: _Task) -> Matrix:
+        """Return probabilities, texts x labels."""
+        scores: Matrix = self.logits(task).double().sigmoid().numpy()
+        return scores
+
 
 def train(
     train: Sequence[Example],
@@ -69,10 +92,10 @@ def train(
     epochs: int | None = None,
     checkpoint: Path | None = None,
 ) -> Card:
-    """A version fine-tuned from `base` is at `out`, complete, and its card is returned.
+    """Fine-tune a version from `base`, write it whole to `out`, and return its card.
 
     `base` is `mini`, a folder, or a name on a hub. The best weights on `dev` are kept; calibration and threshold are
-    chosen there. `seed` decides all chance. `epochs` replaces the recipe's number. `on_progress` is called after every
+    chosen there. `seed` decides all randomness. `epochs` replaces the recipe's number. `on_progress` is called after every
     step. Raises BaseUnavailable, BadData and UnknownLabel for data that cannot be trained on, and ModelError where
     `out` exists or cannot be written, or where not even one text at a time fits into memory.
 
@@ -80,34 +103,36 @@ def train(
     call with the same data goes on from there, and on a CPU ends with the weights of a training that was never
     interrupted. The folder is the caller's to remove.
 
-    Where `torchrun` started several processes that all call this, each works on its share of every batch; the leader
+    Where `torchrun` started several processes that all call this, each works on its shard of every batch; rank zero
     alone reports and writes.
     """
     context = DistributedContext()
-    report = _Reporter(on_progress if context.is_rank_zero else None)
+    report = _TimedProgress(on_progress if context.is_rank_zero else None)
     report(Progress(stage="preparing"))
     check_free(out)
     _check_data({"train": train, "dev": dev, "test": test or ()}, taxonomy)
     where = context.init_process_group(pick_device(device))
 
-    # The network that we begin with, and the baseline that it must beat.
+    # Data and model: the network that we begin with, and the baseline that it must beat.
     network, tokenizer, baseline, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    network.to(where)
-
-    # Training; then the best weights, calibrated, are judged beside the baseline.
+    model = _Model(network.to(where), tokenizer, where)
     longest = longest_input(network, tokenizer)
     train_task, dev_task = (_task(tokenizer, examples, taxonomy.names, longest) for examples in (train, dev))
+
+    # Training; the network has its best weights then.
+    states = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=context.is_rank_zero)
     with fitting_threads(network):
-        keeper = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=context.is_rank_zero)
-        ended = _fit(network, tokenizer, recipe, train_task, dev_task, seed, where, report, keeper, context)
+        ended = _fit(model, recipe, train_task, dev_task, seed, report, states, context)
+
+    # Calibration and thresholds, both on dev, which is then scored as it will serve, beside the baseline.
     final = Progress(stage="evaluating", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
     report(final)
-    truth, known = dev_task.truth.double().numpy(), dev_task.known.double().numpy()
-    calibrate_network(network, _task_logits(network, tokenizer, dev_task, where), truth, known)
-    scores = _task_logits(network, tokenizer, dev_task, where).double().sigmoid().numpy()
-    thresholds = label_thresholds(scores, truth, known)
+    truth, known = dev_task.answers()
+    calibrate_network(network, model.logits(dev_task), truth, known)
+    dev_scores = model.scores(dev_task)
+    thresholds = label_thresholds(dev_scores, truth, known)
     card = Card(
         base=name_of(base),
         labels=taxonomy.names,
@@ -132,43 +157,82 @@ def train(
         code_version=_code_version(),
     )
     classifier = Classifier(TorchEngine(network, tokenizer.pad_token_id, where), tokenizer.backend_tokenizer, card, longest)
-    judged: dict[Split, Sequence[Example]] = {"dev": dev, **({"test": test} if test else {})}
+    evaluated: dict[Split, Sequence[Example]] = {"dev": dev, **({"test": test} if test else {})}
     card = card.model_copy(
         update={
-            "scores": {split: _judge(classifier, examples) for split, examples in judged.items()},
-            "baseline": {split: _judge(baseline, examples) for split, examples in judged.items()},
+            "scores": {split: _evaluate(classifier, examples) for split, examples in evaluated.items()},
+            "baseline": {split: _evaluate(baseline, examples) for split, examples in evaluated.items()},
             "seconds": round(report.seconds, 1),
         }
     )
-    if not context.is_rank_zero:
-        return card
-    with building(out) as folder:
-        network.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        baseline.save(folder)
-        card = card.model_copy(update={"forms": _add_engine(folder, network, dev_task, scores, np.array(thresholds))})
-        write_card(folder, card)
-    report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
+
+    # The version: network, tokenizer, baseline, the engine for a CPU, and the card.
+    if context.is_rank_zero:
+        with building(out) as folder:
+            network.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            baseline.save(folder)
+            card = card.model_copy(update={"forms": _add_engine(folder, network, dev_task, dev_scores, np.array(thresholds))})
+            write_card(folder, card)
+        report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
     return card
 
 
 def _fit(
-    network: Any,
-    tokenizer: Any,
+    model: _Model,
     recipe: Recipe,
     train: _Task,
     dev: _Task,
     seed: int,
-    where: torch.device,
-    report: "_Reporter",
+    report: "_TimedProgress",
     checkpoint: Checkpoint,
     context: DistributedContext,
 ) -> Position:
-    """`network` has the weights that were best on `dev`; where the training ended is returned."""
+    """Train the network, leave it with the weights that were best on `dev`, and return where the training ended."""
+    network, where = model.network, model.device
     lengths = [len(ids) for ids in train.encoded]
     steps = recipe.epochs * -(-len(lengths) // recipe.batch)
+    optimiser = _optimiser(network, recipe)
 
-    # Optimiser (AdamW as torch has it corrects Adam's bias) and schedule: linear up, linear down.
+    # Where an earlier call was interrupted; else best so far are the weights we begin with, which for mini are of use.
+    at = checkpoint.load(network, optimiser, where) or Position(
+        best=_copy(network), best_f1=_dev_f1(model, dev), micro_batch=recipe.batch
+    )
+    while at.epoch < recipe.epochs and at.epochs_without_improvement < recipe.patience:
+        network.train()
+        # Randomness comes from the seed and the epoch or step alone: then no generator's state has to be kept in a checkpoint.
+        rng = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
+        for batch in list(_batches(lengths, recipe.batch, rng))[at.batches :]:
+            # Gradients of this process's shard, then of the whole batch.
+            judged = float(train.known[batch].sum().clamp(min=1))
+            torch_seed = 1_000_003 * seed + at.step + context.rank
+            learn = partial(_learn, model, recipe.token_mask_rate, train, context.shard(batch), judged, torch_seed)
+            loss, at.micro_batch = _as_memory_allows(learn, at.micro_batch, where)
+            loss = context.all_reduce_gradients(network, loss)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            # The step, at the rate that the schedule has for it.
+            factor = _rate_factor(at.step, steps, recipe.warm_up)
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * factor
+            optimiser.step()
+            at.step += 1
+            at.batches += 1
+            if checkpoint.is_due():
+                checkpoint.save(at, network, optimiser)
+            report(Progress(stage="training", step=at.step, steps=steps, epoch=at.epoch + 1, loss=loss, note=at.note(recipe)))
+        # The epoch's end: the best weights so far are kept, and all processes go by rank zero's score.
+        f1 = context.broadcast(_dev_f1(model, dev), where)
+        at.epochs_without_improvement = 0 if f1 > at.best_f1 else at.epochs_without_improvement + 1
+        if f1 >= at.best_f1:
+            at.best, at.best_f1 = _copy(network), f1
+        at.epoch, at.batches = at.epoch + 1, 0
+        checkpoint.save(at, network, optimiser)
+    network.load_state_dict(at.best)
+    return at
+
+
+def _optimiser(network: Any, recipe: Recipe) -> torch.optim.AdamW:
+    """Make an AdamW (as torch has it, it corrects Adam's bias) whose groups know their `peak` rate."""
     body = {id(p) for p in network.base_model.parameters()}
     groups = [
         {
@@ -179,61 +243,29 @@ def _fit(
         for in_body in (True, False)
         for is_matrix in (True, False)
     ]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-    warm_up = max(1, round(recipe.warm_up * steps))
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 
-    # Where an earlier call was interrupted; else best so far are the weights we begin with, which for mini are of use.
-    at = checkpoint.load(network, optimiser, where) or Position(
-        best=_copy(network), best_f1=_dev_f1(network, tokenizer, dev, where), micro_batch=recipe.batch
-    )
-    while at.epoch < recipe.epochs and at.epochs_without_improvement < recipe.patience:
-        network.train()
-        # All chance comes from the seed and the epoch or step alone: then nothing of it has to be kept in a checkpoint.
-        rng = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
-        for batch in list(_batches(lengths, recipe.batch, rng))[at.batches :]:
-            torch_seed = 1_000_003 * seed + at.step
-            judged = float(train.known[batch].sum().clamp(min=1))
-            shard = context.shard(batch)
-            rank_seed = torch_seed + context.rank
-            learn = partial(_learn, network, tokenizer, recipe.token_mask_rate, train, shard, judged, rank_seed, where)
-            loss, at.micro_batch = _as_memory_allows(learn, at.micro_batch, where)
-            loss = context.all_reduce_gradients(network, loss)
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            for group in optimiser.param_groups:
-                pace = min((at.step + 1) / warm_up, (steps - at.step) / max(1, steps - warm_up))
-                group["lr"] = group["peak"] * pace
-            optimiser.step()
-            at.step += 1
-            at.batches += 1
-            if checkpoint.is_due():
-                checkpoint.save(at, network, optimiser)
-            progress = Progress(stage="training", step=at.step, steps=steps, epoch=at.epoch + 1, loss=loss, note=at.note(recipe))
-            report(progress)
-        f1 = context.broadcast(_dev_f1(network, tokenizer, dev, where), where)
-        at.epochs_without_improvement = 0 if f1 > at.best_f1 else at.epochs_without_improvement + 1
-        if f1 >= at.best_f1:
-            at.best, at.best_f1 = _copy(network), f1
-        at.epoch, at.batches = at.epoch + 1, 0
-        checkpoint.save(at, network, optimiser)
-    network.load_state_dict(at.best)
-    return at
+
+def _rate_factor(step: int, steps: int, warm_up: float) -> float:
+    """Return the share of the peak rate at which `step` (from 0) of `steps` is taken: linear up, then linear down."""
+    warm_up_steps = max(1, round(warm_up * steps))
+    return min((step + 1) / warm_up_steps, (steps - step) / max(1, steps - warm_up_steps))
 
 
 def _learn(
-    network: Any,
-    tokenizer: Any,
+    model: _Model,
     token_mask_rate: float,
     train: _Task,
     batch: Sequence[int],
     judged: float,
     torch_seed: int,
-    where: torch.device,
     micro_batch: int,
 ) -> float:
-    """The gradients of what `batch` adds to a mean loss over `judged` judged labels are in `network`; that loss.
+    """Put the gradients of `batch` into the network, and return what it adds to a mean loss over `judged` judged labels.
 
     At most `micro_batch` texts go through at once.
     """
+    network, tokenizer, where = model.network, model.tokenizer, model.device
     torch.manual_seed(torch_seed)
     network.zero_grad()
     total = 0.0
@@ -253,10 +285,10 @@ def _learn(
 
 
 def _as_memory_allows(learn: Callable[[int], float], micro_batch: int, where: torch.device) -> tuple[float, int]:
-    """(what `learn` gives, the texts at a time for which it did): where `micro_batch` do not fit, half as many are tried.
+    """Call `learn` with `micro_batch` texts at a time, with half as many where they do not fit, and so on.
 
-    The gradients are summed over the parts of a batch, so the step is the same. Raises ModelError where one text alone
-    does not fit.
+    Returns (what it returned, the texts at a time for which it did). The gradients are summed over the parts of a batch, so
+    the step is the same. Raises ModelError where one text alone does not fit.
     """
     while True:
         try:
@@ -277,13 +309,13 @@ def _as_memory_allows(learn: Callable[[int], float], micro_batch: int, where: to
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """On a GPU torch has a class for it; on a CPU, and in libraries below torch, it is a RuntimeError that says so."""
-    said = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in said or "can't allocate memory" in said
+    """Return whether memory ran out: on a GPU torch has a class for it, elsewhere it is a RuntimeError that says so."""
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
-class _Reporter:
-    """Passes progress on, with the seconds left by the pace of this process's training steps so far."""
+class _TimedProgress:
+    """A listener to progress that adds the seconds left, by the pace of this process's training steps so far."""
 
     def __init__(self, on_progress: Callable[[Progress], None] | None) -> None:
         self._on_progress = on_progress
@@ -292,7 +324,7 @@ class _Reporter:
 
     @property
     def seconds(self) -> float:
-        """Since the training began."""
+        """Return the seconds since the training began."""
         return time.monotonic() - self._began
 
     def __call__(self, progress: Progress) -> None:
@@ -324,10 +356,10 @@ def _task(tokenizer: Any, examples: Sequence[Example], labels: Sequence[str], lo
 
 
 def _batches(lengths: Sequence[int], size: int, rng: random.Random) -> Iterator[list[int]]:
-    """Every index once, in batches of about the same length and in random order: padding is work for nothing."""
+    """Yield every index once, in batches of about the same length and in random order: padding is work for nothing."""
     order = list(range(len(lengths)))
     rng.shuffle(order)
-    # Sorting eight batches at a time removes most of the padding and leaves the company of each text to chance.
+    # Sorting eight batches at a time removes most of the padding and leaves it to chance which texts share a batch.
     chunks = (sorted(order[at : at + 8 * size], key=lengths.__getitem__) for at in range(0, len(order), 8 * size))
     batches = [chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size)]
     rng.shuffle(batches)
@@ -335,7 +367,7 @@ def _batches(lengths: Sequence[int], size: int, rng: random.Random) -> Iterator[
 
 
 def _mask(ids: torch.Tensor, rate: float, tokenizer: Any) -> None:
-    """`rate` of the pieces become [MASK], in place; special tokens stay."""
+    """Replace each piece by [MASK] with probability `rate`, in place; special tokens stay."""
     special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
     ids[(torch.rand(ids.shape) < rate) & ~special] = tokenizer.mask_token_id
 
@@ -344,20 +376,15 @@ def _copy(network: Any) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def _task_logits(network: Any, tokenizer: Any, task: _Task, where: torch.device) -> torch.Tensor:
-    network.eval()
-    return logits_of(network, tokenizer.pad_token_id, task.encoded, where)
-
-
-def _dev_f1(network: Any, tokenizer: Any, dev: _Task, where: torch.device) -> float:
-    """Micro-F1 on dev at its best threshold: at 0.5 an early epoch would only show how timid it still is."""
-    scores = _task_logits(network, tokenizer, dev, where).double().sigmoid().numpy()
-    truth, known = dev.truth.double().numpy(), dev.known.double().numpy()
+def _dev_f1(model: _Model, dev: _Task) -> float:
+    """Return micro-F1 on dev at its best threshold: at 0.5 an early epoch would only show how low its probabilities are."""
+    scores = model.scores(dev)
+    truth, known = dev.answers()
     return _micro_f1((scores >= best_threshold(scores, truth, known)) * known, truth * known)
 
 
-def _judge(system: Classifier | Baseline, examples: Sequence[Example]) -> Scores:
-    """Scores on what is known of `examples`: a label that nobody judged counts neither for nor against."""
+def _evaluate(system: Classifier | Baseline, examples: Sequence[Example]) -> Scores:
+    """Score `system` on what is known of `examples`: a label that nobody judged counts neither for nor against it."""
     texts = [example.text for example in examples]
     scores: Matrix
     if isinstance(system, Baseline):
@@ -372,17 +399,17 @@ def _judge(system: Classifier | Baseline, examples: Sequence[Example]) -> Scores
 
 
 def _add_engine(folder: Path, network: Any, dev: _Task, exact: Matrix, thresholds: Matrix) -> tuple[TriedForm, ...]:
-    """The forms that were tried for a CPU, the fastest first; the engine of the last is in `folder` if it is sound.
+    """Write the fastest engine for a CPU that is sound into `folder`, and return the forms that were tried, the last one last.
 
-    None where the network is of a kind that only torch can run. `exact` is what torch says of dev.
+    No form is tried where the network is of a kind that only torch can run. `exact` are torch's own probabilities on dev.
     """
     config = network.config.to_dict()
     if not graph.can_pack(config):
         return ()
     tried: list[TriedForm] = []
     weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in network.state_dict().items()}
-    known = dev.known.double().numpy()
-    truth = dev.truth.double().numpy() * known
+    truth, known = dev.answers()
+    truth = truth * known
     given = (exact >= thresholds) * known
     forms: tuple[Form, ...] = ("fp32",) if network.config.hidden_size <= SMALL else ("int8", "fp32")
     for form in forms:
@@ -411,7 +438,7 @@ def _micro_f1(given: Matrix, truth: Matrix) -> float:
 
 
 def _code_version() -> str:
-    """The package's version, and the commit where it runs from a checkout."""
+    """Return the package's version, with the commit where it runs from a checkout."""
     try:
         version = metadata.version("beto-bot")
     except metadata.PackageNotFoundError:

@@ -7,7 +7,7 @@ Matrix = NDArray[np.float64]  # one row a text, one column a label
 
 
 def calibrate(logits: Matrix, truth: Matrix, known: Matrix) -> tuple[float, float]:
-    """The (scale, shift) for which sigmoid(scale * logit + shift) is likeliest: Platt's, one pair for all labels.
+    """Return the (scale, shift) for which sigmoid(scale * logit + shift) is likeliest: Platt's, one pair for all labels.
 
     `truth` and `known` are 0/1 of the same shape as `logits`; what is not known does not count. Without both kinds of
     truth there is nothing to learn from, and the logits stay as they are: (1, 0).

@@ -31,19 +31,19 @@ class Classifier:
         tokenizer.no_truncation()
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, with special ones, uncut."""
+        """Return the token ids of each text, with special ones, uncut."""
         return encode(self.tokenizer, texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """How many tokens the network reads for each text, special ones among them; never above `max_tokens`."""
+        """Return how many tokens the network reads for each text, special ones among them; never above `max_tokens`."""
         return [min(len(ids), self.max_tokens) for ids in self.encode(texts)]
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """A prediction for each text, in order; any text will do, also an empty one or one of 40,000 characters."""
+        """Predict each text, in order; any text will do, also an empty one or one of 40,000 characters."""
         return self.predict_encoded(self.encode(texts))
 
     def predict_encoded(self, encoded: Sequence[list[int]]) -> list[Prediction]:
-        """A prediction for each text that `encode` gave."""
+        """Predict each text that `encode` gave."""
         scores = self.engine.probabilities([cut(ids, self.max_tokens) for ids in encoded])
         return [
             self._prediction(row, truncated=len(ids) > self.max_tokens) for row, ids in zip(scores.tolist(), encoded, strict=True)
@@ -62,7 +62,7 @@ class Classifier:
 
 
 def load(folder: Path, *, device: str = "auto") -> Classifier:
-    """The version in `folder`, on `device` (auto, cpu, cuda).
+    """Load the version in `folder` onto `device` (auto, cpu, cuda).
 
     Raises BrokenVersion, naming the file, where one is missing, half written or altered, or where they do not fit.
     """
@@ -91,12 +91,12 @@ def load(folder: Path, *, device: str = "auto") -> Classifier:
 
 
 def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each text said in words, with special ones, uncut."""
+    """Return the token ids of each text, normalised first, with special ones, uncut."""
     return [each.ids for each in tokenizer.encode_batch_fast([normalise(text) for text in texts])]
 
 
 def cut(ids: list[int], longest: int) -> list[int]:
-    """At most `longest` of a text's tokens; the last, which is [SEP], stays."""
+    """Return at most `longest` of a text's tokens; the last, which is [SEP], stays."""
     return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
 
 

@@ -27,7 +27,7 @@ class Engine(Protocol):
     pass_tokens: int  # a pass of more is no faster
 
     def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
-        """One row a text, one column a label, 0..1; no text is empty or longer than the network reads.
+        """Return one row a text and one column a label, 0..1; no text may be empty or longer than the network reads.
 
         Several threads may ask at once.
         """
@@ -52,7 +52,7 @@ class OnnxEngine:
         self.form = self._session.get_modelmeta().custom_metadata_map["form"]
 
     def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
-        """See `Engine`."""
+        """Return what `Engine` promises."""
         scores: Matrix = np.zeros((len(encoded), self._labels))
 
         def run(batch: list[int]) -> None:
@@ -69,12 +69,12 @@ class OnnxEngine:
 
 
 def cores() -> int:
-    """How many threads of this process can run at once."""
+    """Return how many threads of this process can run at once."""
     return len(os.sched_getaffinity(0))
 
 
 def packed(texts: Sequence[list[int]]) -> dict[str, Any]:
-    """What a packed pass reads: all tokens in one row, and how attention finds each text in it.
+    """Return the inputs of a packed pass: all tokens in one row, and how attention finds each text in it.
 
     `ids`, `positions` (tokens): each token and its place in its text. `rows` (texts x longest): where in `ids` each token
     of a text stands, 0 where there is none. `lengths` (texts). `back` (tokens): where in the flat `rows` each token stands.
@@ -95,7 +95,7 @@ def packed(texts: Sequence[list[int]]) -> dict[str, Any]:
 
 
 def packs(lengths: Sequence[int], *, tokens: int = PACK) -> Iterator[list[int]]:
-    """Indices of texts for each packed pass of at most so many tokens, the shortest texts first."""
+    """Yield the indices of texts for each packed pass of at most so many tokens, the shortest texts first."""
     batch: list[int] = []
     total = needed = 0
     for at in sorted(range(len(lengths)), key=lengths.__getitem__):
@@ -112,7 +112,7 @@ def packs(lengths: Sequence[int], *, tokens: int = PACK) -> Iterator[list[int]]:
 
 
 def passes(lengths: Sequence[int], *, tokens: int, share: float) -> Iterator[list[int]]:
-    """Indices of texts that are padded to the longest of them, the longest first.
+    """Yield the indices of texts for each padded pass, the longest texts first.
 
     At most `tokens` a pass with their padding, and no text shorter than `share` of the longest.
     """

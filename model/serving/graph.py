@@ -21,7 +21,7 @@ _ZERO_POINT = 128  # of activations, which are unsigned
 
 
 def can_pack(config: Mapping[str, Any]) -> bool:
-    """Whether `write` can say a network with this config.json."""
+    """Return whether `write` can express a network with this config.json."""
     return (
         config.get("model_type") == "bert"
         and config.get("hidden_act") == "gelu"
@@ -30,7 +30,7 @@ def can_pack(config: Mapping[str, Any]) -> bool:
 
 
 def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, form: Form) -> None:
-    """The network is in `file`: what `engine.packed` makes goes in, `logits` (texts x `labels`) comes out.
+    """Write the network to `file`: its inputs are what `engine.packed` makes, its output is `logits` (texts x `labels`).
 
     `weights` are a transformers BertForSequenceClassification's, by their names there. In int8 each row of a matrix has a
     scale of its own, and so has each token, by its largest activation: what a text gets never depends on its company.
@@ -54,7 +54,7 @@ def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, 
         else:
             all_three = graph.linear(x, *(f"{attention}.{name}" for name in ("query", "key", "value")))
             query, key, value = graph.split(graph.gather(all_three, "rows"), 3)
-        seen = graph.ours("MultiHeadAttention", query, key, value, "", "lengths", num_heads=heads)
+        seen = graph.contrib("MultiHeadAttention", query, key, value, "", "lengths", num_heads=heads)
         seen = graph.node("Reshape", seen, graph.constant(np.array([-1, config["hidden_size"]])))
         if not last:
             seen = graph.gather(seen, "back")
@@ -68,7 +68,7 @@ def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, 
 
 
 class _Graph:
-    """Nodes and constants as they are put together; a value is the name of what a node gives."""
+    """The nodes and constants of a graph that is being built; a value is the name of a node's output."""
 
     def __init__(self, weights: Weights, form: Form) -> None:
         self._weights = weights
@@ -77,7 +77,7 @@ class _Graph:
         self._constants: dict[bytes, onnx.TensorProto] = {}
 
     def finished(self, labels: int, form: Form) -> onnx.ModelProto:
-        """The whole, checked, with its form in its metadata."""
+        """Return the whole model, with its form in its metadata."""
         inputs = [("ids", ["tokens"]), ("positions", ["tokens"]), ("rows", ["texts", "longest"]), ("back", ["tokens"])]
         described = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name, shape in inputs]
         described.append(helper.make_tensor_value_info("first", TensorProto.INT64, ["texts"]))
@@ -90,7 +90,7 @@ class _Graph:
         return model
 
     def constant(self, value: Any) -> str:
-        """A constant; equal ones are kept once."""
+        """Add a constant; equal ones are kept once."""
         tensor = numpy_helper.from_array(np.ascontiguousarray(value))
         key = tensor.SerializeToString()
         if key not in self._constants:
@@ -99,49 +99,49 @@ class _Graph:
         return self._constants[key].name
 
     def node(self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
-        """A node with one output."""
+        """Add a node with one output."""
         output = output or f"n{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [output], domain=domain, **attributes))
         return output
 
-    def ours(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """A node of ONNX Runtime's own."""
+    def contrib(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node of ONNX Runtime's own."""
         return self.node(operator, *inputs, domain="com.microsoft", **attributes)
 
     def add(self, left: str, right: str) -> str:
-        """Their sum."""
+        """Add the sum of two values."""
         return self.node("Add", left, right)
 
     def gather(self, data: str, indices: str) -> str:
-        """Rows of `data`."""
+        """Add a choice of rows of `data`."""
         return self.node("Gather", data, indices)
 
     def split(self, data: str, parts: int) -> Sequence[str]:
-        """Equal parts of the last axis."""
+        """Split the last axis into equal parts."""
         outputs = [f"n{len(self._nodes)}_{part}" for part in range(parts)]
         self._nodes.append(helper.make_node("Split", [data], outputs, axis=-1, num_outputs=parts))
         return outputs
 
     def norm(self, name: str) -> tuple[str, str]:
-        """A layer norm's weight and bias."""
+        """Return a layer norm's weight and bias."""
         return self.constant(self._weights[f"{name}.weight"]), self.constant(self._weights[f"{name}.bias"])
 
     def exact_linear(self, x: str, name: str) -> str:
-        """A linear layer in fp32, in any form: the two behind the last layer cost nothing."""
+        """Add a linear layer that is fp32 in any form: the two behind the last layer cost nothing."""
         return self.add(self.node("MatMul", x, self.constant(self._weights[f"{name}.weight"].T)), self._bias(name))
 
     def linear(self, x: str, *names: str) -> str:
-        """Linear layers that read the same, side by side."""
+        """Add linear layers that read the same, side by side."""
         return self.add(self._product(x, *names), self._bias(*names))
 
     def linear_and_norm(self, x: str, beside: str, name: str, norm: str, epsilon: float) -> str:
-        """A linear layer, added to what went past it, and normalised."""
+        """Add a linear layer, its residual connection and its layer norm."""
         product, bias = self._product(x, name), self._bias(name)
-        return self.ours("SkipLayerNormalization", product, beside, *self.norm(norm), bias, epsilon=epsilon)
+        return self.contrib("SkipLayerNormalization", product, beside, *self.norm(norm), bias, epsilon=epsilon)
 
     def gelu(self, x: str, name: str) -> str:
-        """A linear layer with its activation."""
-        return self.ours("BiasGelu", self._product(x, name), self._bias(name))
+        """Add a linear layer with its activation."""
+        return self.contrib("BiasGelu", self._product(x, name), self._bias(name))
 
     def _bias(self, *names: str) -> str:
         return self.constant(np.concatenate([self._weights[f"{name}.bias"] for name in names]))
@@ -158,7 +158,7 @@ class _Graph:
         steps = self.node("Squeeze", step, self.constant(np.array([-1])))
         zeros = self.node("Expand", self.constant(np.uint8(_ZERO_POINT)), self.node("Shape", steps))
         quantised = self.node("QuantizeLinear", x, steps, zeros, axis=0)
-        product = self.ours(
+        product = self.contrib(
             "MatMulIntegerToFloat",
             quantised,
             self.constant(rounded.T),

@@ -23,7 +23,7 @@ _SHORTEST_SHARE = 0.75
 
 
 class TorchEngine:
-    """Serves a network by torch: on a GPU in bf16, and on a CPU, exactly, what no packed graph can say."""
+    """A network served by torch: on a GPU in bf16, and on a CPU, in fp32, what no packed graph can express."""
 
     def __init__(self, network: Any, pad_id: int, device: torch.device) -> None:
         self.pass_tokens = _TOKENS_A_PASS[device.type]
@@ -34,14 +34,14 @@ class TorchEngine:
         self._turn = Lock()
 
     def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
-        """See `engine.Engine`."""
+        """Return what `engine.Engine` promises."""
         with self._turn:  # a pass uses all of the device
             scores: Matrix = logits_of(self._network, self._pad_id, encoded, self._device).double().sigmoid().numpy()
         return scores
 
 
 def open_engine(folder: Path, device: str) -> TorchEngine:
-    """The network in `folder`; whatever transformers stumbles over is raised as it is."""
+    """Load the network from `folder`; whatever transformers stumbles over is raised as it is."""
     where = pick_device(device)
     # A folder holds numbers and never code: no pickled weights, no modules of its own.
     network = quiet_transformers().AutoModelForSequenceClassification.from_pretrained(
@@ -55,14 +55,14 @@ def open_engine(folder: Path, device: str) -> TorchEngine:
 
 
 def pick_device(device: str) -> torch.device:
-    """`auto` is CUDA where there is a GPU, else the CPU."""
+    """Return the torch device of that name; `auto` is CUDA where there is a GPU, else the CPU."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(device)
 
 
 def has_bf16(network: Any, device: torch.device) -> bool:
-    """Whether matrices of this network are faster in bf16 there: on a GPU, and on a CPU that has instructions for it."""
+    """Return whether matrices of this network are faster in bf16 there: on a GPU, and on a CPU that has instructions for it."""
     if device.type == "cuda":
         return True
     can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.13 has it, 2.6 not yet
@@ -71,7 +71,7 @@ def has_bf16(network: Any, device: torch.device) -> bool:
 
 @contextmanager
 def fitting_threads(network: Any) -> Iterator[None]:
-    """Inside, torch uses one thread for a small network, and as many as it likes for one of BETO's size.
+    """Let torch use one thread for a small network, and as many as it likes for one of BETO's size.
 
     Two threads that meet after every small matrix wait for each other more than they work: beside other processes, an
     epoch of mini took 50 s on two threads and 2 s on one (2 CPU cores, load 5, 2026-11); alone there was no difference.
@@ -86,7 +86,7 @@ def fitting_threads(network: Any) -> Iterator[None]:
 
 
 def quiet_transformers() -> Any:
-    """The transformers module without progress bars and remarks, which would stand in people's terminals."""
+    """Return the transformers module without progress bars and remarks, which would fill people's terminals."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns in every process that forks later
     import transformers  # seconds: not before a network is wanted
 
@@ -96,12 +96,12 @@ def quiet_transformers() -> Any:
 
 
 def longest_input(network: Any, tokenizer: Any) -> int:
-    """How many tokens the network can read at most."""
+    """Return how many tokens the network can read at most."""
     return int(min(tokenizer.model_max_length, network.config.max_position_embeddings))
 
 
 def logits_of(network: Any, pad_id: int, encoded: Sequence[list[int]], device: torch.device) -> torch.Tensor:
-    """Logits on the CPU, texts x labels, in the order of `encoded`, none of which is longer than the network can read."""
+    """Return logits on the CPU, texts x labels, in the order of `encoded`; no text may be longer than the network can read."""
     logits = torch.zeros(len(encoded), network.config.num_labels)
     lengths, tokens = [len(ids) for ids in encoded], _TOKENS_A_PASS[device.type]
     cut_up = packs if is_packed(network) else partial(passes, share=_SHORTEST_SHARE)
@@ -113,12 +113,12 @@ def logits_of(network: Any, pad_id: int, encoded: Sequence[list[int]], device: t
 
 
 def is_packed(network: Any) -> bool:
-    """Whether texts go through this network without padding."""
+    """Return whether texts go through this network without padding."""
     return can_pack(network.config.to_dict())
 
 
 def lay_out(network: Any, texts: Sequence[list[int]], pad_id: int) -> dict[str, torch.Tensor]:
-    """What `forward` reads; `input_ids` are the tokens, packed, or texts x the longest of them where they must be padded."""
+    """Return the inputs of `forward`; `input_ids` are the packed tokens, or texts x the longest where they must be padded."""
     if is_packed(network):
         inputs = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in packed(texts).items() if name != "rows"}
         return {"input_ids": inputs.pop("ids"), **inputs}
@@ -129,7 +129,7 @@ def lay_out(network: Any, texts: Sequence[list[int]], pad_id: int) -> dict[str, 
 
 
 def forward(network: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """The logits, texts x labels, of what `lay_out` made; with gradients and dropout where the network trains."""
+    """Return the logits, texts x labels, of what `lay_out` made; with gradients and dropout where the network trains."""
     if not is_packed(network):
         logits: torch.Tensor = network(**inputs).logits
         return logits
@@ -144,7 +144,7 @@ def forward(network: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         heads, width = attention.num_attention_heads, attention.attention_head_size
 
         def apart(tokens: torch.Tensor, heads: int = heads, width: int = width) -> torch.Tensor:
-            """The row as texts x heads x longest x width. To copy rows in is far cheaper to undo than to gather them."""
+            """Return the row as texts x heads x longest x width. To copy rows in is far cheaper to undo than to gather them."""
             rows = tokens.new_zeros(texts * longest, heads * width).index_copy(0, inputs["back"], tokens)
             return rows.view(texts, longest, heads, width).transpose(1, 2)
 
@@ -166,7 +166,7 @@ def forward(network: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
 
 
 def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: Matrix) -> None:
-    """The network's own sigmoid gives calibrated probabilities from now on; `logits` are what it said of dev.
+    """Change the last layer so that the network's own sigmoid is calibrated; `logits` are its own on dev.
 
     Scale and shift go into the last layer, so a plain transformers pipeline is calibrated too.
     """
@@ -178,5 +178,5 @@ def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: 
 
 
 def last_layer(network: Any) -> Any:
-    """The layer that gives the logits."""
+    """Return the layer that gives the logits."""
     return [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1]

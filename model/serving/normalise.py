@@ -1,4 +1,4 @@
-"""Slack's escaped text as plain words that BETO's cased vocabulary can say."""
+"""Slack's escaped text as plain words that BETO's cased vocabulary covers."""
 
 import re
 import unicodedata
@@ -44,7 +44,7 @@ _ENDLESS = re.compile(r"(\w{80})(?=\w)")
 
 
 def normalise(text: str) -> str:
-    """`text`, as Slack escaped it, in plain words on one line; saying it twice changes nothing.
+    """Convert `text`, as Slack escaped it, to plain words on one line; doing it twice changes nothing.
 
     Mentions, channels, links and emoji become Spanish words, amounts and signs are spelled out ("€190" -> "190 euros"),
     shouted texts are lower-cased (BETO spells capitals letter by letter) and "holaaaa" becomes "hola". Letters of
@@ -69,7 +69,7 @@ def normalise(text: str) -> str:
 
 
 def _drop_invisible(text: str) -> str:
-    """Without direction marks, accents on nothing, variation selectors, skin tones and apostrophes."""
+    """Remove direction marks, accents on nothing, variation selectors, skin tones and apostrophes."""
     if text.isascii():
         return text.replace("'", "").replace("`", "")
     return "".join(char for char in text if char == _ZERO_WIDTH_JOINER or not _is_invisible(char))
@@ -80,7 +80,7 @@ def _is_invisible(char: str) -> bool:
 
 
 def _say_markup(match: re.Match[str]) -> str:
-    """The words for what stands between < and > (https://docs.slack.dev/messaging/formatting-message-text)."""
+    """Return the words for what stands between < and > (https://docs.slack.dev/messaging/formatting-message-text)."""
     target, _, label = match[1].partition("|")
     if url := _URL.match(target):
         return f" enlace {label or _host(url[1])} "
@@ -115,14 +115,14 @@ def _say_emoji(text: str) -> str:
 
 
 def _calm(text: str) -> str:
-    """Lower case when a text of two words or more is nearly all capitals."""
+    """Return a text of two words or more in lower case when it is nearly all capitals."""
     letters = [char for char in text if char.isalpha()]
     shouted = sum(char.isupper() for char in letters) > 0.7 * len(letters)
     return text.lower() if shouted and " " in text.strip() else text
 
 
 class _Speakable(dict[int, str]):
-    """For `str.translate`: each character's way to say it, worked out when first met."""
+    """A table for `str.translate`: each character's replacement, worked out when first met."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)

@@ -39,7 +39,7 @@ def check_free(out: Path) -> None:
 
 @contextmanager
 def building(out: Path) -> Iterator[Path]:
-    """A new folder to fill; when the block ends well, all of it is at `out` in one step, else nothing is.
+    """Yield a new folder to fill, and move it to `out` in one step when the block ends well; else remove it.
 
     The files are on the disk itself by then, so that a power cut leaves a whole version or none.
     """
@@ -64,14 +64,17 @@ def building(out: Path) -> Iterator[Path]:
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """`card` is the folder's card, for programs and for people."""
+    """Write `card` into the folder, for programs and for people."""
     (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / CARD_TEXT_FILE).write_text(card_text(card), encoding="utf-8")
 
 
 def card_text(card: Card) -> str:
-    """The card as a page of Markdown, in the order of Mitchell et al. 2019 (arXiv 1810.03993): what it is, what it is for,
-    what it learnt from, how good it is and where not to trust it."""
+    """Return the card as a page of Markdown for people.
+
+    In the order of Mitchell et al. 2019 (arXiv 1810.03993): what it is, what it is for, what it learnt from, how good it is,
+    and where not to trust it.
+    """
     lines = [
         f"# Version {card.version}: {card.base}",
         "",
@@ -117,7 +120,7 @@ def card_text(card: Card) -> str:
 
 
 def read_card(folder: Path) -> Card:
-    """The folder's card; BrokenVersion where there is none or it is not one."""
+    """Read the folder's card; raise BrokenVersion where there is none or it is not one."""
     try:
         return Card.model_validate_json((folder / CARD_FILE).read_bytes())
     except FileNotFoundError:
@@ -127,7 +130,10 @@ def read_card(folder: Path) -> Card:
 
 
 def verify(folder: Path) -> Card:
-    """The card of a folder of which every file is as it was written; BrokenVersion naming the first that is not."""
+    """Check that every file of the folder is as it was written, and return the card.
+
+    Raises BrokenVersion naming the first file that is not.
+    """
     card = read_card(folder)
     try:
         manifest = _Manifest.validate_json((folder / MANIFEST_FILE).read_bytes())
@@ -153,18 +159,18 @@ def verify(folder: Path) -> Card:
 
 
 def is_plain(name: str) -> bool:
-    """Whether the name is of something right inside a folder, and of nothing above or below."""
+    """Return whether the name is of something right inside a folder, and of nothing above or below."""
     return name not in {"", ".", ".."} and not set(name) & {"/", "\\", "\0"}
 
 
 def file_sha256(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal; about half a second for a network of BETO's size."""
+    """Return the file's SHA-256 in hexadecimal; about half a second for a network of BETO's size."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def flush(path: Path) -> None:
-    """What was written to the file or folder is on the disk itself."""
+    """Force what was written to the file or folder out to the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -397,7 +397,7 @@ def test_two_processes_train_what_one_does(plain: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     one, two = (Card.model_validate_json(done.stdout.splitlines()[-1]) for done in (alone, together))
     assert (one.settings["processes"], two.settings["processes"]) == (1, 2)
-    assert len(together.stdout.splitlines()) == 1  # the leader alone tells
+    assert len(together.stdout.splitlines()) == 1  # rank zero alone reports
     assert one.settings["steps"] == two.settings["steps"]
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "two")]
     for name, tensor in weights[0].items():
@@ -447,7 +447,7 @@ def test_the_bench_compares_on_equal_terms(tmp_path: Path) -> None:
     """A number against somebody else's trainer is only worth something beside all that was equal."""
     write_examples(tmp_path / "data.jsonl", EXAMPLES)
     write_examples(tmp_path / "judged.jsonl", EXAMPLES[::3])
-    command = [sys.executable, "-m", "bot", "bench", "training", "--json", "--seeds", "1"]
+    command = [sys.executable, "-m", "tests.bench", "training", "--json", "--seeds", "1"]
     files = ["--data", str(tmp_path / "data.jsonl"), "--dev", str(tmp_path / "judged.jsonl")]
     done = subprocess.run([*command, *files], capture_output=True, text=True, check=True, env=os.environ)
     result = json.loads(done.stdout.splitlines()[-1])
