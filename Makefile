@@ -17,9 +17,12 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@exec $(VENV)/bin/beto demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT)) $(if $(BASE),--base $(BASE))
 
-# All tests. Redis comes with the Python packages; PostgreSQL and Chromium from Debian where we may install them.
+# Most tests wait for processes: three at once keep two cores busy.
+TESTS_AT_ONCE ?= 3
+
+# All tests, or those that ARGS names. Redis comes with the Python packages; PostgreSQL and Chromium from Debian where we may install them.
 test: $(READY) system-packages
-	$(VENV)/bin/pytest $(ARGS)
+	$(VENV)/bin/pytest $(if $(ARGS),$(ARGS),-n $(TESTS_AT_ONCE))
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

@@ -18,10 +18,11 @@ from bot.simulator.pytest_plugin import SimulatorThread, slack, slack_options
 from bot.simulator.server import Simulator
 from model.store.store import Store
 from tests.postgres import new_database, postgres_programs, running_postgres
+from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.simulated import simulated
 from tests.town import Town, running_town, wait_until
 
-__all__ = ["slack", "slack_options"]  # the fixtures that ship, for all tests
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler", "slack", "slack_options"]  # hooks and shipped fixtures
 
 for _name in PROXIES:
     os.environ.pop(_name, None)

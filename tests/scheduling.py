@@ -1,0 +1,37 @@
+"""Which tests stay together where several processes run tests beside each other (`make test`, pytest-xdist), and which go first.
+
+A worker process has its own PostgreSQL cluster, Redis and simulated Slack; what a module starts, it starts once, so a module
+stays in one process. The two towns that whole journeys share stay in one process each, whatever modules ask for them.
+"""
+
+from typing import Any
+
+import pytest
+
+TOWNS = ("socket-sqlite", "http-postgresql")
+# Begun last, one of these would be the one that all wait for.
+LONGEST: tuple[str, ...] = ()
+
+
+def unit_of(nodeid: str) -> str:
+    """Return the name of the tests that stay in one process with this one."""
+    return next((town for town in TOWNS if town in nodeid), nodeid.partition("::")[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest units first; the order within a unit stays."""
+    rank = {unit: at for at, unit in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(unit_of(item.nodeid), len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole units, in the order in which they were collected."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit_of(nodeid)
+
+    config.option.loadscopereorder = False
+    return Units(config, log)
