@@ -1,4 +1,4 @@
-"""One installed app, with everything that Slack keeps apart from the other apps."""
+"""One installed app and everything that Slack keeps separate from the other apps."""
 
 from collections.abc import Callable, Mapping
 
@@ -21,14 +21,14 @@ from bot.simulator.wire import Wire
 from bot.simulator.workspace import Bot, Change
 
 BOT_TOKEN = "xoxb-simulator"  # noqa: S105 - opens nothing but this simulator
-APP_TOKEN = "xapp-simulator"  # noqa: S105 - nor does this
-SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105 - nor does this
+APP_TOKEN = "xapp-simulator"  # noqa: S105 - likewise
+SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105 - likewise
 
 
 class App(Installation):
-    """An app of the workspace: its tokens, the road to it, its views and response addresses, and its limits.
+    """An app of the workspace: its tokens, its connection, its views, its response URLs and its rate limits.
 
-    The first app's tokens are the constants above; those of the n-th end in `-n`.
+    The first app's tokens are the constants above; those of the n-th app end in `-n`.
     """
 
     def __init__(
@@ -75,23 +75,23 @@ class App(Installation):
 
     @property
     def bot_user_id(self) -> str:
-        """The id of the app's bot user."""
+        """Return the user id of the app's bot."""
         return self.bot.user_id
 
     @property
     def sockets(self) -> int:
-        """How many websockets of the app are open."""
+        """Count the app's open websockets."""
         return self.road.sockets
 
     def hear(self, change: Change) -> None:
-        """What the app may hear of the change is under way; one that was removed hears nothing."""
+        """Send the app the events that follow from a change; an uninstalled app gets none."""
         if self.revoked:
             return
         for payload in self.events.payloads(change):
             self.road.send_event(payload)
 
     def uninstall(self) -> None:
-        """The app is removed from the workspace: it hears so, and its bot token is worth nothing any more."""
+        """Remove the app from the workspace: it is sent the events about it, and its bot token stops working."""
         for payload in self.events.uninstalled():
             self.road.send_event(payload)
         self.revoked = True

@@ -1,4 +1,4 @@
-"""The arguments of one Web API call, however they travelled."""
+"""The arguments of one Web API call, whether they came in the query, in a form or as JSON."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ _TS = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
 class Arguments:
-    """Arguments by name. Each reader raises the SlackError that the reference names for what is wrong."""
+    """Arguments by name. Each method raises the SlackError that the reference names for an invalid value."""
 
     def __init__(self, values: Json, token: str, http_method: str = "POST") -> None:
         self.values = values
@@ -24,7 +24,7 @@ class Arguments:
         self.http_method = http_method
 
     def optional(self, name: str) -> str | None:
-        """The text, None when it is missing or empty."""
+        """Return the text, or None when it is missing or empty."""
         value = self.values.get(name)
         if value is None or value == "":
             return None
@@ -32,19 +32,19 @@ class Arguments:
         return value if isinstance(value, str) else json.dumps(value)
 
     def required(self, name: str) -> str:
-        """The text; raises invalid_arguments when it is missing."""
+        """Return the text; raises invalid_arguments when it is missing."""
         value = self.optional(name)
         if value is None:
             raise invalid_arguments(f"missing required field: {name}")
         return value
 
     def flag(self, name: str) -> bool:
-        """Whether the argument says yes."""
+        """Return whether the argument is true."""
         value = self.values.get(name)
         return isinstance(value, bool | int | str) and value in _TRUE
 
     def number(self, name: str, default: int, *, most: int) -> int:
-        """A whole number from 1 to `most`."""
+        """Return a whole number from 1 to `most`."""
         value = self.optional(name)
         if value is None:
             return min(default, most)
@@ -53,14 +53,14 @@ class Arguments:
         return min(int(value) or default, most)
 
     def stamp(self, name: str, code: str) -> str | None:
-        """A timestamp; raises `code` when it is none."""
+        """Return a message timestamp, or None when it is missing; raises `code` when it is not a timestamp."""
         value = self.optional(name)
         if value is not None and not _TS.fullmatch(value):
             raise SlackError(code)
         return value
 
     def data(self, name: str, code: str) -> Any:
-        """JSON, given as such or as text; None when it is missing or empty; raises `code` when it cannot be read."""
+        """Return JSON that was given as such or as text, None when it is missing or empty; raises `code` when it is not valid."""
         value = self.values.get(name)
         if value is None or value == "":
             return None
@@ -72,7 +72,7 @@ class Arguments:
             raise SlackError(code) from None
 
     def cursor(self) -> str:
-        """Where the last page ended, "" for the first page."""
+        """Return where the previous page ended, "" for the first page."""
         value = self.optional("cursor")
         if value is None:
             return ""
@@ -86,12 +86,12 @@ class Arguments:
 
 
 def next_cursor(at: str) -> str:
-    """The cursor behind which the next page starts; "" says that there is none."""
+    """Return the cursor of the page that starts after `at`; "" means that there are no more pages."""
     return base64.b64encode(f"at:{at}".encode()).decode() if at else ""
 
 
 def page(args: Arguments, items: list[str]) -> tuple[list[str], str]:
-    """One page of the ascending items, and the cursor of the next ("" when there is none)."""
+    """Return one page of the ascending items and the cursor of the next page ("" when there is none)."""
     start = bisect.bisect_right(items, args.cursor())
     limit = args.number("limit", 100, most=1000)
     found = items[start : start + limit]
@@ -99,7 +99,7 @@ def page(args: Arguments, items: list[str]) -> tuple[list[str], str]:
 
 
 async def read(request: web.Request, *, takes_json: bool) -> Arguments:
-    """The call's arguments: query, form, or JSON where the method takes it; the token from the header or the form."""
+    """Read the call's arguments from query, form, or JSON where the method takes it; the token from the header or the form."""
     values: Json = dict(request.query)
     values.pop("token", None)  # Slack takes no token from a URL any more
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -1,6 +1,6 @@
-"""Block Kit: what Slack accepts, and what it fills in.
+"""Block Kit: what Slack accepts, and which defaults it fills in.
 
-The tables below are Slack's reference of blocks and elements (docs.slack.dev/reference/block-kit): for each type the
+The tables below follow Slack's reference of blocks and elements (docs.slack.dev/reference/block-kit): for each type the
 fields that are required and those that are allowed, with their limits. Anything else is refused, as Slack does.
 """
 
@@ -42,7 +42,7 @@ ACTION_ELEMENTS = INPUT_ELEMENTS - {"file_input", "email_text_input", "url_text_
 
 
 def check_message(blocks: Any) -> list[Json]:
-    """The blocks as Slack stores them; raises what chat.postMessage answers when they are not valid."""
+    """Return the blocks as Slack stores them; raises the error of chat.postMessage when they are not valid."""
     if not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format")
     errors: Errors = []
@@ -55,7 +55,7 @@ def check_message(blocks: Any) -> list[Json]:
 
 
 def check_view(view: Any, kind: str) -> Json:
-    """The view's own fields (type, blocks, title, ...) as Slack stores them; `kind` is "modal" or "home"."""
+    """Return the view's own fields (type, blocks, title, ...) as Slack stores them; `kind` is "modal" or "home"."""
     if not isinstance(view, dict):
         raise _invalid(["must provide an object [json-pointer:/view]"])
     if len(json.dumps(view, ensure_ascii=False).encode()) > VIEW_BYTES:
@@ -77,7 +77,7 @@ def check_view(view: Any, kind: str) -> Json:
 
 
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
-    """Every interactive element with the block in which it stands."""
+    """Yield every interactive element with the block that contains it."""
     for block in blocks:
         inside = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
         for element in inside:
@@ -240,7 +240,7 @@ def _blocks(most: int, surface: str) -> Check:
 
 
 def _check_inside(block: Json, path: str, errors: Errors) -> None:
-    """What the tables cannot say: one field of two, and action ids that are unique in their block."""
+    """Check what the tables cannot express: one of two fields, and action ids that are unique in their block."""
     inside = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
     parts = [block, *(part for part in inside if isinstance(part, dict))]
     for part in parts:

@@ -15,7 +15,7 @@ METADATA_BYTES = 8_000
 
 
 class ChatMethods:
-    """What the bot says and how it reacts. `base` gives the address under which permalinks stand."""
+    """What the bot writes and how it reacts. `base` returns the address at which permalinks begin."""
 
     def __init__(self, app: Installation, limits: RateLimits | None, base: Callable[[], str]) -> None:
         self._app = app
@@ -107,7 +107,7 @@ class ChatMethods:
         return {"channel": channel.id, "permalink": link}
 
     def _content(self, args: Arguments) -> tuple[str, dict[str, Any]]:
-        """The text and, as post_as_bot takes them, the blocks and attachments of a message."""
+        """Return the text of a message, and its blocks and attachments as keyword arguments of post_as_bot."""
         given = args.data("blocks", "invalid_blocks_format")
         attachments = args.data("attachments", "invalid_attachments")
         text = args.optional("text") or ""

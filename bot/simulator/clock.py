@@ -1,4 +1,4 @@
-"""Slack's time, which can run faster than ours and can be set forward."""
+"""Slack's time, which can run faster than real time and can be set forward."""
 
 import asyncio
 import heapq
@@ -9,22 +9,22 @@ from typing import Any
 
 
 class Timer:
-    """One call that waits for its moment."""
+    """One scheduled call."""
 
     def __init__(self, due_s: float, call: Callable[[], None]) -> None:
         self.due_s = due_s
         self.call: Callable[[], None] | None = call
 
     def cancel(self) -> None:
-        """It will not be called."""
+        """Cancel the call."""
         self.call = None
 
 
 class Clock:
-    """Two times, both only ever forward.
+    """Two clocks, neither of which ever goes back.
 
-    `unix()` is what stamps on messages say: the real time, plus what was stepped. `seconds()` is what waits and lives are
-    measured in: one of Slack's seconds takes `scale` of ours, so 0.01 makes its minute 0.6 s.
+    `unix()` gives the time of message timestamps: the real time plus what was skipped with `step`. `seconds()` measures
+    waits and lifetimes: one of Slack's seconds takes `scale` real ones, so with 0.01 its minute takes 0.6 s.
     """
 
     def __init__(self, scale: float = 1.0) -> None:
@@ -37,20 +37,20 @@ class Clock:
 
     @property
     def scale(self) -> float:
-        """How many of our seconds one of Slack's takes."""
+        """Return how many real seconds one of Slack's takes."""
         return self._scale
 
     def unix(self) -> float:
-        """Seconds since 1970."""
+        """Return the seconds since 1970."""
         return time.time() + self._stepped_s
 
     def seconds(self) -> float:
-        """Slack's seconds since the start."""
+        """Return Slack's seconds since the start."""
         ours, slacks = self._since
         return slacks + (time.monotonic() - ours) / self._scale + self._stepped_s
 
     def rescale(self, scale: float) -> None:
-        """From now on one of Slack's seconds takes `scale` of ours; raises ValueError unless it is above 0."""
+        """Let one of Slack's seconds take `scale` real ones from now on; raises ValueError unless it is above 0."""
         if not scale > 0:
             raise ValueError(f"a clock's scale must be above 0, not {scale}")
         self._since = (time.monotonic(), self.seconds() - self._stepped_s)
@@ -58,7 +58,7 @@ class Clock:
         self._set_alarm()
 
     def step(self, seconds: float) -> None:
-        """So many seconds have passed at once; what was due in them has happened, each at its moment and in its order."""
+        """Skip so many seconds at once; calls scheduled for that time run in their order, each at its own time."""
         if seconds < 0:
             raise ValueError("a clock cannot be set back")
         end_s = self._stepped_s + seconds
@@ -69,7 +69,7 @@ class Clock:
         self._set_alarm()
 
     def later(self, seconds: float, call: Callable[..., None], *args: Any) -> Timer:
-        """`call(*args)` runs in so many of Slack's seconds, on the running loop."""
+        """Run `call(*args)` after so many of Slack's seconds, on the running loop."""
         timer = Timer(self.seconds() + seconds, lambda: call(*args))
         heapq.heappush(self._waiting, (timer.due_s, next(self._numbers), timer))
         if self._waiting[0][2] is timer:
@@ -77,13 +77,13 @@ class Clock:
         return timer
 
     async def sleep(self, seconds: float) -> None:
-        """So many of Slack's seconds have passed."""
+        """Wait for so many of Slack's seconds."""
         over = asyncio.Event()
         self.later(seconds, over.set)
         await over.wait()
 
     def stop(self) -> None:
-        """Nothing that waits will happen."""
+        """Cancel everything that is scheduled."""
         self._waiting.clear()
         if self._alarm is not None:
             self._alarm.cancel()
@@ -97,7 +97,7 @@ class Clock:
         self._set_alarm()
 
     def _set_alarm(self) -> None:
-        """The loop wakes us when the next timer is due."""
+        """Ask the event loop to wake us when the next timer is due."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -1,4 +1,4 @@
-"""Text as Slack stores it: what a person types, and what an app sends."""
+"""Text as Slack stores it, from what a person types or an app sends."""
 
 import re
 from collections.abc import Mapping
@@ -24,21 +24,21 @@ _SKIN_TONES = {chr(0x1F3FB + n): f":skin-tone-{n + 2}:" for n in range(5)}
 
 
 def escape(text: str) -> str:
-    """`text` with the three characters escaped that Slack escapes."""
+    """Escape the three characters that Slack escapes."""
     return re.sub("[&<>]", lambda match: _ESCAPES[match[0]], text)
 
 
 def unescape(text: str) -> str:
-    """The inverse of `escape`."""
+    """Undo `escape`."""
     for entity, character in _UNESCAPES:
         text = text.replace(entity, character)
     return text
 
 
 def compose(typed: str, users: Mapping[str, str], channels: Mapping[str, str]) -> str:
-    """What Slack stores when a person types `typed`: escaped, with names, addresses and emoji in Slack's markup.
+    """Return what Slack stores when a person types `typed`: escaped, with names, addresses and emoji in Slack's markup.
 
-    `users` and `channels` map names to ids; a name that they do not know stays as typed.
+    `users` and `channels` map names to ids; a name that is not among them stays as typed.
     """
 
     def link(match: re.Match[str]) -> str:
@@ -57,7 +57,7 @@ def compose(typed: str, users: Mapping[str, str], channels: Mapping[str, str]) -
 
 
 def sanitise(sent: str) -> str:
-    """What Slack stores when an app sends `sent`: markup and entities kept, stray control characters escaped."""
+    """Return what Slack stores when an app sends `sent`: markup and entities kept, stray `&`, `<` and `>` escaped."""
 
     def mend(match: re.Match[str]) -> str:
         if match["url"]:
@@ -68,7 +68,7 @@ def sanitise(sent: str) -> str:
 
 
 def rich_text(text: str, block_id: str) -> Json:
-    """The `rich_text` block that Slack adds to what people write; `text` is already composed."""
+    """Return the `rich_text` block that Slack adds to what people write; `text` has been through `compose`."""
     elements: list[Json] = []
     end = 0
     for match in _PARTS.finditer(text):
@@ -88,7 +88,7 @@ def rich_text(text: str, block_id: str) -> Json:
 
 
 def is_emoji(name: str) -> bool:
-    """Whether Slack knows `:name:`, skin tone (`pray::skin-tone-3`) included."""
+    """Return whether Slack knows `:name:`, skin tone (`pray::skin-tone-3`) included."""
     base, _, tone = name.partition("::")
     return base in _emoji_names() and (not tone or tone in {f"skin-tone-{n}" for n in range(2, 7)})
 
@@ -107,7 +107,7 @@ def _element(match: re.Match[str]) -> Json:
 
 
 def _link_url(url: str) -> str:
-    # A full stop or a bracket after an address belongs to the sentence.
+    # A full stop or a bracket after an address belongs to the sentence around it.
     address = url.rstrip(".,;:!?)\"'")
     return f"<{address.replace('&amp;', '&').replace('&', '&amp;')}>{url[len(address) :]}"
 

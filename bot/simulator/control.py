@@ -1,4 +1,4 @@
-"""Faults and the clock over HTTP: for the page, and for tests in other languages."""
+"""Faults and the clock over HTTP, for the page and for tests in other languages."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from bot.simulator.workspace import Workspace
 
 
 class Control:
-    """Serves `/control`. Each verb is a method of Faults, of Clock, or of one app, and takes its arguments as JSON.
+    """The endpoints under `/control`. Each verb is a method of Faults, of Clock, or of one app, and takes its arguments as JSON.
 
     An app is given by its id; "" is the first.
     """
@@ -33,7 +33,7 @@ class Control:
         }  # fmt: skip
 
     async def state(self, _request: web.Request) -> web.Response:
-        """GET /control: the clock, the sockets and what waits for its moment."""
+        """Answer GET /control: the clock, the sockets and the faults that are pending."""
         clock = {"scale": self._clock.scale, "unix": self._clock.unix()}
         return web.json_response({
             "ok": True, "clock": clock, "sockets": sum(app.sockets for app in self._apps),
@@ -48,7 +48,7 @@ class Control:
         })  # fmt: skip
 
     async def act(self, request: web.Request) -> web.Response:
-        """POST /control/VERB with a JSON object of arguments; 404 for an unknown verb, 400 for wrong arguments."""
+        """Answer POST /control/VERB with a JSON object of arguments; 404 for an unknown verb, 400 for wrong arguments."""
         verb = self.verbs.get(request.match_info["verb"])
         if verb is None:
             return web.json_response({"ok": False, "error": "unknown_verb", "verbs": sorted(self.verbs)}, status=404)
@@ -85,7 +85,7 @@ class Control:
 
 
 def _check(verb: Callable[..., None], given: Json) -> None:
-    """The arguments are those of the verb, in its types; raises TypeError."""
+    """Raise TypeError unless these are arguments of the verb, in the right types."""
     bound = inspect.signature(verb, eval_str=True)
     bound.bind(**given)
     for name, value in given.items():

@@ -17,12 +17,12 @@ _TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "
 
 
 class ConversationMethods:
-    """The channels as the bot sees them. Scopes depend on the kind of channel, so each method asks for its own."""
+    """Channels as the bot sees them. Scopes depend on the kind of channel, so each method asks for its own."""
 
     def __init__(self, app: Installation, faults: Faults, limits: RateLimits) -> None:
         self._app = app
         self._faults = faults
-        self._limits = limits  # of histories, which are limited only when that was ordered
+        self._limits = limits  # of histories, applied only while faults.history_limited
         self.methods = {
             "conversations.history": Method(self._conversations_history),
             "conversations.info": Method(self._conversations_info, takes_json=False),
@@ -62,7 +62,7 @@ class ConversationMethods:
         cursor = args.cursor()
         if cursor:
             low = max(low, bisect.bisect_right(stamps, cursor))
-        shown = stamps[low : min(high, low + max(limit - 1, 1))]  # the parent comes with every page
+        shown = stamps[low : min(high, low + max(limit - 1, 1))]  # every page includes the parent
         more = low + len(shown) < high
         messages = [parent, *(channel.messages[one] for one in shown)]
         return {
@@ -83,11 +83,11 @@ class ConversationMethods:
         return channel
 
     def _most(self, most: int) -> int:
-        """How many messages one call gives at most."""
+        """Return how many messages one call may return."""
         return LIMITED_HISTORY if self._faults.history_limited else most
 
     def _window(self, args: Arguments, stamps: list[str]) -> tuple[int, int]:
-        """The part of the ascending stamps between `oldest` and `latest`."""
+        """Return the part of the ascending timestamps between `oldest` and `latest`, as indices."""
         oldest, latest = args.stamp("oldest", "invalid_ts_oldest"), args.stamp("latest", "invalid_ts_latest")
         after, before = (
             (bisect.bisect_left, bisect.bisect_right) if args.flag("inclusive") else (bisect.bisect_right, bisect.bisect_left)
@@ -154,7 +154,7 @@ class ConversationMethods:
                 raise SlackError("users_list_not_supplied")
             if len(users) > 1:
                 self._app.need("mpim:write")
-                # Messages among several people are not simulated.
+                # Group direct messages are not simulated.
                 raise SlackError("too_many_users" if len(users) > 8 else "method_not_supported_for_channel_type")
             user = self._app.workspace.users.get(users[0])
             if user is None or user.is_bot:
@@ -194,6 +194,6 @@ class ConversationMethods:
 
 
 def _full(ts: str) -> str:
-    """A timestamp in the width in which stamps are compared."""
+    """Pad a timestamp to the width in which timestamps are compared."""
     seconds, _, fraction = ts.partition(".")
     return f"{int(seconds):010d}.{fraction:0<6}"

@@ -1,4 +1,4 @@
-"""How payloads reach the app: what the two roads, Socket Mode and signed HTTP, have in common."""
+"""Delivery of payloads to the app: what Socket Mode and signed HTTP have in common."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ from bot.simulator.faults import Faults
 from bot.simulator.wire import Transfer, Wire
 
 ACK_WITHIN_S = 3.0
-RETRY_AFTER_S = (0.0, 60.0, 300.0)  # between a failed delivery and the next; then Slack gives up
+RETRY_AFTER_S = (0.0, 60.0, 300.0)  # between a failed delivery and the next; after the last one Slack gives up
 EVENTS_PER_HOUR = 30_000
 # Below so many events an hour Slack never switches a subscription off; above, when less than 5 % are acknowledged.
 SWITCH_OFF_FROM_EVENTS, SWITCH_OFF_BELOW = 1_000, 0.05
@@ -19,7 +19,7 @@ Kind = Literal["events_api", "interactive", "slash_commands"]
 
 
 class Unanswered(Exception):
-    """The app did not answer an interaction in time, or could not be reached."""
+    """An interaction that the app did not answer in time, or an app that could not be reached."""
 
     def __init__(self, code: Literal["operation_timeout", "dispatch_failed"]) -> None:
         super().__init__(code)
@@ -27,7 +27,7 @@ class Unanswered(Exception):
 
 
 class Delivery(NamedTuple):
-    """One try to deliver one event. `settled`, if anybody waits for it, gets {}, or Unanswered once Slack gives up."""
+    """One attempt to deliver one event. `settled`, if set, resolves to {}, or to Unanswered once Slack gives up."""
 
     payload: Json
     attempt: int = 0
@@ -37,7 +37,7 @@ class Delivery(NamedTuple):
 
 
 class _Hour:
-    """The events of one hour, of which Slack sends so many and no more."""
+    """The events sent in one hour; Slack sends a limited number."""
 
     def __init__(self, since_s: float) -> None:
         self.since_s = since_s
@@ -47,32 +47,32 @@ class _Hour:
 
 
 class Road:
-    """The way to the app. Events wait here until the app can be reached, and are sent again when it does not answer."""
+    """A connection to the app. Events are queued until the app can be reached, and sent again when it does not acknowledge."""
 
     def __init__(self, faults: Faults, clock: Clock, wire: Wire) -> None:
         self.faults = faults
         self.clock = clock
         self.wire = wire
-        self.subscribed = True  # until too few events are acknowledged; a person switches it on again
+        self.subscribed = True  # False once too few events are acknowledged, until a person switches it on again
         self._waiting: deque[Delivery] = deque()
         self._held: list[Delivery] = []
         self._hour = _Hour(clock.seconds())
 
     @property
     def sockets(self) -> int:
-        """How many connections of the app are open."""
+        """Count the app's open connections."""
         return 0
 
     def start(self) -> None:
-        """Payloads can be delivered."""
+        """Begin to deliver."""
 
     async def stop(self) -> None:
-        """Nothing is delivered any more."""
+        """Stop delivering."""
         self.clock.stop()
         self._waiting.clear()
 
     def send_event(self, payload: Json) -> None:
-        """The event is under way, or waits for the app."""
+        """Send an event, or queue it while the app cannot be reached."""
         if not self._may_send(payload):
             return
         fate = self.faults.take_event()
@@ -94,7 +94,7 @@ class Road:
             self.disturb(fate.socket)
 
     async def deliver(self, kind: Kind, payload: Json) -> Json:
-        """The app's answer to any payload, such as a captured one ({} for an event); raises Unanswered."""
+        """Deliver any payload, such as a captured one, and return the app's answer ({} for an event); raises Unanswered."""
         if kind != "events_api":
             return await self.ask(kind, payload)
         settled: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
@@ -102,7 +102,7 @@ class Road:
         return await settled
 
     async def ask(self, kind: Kind, payload: Json) -> Json:
-        """The app's answer to an interaction (empty when it only acknowledged); raises Unanswered. Never sent twice."""
+        """Send an interaction once and return the app's answer ({} if it only acknowledged); raises Unanswered."""
         transfer = self.wire.begin("interaction", str(payload.get("command") or payload.get("type")), payload)
         try:
             answer = await self._ask(kind, payload)
@@ -113,7 +113,7 @@ class Road:
         return answer
 
     def disturb(self, what: str) -> None:
-        """Something befalls the app's sockets, if there are any."""
+        """Disturb the app's sockets, if there are any; see SocketMode.disturb."""
 
     async def _ask(self, kind: Kind, payload: Json) -> Json:
         raise NotImplementedError
@@ -128,7 +128,7 @@ class Road:
             self._deliver(delivery)
 
     def _begin(self, delivery: Delivery) -> Transfer:
-        """The delivery is in the log."""
+        """Record the delivery in the log."""
         payload = delivery.payload
         name = str((payload.get("event") or payload).get("type"))
         return self.wire.begin("event", name, payload, delivery.attempt)
@@ -148,7 +148,7 @@ class Road:
             delivery.settled.set_exception(Unanswered("operation_timeout"))
 
     def _may_send(self, payload: Json) -> bool:
-        """Whether the hour has room for one more event; when it has none, the app is told once a minute."""
+        """Return whether another event may be sent in this hour; if not, tell the app once a minute."""
         now = self.clock.seconds()
         hour = self._hour
         if now - hour.since_s >= 3_600:

@@ -1,12 +1,12 @@
-"""What Slack answers when it refuses."""
+"""Slack's refusals."""
 
 from typing import Any
 
-Json = dict[str, Any]  # one JSON object, as it travels
+Json = dict[str, Any]  # one JSON object as it is sent
 
 
 class SlackError(Exception):
-    """Slack refuses a call: `code` is the reference's error code, `details` more fields of the reply."""
+    """A refused call: `code` is the reference's error code, `details` holds more fields of the reply."""
 
     def __init__(self, code: str, **details: Any) -> None:
         super().__init__(code)
@@ -15,10 +15,10 @@ class SlackError(Exception):
 
     @property
     def reply(self) -> Json:
-        """The JSON object that is answered."""
+        """Return the JSON object that Slack replies with."""
         return {"ok": False, "error": self.code, **self.details}
 
 
 def invalid_arguments(*messages: str) -> SlackError:
-    """The refusal of arguments that are missing or malformed, each with its reason in Slack's words."""
+    """Make the error for arguments that are missing or malformed, each with its reason in Slack's words."""
     return SlackError("invalid_arguments", response_metadata={"messages": [f"[ERROR] {text}" for text in messages]})

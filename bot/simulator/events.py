@@ -1,4 +1,4 @@
-"""Which changes of the workspace the app hears, and as what."""
+"""The events that an app receives for each change of the workspace."""
 
 import secrets
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _MEMBER_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:
 
 
 class Events:
-    """Turns changes into one app's `event_callback` payloads, for what the manifest subscribes to and its scopes allow."""
+    """Turns changes into one app's `event_callback` payloads, if the manifest subscribes to them and its scopes allow it."""
 
     def __init__(self, workspace: Workspace, bot: Bot, manifest: Json) -> None:
         self._workspace = workspace
@@ -29,7 +29,7 @@ class Events:
         self._subscribed = frozenset(manifest["settings"].get("event_subscriptions", {}).get("bot_events", ()))
 
     def payloads(self, change: Change) -> Iterator[Json]:
-        """The payloads that Slack sends for one change, in Slack's order."""
+        """Yield the payloads that Slack sends for one change, in Slack's order."""
         channel = change.channel
         bot = self._bot.user_id
         if change.kind == "left" and change.user == bot:
@@ -64,14 +64,14 @@ class Events:
             yield from self._when(name, _MEMBER_SCOPES[channel.kind], self._member(name, change))
 
     def home_opened(self, user: str, channel: Channel, tab: str, view: Json | None) -> Iterator[Json]:
-        """The payload for somebody who opened the app's Home or Messages tab."""
+        """Yield the payload that says that somebody opened the app's Home or Messages tab."""
         event: Json = {
             "type": "app_home_opened", "user": user, "channel": channel.id, "tab": tab, "event_ts": self._workspace.next_ts(),
         }  # fmt: skip
         yield from self._when("app_home_opened", None, event | ({"view": view} if view else {}))
 
     def uninstalled(self) -> Iterator[Json]:
-        """The payloads for an app whose tokens were revoked because somebody removed it from the workspace."""
+        """Yield the payloads that tell an app that it was uninstalled and its tokens were revoked."""
         tokens = {"oauth": [], "bot": [self._bot.user_id]}
         yield from self._when(
             "tokens_revoked", None, {"type": "tokens_revoked", "tokens": tokens, "event_ts": self._workspace.next_ts()}
@@ -153,5 +153,5 @@ class Events:
 
 
 def new_event_id() -> str:
-    """An id as Slack gives to each event."""
+    """Return a new id in the form that Slack gives to events."""
     return "Ev" + secrets.token_hex(5).upper()

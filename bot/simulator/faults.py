@@ -1,4 +1,4 @@
-"""What can be made to go wrong on purpose: one by one, or many at random from a seed."""
+"""Faults on demand: one at a time, or many at random from a seed."""
 
 import random
 from collections import Counter
@@ -12,17 +12,17 @@ _SOCKET_FAULTS = ("refresh", "warning", "abort")
 
 
 class Fate(NamedTuple):
-    """What happens to one event on its way. Times are in Slack's seconds."""
+    """What goes wrong with one event. Times are in Slack's seconds."""
 
     copy: Copy | None = None
     delay_s: float = 0.0
     held: bool = False  # until the next one that is not held has passed
     lost_ack: bool = False
-    socket: str | None = None  # what befalls a socket after it
+    socket: str | None = None  # the disturbance of a socket that follows it
 
 
 class Trouble(NamedTuple):
-    """What happens to one call of the Web API."""
+    """What goes wrong with one call of the Web API."""
 
     failure: Failure | None = None
     delay_s: float = 0.0
@@ -30,9 +30,9 @@ class Trouble(NamedTuple):
 
 
 class Faults:
-    """Faults that wait for their moment; each is used up once it has happened. Chaos goes on until it is ended.
+    """Pending faults. Each is used up once it has happened; chaos goes on until `calm`.
 
-    Methods of the Web API are given by name; "*" is whichever is called next.
+    Methods of the Web API are given by name; "*" means whichever is called next.
     """
 
     def __init__(self) -> None:
@@ -50,52 +50,52 @@ class Faults:
     # --- ordering ---
 
     def drop_acks(self, times: int = 1) -> None:
-        """The next acknowledgements of events get lost on the way."""
+        """Lose the next acknowledgements of events."""
         self._acks += times
 
     def duplicate_next(self, *, new_event_id: bool = True) -> None:
-        """The next event is sent twice, the second time under another event id or under the same."""
+        """Send the next event twice, the second time under another event id or under the same."""
         self._copies.append("new_id" if new_event_id else "same_id")
 
     def redeliver_next(self) -> None:
-        """The next event comes a second time as a redelivery, although it may have been acknowledged."""
+        """Send the next event a second time as a redelivery, whether or not it was acknowledged."""
         self._copies.append("retry")
 
     def reorder_next(self, events: int = 1) -> None:
-        """The next events are held back until the one that follows them has been sent."""
+        """Hold the next events back until the one that follows them has been sent."""
         self._held += events
 
     def delay_events(self, seconds: float, times: int = 1) -> None:
-        """The next events come so much later."""
+        """Delay the next `times` events."""
         self._event_delays += [seconds] * times
 
     def fail_next(self, method: str, failure: Failure, times: int = 1, retry_after_s: int = 1) -> None:
-        """The next `times` calls of `method` fail.
+        """Let the next `times` calls of `method` fail.
 
         `failure` is an HTTP status without JSON, "not_json" (status 200), "reset" of the connection, "answer_lost" (the call
-        is carried out, and then the connection is reset: the only one that changes anything), or an error code. The code
-        "ratelimited" comes with status 429 and Retry-After, any other as Slack refuses: for what no workspace here can
-        bring about, such as an administrator's rules.
+        is carried out, then the connection is reset: the only failure after which something has changed), or an error code.
+        The code "ratelimited" comes with status 429 and Retry-After, any other in the form of Slack's refusals: use it for
+        errors that no workspace here can cause, such as an administrator's rules.
         """
         self._troubles.setdefault(method, []).extend([Trouble(failure, retry_after_s=retry_after_s)] * times)
 
     def delay_calls(self, method: str, seconds: float, times: int = 1) -> None:
-        """The next `times` calls of `method` are answered so much later."""
+        """Delay the answers to the next `times` calls of `method`."""
         self._troubles.setdefault(method, []).extend([Trouble(delay_s=seconds)] * times)
 
     def limit_history(self, on: bool = True) -> None:
-        """conversations.history and .replies are limited to one call a minute and 15 messages, as for apps of strangers."""
+        """Limit conversations.history and .replies to one call a minute and 15 messages, as for apps outside the Marketplace."""
         self.history_limited = on
 
     def turn_away(self, times: int = 1) -> None:
-        """The next websockets hear that there are too many."""
+        """Refuse the next websockets as too many."""
         self._turned_away += times
 
     def chaos(self, seed: int, share: float = 0.1) -> None:
-        """Of all events and calls, this share meets a fault of any kind.
+        """Let this share of all events and calls meet a random fault.
 
-        Which one is met by the n-th event, or by the n-th call of a method, depends on the seed alone: the same seed brings
-        the same faults again, in whatever order things overlap.
+        Which fault the n-th event, or the n-th call of a method, meets depends on the seed alone: the same seed brings the
+        same faults again, however the requests overlap.
         """
         if not 0 <= share <= 1:
             raise ValueError(f"the share of faults is between 0 and 1, not {share}")
@@ -103,13 +103,13 @@ class Faults:
         self._drawn.clear()
 
     def calm(self) -> None:
-        """No fault waits any more, and chaos is over."""
+        """Cancel all pending faults and end chaos."""
         vars(self).update(vars(Faults()))
 
     # --- happening ---
 
     def take_event(self) -> Fate:
-        """What happens to the event at hand."""
+        """Take the fault of the event that is about to be sent."""
         if self._held > 0:
             self._held -= 1
             return Fate(held=True)
@@ -129,13 +129,13 @@ class Faults:
         return Fate(delay_s=dice.uniform(0, 5) if kind == "delay" else 0, held=kind == "hold", lost_ack=kind == "lost_ack")
 
     def take_lost_ack(self) -> bool:
-        """Whether the acknowledgement that just came gets lost."""
+        """Return whether the acknowledgement that just came is to be lost."""
         lost = self._acks > 0
         self._acks -= lost
         return lost
 
     def take_trouble(self, method: str) -> Trouble:
-        """What happens to the call of `method` at hand."""
+        """Take the fault of the call of `method` that just came."""
         for name in (method, "*"):
             if waiting := self._troubles.get(name):
                 return waiting.pop(0)
@@ -146,13 +146,13 @@ class Faults:
         return Trouble(failure) if failure is not None else Trouble(delay_s=dice.uniform(0, 5))
 
     def take_turned_away(self) -> bool:
-        """Whether the websocket at hand is one too many."""
+        """Return whether the websocket that just came is to be refused."""
         away = self._turned_away > 0
         self._turned_away -= away
         return away
 
     def waiting(self) -> dict[str, Any]:
-        """What waits for its moment, for the page."""
+        """Return the pending faults, for the page."""
         return {
             "drop_acks": self._acks,
             "copies": list(self._copies),
@@ -165,7 +165,7 @@ class Faults:
         }
 
     def _dice(self, name: str) -> random.Random | None:
-        """Chance for the next thing of that name, if chaos lets it meet a fault."""
+        """Return a random generator for the next event or call of that name if chaos gives it a fault, else None."""
         if self.chaos_seed is None:
             return None
         self._drawn[name] += 1

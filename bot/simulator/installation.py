@@ -1,4 +1,4 @@
-"""The app as it is installed: what its bot may do and see."""
+"""What an installed app's bot may do and see."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from bot.simulator.workspace import Bot, Channel, User, Workspace
 
 
 class Method(NamedTuple):
-    """One method of the Web API: what answers it, and the scope, rate tier and forms of the reference."""
+    """One method of the Web API: the function that answers it, and the scope, rate tier and encodings of the reference."""
 
     run: Callable[[Arguments], Json]
     scope: str = ""
@@ -30,30 +30,30 @@ class Installation:
         self._messages_tab = messages_tab
 
     def need(self, scope: str) -> None:
-        """The app has the scope, or the call is refused."""
+        """Raise missing_scope unless the app has the scope."""
         if scope not in self.scopes:
             raise SlackError("missing_scope", needed=scope, provided=",".join(self.scopes))
 
     def is_member(self, channel: Channel) -> bool:
-        """Whether the bot is in the channel."""
+        """Return whether the bot is in the channel."""
         return self.bot.user_id in channel.members
 
     def channel(self, key: str) -> Channel:
-        """The channel with that id, as far as the bot may know of it: a private one only as a member."""
+        """Return the channel with that id; a private one only if the bot is a member."""
         channel = self.workspace.channels.get(key)
         if channel is None or (channel.kind != "channel" and not self.is_member(channel)):
             raise SlackError("channel_not_found")
         return channel
 
     def own_channel(self, key: str) -> Channel:
-        """The channel with that id, if the bot is in it."""
+        """Return the channel with that id if the bot is a member of it."""
         channel = self.channel(key)
         if not self.is_member(channel):
             raise SlackError("not_in_channel")
         return channel
 
     def post_channel(self, key: str) -> Channel:
-        """Where a post goes: a channel's id or name, or a person's id for the direct messages with them."""
+        """Return the channel to post in: by its id or name, or by a person's id for the direct messages with them."""
         user = self.workspace.users.get(key)
         if user is not None and not user.is_bot:
             channel = self.workspace.direct_channel(self.user, user)

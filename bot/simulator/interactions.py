@@ -1,4 +1,4 @@
-"""What people do to the app: commands, buttons, shortcuts and modals, each as the payload that Slack sends."""
+"""Commands, buttons, shortcuts and modals: what people do, sent to the app, and what the app answers."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from bot.simulator.views import Views
 from bot.simulator.workspace import Bot, Channel, User, Workspace
 
 _CHANNEL_NAMES = {"im": "directmessage", "group": "privategroup"}
-# What a person may choose in each kind of element, and what it is before they do.
+# For each kind of element: the field that holds what a person chose, and the field with its initial value.
 _SELECTIONS: dict[str, tuple[str, str]] = {
     "static_select": ("selected_option", "initial_option"),
     "external_select": ("selected_option", "initial_option"),
@@ -39,7 +39,7 @@ _SELECTIONS: dict[str, tuple[str, str]] = {
 
 
 class Interactions:
-    """Sends each gesture to one app and does what the app answers. Each method says whether the app acknowledged in time."""
+    """Sends what people do to one app and applies the app's answers. Each method returns whether the app acknowledged in time."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Interactions:
         self._message_states: dict[tuple[str, str, str], Json] = {}
 
     async def command(self, user: User, channel: Channel, command: str, text: str) -> bool:
-        """A slash command; what the app answers in its acknowledgement is shown."""
+        """Send a slash command; show what the app answers in its acknowledgement."""
         known = self.commands.get(command)
         if known is None:
             raise SlackError("unknown_command")
@@ -87,7 +87,7 @@ class Interactions:
         return answer is not None
 
     async def press(self, user: User, channel: Channel, ts: str, action_id: str, block_id: str | None, chosen: Json) -> bool:
-        """A button, or another element, of a message."""
+        """Press a button, or use another element, of a message."""
         workspace = self._workspace
         ephemeral = workspace.ephemerals.get((channel.id, user.id), {}).get(ts)
         message = ephemeral or workspace.message(channel, ts)
@@ -112,7 +112,7 @@ class Interactions:
     async def press_in_view(
         self, user: User, view_id: str, action_id: str, block_id: str | None, chosen: Json, given: Json
     ) -> bool:
-        """A button, or another element, of a modal or a Home tab; `given` is what stands in its other elements."""
+        """Press a button, or use another element, of a modal or a Home tab; `given` holds the values of its other elements."""
         view = self._views.of(user.id, view_id)
         block, element = _find_element(view["blocks"], action_id, block_id)
         action = self._action(block, element, chosen)
@@ -126,7 +126,7 @@ class Interactions:
         return await self._ask("interactive", payload, user, "el botón") is not None
 
     async def shortcut(self, user: User, channel: Channel, ts: str, callback_id: str) -> bool:
-        """A message shortcut, in the channel or in a thread."""
+        """Send a message shortcut, chosen in the channel or in a thread."""
         if callback_id not in self.shortcuts:
             raise SlackError("unknown_shortcut")
         payload = self._interaction("message_action", user) | {
@@ -140,7 +140,7 @@ class Interactions:
         return await self._ask("interactive", payload, user, f"«{self.shortcuts[callback_id]['name']}»") is not None
 
     async def submit(self, user: User, view_id: str, given: Json) -> bool:
-        """A modal is submitted with the values given; those that are missing are as they were at first."""
+        """Submit a modal with the values given; fields that are missing keep their initial values."""
         view = self._views.of(user.id, view_id)
         values = _filled(view, given)
         errors = _unfilled(view["blocks"], values)
@@ -155,13 +155,13 @@ class Interactions:
         try:
             self._obey(user, view, answer)
         except SlackError as error:
-            # As Slack: an answer that it cannot use leaves the modal open with a word of regret.
+            # As in Slack: an answer that it cannot use leaves the modal open and shows a notice.
             detail = json.dumps(error.reply, ensure_ascii=False)
             self._tell(user.id, {"type": "notice", "level": "error", "text": f"Algo falló al responder el formulario: {detail}"})
         return True
 
     async def close(self, user: User, view_id: str) -> bool:
-        """A modal is closed; the app hears of it if it asked to."""
+        """Close a modal; tell the app if it asked for that."""
         view = self._views.of(user.id, view_id)
         self._views.close(user.id, view_id)
         if not view.get("notify_on_close"):
@@ -223,7 +223,7 @@ class Interactions:
 
 
 def initial_values(view_blocks: list[Json]) -> Json:
-    """`state.values` before anybody has touched anything."""
+    """Return `state.values` of blocks in which nobody has typed or chosen anything."""
     values: Json = {}
     for block, element in blocks.elements(view_blocks):
         if element["type"] in _SELECTIONS and element["type"] != "overflow":
@@ -235,7 +235,7 @@ def initial_values(view_blocks: list[Json]) -> Json:
 
 
 def _filled(view: Json, given: Json) -> Json:
-    """`state.values` of the view with what the person has given since; what the view does not have is left out."""
+    """Return `state.values` of the view with the values given since; values of elements that the view lacks are left out."""
     values: Json = initial_values(view["blocks"])
     for source in (view["state"]["values"], given):
         for block_id, actions in source.items():
@@ -245,7 +245,7 @@ def _filled(view: Json, given: Json) -> Json:
 
 
 def _choice(element: Json, chosen: Json) -> Json:
-    """The chosen field in Slack's form. An option may be given whole or by its value, under its field's name or as `value`."""
+    """Return the chosen field in Slack's form. An option is given whole or by its value, under its field's name or as `value`."""
     if element["type"] not in _SELECTIONS:
         raise SlackError("unsupported_element")
     name, _ = _SELECTIONS[element["type"]]
@@ -280,7 +280,7 @@ def _find_element(in_blocks: list[Json], action_id: str, block_id: str | None) -
 
 
 def _unfilled(view_blocks: list[Json], values: Json) -> dict[str, str]:
-    """What Slack's client refuses before the app hears of it: required fields that are empty, text of a wrong length."""
+    """Return what Slack's client refuses before the app is told: required fields that are empty, text of a wrong length."""
     errors: dict[str, str] = {}
     for block in view_blocks:
         if block["type"] != "input":

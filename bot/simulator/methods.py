@@ -1,4 +1,4 @@
-"""Every method of the Web API, as one app calls it."""
+"""Every method of the Web API for one app."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ SNIPPET_BYTES = 1_000_000
 
 
 class Methods:
-    """The table of methods. `open_socket` gives a new websocket's address, None where the app is set to HTTP."""
+    """The table of methods. `open_socket` returns a new websocket's address; it is None where the app uses HTTP."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Methods:
         self._uploads = uploads
         self._base = base
         self._open_socket = open_socket
-        # Scopes, tiers and JSON support here and in the other tables are those of Slack's reference of each method.
+        # Scopes, tiers and JSON support, here and in the other tables, come from Slack's reference of each method.
         self.by_name: dict[str, Method] = {
             "api.test": Method(lambda args: {"args": args.values} if args.values else {}, tier=4),
             "apps.connections.open": Method(self._apps_connections_open, app_token=True),
@@ -178,7 +178,7 @@ class Methods:
         blocks_given = args.data("blocks", "invalid_blocks")
         shown = check_message(blocks_given) if blocks_given else None
         wanted = [one for one in (args.optional("channel_id"), *several) if one]
-        channels = [self._app.own_channel(one) for one in wanted]  # before anything is shared
+        channels = [self._app.own_channel(one) for one in wanted]  # all channels are checked before anything is shared
         uploads = self._uploads.complete(args.data("files", "invalid_arguments"), self._app.user.id)
         for upload in uploads:
             upload.channels.extend(one.id for one in channels)

@@ -1,4 +1,4 @@
-"""The person API: what the page, the story, tests and benchmarks use to act as somebody."""
+"""The person API, with which the page, the demo, tests and benchmarks act as a person."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -47,7 +47,7 @@ Verb = Callable[[User, Json], Awaitable[Json]]
 
 
 class People:
-    """Serves `/person/...`."""
+    """The endpoints under `/person/`."""
 
     def __init__(self, workspace: Workspace, screens: Screens, apps: list[App]) -> None:
         self._workspace = workspace
@@ -63,7 +63,7 @@ class People:
     # --- HTTP ---
 
     async def act(self, request: web.Request) -> web.StreamResponse:
-        """POST /person/VERB."""
+        """Answer POST /person/VERB."""
         try:
             body = await _body(request)
             verb = self._verbs.get(request.match_info["verb"])
@@ -74,7 +74,7 @@ class People:
             return _refuse(error)
 
     async def state(self, request: web.Request) -> web.StreamResponse:
-        """GET /person/state: the team, the people and the channels that this person may see."""
+        """Answer GET /person/state: the team, the people and the channels that this person may see."""
         try:
             me = self._person(dict(request.query))
         except SlackError as error:
@@ -99,7 +99,7 @@ class People:
         return web.json_response(state)
 
     async def messages(self, request: web.Request) -> web.StreamResponse:
-        """GET /person/messages: a channel's messages, or a thread's, with those that only this person sees."""
+        """Answer GET /person/messages: a channel's messages, or a thread's, with those that only this person sees."""
         try:
             query = dict(request.query)
             me = self._person(query)
@@ -114,7 +114,7 @@ class People:
             return _refuse(error)
 
     async def socket(self, request: web.Request) -> web.StreamResponse:
-        """WS /person/socket: one JSON object for each change that this person may see."""
+        """Serve the websocket /person/socket: one JSON object for each change that this person may see."""
         try:
             me = self._person(dict(request.query))
         except SlackError as error:
@@ -147,7 +147,7 @@ class People:
                 else:
                     self._workspace.leave(channel, member, by=user.id)
             return {}
-        for app in reversed(self._apps):  # of apps that share a command, the last installed has it, as in Slack
+        for app in reversed(self._apps):  # if two apps have the same command, the last installed gets it, as in Slack
             if command in app.interactions.commands:
                 return {"acknowledged": await app.interactions.command(user, channel, command, text)}
         raise SlackError("unknown_command")
@@ -192,7 +192,7 @@ class People:
     async def _shortcut(self, user: User, body: Json) -> Json:
         channel = self._seen_channel(user, body)
         ts, callback_id = _text(body, "ts"), _text(body, "callback_id")
-        for app in self._apps:  # two may have the same callback_id: then `app` says whose is meant
+        for app in self._apps:  # two apps may have the same callback_id; `app` says which is meant
             if callback_id in app.interactions.shortcuts and body.get("app") in (None, app.bot.app_id):
                 return {"acknowledged": await app.interactions.shortcut(user, channel, ts, callback_id)}
         raise SlackError("unknown_shortcut")
@@ -250,7 +250,7 @@ class People:
         for payload in app.events.home_opened(user.id, channel, tab, view):
             app.road.send_event(payload)
 
-    # --- whose it is ---
+    # --- which app ---
 
     def _app_of_bot(self, bot: User) -> App:
         for app in self._apps:
@@ -264,7 +264,7 @@ class People:
                 return app
         raise SlackError("view_not_found")
 
-    # --- reading what was asked ---
+    # --- reading the request ---
 
     def _person(self, body: Json) -> User:
         user = self._workspace.user(_text(body, "user"))
@@ -313,7 +313,7 @@ def _text(body: Json, name: str) -> str:
 
 
 def _values(body: Json) -> Json:
-    """{block_id: {action_id: {...}}}, empty when it is missing."""
+    """Return {block_id: {action_id: {...}}}, empty when it is missing."""
     values = body.get("values") or {}
     if not isinstance(values, dict) or not all(isinstance(one, dict) for one in values.values()):
         raise SlackError("invalid_arguments")

@@ -1,4 +1,4 @@
-"""A person in the simulated workspace, for the story, tests and benchmarks."""
+"""A person in the simulated workspace, for the demo, tests and benchmarks."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from bot.simulator.errors import Json, SlackError
 
 
 class Changes:
-    """The changes that one person sees, from the moment this object was made. Iterate over it; close it when done."""
+    """The changes that one person sees, from the creation of this object on. Iterate over it; close it when done."""
 
     def __init__(self, person: "Person") -> None:
         self._person = person
@@ -28,7 +28,7 @@ class Changes:
         return change
 
     def close(self) -> None:
-        """No more changes are kept for this object."""
+        """Stop collecting changes."""
         if self._queue in self._person.listeners:
             self._person.listeners.remove(self._queue)
 
@@ -50,7 +50,7 @@ class Person:
         self._waiting: dict[str, list[asyncio.Future[Json]]] = {}  # by the ts of the thread's parent
 
     async def __aenter__(self) -> Self:
-        # The environment's proxies are not for loopback.
+        # Proxies of the environment must not be used for loopback.
         self._session = aiohttp.ClientSession(trust_env=False)
         try:
             self._socket = await self._session.ws_connect(
@@ -73,21 +73,21 @@ class Person:
     # --- looking ---
 
     async def state(self) -> Json:
-        """The team, the people, the channels, the commands and the shortcuts that this person sees."""
+        """Return the team, the people, the channels, the commands and the shortcuts that this person sees."""
         return await self._get("state")
 
     async def messages(self, channel: str, thread_ts: str | None = None) -> list[Json]:
-        """A channel's messages, or a thread's with its parent, oldest first."""
+        """Return a channel's messages, or a thread's with its parent, oldest first."""
         query = {"channel": channel} | ({"thread_ts": thread_ts} if thread_ts else {})
         found: list[Json] = (await self._get("messages", **query))["messages"]
         return found
 
     def changes(self) -> Changes:
-        """The changes that this person sees from now on."""
+        """Collect the changes that this person sees from now on."""
         return Changes(self)
 
     async def wait_for_reply(self, channel: str, ts: str, timeout_s: float = 10.0) -> Json:
-        """The bot's first message in the thread of `ts`; raises TimeoutError when none comes in time."""
+        """Wait for the bot's first message in the thread of `ts` and return it; raises TimeoutError when none comes in time."""
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(ts, []).append(future)
         try:
@@ -105,27 +105,27 @@ class Person:
     # --- acting ---
 
     async def message(self, channel: str, text: str, thread_ts: str | None = None) -> str:
-        """Writes a message and gives its ts ("" for a text that was a command)."""
+        """Write a message and return its ts ("" for a text that was a command)."""
         return str((await self._post("message", channel=channel, text=text, thread_ts=thread_ts)).get("ts", ""))
 
     async def edit(self, channel: str, ts: str, text: str) -> None:
-        """Changes an own message."""
+        """Edit one of this person's messages."""
         await self._post("edit", channel=channel, ts=ts, text=text)
 
     async def delete(self, channel: str, ts: str) -> None:
-        """Deletes an own message."""
+        """Delete one of this person's messages."""
         await self._post("delete", channel=channel, ts=ts)
 
     async def react(self, channel: str, ts: str, name: str) -> None:
-        """Puts an emoji on a message."""
+        """Add a reaction to a message."""
         await self._post("react", channel=channel, ts=ts, name=name)
 
     async def unreact(self, channel: str, ts: str, name: str) -> None:
-        """Takes an own emoji back."""
+        """Remove this person's reaction from a message."""
         await self._post("unreact", channel=channel, ts=ts, name=name)
 
     async def command(self, channel: str, command: str, text: str = "") -> bool:
-        """Runs a slash command; says whether the app acknowledged in time."""
+        """Run a slash command; return whether the app acknowledged in time."""
         return await self._interact("command", channel=channel, command=command, text=text)
 
     async def action(
@@ -138,48 +138,48 @@ class Person:
         block_id: str | None = None,
         **chosen: Any,
     ) -> bool:
-        """Presses a button, or chooses in a menu (`selected_option=...`), of a message or of a view."""
+        """Press a button, or choose in a menu (`selected_option=...`), of a message or of a view."""
         where = {"channel": channel, "ts": ts, "view_id": view_id, "block_id": block_id}
         return await self._interact("action", action_id=action_id, **where, **chosen)
 
     async def shortcut(self, channel: str, ts: str, callback_id: str, app: str | None = None) -> bool:
-        """Chooses a message shortcut; `app` is the app's id, where two have the same callback_id."""
+        """Choose a message shortcut; `app` is the app's id, for when two apps have the same callback_id."""
         return await self._interact("shortcut", channel=channel, ts=ts, callback_id=callback_id, app=app)
 
     async def view_submit(self, view_id: str, values: Json | None = None) -> bool:
-        """Submits a modal: `values` is {block_id: {action_id: {...}}} for what differs from what it shows."""
+        """Submit a modal: `values` is {block_id: {action_id: {...}}} for the fields that were changed."""
         return await self._interact("view_submit", view_id=view_id, values=values or {})
 
     async def view_close(self, view_id: str) -> bool:
-        """Closes a modal."""
+        """Close a modal."""
         return await self._interact("view_close", view_id=view_id)
 
     async def open_dm(self, other: str) -> str:
-        """Opens the direct messages with `other` and gives their channel's id."""
+        """Open the direct messages with `other` and return their channel's id."""
         return str((await self._post("open_dm", other=other))["channel"])
 
     async def invite(self, channel: str, member: str) -> None:
-        """Makes somebody a member of the channel."""
+        """Add a member to the channel."""
         await self._post("invite", channel=channel, member=member)
 
     async def kick(self, channel: str, member: str) -> None:
-        """Removes somebody from the channel."""
+        """Remove a member from the channel."""
         await self._post("kick", channel=channel, member=member)
 
     async def archive(self, channel: str) -> None:
-        """Archives the channel."""
+        """Archive the channel."""
         await self._post("archive", channel=channel)
 
     async def unarchive(self, channel: str) -> None:
-        """Opens an archived channel again."""
+        """Unarchive the channel."""
         await self._post("unarchive", channel=channel)
 
     async def rename(self, channel: str, name: str) -> None:
-        """Gives the channel another name."""
+        """Rename the channel."""
         await self._post("rename", channel=channel, name=name)
 
     async def home(self, app: str | None = None) -> None:
-        """Opens the Home tab of an app (its bot user's name or id), or of the first."""
+        """Open the Home tab of an app (its bot user's name or id), or of the first app."""
         await self._post("home", app=app)
 
     # --- the wire ---

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class SimulatorThread:
-    """A simulated Slack in a thread with a loop of its own, so that tests of any kind can talk to it over loopback."""
+    """A simulated Slack in a thread with an event loop of its own, so that synchronous tests can use it over loopback."""
 
     def __init__(self, **options: Any) -> None:
         self._loop = asyncio.new_event_loop()
@@ -32,12 +32,12 @@ class SimulatorThread:
 
     @property
     def url(self) -> str:
-        """Where the simulator is served, without a slash at the end."""
+        """Return the simulator's address, without a slash at the end."""
         return self.simulator.url
 
     @property
     def environment(self) -> dict[str, str]:
-        """What most apps read from their environment to find Slack."""
+        """Return the environment variables by which most apps find Slack."""
         return {
             "SLACK_API_URL": f"{self.url}/api/",
             "SLACK_BOT_TOKEN": Simulator.bot_token,
@@ -46,7 +46,7 @@ class SimulatorThread:
         }
 
     def install(self, manifest: Json, **options: Any) -> App:
-        """One more app is in the workspace; see Simulator.install."""
+        """Install one more app in the workspace; see Simulator.install."""
 
         async def add() -> App:
             return self.simulator.install(manifest, **options)
@@ -54,11 +54,11 @@ class SimulatorThread:
         return self.run(add())
 
     def run(self, work: Coroutine[Any, Any, T], timeout_s: float = 30.0) -> T:
-        """What the coroutine returns, run on the simulator's loop; raises TimeoutError."""
+        """Run the coroutine on the simulator's loop and return its result; raises TimeoutError."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
 
     def as_person(self, user: str, act: Callable[[Person], Awaitable[T]], timeout_s: float = 30.0) -> T:
-        """What `act` returns for that person (by name, such as "ana"); see Person for what people can do."""
+        """Return what `act` returns for that person (by name, such as "ana"); see Person for what people can do."""
 
         async def visit() -> T:
             async with Person(self.url, user) as person:
@@ -67,11 +67,11 @@ class SimulatorThread:
         return self.run(visit(), timeout_s)
 
     def calls(self, method: str) -> list[Call]:
-        """The app's calls of that method of the Web API, oldest first."""
+        """Return the app's calls of that method of the Web API, oldest first."""
         return [call for call in list(self.simulator.transcript) if call.method == method]
 
     def stop(self) -> None:
-        """Nothing is served any more."""
+        """Stop the simulator and its thread."""
         self.run(self.simulator.stop())
         self._end()
 
@@ -83,13 +83,13 @@ class SimulatorThread:
 
 @pytest.fixture
 def slack_options() -> dict[str, Any]:
-    """What the `slack` fixture gives to Simulator; override it to test with an own manifest, `events_url`, or a fast clock."""
+    """Return the arguments of Simulator for the `slack` fixture; override it to set `manifest`, `events_url` or `clock_scale`."""
     return {"rate_limits": False}
 
 
 @pytest.fixture
 def slack(slack_options: dict[str, Any]) -> Iterator[SimulatorThread]:
-    """A Slack workspace of its own for each test, on a free port of loopback."""
+    """Run a Slack workspace for one test, on a free port of loopback."""
     thread = SimulatorThread(**slack_options)
     yield thread
     thread.stop()

@@ -1,4 +1,4 @@
-"""How often each method may be called: Slack's tiers, and one post a second in each channel."""
+"""Rate limits: Slack's tiers for methods, and one post a second in each channel."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ POSTS_PER_WORKSPACE_MINUTE = 300  # Slack says "several hundred"
 
 
 class RateLimited(SlackError):
-    """429: too many calls; good again after so many seconds."""
+    """Status 429: too many calls; the next is allowed after `retry_after_s`."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__("ratelimited")
@@ -23,19 +23,19 @@ class RateLimits:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}  # tokens left, and when that was so
+        self._buckets: dict[str, tuple[float, float]] = {}  # tokens left, and the time at which that was counted
 
     def call(self, method: str, tier: int) -> None:
-        """Counts one call of `method`; raises RateLimited when its minute is full."""
+        """Count one call of `method`; raises RateLimited when its limit for the minute is reached."""
         self._take(method, PER_MINUTE[tier], PER_MINUTE[tier] / 60)
 
     def post(self, channel_id: str) -> None:
-        """Counts one post into the channel; raises RateLimited beyond one a second (short bursts are let through)."""
+        """Count one post into the channel; raises RateLimited beyond one a second (short bursts are allowed)."""
         self._take(f"post {channel_id}", POSTS_PER_CHANNEL_BURST, 1.0)
         self._take("post", POSTS_PER_WORKSPACE_MINUTE, POSTS_PER_WORKSPACE_MINUTE / 60)
 
     def history(self) -> None:
-        """Counts one reading of a channel's history by an app that may do so once a minute; raises RateLimited."""
+        """Count one reading of a channel's history by an app that may do so once a minute; raises RateLimited."""
         self._take("history", 1, 1 / 60)
 
     def _take(self, name: str, capacity: float, per_second: float) -> None:

@@ -21,7 +21,7 @@ class _Address(NamedTuple):
 
 
 class ResponseUrls:
-    """All addresses that were given to one app; each is good for five answers within 30 minutes."""
+    """The addresses that were given to one app; each takes five answers within 30 minutes."""
 
     def __init__(self, workspace: Workspace, bot: Bot, base: Callable[[], str], clock: Clock) -> None:
         self._bot = bot
@@ -32,7 +32,7 @@ class ResponseUrls:
         self._uses: dict[str, int] = {}
 
     def new(self, kind: str, channel: Channel, user: User, message_ts: str | None = None) -> str:
-        """A new address; `kind` is "commands", "actions" or "app", as in Slack's own."""
+        """Create an address; `kind` is "commands", "actions" or "app", as in Slack's own."""
         now = self._clock.unix()
         while self._addresses and (oldest := next(iter(self._addresses.items())))[1].until < now - LIFE_S:
             del self._addresses[oldest[0]], self._uses[oldest[0]]
@@ -42,11 +42,11 @@ class ResponseUrls:
         return f"{self._base()}/{kind}/{self._workspace.team_id}/{secrets.randbelow(10**13)}/{secret}"
 
     def __contains__(self, secret: object) -> bool:
-        """Whether the address was given to this app."""
+        """Return whether the address was given to this app."""
         return secret in self._addresses
 
     def answer(self, secret: str, body: Json) -> None:
-        """What the app answered is shown, replaced or deleted."""
+        """Show, replace or delete a message as the app's answer says."""
         address = self._addresses.get(secret)
         if address is None or address.until < self._clock.unix():
             raise SlackError("expired_url")
@@ -56,7 +56,7 @@ class ResponseUrls:
         self._uses[secret] += 1
 
     def show(self, channel: Channel, user: User, body: Json, message_ts: str | None = None) -> None:
-        """An answer is shown to `user`, or to the channel if it says so; `message_ts` is the message it may replace."""
+        """Show an answer to `user`, or in the channel if it says so; `message_ts` is the message that it may replace."""
         workspace = self._workspace
         ephemeral = message_ts in workspace.ephemerals.get((channel.id, user.id), {})
         if body.get("delete_original") and message_ts:

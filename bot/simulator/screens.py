@@ -1,4 +1,4 @@
-"""What people see as it happens: one websocket for each open page."""
+"""Live updates for people: one websocket for each open page."""
 
 import asyncio
 import json
@@ -9,13 +9,13 @@ from bot.simulator.errors import Json
 from bot.simulator.wire import Transfer, Wire
 from bot.simulator.workspace import Change, User, Workspace
 
-_BACKLOG = 10_000  # frames; a screen that is further behind is cut off and starts again
+_BACKLOG = 10_000  # frames; a page that is further behind is disconnected and loads again
 
 _Screen = tuple[web.WebSocketResponse, "asyncio.Queue[str | None]"]
 
 
 class Screens:
-    """All open screens. Each change is shown to the people who may see it."""
+    """All open pages. Each change is sent to the people who may see it."""
 
     def __init__(self, workspace: Workspace, wire: Wire) -> None:
         self.workspace = workspace
@@ -25,7 +25,7 @@ class Screens:
         workspace.watchers.append(self._show)
 
     async def serve(self, request: web.Request, me: User, first: list[Json]) -> web.StreamResponse:
-        """Serves one screen of that person until it closes; `first` is what it shows at once."""
+        """Serve one person's page until it closes; `first` holds the frames to send at once."""
         socket = web.WebSocketResponse(heartbeat=30)
         await socket.prepare(request)
         frames: asyncio.Queue[str | None] = asyncio.Queue(maxsize=_BACKLOG)
@@ -35,7 +35,7 @@ class Screens:
             frames.put_nowait(json.dumps(frame))
         writer = asyncio.create_task(_write(socket, frames))
         try:
-            # People act through POST; what comes here is only whether the screen shows what travels.
+            # People act through POST; the only frames that come here switch the log of the wire on and off.
             async for heard in socket:
                 self._listen(screen, on=heard.data == '{"wire":true}')
         finally:
@@ -45,18 +45,18 @@ class Screens:
         return socket
 
     async def stop(self) -> None:
-        """All screens are closed."""
+        """Close all pages."""
         for socket, _ in [screen for screens in self._screens.values() for screen in screens]:
             await socket.close(code=WSCloseCode.GOING_AWAY)
 
     def tell(self, user_id: str, frame: Json) -> None:
-        """That person's screens show the frame."""
+        """Send a frame to all of that person's pages."""
         screens = self._screens.get(user_id)
         if screens:
             self._send(screens, json.dumps(frame))
 
     def _listen(self, screen: _Screen, *, on: bool) -> None:
-        """The screen hears what travels between Slack and the app, from the kept past on; nothing is spent while none does."""
+        """Start or stop sending the page what travels between Slack and the app; costs nothing while no page asks."""
         if screen in self._listening:
             self._listening.remove(screen)
         if on:
@@ -98,7 +98,7 @@ class Screens:
             if frames.qsize() < _BACKLOG - 1:
                 frames.put_nowait(text)
             elif not frames.full():
-                frames.put_nowait(None)  # the writer closes the socket; the page reconnects and reads the state afresh
+                frames.put_nowait(None)  # the writer closes the socket; the page reconnects and loads the state again
 
 
 async def _write(socket: web.WebSocketResponse, frames: "asyncio.Queue[str | None]") -> None:

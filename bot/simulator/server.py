@@ -1,4 +1,4 @@
-"""The simulator as one server: Slack's side for the app, the page and the person API for people."""
+"""The simulator's HTTP server: Slack's side for the app, the page and the person API for people."""
 
 import asyncio
 import errno
@@ -31,8 +31,8 @@ from bot.simulator.workspace import Bot, Workspace
 
 MANIFEST = Path(__file__).parent.parent / "manifest.json"
 PAGE = Path(__file__).parent / "page"
-_BODY_BYTES = 60_000_000  # above the largest file
-# The page's own files and nothing else. Its script sets single properties of styles, which no policy has to allow.
+_BODY_BYTES = 60_000_000  # more than the largest file
+# Only the page's own files are allowed. Its script sets single style properties, which needs no exception.
 _POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:"
 
 
@@ -80,26 +80,26 @@ class Simulator:
 
     @property
     def views(self) -> Views:
-        """The views of the first app."""
+        """Return the views of the first app."""
         return self.apps[0].views
 
     @property
     def sockets(self) -> int:
-        """How many websockets of all apps are open."""
+        """Count the open websockets of all apps."""
         return sum(app.sockets for app in self.apps)
 
     @property
     def transcript(self) -> deque[Call]:
-        """The newest 10,000 calls of the Web API, oldest first."""
+        """Return the newest 10,000 calls of the Web API, oldest first."""
         return self._api.transcript
 
     @property
     def methods(self) -> Mapping[str, Method]:
-        """The methods of the Web API that are served."""
+        """Return the methods of the Web API that are served."""
         return self.apps[0].methods
 
     def install(self, manifest: Json, *, events_url: str | None = None) -> App:
-        """One more app is in the workspace, with a bot user and tokens of its own; raises ValueError for no manifest.
+        """Install one more app, with a bot user and tokens of its own; raises ValueError for an invalid manifest.
 
         As for the first app, everything goes to `events_url` if there is one, and through Socket Mode otherwise. Once the
         simulator runs, call this on its loop.
@@ -108,25 +108,25 @@ class Simulator:
         return self._add(manifest, self.workspace.add_bot(**_names(manifest)), events_url)
 
     async def deliver(self, payload: Json, kind: Kind = "events_api") -> Json:
-        """What the first app answers to any payload, such as one captured elsewhere ({} for an event).
+        """Deliver any payload, such as one captured elsewhere, to the first app and return its answer ({} for an event).
 
-        Raises Unanswered: for an interaction at once, for an event after four tries.
+        Raises Unanswered: for an interaction at once, for an event after four attempts.
         """
         return await self.apps[0].road.deliver(kind, payload)
 
     def uninstall(self) -> None:
-        """The first app is removed from the workspace: it hears so, and its bot token is worth nothing any more."""
+        """Remove the first app from the workspace: it is sent the events about it, and its bot token stops working."""
         self.apps[0].uninstall()
 
     def disturb(self, what: str) -> None:
-        """Something befalls the first app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
+        """Disturb the first app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
         self.apps[0].road.disturb(what)
 
     async def start(self) -> None:
-        """The workspace is served at `url`; raises OSError when the port is taken."""
+        """Serve the workspace at `url`; raises OSError when the port is taken."""
         served = web.Application(middlewares=[_let_go, _refuse_strangers], client_max_size=_BODY_BYTES)
         served.add_routes(self._routes())
-        # Sockets are closed by stop(); whatever else still runs then has lost its client.
+        # stop() closes the sockets; any other request that still runs then has lost its client.
         self._runner = web.AppRunner(served, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
@@ -143,7 +143,7 @@ class Simulator:
             app.road.start()
 
     async def stop(self) -> None:
-        """Nothing is served any more; every connection is closed."""
+        """Stop serving and close every connection."""
         if self._runner is None:
             return
         for app in self.apps:
@@ -194,7 +194,7 @@ class Simulator:
         return self.url
 
     async def _link(self, request: web.Request) -> web.StreamResponse:
-        """A websocket of the app that the address names."""
+        """Serve a websocket of the app that the address names."""
         for app in self.apps:
             if app.socket_mode is not None and app.bot.app_id == request.query.get("app_id"):
                 return await app.socket_mode.connect(request)
@@ -210,7 +210,7 @@ class Simulator:
         return web.FileResponse(file, headers={"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY})
 
     async def _respond(self, request: web.Request) -> web.Response:
-        """A POST to a response_url."""
+        """Answer a POST to a response_url."""
         transfer = self.wire.begin("answer", "response_url", {})
         try:
             try:
@@ -249,13 +249,13 @@ class Simulator:
         except SlackError:
             raise web.HTTPNotFound(text="no such file") from None
         kind = self._uploads.file(upload)["mimetype"]
-        # Uploaded pages must not run here: only pictures are shown, all else is saved.
+        # Uploaded pages must not run here: pictures are displayed, everything else is downloaded.
         shown = kind in ("image/png", "image/jpeg", "image/gif")
         headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "inline" if shown else "attachment"}
         return web.Response(body=upload.content, content_type=kind, headers=headers)
 
     async def _archive(self, request: web.Request) -> web.Response:
-        """A permalink leads to the page, with the message's thread open."""
+        """Redirect a permalink to the page, with the message's thread open."""
         found = re.fullmatch(r"p(\d+)(\d{6})", request.match_info["stamp"])
         channel = self.workspace.channels.get(request.match_info["channel"])
         if not found or channel is None:
@@ -273,7 +273,7 @@ async def run(
     rate_limits: bool = True,
     clock_scale: float = 1.0,
 ) -> None:
-    """Serves the simulator until cancelled, and says where; each of `more` is the manifest and events URL of one more app."""
+    """Serve the simulator until cancelled, and print where; each of `more` is the manifest and events URL of one more app."""
     simulator = Simulator(
         host=host,
         port=port,
@@ -299,7 +299,7 @@ async def run(
 
 
 def read_manifest(path: Path) -> Json:
-    """The app's manifest in that file; raises ValueError when it is none."""
+    """Read an app manifest from a JSON file; raises ValueError when it is none."""
     try:
         return _completed(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
@@ -307,7 +307,7 @@ def read_manifest(path: Path) -> Json:
 
 
 def _completed(manifest: Any) -> Json:
-    """The manifest with every section that is read here; raises ValueError where it does not name the app."""
+    """Return the manifest with every section that is read here; raises ValueError where it does not name the app."""
     if not isinstance(manifest, dict) or not isinstance(manifest.get("display_information", {}).get("name"), str):
         raise ValueError("display_information.name is missing")
     whole: Json = {"features": {}, "oauth_config": {}, "settings": {}, **manifest}
@@ -315,14 +315,14 @@ def _completed(manifest: Any) -> Json:
 
 
 def _names(manifest: Json) -> dict[str, str]:
-    """The app's name and its bot user's, as Workspace takes them."""
+    """Return the app's name and its bot user's, as Workspace takes them."""
     app_name = manifest["display_information"]["name"]
     return {"app_name": app_name, "bot_name": manifest["features"].get("bot_user", {}).get("display_name", app_name)}
 
 
 @web.middleware
 async def _refuse_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Another web site must reach nothing here, neither from its own pages nor by pointing its name at loopback."""
+    """Refuse requests of other web sites, whether from their own pages or through a name of theirs that points at loopback."""
     host = request.headers.get("Host", "")
     if not _is_loopback(_without_port(host)) or request.headers.get("Origin", f"http://{host}") != f"http://{host}":
         return web.json_response({"ok": False, "error": "forbidden", "message": "Solo desde esta misma página."}, status=403)
@@ -331,7 +331,7 @@ async def _refuse_strangers(request: web.Request, handler: Handler) -> web.Strea
 
 @web.middleware
 async def _let_go(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Who hangs up in the middle of a request is no error of ours; nobody is left to answer."""
+    """Ignore a client that closes its connection in the middle of a request: nobody is left to answer."""
     try:
         return await handler(request)
     except ConnectionResetError:
@@ -339,7 +339,7 @@ async def _let_go(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _without_port(host: str) -> str:
-    """The name or address in a Host header."""
+    """Return the name or address in a Host header."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a JSON value must look like, and Slack's words about where it does not."""
+"""Shapes of JSON values, and Slack's words for what is wrong with one."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ Shape = tuple[dict[str, Check], dict[str, Check]]  # fields: required, optional
 
 
 def string(longest: int, shortest: int = 0) -> Check:
-    """A string of so many characters."""
+    """Make a check for a string of so many characters."""
 
     def check(value: Any, path: str, errors: Errors) -> None:
         if not isinstance(value, str):
@@ -24,7 +24,7 @@ def string(longest: int, shortest: int = 0) -> Check:
 
 
 def pattern(expression: str, what: str) -> Check:
-    """A string that matches all of `expression`; `what` says so to people."""
+    """Make a check for a string that matches all of `expression`; `what` describes it in the error."""
 
     def check(value: Any, path: str, errors: Errors) -> None:
         if not isinstance(value, str) or not re.fullmatch(expression, value):
@@ -34,7 +34,7 @@ def pattern(expression: str, what: str) -> Check:
 
 
 def integer(least: int, most: int) -> Check:
-    """A whole number in that range."""
+    """Make a check for a whole number in that range."""
 
     def check(value: Any, path: str, errors: Errors) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -44,7 +44,7 @@ def integer(least: int, most: int) -> Check:
 
 
 def choice(*allowed: str) -> Check:
-    """One of these strings."""
+    """Make a check for one of these strings."""
 
     def check(value: Any, path: str, errors: Errors) -> None:
         if value not in allowed:
@@ -54,17 +54,17 @@ def choice(*allowed: str) -> Check:
 
 
 def boolean(value: Any, path: str, errors: Errors) -> None:
-    """True or false."""
+    """Check for true or false."""
     if not isinstance(value, bool):
         errors.append(f"must be a boolean [json-pointer:{path}]")
 
 
 def anything(value: Any, path: str, errors: Errors) -> None:
-    """A field whose inside is not checked."""
+    """Accept any value."""
 
 
 def array(check_one: Check, most: int, least: int = 1) -> Check:
-    """An array of so many items, each as `check_one` wants it."""
+    """Make a check for an array of so many items, each accepted by `check_one`."""
 
     def check(value: Any, path: str, errors: Errors) -> None:
         if not isinstance(value, list):
@@ -81,7 +81,7 @@ def array(check_one: Check, most: int, least: int = 1) -> Check:
 
 
 def json_object(shape: Shape) -> Check:
-    """An object with all required fields and no others than the optional ones; `type` may always be there."""
+    """Make a check for an object with all required fields and no others than the optional ones; `type` is always allowed."""
     required, optional = shape
 
     def check(value: Any, path: str, errors: Errors) -> None:
@@ -100,7 +100,7 @@ def json_object(shape: Shape) -> Check:
 
 
 def typed(shapes: Mapping[str, Shape], allowed: frozenset[str] | None = None) -> Check:
-    """An object of the shape that its `type` names, which is one of `allowed` where that is given."""
+    """Make a check for an object of the shape that its `type` names; `allowed` limits the types."""
 
     def check(value: Any, path: str, errors: Errors) -> None:
         kind = value.get("type") if isinstance(value, dict) else None

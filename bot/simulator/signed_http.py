@@ -18,7 +18,7 @@ from bot.simulator.errors import Json
 from bot.simulator.faults import Faults
 from bot.simulator.wire import Wire
 
-_VERIFY_EVERY_S = 0.25  # real seconds: the app usually starts after us
+_VERIFY_EVERY_S = 0.25  # real seconds: the app usually starts after the simulator
 _AT_ONCE = 50  # connections to the app
 
 
@@ -30,7 +30,7 @@ class _Answer(NamedTuple):
 
 
 class SignedHttp(Road):
-    """The road of apps with an address. Events wait until the address has answered `url_verification`."""
+    """The connection to an app with an address. Events are queued until the address has answered `url_verification`."""
 
     def __init__(self, faults: Faults, clock: Clock, wire: Wire, url: str, signing_secret: str) -> None:
         super().__init__(faults, clock, wire)
@@ -41,15 +41,15 @@ class SignedHttp(Road):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """The address is being verified, again and again until it answers."""
+        """Verify the address, again and again until it answers."""
         connector = aiohttp.TCPConnector(limit=_AT_ONCE)
         timeout = aiohttp.ClientTimeout(total=None)  # each request has its own, on Slack's clock
-        # The environment's proxies are not for loopback.
+        # Proxies of the environment must not be used for loopback.
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
         self._spawn(self._verify())
 
     async def stop(self) -> None:
-        """No request is under way any more."""
+        """Cancel the requests in progress."""
         await super().stop()
         for task in list(self._tasks):
             task.cancel()
@@ -116,7 +116,7 @@ class SignedHttp(Road):
             self._deliver(self._waiting.popleft())
 
     async def _post_in_time(self, body: bytes, content_type: str, headers: dict[str, str]) -> _Answer:
-        """The app's answer within three of Slack's seconds; raises TimeoutError."""
+        """POST and return the app's answer within three of Slack's seconds; raises TimeoutError."""
         async with asyncio.timeout(None) as limit:
             timer = self.clock.later(ACK_WITHIN_S, lambda: limit.reschedule(asyncio.get_running_loop().time()))
             try:

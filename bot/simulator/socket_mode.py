@@ -1,4 +1,4 @@
-"""Socket Mode: the app opens websockets, each payload travels in an envelope to one of them."""
+"""Socket Mode: the app opens websockets, and each payload travels in an envelope through one of them."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from bot.simulator.wire import Transfer, Wire
 
 MAX_CONNECTIONS = 10
 TICKET_LIFE_S = 60.0
-WARNED_BEFORE_S = 10.0  # between a word of warning, or a request to refresh, and the close
+WARNED_BEFORE_S = 10.0  # between a warning, or a request to refresh, and the close
 Reason = Literal["warning", "refresh_requested", "link_disabled", "too_many_websockets"]
 
 
@@ -31,44 +31,44 @@ class _Sent(NamedTuple):
 
 
 class _Connection:
-    """One open websocket and what still has to go through it."""
+    """One open websocket and the frames to be sent through it."""
 
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
         self.socket = socket
         self.transport = transport
         self.outbox: asyncio.Queue[str] = asyncio.Queue()
-        self.leaving = False  # nothing new is sent through it, if there is another
+        self.leaving = False  # it gets no new payloads while there is another
         self._thawed = asyncio.Event()
         self._thawed.set()
 
     async def write(self) -> None:
-        """Sends the outbox until the socket is gone."""
+        """Send the outbox until the socket is closed."""
         try:
             while True:
                 frame = await self.outbox.get()
                 await self._thawed.wait()
                 await self.socket.send_str(frame)
         except ConnectionError:
-            return  # what was not sent runs into its timeout, and is sent again through another
+            return  # what was not sent times out and is sent again through another socket
 
     def say(self, frame: Json) -> None:
-        """The app reads the frame after all that came before."""
+        """Queue a frame to be sent after all earlier ones."""
         self.outbox.put_nowait(json.dumps(frame))
 
     def freeze(self) -> None:
-        """The connection stays open and is dead: nothing is read, no ping is answered, nothing is written."""
+        """Keep the connection open but dead: nothing is read, no ping is answered, nothing is written."""
         self._thawed.clear()
         self.transport.pause_reading()
 
     def thaw(self) -> None:
-        """The connection lives again."""
+        """Let the connection work again."""
         if not self._thawed.is_set():
             self._thawed.set()
             self.transport.resume_reading()
 
 
 class SocketMode(Road):
-    """The road of apps without a public address."""
+    """The connection to an app without a public address."""
 
     def __init__(self, faults: Faults, clock: Clock, wire: Wire, app_id: str) -> None:
         super().__init__(faults, clock, wire)
@@ -81,11 +81,11 @@ class SocketMode(Road):
 
     @property
     def sockets(self) -> int:
-        """How many websockets of the app are open."""
+        """Count the app's open websockets."""
         return len(self._connections)
 
     def new_ticket(self) -> str:
-        """A ticket that opens one websocket, once, within a minute."""
+        """Create a ticket that opens one websocket, once, within a minute."""
         now = self.clock.unix()
         self._tickets = {ticket: until for ticket, until in self._tickets.items() if until > now}
         ticket = secrets.token_urlsafe(24)
@@ -93,7 +93,7 @@ class SocketMode(Road):
         return ticket
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        """Serves one websocket until it closes."""
+        """Serve one websocket until it closes."""
         if self._tickets.pop(request.query.get("ticket", ""), 0.0) < self.clock.unix():
             return web.Response(status=401, text="this ticket is unknown, used or too old: call apps.connections.open")
         socket = web.WebSocketResponse()
@@ -122,7 +122,7 @@ class SocketMode(Road):
         return socket
 
     async def stop(self) -> None:
-        """The app's websockets are closed and nothing is delivered any more."""
+        """Close the app's websockets and stop delivering."""
         await super().stop()
         for sent in self._sent.values():
             if sent.answer is not None and not sent.answer.done():
@@ -133,7 +133,7 @@ class SocketMode(Road):
             await connection.socket.close(code=WSCloseCode.GOING_AWAY)
 
     def disturb(self, what: str) -> None:
-        """Something befalls the oldest socket, or all of them.
+        """Disturb the oldest socket, or all of them.
 
         - "refresh": it is asked to make room for a new one, and closed after ten of Slack's seconds
         - "warning": it is told ten seconds before that it will be closed
@@ -198,14 +198,14 @@ class SocketMode(Road):
         timer = self.clock.later(ACK_WITHIN_S, self._time_out, envelope_id)
         self._sent[envelope_id] = _Sent(delivery, timer, self._begin(delivery) if answer is None else None, answer)
         open_ones = [one for one in self._connections if not one.leaving] or self._connections
-        random.choice(open_ones).say(envelope)  # noqa: S311 - no secret
+        random.choice(open_ones).say(envelope)  # noqa: S311 - not a secret
 
     def _acknowledge(self, frame: str) -> None:
         try:
             ack = json.loads(frame)
             sent = self._sent[ack["envelope_id"]]
         except (ValueError, TypeError, KeyError):
-            return  # no acknowledgement, or one that came too late
+            return  # not an acknowledgement, or one that came too late
         if sent.answer is None and (sent.delivery.lost_ack or self.faults.take_lost_ack()):
             return
         del self._sent[ack["envelope_id"]]

@@ -1,4 +1,4 @@
-"""Files: a ticket, the bytes, and the sharing, in that order."""
+"""Files: an upload ticket, then the bytes, then the sharing."""
 
 import mimetypes
 import secrets
@@ -14,19 +14,19 @@ MAX_BYTES = 50_000_000
 
 @dataclass(slots=True)
 class Upload:
-    """A file on its way, or there once `shared` is set."""
+    """A file; it is visible once `shared` is set."""
 
     id: str
     name: str
     length: int
     created: int
-    user: str  # whose file it is
+    user: str  # the owner
     content: bytes | None = None
     title: str = ""
     alt_text: str = ""
     shared: bool = False
     channels: list[str] = field(default_factory=list)
-    shares: dict[str, Json] = field(default_factory=dict)  # "public" or "private": the messages with it, by channel
+    shares: dict[str, Json] = field(default_factory=dict)  # "public" or "private": the messages that share it, by channel
 
 
 class Uploads:
@@ -39,7 +39,7 @@ class Uploads:
         self._by_ticket: dict[str, Upload] = {}
 
     def new(self, name: str, length: int, user: str, alt_text: str = "") -> Json:
-        """The reply of files.getUploadURLExternal: an address that takes `length` bytes, once."""
+        """Return the reply of files.getUploadURLExternal: an address that takes `length` bytes, once."""
         if length <= 0:
             raise SlackError("missing_argument")
         if length > MAX_BYTES:
@@ -50,7 +50,7 @@ class Uploads:
         return {"upload_url": f"{self._base()}/upload/v1/{ticket}", "file_id": upload.id}
 
     def receive(self, ticket: str, content: bytes) -> Upload:
-        """The bytes are there; raises file_not_found for a ticket that is unknown or used."""
+        """Store the bytes of an upload; raises file_not_found for a ticket that is unknown or used."""
         upload = self._by_ticket.get(ticket)
         if upload is None or len(content) != upload.length:
             raise SlackError("file_not_found")
@@ -59,7 +59,7 @@ class Uploads:
         return upload
 
     def complete(self, files: object, user: str) -> list[Upload]:
-        """The files can be shared; raises file_not_found where bytes are missing, or the file is not that user's."""
+        """Make the files ready to be shared; raises file_not_found where bytes are missing, or the file is not that user's."""
         if not isinstance(files, list) or not files or not all(isinstance(one, dict) and one.get("id") for one in files):
             raise invalid_arguments("missing required field: files")
         done = []
@@ -74,14 +74,14 @@ class Uploads:
         return done
 
     def get(self, id_: str) -> Upload:
-        """The shared file with that id."""
+        """Return the shared file with that id."""
         upload = self._by_id.get(id_)
         if upload is None or not upload.shared:
             raise SlackError("file_not_found")
         return upload
 
     def file(self, upload: Upload) -> Json:
-        """The file object as Slack shows it."""
+        """Return the file object as Slack shows it."""
         kind = mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
         extension = upload.name.rpartition(".")[2].lower() if "." in upload.name else "binary"
         address = f"{self._base()}/files/{upload.id}"

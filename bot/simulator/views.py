@@ -1,4 +1,4 @@
-"""Modals and Home tabs: what is open for whom, and the triggers that open them."""
+"""Modals and Home tabs: which are open for whom, and the triggers that open them."""
 
 import secrets
 import time
@@ -12,17 +12,17 @@ from bot.simulator.workspace import Bot, Workspace
 
 TRIGGER_LIFE_S = 3.0
 STACKED_VIEWS = 3
-_KEPT_TRIGGER_S = 600.0  # so long we can still tell "expired" from "never existed"
+_KEPT_TRIGGER_S = 600.0  # how long "expired" can still be told from "never existed"
 
 
 class _Trigger(NamedTuple):
     user: str
     until: float
-    view_id: str | None  # the modal in which it arose
+    view_id: str | None  # the modal in which it was created
 
 
 class Views:
-    """The views that one app shows to people. `tell(user, frame)` hears what a person's screen must show."""
+    """The views that one app shows to people. `tell(user, frame)` sends a frame to a person's pages."""
 
     def __init__(
         self, workspace: Workspace, bot: Bot, tell: Callable[[str, Json], None], *, clock: Clock, home_enabled: bool
@@ -32,7 +32,7 @@ class Views:
         self._tell = tell
         self._clock = clock
         self._home_enabled = home_enabled
-        self._triggers: dict[str, _Trigger | None] = {}  # None: exchanged
+        self._triggers: dict[str, _Trigger | None] = {}  # None: it was used
         self._views: dict[str, Json] = {}
         self._owners: dict[str, str] = {}
         self._stacks: dict[str, list[str]] = {}
@@ -41,7 +41,7 @@ class Views:
     # --- triggers ---
 
     def new_trigger(self, user: str, view_id: str | None = None) -> str:
-        """A trigger_id of that person's gesture: good once, for three of Slack's seconds."""
+        """Create a trigger_id for something that person did: it works once, within three of Slack's seconds."""
         now = self._clock.seconds()
         while self._triggers:
             oldest = next(iter(self._triggers))
@@ -64,10 +64,10 @@ class Views:
         self._triggers[trigger_id] = None
         return trigger
 
-    # --- what the app calls ---
+    # --- methods of the Web API ---
 
     def open(self, trigger_id: str, view: Any) -> Json:
-        """A new modal is open for the person behind the trigger, in place of those that were open."""
+        """Open a modal for the person behind the trigger, in place of those that were open."""
         checked = blocks.check_view(view, "modal")
         self._refuse_duplicate(checked["external_id"])
         user = self._redeem(trigger_id).user
@@ -75,7 +75,7 @@ class Views:
         return self._show(user, checked, previous=None)
 
     def push(self, trigger_id: str, view: Any) -> Json:
-        """A new modal lies over the one in which the trigger arose."""
+        """Open a modal on top of the one in which the trigger was created."""
         checked = blocks.check_view(view, "modal")
         self._refuse_duplicate(checked["external_id"])
         trigger = self._redeem(trigger_id)
@@ -84,14 +84,14 @@ class Views:
         return self.push_onto(trigger.user, checked)
 
     def push_onto(self, user: str, checked: Json) -> Json:
-        """A checked view lies over what is open for `user`."""
+        """Open a checked view on top of those that are open for `user`."""
         stack = self._stacks.get(user, [])
         if len(stack) >= STACKED_VIEWS:
             raise SlackError("push_limit_reached")
         return self._show(user, checked, previous=stack[-1] if stack else None)
 
     def update(self, view_id: str | None, external_id: str | None, view: Any, hash_: str | None) -> Json:
-        """An open view shows something else."""
+        """Replace the content of an open view."""
         current = self._find(view_id, external_id)
         if hash_ and hash_ != current["hash"]:
             raise SlackError("hash_conflict")
@@ -101,7 +101,7 @@ class Views:
         return self.replace(current["id"], checked)
 
     def publish(self, user_id: str, view: Any, hash_: str | None) -> Json:
-        """The person's Home tab shows that view."""
+        """Set the person's Home tab."""
         if not self._home_enabled:
             raise SlackError("not_enabled")
         if user_id not in self._workspace.users:
@@ -120,28 +120,28 @@ class Views:
         self._tell(user_id, {"type": "home", "view": record})
         return record
 
-    # --- what the person does ---
+    # --- the person's side ---
 
     def home(self, user_id: str) -> Json | None:
-        """The person's Home tab, None while nothing was published."""
+        """Return the person's Home tab, None while nothing was published."""
         return self._views.get(self._homes.get(user_id, ""))
 
     def of(self, user_id: str, view_id: str) -> Json:
-        """That view, if it is open for that person."""
+        """Return that view if it is open for that person; raises view_not_found."""
         if not self.has(user_id, view_id):
             raise SlackError("view_not_found")
         return self._views[view_id]
 
     def has(self, user_id: str, view_id: str) -> bool:
-        """Whether that view is open for that person."""
+        """Return whether that view is open for that person."""
         return self._owners.get(view_id) == user_id
 
     def shown(self, user_id: str) -> list[Json]:
-        """The modals open for that person, the lowest first."""
+        """Return the modals open for that person, the lowest first."""
         return [self._views[one] for one in self._stacks.get(user_id, ())]
 
     def replace(self, view_id: str, checked: Json) -> Json:
-        """The view shows the checked fields and has a new hash."""
+        """Replace the view's content by the checked fields, with a new hash."""
         current = self._views[view_id]
         keep = {name: current[name] for name in ("id", "root_view_id", "previous_view_id", "state")}
         record = {**self._record(checked, previous=None), **keep}
@@ -151,12 +151,12 @@ class Views:
         return record
 
     def set_state(self, view_id: str, values: Json) -> Json:
-        """The view as it is with what the person typed and chose."""
+        """Store what the person typed and chose, and return the view with it."""
         self._views[view_id] = {**self._views[view_id], "state": {"values": values}}
         return self._views[view_id]
 
     def close(self, user: str, view_id: str) -> None:
-        """The modal is gone; what lay over it too."""
+        """Close the modal and those on top of it."""
         stack = self._stacks.get(user, [])
         if view_id not in stack:
             return
@@ -167,7 +167,7 @@ class Views:
         del stack[at:]
 
     def close_all(self, user: str) -> None:
-        """No modal is open for that person."""
+        """Close all of that person's modals."""
         for view_id in self._stacks.get(user, [])[:1]:
             self.close(user, view_id)
 

@@ -1,4 +1,4 @@
-"""The Web API: who calls which method, and what they are answered."""
+"""The Web API: authorisation, rate limits and faults around the methods."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ from bot.simulator.wire import Wire
 
 
 class Call(NamedTuple):
-    """One call that was answered; `error` is "" when it succeeded, `app_id` when the token was nobody's."""
+    """One call that was answered; `error` is "" when it succeeded, `app_id` is "" when the token belongs to no app."""
 
     method: str
     arguments: Json
@@ -26,7 +26,7 @@ class Call(NamedTuple):
 
 
 class WebApi:
-    """Answers `/api/METHOD`, for every app of `apps`."""
+    """The endpoint `/api/METHOD`, for every app of `apps`."""
 
     def __init__(self, apps: list[App], faults: Faults, clock: Clock, wire: Wire) -> None:
         self.transcript: deque[Call] = deque(maxlen=10_000)
@@ -36,7 +36,7 @@ class WebApi:
         self._wire = wire
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Slack's answer to one call."""
+        """Answer one call as Slack would."""
         name = request.match_info["method"]
         trouble = self._faults.take_trouble(name)
         transfer = self._wire.begin("call", name, {})
@@ -77,7 +77,7 @@ class WebApi:
         return web.json_response(reply, status=status, headers=headers)
 
     def _caller(self, token: str) -> App:
-        """The app whose token it is."""
+        """Return the app to which the token belongs."""
         if not token:
             raise SlackError("not_authed")
         for app in self._apps:

@@ -1,4 +1,4 @@
-"""What travelled between Slack and the app, newest last, for the page's log and for tests."""
+"""A log of what travelled between Slack and the app, newest last, for the page and for tests."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ Kind = Literal["event", "interaction", "call", "answer", "socket"]
 
 @dataclass(slots=True)
 class Transfer:
-    """One request and what became of it. `outcome` is "" while nobody has answered; "ok" is good, all else an error's code."""
+    """One request and its outcome: "" while it is unanswered, "ok", or an error code."""
 
     id: int
     at: float  # seconds since 1970, on the simulator's clock
@@ -27,7 +27,7 @@ class Transfer:
     answer: Json | None = None
 
     def as_json(self) -> Json:
-        """All of it, for the page."""
+        """Return all fields as JSON, for the page."""
         return {
             "id": self.id, "at": self.at, "kind": self.kind, "name": self.name, "request": self.request, "attempt": self.attempt,
             "outcome": self.outcome, "took_ms": round(self.took_ms, 1), "answer": self.answer,
@@ -35,7 +35,7 @@ class Transfer:
 
 
 class Wire:
-    """The last thousand transfers. Each watcher hears of every transfer twice: when it begins and when it is settled."""
+    """The last thousand transfers. Each watcher is called twice for every transfer: when it begins and when it is settled."""
 
     def __init__(self, clock: Clock) -> None:
         self.watchers: list[Callable[[Transfer], None]] = []
@@ -47,7 +47,7 @@ class Wire:
         return iter(self._kept)
 
     def begin(self, kind: Kind, name: str, request: Json, attempt: int = 0) -> Transfer:
-        """The request is on its way."""
+        """Record a request that was sent."""
         self._count += 1
         transfer = Transfer(self._count, self._clock.unix(), kind, name, request, attempt)
         self._kept.append(transfer)
@@ -55,7 +55,7 @@ class Wire:
         return transfer
 
     def settle(self, transfer: Transfer, outcome: str = "ok", answer: Json | None = None) -> None:
-        """It was answered, or never will be."""
+        """Record the answer to a request, or that there will be none."""
         transfer.outcome, transfer.answer = outcome, answer
         transfer.took_ms = (self._clock.unix() - transfer.at) * 1_000
         self._tell(transfer)

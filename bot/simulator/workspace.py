@@ -1,4 +1,4 @@
-"""The state of the simulated workspace: people, channels, messages and reactions. No network, no clock but its own."""
+"""The state of the simulated workspace: people, channels, messages and reactions, without network or threads."""
 
 import bisect
 import itertools
@@ -13,18 +13,18 @@ from typing import Literal, NamedTuple
 from bot.simulator import composer
 from bot.simulator.errors import Json, SlackError
 
-TEXT_LIMIT = 40_000  # characters that Slack keeps of a text
+TEXT_LIMIT = 40_000  # how many characters Slack keeps of a text
 REACTIONS_PER_PERSON = 23
 REACTIONS_PER_MESSAGE = 50
 
 _THREAD_FIELDS = ("thread_ts", "reply_count", "reply_users_count", "latest_reply", "reply_users", "is_locked", "subscribed")
 _CHANNEL_NAME = re.compile(r"[a-z0-9à-öø-ÿ_-]{1,80}")
-_SAME_EMOJI = {"thumbsup": "+1", "thumbsdown": "-1"}  # Slack keeps one name of the two
+_SAME_EMOJI = {"thumbsup": "+1", "thumbsdown": "-1"}  # Slack keeps one of the two names
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody in the workspace, or the bot."""
+    """A person in the workspace, or a bot user."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class User:
 
 
 class Bot(NamedTuple):
-    """An app's voice: who speaks when the app posts."""
+    """The bot user of an app, as the author of its posts."""
 
     id: str
     app_id: str
@@ -46,7 +46,7 @@ class Bot(NamedTuple):
 
 @dataclass(slots=True)
 class Channel:
-    """A conversation. Messages are never changed in place, so whoever holds one holds a snapshot."""
+    """A conversation. Messages are replaced, never changed in place: a message that was read stays as it was."""
 
     id: str
     name: str
@@ -55,14 +55,14 @@ class Channel:
     creator: str
     members: dict[str, None] = field(default_factory=dict)  # in the order of joining
     messages: dict[str, Json] = field(default_factory=dict)  # by ts
-    roots: list[str] = field(default_factory=list)  # ts of what stands in the channel itself, ascending
+    roots: list[str] = field(default_factory=list)  # ts of the messages in the channel itself, ascending
     threads: dict[str, list[str]] = field(default_factory=dict)  # ts of the replies, ascending, by the parent's ts
     metadata: dict[str, Json] = field(default_factory=dict)  # by ts
     is_archived: bool = False
 
 
 class Change(NamedTuple):
-    """Something that happened. `message` is as it is now (as it was, for "deleted"), `previous` as it was before."""
+    """One change. `message` is its state after the change (before it, for "deleted"), `previous` its state before."""
 
     kind: Literal[
         "posted", "changed", "deleted", "reacted", "unreacted", "joined", "left", "archived", "unarchived",
@@ -72,14 +72,14 @@ class Change(NamedTuple):
     channel: Channel
     message: Json
     ts: str
-    user: str = ""  # who did it; who alone sees it, for the ephemeral ones
+    user: str = ""  # who did it; for ephemeral messages, who alone sees them
     previous: Json | None = None
     reaction: str = ""
     inviter: str = ""
 
 
 class Workspace:
-    """One Slack workspace, with one app or more. Every change is told to all `watchers`, in order."""
+    """One Slack workspace, with one app or more. All `watchers` are called for every change, in order."""
 
     team_id = "T0SIMULADOR"
     team_name = "Cooperativa Sol Andino"
@@ -110,7 +110,7 @@ class Workspace:
         self._add_channel("C0SIMUFRAUDES", "fraudes", "group", ("ana", "luis"))
 
     def add_bot(self, bot_name: str, app_name: str) -> Bot:
-        """One more app has a bot user here, whose name gets a number where another has it already."""
+        """Add the bot user of one more app; it gets a number after its name where another has that name."""
         suffix = "BETO" if not self.bots else f"APP{len(self.bots) + 1}"
         bot = Bot(f"B0SIMU{suffix}", f"A0SIMU{suffix}", app_name, f"U0SIMU{suffix}")
         names = itertools.chain([bot_name], (f"{bot_name}{n}" for n in itertools.count(2)))
@@ -122,28 +122,28 @@ class Workspace:
     # --- looking up ---
 
     def user(self, key: str) -> User:
-        """The user with that id or name."""
+        """Return the user with that id or name."""
         found = self.users.get(self.user_ids.get(key, key))
         if found is None:
             raise SlackError("user_not_found")
         return found
 
     def channel(self, key: str) -> Channel:
-        """The channel with that id, or with that name (with or without #)."""
+        """Return the channel with that id, or with that name (with or without #)."""
         found = self.channels.get(key) or self.channels.get(self.channel_ids.get(key.removeprefix("#"), ""))
         if found is None:
             raise SlackError("channel_not_found")
         return found
 
     def message(self, channel: Channel, ts: str) -> Json:
-        """The message of that channel with that ts, in a thread or not."""
+        """Return the message of that channel with that ts, in a thread or not."""
         found = channel.messages.get(ts)
         if found is None or found.get("subtype") == "tombstone":
             raise SlackError("message_not_found")
         return found
 
     def thread(self, channel: Channel, ts: str) -> list[Json]:
-        """The parent and its replies, oldest first; `ts` is the parent's or a reply's."""
+        """Return the parent and its replies, oldest first; `ts` is the parent's or a reply's."""
         message = channel.messages.get(ts)
         if message is None:
             raise SlackError("thread_not_found")
@@ -151,14 +151,14 @@ class Workspace:
         return [channel.messages[one] for one in (parent, *channel.threads.get(parent, ()))]
 
     def next_ts(self) -> str:
-        """A message timestamp, later than every one before."""
+        """Return a message timestamp that is later than every one before."""
         self._last_ts = max(int(self._clock() * 1_000_000), self._last_ts + 1)
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     # --- messages ---
 
     def post_as_person(self, user: User, channel: Channel, typed: str, thread_ts: str | None = None) -> Json:
-        """A person's message is in the channel (or in the thread); its text is what they typed, in Slack's markup."""
+        """Post a person's message in the channel or in the thread; what they typed is stored in Slack's markup."""
         text = composer.compose(typed, self.user_ids, self.channel_ids)
         if not text.strip():
             raise SlackError("no_text")
@@ -184,9 +184,9 @@ class Workspace:
         metadata: Json | None = None,
         bot: Bot | None = None,
     ) -> Json:
-        """The bot's message (the first app's, unless `bot` is given) is in the channel or in the thread.
+        """Post the bot's message (the first app's, unless `bot` is given) in the channel or in the thread.
 
-        As in Slack, a reply to a message that is gone stands in the channel itself (slack-go#1571).
+        As in Slack, a reply to a deleted message is posted in the channel itself (slack-go#1571).
         """
         message = self.bot_message(text, blocks=blocks, attachments=attachments, bot=bot)
         if files:
@@ -201,7 +201,7 @@ class Workspace:
     def bot_message(
         self, text: str, *, blocks: list[Json] | None = None, attachments: list[Json] | None = None, bot: Bot | None = None
     ) -> Json:
-        """A message object of the bot's (the first app's, unless `bot` is given) that is in no channel yet."""
+        """Make a message object of the bot's (the first app's, unless `bot` is given) without posting it."""
         bot = bot or next(iter(self.bots.values()))
         profile = {
             "id": bot.id, "app_id": bot.app_id, "name": bot.app_name, "deleted": False,
@@ -218,7 +218,7 @@ class Workspace:
         return message
 
     def edit(self, channel: Channel, ts: str, user: str, fields: Json) -> Json:
-        """The message has `fields` (a field that is None is gone) and says who edited it."""
+        """Replace `fields` of the message (None removes one) and record who edited it."""
         previous = self.message(channel, ts)
         now = self.next_ts()
         message = {key: value for key, value in {**previous, **fields}.items() if value is not None}
@@ -228,7 +228,7 @@ class Workspace:
         return message
 
     def edit_as_person(self, user: User, channel: Channel, ts: str, typed: str) -> Json:
-        """A person's own message says something else."""
+        """Edit a person's own message."""
         if self.message(channel, ts)["user"] != user.id:
             raise SlackError("cant_update_message")
         text = composer.compose(typed, self.user_ids, self.channel_ids)
@@ -238,7 +238,7 @@ class Workspace:
         return self.edit(channel, ts, user.id, {"text": text, "blocks": blocks})
 
     def delete(self, channel: Channel, ts: str, user: str) -> None:
-        """The message is gone; a parent with replies leaves a tombstone, as in Slack."""
+        """Delete the message; a parent with replies leaves a tombstone, as in Slack."""
         previous = self.message(channel, ts)
         channel.metadata.pop(ts, None)
         if channel.threads.get(ts):
@@ -282,10 +282,10 @@ class Workspace:
         return message
 
     def _count_replies(self, channel: Channel, ts: str, *, afresh: bool = False) -> None:
-        """The parent tells how many replies it has; Slack sends this as a change without a new text.
+        """Update the parent's number of replies; Slack sends this as a change without a new text.
 
         Only the newest reply is looked at, unless `afresh`: long threads must not make each reply slower. A tombstone that
-        has lost its last reply is gone, as in Slack.
+        has lost its last reply is deleted, as in Slack.
         """
         previous = channel.messages[ts]
         replies = channel.threads[ts]
@@ -309,7 +309,7 @@ class Workspace:
     # --- what one person sees ---
 
     def post_ephemeral(self, channel: Channel, user: User, message: Json, thread_ts: str | None = None) -> Json:
-        """Only `user` sees the message; it is in no history."""
+        """Show a message to `user` alone; it is in no history."""
         message = {**message, "ephemeral": True}
         if thread_ts:
             message["thread_ts"] = thread_ts
@@ -318,7 +318,7 @@ class Workspace:
         return message
 
     def replace_ephemeral(self, channel: Channel, user: User, ts: str, message: Json | None) -> None:
-        """The ephemeral message says something else, or is gone (None)."""
+        """Replace the ephemeral message, or delete it (None)."""
         shown = self.ephemerals.get((channel.id, user.id), {})
         previous = shown.get(ts)
         if previous is None:
@@ -334,7 +334,7 @@ class Workspace:
     # --- reactions ---
 
     def react(self, channel: Channel, ts: str, user: str, name: str) -> None:
-        """`user` has put the emoji `name` on the message."""
+        """Add `user`'s reaction `name` to the message."""
         name = _SAME_EMOJI.get(name, name)
         if not composer.is_emoji(name):
             raise SlackError("invalid_name")
@@ -357,7 +357,7 @@ class Workspace:
         self._set_reactions("reacted", channel, previous, reactions, user, name)
 
     def unreact(self, channel: Channel, ts: str, user: str, name: str) -> None:
-        """`user` has taken the emoji `name` back."""
+        """Remove `user`'s reaction `name` from the message."""
         name = _SAME_EMOJI.get(name, name)
         if not composer.is_emoji(name):
             raise SlackError("invalid_name")
@@ -382,7 +382,7 @@ class Workspace:
     # --- channels ---
 
     def join(self, channel: Channel, user: User, inviter: str = "") -> None:
-        """`user` is a member, and the channel says so."""
+        """Make `user` a member and post Slack's message about it."""
         if channel.kind == "im":
             raise SlackError("method_not_supported_for_channel_type")
         if channel.is_archived:
@@ -399,7 +399,7 @@ class Workspace:
         self._store(channel, message | ({"inviter": inviter} if inviter else {}), None)
 
     def leave(self, channel: Channel, user: User, by: str = "") -> None:
-        """`user` is no member any more."""
+        """Remove `user` from the channel and post Slack's message about it."""
         if channel.kind == "im":
             raise SlackError("method_not_supported_for_channel_type")
         if user.id not in channel.members:
@@ -412,7 +412,7 @@ class Workspace:
         self._store(channel, message, None)
 
     def archive(self, channel: Channel, user: User) -> None:
-        """The channel can be read, and nothing else."""
+        """Archive the channel: it can only be read from now on."""
         if channel.kind == "im":
             raise SlackError("method_not_supported_for_channel_type")
         if channel.is_archived:
@@ -426,7 +426,7 @@ class Workspace:
         self._tell(Change("archived", channel, {}, self.next_ts(), user=user.id))
 
     def unarchive(self, channel: Channel, user: User) -> None:
-        """The channel can be written in again."""
+        """Unarchive the channel."""
         if not channel.is_archived:
             raise SlackError("not_archived")
         channel.is_archived = False
@@ -438,7 +438,7 @@ class Workspace:
         self._store(channel, message, None)
 
     def rename(self, channel: Channel, user: User, name: str) -> None:
-        """The channel has another name, and says so."""
+        """Rename the channel and post Slack's message about it."""
         if channel.kind == "im":
             raise SlackError("method_not_supported_for_channel_type")
         if channel.is_archived:
@@ -459,7 +459,7 @@ class Workspace:
         self._store(channel, message, None)
 
     def change_id(self, channel: Channel) -> None:
-        """The channel is known by a new id only, as when Slack moves it; its messages, members and name stay."""
+        """Give the channel a new id, as when Slack moves it; its messages, members and name stay."""
         if channel.kind == "im":
             raise SlackError("method_not_supported_for_channel_type")
         old, channel.id = channel.id, f"{channel.id[0]}{secrets.token_hex(5).upper()}"
@@ -469,7 +469,7 @@ class Workspace:
         self._tell(Change("reidentified", channel, {"old_id": old}, self.next_ts()))
 
     def direct_channel(self, one: User, other: User) -> Channel:
-        """The direct messages between the two, opened when they were not."""
+        """Return the direct messages between the two, opened if they were not."""
         pair = frozenset((one.id, other.id))
         if pair not in self._direct:
             channel = Channel(f"D0SIMU{len(self._direct) + 1:05d}", "", "im", int(self._clock()), one.id)
@@ -480,7 +480,7 @@ class Workspace:
         return self.channels[self._direct[pair]]
 
     def can_see(self, user: User, channel: Channel) -> bool:
-        """Whether `user` may read the channel: members, and everybody but guests where it is public."""
+        """Return whether `user` may read the channel: members, and everybody but guests where it is public."""
         return user.id in channel.members or (channel.kind == "channel" and not user.is_restricted)
 
     def _add_user(self, user: User) -> None:
@@ -498,7 +498,7 @@ class Workspace:
 
 
 def _discard(stamps: list[str], ts: str) -> None:
-    """`ts` is not in the ascending list; all stamps have the same width, so text order is time order."""
+    """Remove `ts` from the ascending list; all timestamps have the same width, so text order is time order."""
     at = bisect.bisect_left(stamps, ts)
     if at < len(stamps) and stamps[at] == ts:
         del stamps[at]
