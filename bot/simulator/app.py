@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from bot.simulator.clock import Clock
-from bot.simulator.delivery import Road
+from bot.simulator.delivery import Transport
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.events import Events
 from bot.simulator.faults import Faults
@@ -26,7 +26,7 @@ SIGNING_SECRET = "simulator-signing-secret"  # noqa: S105 - likewise
 
 
 class App(Installation):
-    """An app of the workspace: its tokens, its connection, its views, its response URLs and its rate limits.
+    """An app of the workspace: its tokens, its transport, its views, its response URLs and its rate limits.
 
     The first app's tokens are the constants above; those of the n-th app end in `-n`.
     """
@@ -54,11 +54,13 @@ class App(Installation):
         self.app_token = APP_TOKEN + suffix
         self.signing_secret = SIGNING_SECRET + suffix
         self.socket_mode = SocketMode(faults, clock, wire, bot.app_id) if events_url is None else None
-        self.road: Road = self.socket_mode or SignedHttp(faults, clock, wire, events_url or "", self.signing_secret)
+        self.transport: Transport = self.socket_mode or SignedHttp(faults, clock, wire, events_url or "", self.signing_secret)
         self.events = Events(self.workspace, bot, manifest)
         self.views = Views(self.workspace, bot, screens.tell, clock=clock, home_enabled=home.get("home_tab_enabled", False))
         self.response_urls = ResponseUrls(self.workspace, bot, base, clock)
-        self.interactions = Interactions(self.workspace, bot, self.views, self.response_urls, self.road, manifest, screens.tell)
+        self.interactions = Interactions(
+            self.workspace, bot, self.views, self.response_urls, self.transport, manifest, screens.tell
+        )
         limits = RateLimits(clock.unix)
         self.limits = limits if rate_limits else None
         self._base = base
@@ -81,19 +83,19 @@ class App(Installation):
     @property
     def sockets(self) -> int:
         """Count the app's open websockets."""
-        return self.road.sockets
+        return self.transport.sockets
 
-    def hear(self, change: Change) -> None:
+    def send_events(self, change: Change) -> None:
         """Send the app the events that follow from a change; an uninstalled app gets none."""
         if self.revoked:
             return
         for payload in self.events.payloads(change):
-            self.road.send_event(payload)
+            self.transport.send_event(payload)
 
     def uninstall(self) -> None:
         """Remove the app from the workspace: it is sent the events about it, and its bot token stops working."""
         for payload in self.events.uninstalled():
-            self.road.send_event(payload)
+            self.transport.send_event(payload)
         self.revoked = True
 
     def _socket_url(self) -> str:

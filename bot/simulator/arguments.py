@@ -52,7 +52,7 @@ class Arguments:
             raise SlackError("invalid_limit")
         return min(int(value) or default, most)
 
-    def stamp(self, name: str, code: str) -> str | None:
+    def timestamp(self, name: str, code: str) -> str | None:
         """Return a message timestamp, or None when it is missing; raises `code` when it is not a timestamp."""
         value = self.optional(name)
         if value is not None and not _TS.fullmatch(value):

@@ -44,7 +44,7 @@ class ChatMethods:
             channel,
             text,
             **content,
-            thread_ts=args.stamp("thread_ts", "invalid_thread_ts"),
+            thread_ts=args.timestamp("thread_ts", "invalid_thread_ts"),
             broadcast=args.flag("reply_broadcast"),
             metadata=metadata,
             bot=self._app.bot,
@@ -67,7 +67,7 @@ class ChatMethods:
         if len(text) > TEXT_LIMIT:
             raise SlackError("msg_too_long")
         message = self._app.workspace.bot_message(text, **content, bot=self._app.bot)
-        self._app.workspace.post_ephemeral(channel, user, message, args.stamp("thread_ts", "invalid_thread_ts"))
+        self._app.workspace.post_ephemeral(channel, user, message, args.timestamp("thread_ts", "invalid_thread_ts"))
         return {"message_ts": message["ts"]}
 
     def _chat_update(self, args: Arguments) -> Json:
@@ -158,7 +158,7 @@ class ChatMethods:
         for name in ("file", "file_comment"):  # nothing but messages can be reacted to any more
             if args.optional(name) is not None:
                 raise SlackError(f"{name}_not_found")
-        ts = args.stamp("timestamp", "bad_timestamp")
+        ts = args.timestamp("timestamp", "bad_timestamp")
         if args.optional("channel") is None or ts is None:
             raise SlackError("no_item_specified")
         return self._app.own_channel(args.required("channel")), ts

@@ -37,11 +37,11 @@ class Control:
         clock = {"scale": self._clock.scale, "unix": self._clock.unix()}
         return web.json_response({
             "ok": True, "clock": clock, "sockets": sum(app.sockets for app in self._apps),
-            "subscribed": all(app.road.subscribed for app in self._apps), "faults": self._faults.waiting(),
+            "subscribed": all(app.transport.subscribed for app in self._apps), "faults": self._faults.waiting(),
             "apps": [
                 {
                     "id": app.bot.app_id, "name": app.bot.app_name, "bot_user_id": app.bot_user_id, "sockets": app.sockets,
-                    "subscribed": app.road.subscribed,
+                    "subscribed": app.transport.subscribed,
                 }
                 for app in self._apps
             ],
@@ -63,10 +63,10 @@ class Control:
         return await self.state(request)
 
     def _disturb(self, what: str, app: str = "") -> None:
-        self._app(app).road.disturb(what)
+        self._app(app).transport.disturb(what)
 
     def _subscribe(self, app: str = "") -> None:
-        self._app(app).road.subscribed = True
+        self._app(app).transport.subscribed = True
 
     def _uninstall(self, app: str = "") -> None:
         self._app(app).uninstall()

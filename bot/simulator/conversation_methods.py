@@ -72,7 +72,7 @@ class ConversationMethods:
 
     def _readable(self, args: Arguments) -> Channel:
         channel = self._app.channel(args.optional("channel") or "")
-        self._app.need(_HISTORY_SCOPES[channel.kind])
+        self._app.require_scope(_HISTORY_SCOPES[channel.kind])
         keys = args.data("metadata_keys_to_include", "invalid_metadata_filter_keys")
         if keys is not None and not (isinstance(keys, list) and all(isinstance(one, str) for one in keys)):
             raise SlackError("invalid_metadata_filter_keys")
@@ -88,7 +88,7 @@ class ConversationMethods:
 
     def _window(self, args: Arguments, stamps: list[str]) -> tuple[int, int]:
         """Return the part of the ascending timestamps between `oldest` and `latest`, as indices."""
-        oldest, latest = args.stamp("oldest", "invalid_ts_oldest"), args.stamp("latest", "invalid_ts_latest")
+        oldest, latest = args.timestamp("oldest", "invalid_ts_oldest"), args.timestamp("latest", "invalid_ts_latest")
         after, before = (
             (bisect.bisect_left, bisect.bisect_right) if args.flag("inclusive") else (bisect.bisect_right, bisect.bisect_left)
         )
@@ -112,7 +112,7 @@ class ConversationMethods:
         except KeyError:
             raise SlackError("invalid_types") from None
         for kind in sorted(kinds):
-            self._app.need(_READ_SCOPES.get(kind, "mpim:read"))
+            self._app.require_scope(_READ_SCOPES.get(kind, "mpim:read"))
         seen = [
             one.id
             for one in self._app.workspace.channels.values()
@@ -153,7 +153,7 @@ class ConversationMethods:
             if not users:
                 raise SlackError("users_list_not_supplied")
             if len(users) > 1:
-                self._app.need("mpim:write")
+                self._app.require_scope("mpim:write")
                 # Group direct messages are not simulated.
                 raise SlackError("too_many_users" if len(users) > 8 else "method_not_supported_for_channel_type")
             user = self._app.workspace.users.get(users[0])
@@ -167,7 +167,7 @@ class ConversationMethods:
 
     def _known(self, args: Arguments) -> Channel:
         channel = self._app.channel(args.optional("channel") or "")
-        self._app.need(_READ_SCOPES[channel.kind])
+        self._app.require_scope(_READ_SCOPES[channel.kind])
         return channel
 
     def _describe(self, channel: Channel) -> Json:

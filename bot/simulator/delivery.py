@@ -46,8 +46,8 @@ class _Hour:
         self.announced_minute = -1
 
 
-class Road:
-    """A connection to the app. Events are queued until the app can be reached, and sent again when it does not acknowledge."""
+class Transport:
+    """The way to the app. Events are queued until the app can be reached, and sent again when it does not acknowledge."""
 
     def __init__(self, faults: Faults, clock: Clock, wire: Wire) -> None:
         self.faults = faults
@@ -75,23 +75,23 @@ class Road:
         """Send an event, or queue it while the app cannot be reached."""
         if not self._may_send(payload):
             return
-        fate = self.faults.take_event()
-        delivery = Delivery(payload, lost_ack=fate.lost_ack)
-        if fate.held:
+        fault = self.faults.take_event_fault()
+        delivery = Delivery(payload, lost_ack=fault.lost_ack)
+        if fault.held:
             self._held.append(delivery)
             return
-        self._send_later(delivery, fate.delay_s)
-        if fate.copy == "new_id":
+        self._send_later(delivery, fault.delay_s)
+        if fault.copy == "new_id":
             self._deliver(Delivery({**payload, "event_id": new_event_id()}))
-        elif fate.copy == "same_id":
+        elif fault.copy == "same_id":
             self._deliver(Delivery(payload))
-        elif fate.copy == "retry":
+        elif fault.copy == "retry":
             self._deliver(Delivery(payload, 1, "timeout"))
         for late in reversed(self._held):
-            self._send_later(late, fate.delay_s)
+            self._send_later(late, fault.delay_s)
         self._held.clear()
-        if fate.socket:
-            self.disturb(fate.socket)
+        if fault.socket:
+            self.disturb(fault.socket)
 
     async def deliver(self, kind: Kind, payload: Json) -> Json:
         """Deliver any payload, such as a captured one, and return the app's answer ({} for an event); raises Unanswered."""

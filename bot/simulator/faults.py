@@ -11,7 +11,7 @@ _FAILURES: tuple[Failure, ...] = (500, 503, "ratelimited", "not_json", "reset", 
 _SOCKET_FAULTS = ("refresh", "warning", "abort")
 
 
-class Fate(NamedTuple):
+class EventFault(NamedTuple):
     """What goes wrong with one event. Times are in Slack's seconds."""
 
     copy: Copy | None = None
@@ -21,7 +21,7 @@ class Fate(NamedTuple):
     socket: str | None = None  # the disturbance of a socket that follows it
 
 
-class Trouble(NamedTuple):
+class CallFault(NamedTuple):
     """What goes wrong with one call of the Web API."""
 
     failure: Failure | None = None
@@ -39,12 +39,12 @@ class Faults:
         self.history_limited = False
         self.chaos_seed: int | None = None
         self._share = 0.0
-        self._drawn: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self._acks = 0
         self._held = 0
         self._copies: list[Copy] = []
         self._event_delays: list[float] = []
-        self._troubles: dict[str, list[Trouble]] = {}
+        self._call_faults: dict[str, list[CallFault]] = {}
         self._turned_away = 0
 
     # --- ordering ---
@@ -77,11 +77,11 @@ class Faults:
         The code "ratelimited" comes with status 429 and Retry-After, any other in the form of Slack's refusals: use it for
         errors that no workspace here can cause, such as an administrator's rules.
         """
-        self._troubles.setdefault(method, []).extend([Trouble(failure, retry_after_s=retry_after_s)] * times)
+        self._call_faults.setdefault(method, []).extend([CallFault(failure, retry_after_s=retry_after_s)] * times)
 
     def delay_calls(self, method: str, seconds: float, times: int = 1) -> None:
         """Delay the answers to the next `times` calls of `method`."""
-        self._troubles.setdefault(method, []).extend([Trouble(delay_s=seconds)] * times)
+        self._call_faults.setdefault(method, []).extend([CallFault(delay_s=seconds)] * times)
 
     def limit_history(self, on: bool = True) -> None:
         """Limit conversations.history and .replies to one call a minute and 15 messages, as for apps outside the Marketplace."""
@@ -100,7 +100,7 @@ class Faults:
         if not 0 <= share <= 1:
             raise ValueError(f"the share of faults is between 0 and 1, not {share}")
         self.chaos_seed, self._share = seed, share
-        self._drawn.clear()
+        self._counts.clear()
 
     def calm(self) -> None:
         """Cancel all pending faults and end chaos."""
@@ -108,25 +108,25 @@ class Faults:
 
     # --- happening ---
 
-    def take_event(self) -> Fate:
+    def take_event_fault(self) -> EventFault:
         """Take the fault of the event that is about to be sent."""
         if self._held > 0:
             self._held -= 1
-            return Fate(held=True)
+            return EventFault(held=True)
         if self._copies or self._event_delays:
-            return Fate(
+            return EventFault(
                 copy=self._copies.pop(0) if self._copies else None,
                 delay_s=self._event_delays.pop(0) if self._event_delays else 0.0,
             )
-        dice = self._dice("event")
-        if dice is None:
-            return Fate()
-        kind = dice.choice(("new_id", "same_id", "retry", "delay", "hold", "lost_ack", "socket"))
+        rng = self._rng("event")
+        if rng is None:
+            return EventFault()
+        kind = rng.choice(("new_id", "same_id", "retry", "delay", "hold", "lost_ack", "socket"))
         if kind in ("new_id", "same_id", "retry"):
-            return Fate(copy=kind)
+            return EventFault(copy=kind)
         if kind == "socket":
-            return Fate(socket=dice.choice(_SOCKET_FAULTS))
-        return Fate(delay_s=dice.uniform(0, 5) if kind == "delay" else 0, held=kind == "hold", lost_ack=kind == "lost_ack")
+            return EventFault(socket=rng.choice(_SOCKET_FAULTS))
+        return EventFault(delay_s=rng.uniform(0, 5) if kind == "delay" else 0, held=kind == "hold", lost_ack=kind == "lost_ack")
 
     def take_lost_ack(self) -> bool:
         """Return whether the acknowledgement that just came is to be lost."""
@@ -134,18 +134,18 @@ class Faults:
         self._acks -= lost
         return lost
 
-    def take_trouble(self, method: str) -> Trouble:
+    def take_call_fault(self, method: str) -> CallFault:
         """Take the fault of the call of `method` that just came."""
         for name in (method, "*"):
-            if waiting := self._troubles.get(name):
+            if waiting := self._call_faults.get(name):
                 return waiting.pop(0)
-        dice = self._dice(method)
-        if dice is None:
-            return Trouble()
-        failure = dice.choice((*_FAILURES, None))
-        return Trouble(failure) if failure is not None else Trouble(delay_s=dice.uniform(0, 5))
+        rng = self._rng(method)
+        if rng is None:
+            return CallFault()
+        failure = rng.choice((*_FAILURES, None))
+        return CallFault(failure) if failure is not None else CallFault(delay_s=rng.uniform(0, 5))
 
-    def take_turned_away(self) -> bool:
+    def take_refused_socket(self) -> bool:
         """Return whether the websocket that just came is to be refused."""
         away = self._turned_away > 0
         self._turned_away -= away
@@ -158,16 +158,16 @@ class Faults:
             "copies": list(self._copies),
             "held": self._held,
             "delays": list(self._event_delays),
-            "calls": {name: [list(one) for one in troubles] for name, troubles in self._troubles.items() if troubles},
+            "calls": {name: [list(one) for one in faults] for name, faults in self._call_faults.items() if faults},
             "turned_away": self._turned_away,
             "history_limited": self.history_limited,
             "chaos": None if self.chaos_seed is None else {"seed": self.chaos_seed, "share": self._share},
         }
 
-    def _dice(self, name: str) -> random.Random | None:
+    def _rng(self, name: str) -> random.Random | None:
         """Return a random generator for the next event or call of that name if chaos gives it a fault, else None."""
         if self.chaos_seed is None:
             return None
-        self._drawn[name] += 1
-        dice = random.Random(f"{self.chaos_seed}/{name}/{self._drawn[name]}")  # noqa: S311 - replayed, not secret
-        return dice if dice.random() < self._share else None
+        self._counts[name] += 1
+        rng = random.Random(f"{self.chaos_seed}/{name}/{self._counts[name]}")  # noqa: S311 - replayed, not secret
+        return rng if rng.random() < self._share else None

@@ -29,7 +29,7 @@ class Installation:
         self.revoked = False
         self._messages_tab = messages_tab
 
-    def need(self, scope: str) -> None:
+    def require_scope(self, scope: str) -> None:
         """Raise missing_scope unless the app has the scope."""
         if scope not in self.scopes:
             raise SlackError("missing_scope", needed=scope, provided=",".join(self.scopes))

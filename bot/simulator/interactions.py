@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from bot.simulator import blocks, composer
-from bot.simulator.delivery import Kind, Road, Unanswered
+from bot.simulator.delivery import Kind, Transport, Unanswered
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.response_urls import ResponseUrls
 from bot.simulator.views import Views
@@ -47,7 +47,7 @@ class Interactions:
         bot: Bot,
         views: Views,
         response_urls: ResponseUrls,
-        road: Road,
+        transport: Transport,
         manifest: Json,
         tell: Callable[[str, Json], None],
     ) -> None:
@@ -55,7 +55,7 @@ class Interactions:
         self._bot = bot
         self._views = views
         self._response_urls = response_urls
-        self._road = road
+        self._transport = transport
         self._tell = tell
         self.commands: dict[str, Json] = {one["command"]: one for one in manifest["features"].get("slash_commands", ())}
         self.shortcuts: dict[str, Json] = {
@@ -113,7 +113,7 @@ class Interactions:
         self, user: User, view_id: str, action_id: str, block_id: str | None, chosen: Json, given: Json
     ) -> bool:
         """Press a button, or use another element, of a modal or a Home tab; `given` holds the values of its other elements."""
-        view = self._views.of(user.id, view_id)
+        view = self._views.get(user.id, view_id)
         block, element = _find_element(view["blocks"], action_id, block_id)
         action = self._action(block, element, chosen)
         values = _filled(view, given)
@@ -141,7 +141,7 @@ class Interactions:
 
     async def submit(self, user: User, view_id: str, given: Json) -> bool:
         """Submit a modal with the values given; fields that are missing keep their initial values."""
-        view = self._views.of(user.id, view_id)
+        view = self._views.get(user.id, view_id)
         values = _filled(view, given)
         errors = _unfilled(view["blocks"], values)
         if errors:
@@ -153,7 +153,7 @@ class Interactions:
         if answer is None:
             return False
         try:
-            self._obey(user, view, answer)
+            self._apply(user, view, answer)
         except SlackError as error:
             # As in Slack: an answer that it cannot use leaves the modal open and shows a notice.
             detail = json.dumps(error.reply, ensure_ascii=False)
@@ -162,14 +162,14 @@ class Interactions:
 
     async def close(self, user: User, view_id: str) -> bool:
         """Close a modal; tell the app if it asked for that."""
-        view = self._views.of(user.id, view_id)
+        view = self._views.get(user.id, view_id)
         self._views.close(user.id, view_id)
         if not view.get("notify_on_close"):
             return True
         payload = self._interaction("view_closed", user) | {"view": view, "is_cleared": False}
         return await self._ask("interactive", payload, user, "el formulario") is not None
 
-    def _obey(self, user: User, view: Json, answer: Json) -> None:
+    def _apply(self, user: User, view: Json, answer: Json) -> None:
         kind = answer.get("response_action")
         if kind == "errors":
             inputs = {block["block_id"] for block in view["blocks"] if block["type"] == "input"}
@@ -188,7 +188,7 @@ class Interactions:
 
     async def _ask(self, kind: Kind, payload: Json, user: User, what: str) -> Json | None:
         try:
-            return await self._road.ask(kind, payload)
+            return await self._transport.ask(kind, payload)
         except Unanswered as error:
             reason = "no respondió a tiempo" if error.code == "operation_timeout" else "no está conectada"
             text = f"{what} falló: {self._bot.app_name} {reason} ({error.code})."

@@ -189,7 +189,7 @@ class Methods:
                 args.optional("initial_comment") or "",
                 blocks=shown,
                 files=files,
-                thread_ts=args.stamp("thread_ts", "invalid_thread_ts"),
+                thread_ts=args.timestamp("thread_ts", "invalid_thread_ts"),
                 bot=self._app.bot,
             )
             share: Json = {"ts": message["ts"], "reply_users": [], "reply_users_count": 0, "reply_count": 0}

@@ -248,7 +248,7 @@ class People:
 
     def _announce_home(self, app: App, user: User, channel: Channel, tab: str, view: Json | None) -> None:
         for payload in app.events.home_opened(user.id, channel, tab, view):
-            app.road.send_event(payload)
+            app.transport.send_event(payload)
 
     # --- which app ---
 

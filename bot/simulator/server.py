@@ -112,7 +112,7 @@ class Simulator:
 
         Raises Unanswered: for an interaction at once, for an event after four attempts.
         """
-        return await self.apps[0].road.deliver(kind, payload)
+        return await self.apps[0].transport.deliver(kind, payload)
 
     def uninstall(self) -> None:
         """Remove the first app from the workspace: it is sent the events about it, and its bot token stops working."""
@@ -120,11 +120,11 @@ class Simulator:
 
     def disturb(self, what: str) -> None:
         """Disturb the first app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
-        self.apps[0].road.disturb(what)
+        self.apps[0].transport.disturb(what)
 
     async def start(self) -> None:
         """Serve the workspace at `url`; raises OSError when the port is taken."""
-        served = web.Application(middlewares=[_let_go, _refuse_strangers], client_max_size=_BODY_BYTES)
+        served = web.Application(middlewares=[_ignore_disconnects, _refuse_cross_origin], client_max_size=_BODY_BYTES)
         served.add_routes(self._routes())
         # stop() closes the sockets; any other request that still runs then has lost its client.
         self._runner = web.AppRunner(served, access_log=None, shutdown_timeout=1.0)
@@ -140,14 +140,14 @@ class Simulator:
         self.port = self._runner.addresses[0][1]
         self.url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
         for app in self.apps:
-            app.road.start()
+            app.transport.start()
 
     async def stop(self) -> None:
         """Stop serving and close every connection."""
         if self._runner is None:
             return
         for app in self.apps:
-            await app.road.stop()
+            await app.transport.stop()
         await self._screens.stop()
         await self._runner.cleanup()
         self._runner = None
@@ -185,9 +185,9 @@ class Simulator:
             base=self._base,
         )
         self.apps.append(app)
-        self.workspace.watchers.append(app.hear)
+        self.workspace.watchers.append(app.send_events)
         if self._runner is not None:
-            app.road.start()
+            app.transport.start()
         return app
 
     def _base(self) -> str:
@@ -321,7 +321,7 @@ def _names(manifest: Json) -> dict[str, str]:
 
 
 @web.middleware
-async def _refuse_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _refuse_cross_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests of other web sites, whether from their own pages or through a name of theirs that points at loopback."""
     host = request.headers.get("Host", "")
     if not _is_loopback(_without_port(host)) or request.headers.get("Origin", f"http://{host}") != f"http://{host}":
@@ -330,7 +330,7 @@ async def _refuse_strangers(request: web.Request, handler: Handler) -> web.Strea
 
 
 @web.middleware
-async def _let_go(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _ignore_disconnects(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Ignore a client that closes its connection in the middle of a request: nobody is left to answer."""
     try:
         return await handler(request)

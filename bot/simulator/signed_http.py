@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from bot.simulator.clock import Clock
-from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Road, Unanswered
+from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Transport, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.faults import Faults
 from bot.simulator.wire import Wire
@@ -29,7 +29,7 @@ class _Answer(NamedTuple):
     body: str
 
 
-class SignedHttp(Road):
+class SignedHttp(Transport):
     """The connection to an app with an address. Events are queued until the address has answered `url_verification`."""
 
     def __init__(self, faults: Faults, clock: Clock, wire: Wire, url: str, signing_secret: str) -> None:

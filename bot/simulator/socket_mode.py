@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.simulator.clock import Clock, Timer
-from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Road, Unanswered
+from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Transport, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.faults import Faults
 from bot.simulator.wire import Transfer, Wire
@@ -67,7 +67,7 @@ class _Connection:
             self.transport.resume_reading()
 
 
-class SocketMode(Road):
+class SocketMode(Transport):
     """The connection to an app without a public address."""
 
     def __init__(self, faults: Faults, clock: Clock, wire: Wire, app_id: str) -> None:
@@ -100,7 +100,7 @@ class SocketMode(Road):
         await socket.prepare(request)
         assert isinstance(request.transport, asyncio.Transport)
         connection = _Connection(socket, request.transport)
-        if len(self._connections) >= MAX_CONNECTIONS or self.faults.take_turned_away():
+        if len(self._connections) >= MAX_CONNECTIONS or self.faults.take_refused_socket():
             connection.say(self._disconnect("too_many_websockets"))
             await socket.send_str(connection.outbox.get_nowait())
             await socket.close()

@@ -126,7 +126,7 @@ class Views:
         """Return the person's Home tab, None while nothing was published."""
         return self._views.get(self._homes.get(user_id, ""))
 
-    def of(self, user_id: str, view_id: str) -> Json:
+    def get(self, user_id: str, view_id: str) -> Json:
         """Return that view if it is open for that person; raises view_not_found."""
         if not self.has(user_id, view_id):
             raise SlackError("view_not_found")

@@ -10,7 +10,7 @@ from bot.simulator import arguments
 from bot.simulator.app import App
 from bot.simulator.clock import Clock
 from bot.simulator.errors import Json, SlackError
-from bot.simulator.faults import Faults, Trouble
+from bot.simulator.faults import CallFault, Faults
 from bot.simulator.installation import Method
 from bot.simulator.rate_limits import RateLimited
 from bot.simulator.wire import Wire
@@ -38,13 +38,13 @@ class WebApi:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one call as Slack would."""
         name = request.match_info["method"]
-        trouble = self._faults.take_trouble(name)
+        fault = self._faults.take_call_fault(name)
         transfer = self._wire.begin("call", name, {})
-        if trouble.delay_s:
-            await self._clock.sleep(trouble.delay_s)
-        if trouble.failure not in (None, "answer_lost"):
-            self._wire.settle(transfer, str(trouble.failure))
-            return _fail(request, trouble)
+        if fault.delay_s:
+            await self._clock.sleep(fault.delay_s)
+        if fault.failure not in (None, "answer_lost"):
+            self._wire.settle(transfer, str(fault.failure))
+            return _fail(request, fault)
         headers: dict[str, str] = {}
         values: Json = {}
         status = 200
@@ -61,7 +61,7 @@ class WebApi:
                 raise SlackError("unknown_method", req_method=name)
             headers = _scope_headers(app, method)
             if method.scope:
-                app.need(method.scope)
+                app.require_scope(method.scope)
             if app.limits is not None:
                 app.limits.call(name, method.tier)
             reply: Json = {"ok": True, **method.run(args)}
@@ -72,8 +72,8 @@ class WebApi:
             reply = error.reply
         self.transcript.append(Call(name, values, reply.get("error", ""), app_id))
         self._wire.settle(transfer, reply.get("error", "ok"), reply)
-        if trouble.failure == "answer_lost":
-            return _fail(request, trouble)
+        if fault.failure == "answer_lost":
+            return _fail(request, fault)
         return web.json_response(reply, status=status, headers=headers)
 
     def _caller(self, token: str) -> App:
@@ -99,10 +99,10 @@ def _scope_headers(app: App, method: Method) -> dict[str, str]:
     return {"x-oauth-scopes": ",".join(app.scopes)} | ({"x-accepted-oauth-scopes": method.scope} if method.scope else {})
 
 
-def _fail(request: web.Request, trouble: Trouble) -> web.StreamResponse:
-    failure = trouble.failure
+def _fail(request: web.Request, fault: CallFault) -> web.StreamResponse:
+    failure = fault.failure
     if failure == "ratelimited":
-        headers = {"Retry-After": str(trouble.retry_after_s)}
+        headers = {"Retry-After": str(fault.retry_after_s)}
         return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
     if failure in ("reset", "answer_lost"):
         if isinstance(request.transport, asyncio.Transport):

@@ -206,7 +206,7 @@ async def test_scopes_and_subscriptions_are_each_apps_own(lacking: str, monkeypa
     sent: list[Json] = []
     for app in simulator.apps:
         workspace.join(workspace.channel("general"), app.user)
-        monkeypatch.setattr(app.road, "send_event", sent.append)
+        monkeypatch.setattr(app.transport, "send_event", sent.append)
     workspace.post_as_person(workspace.user("ana"), workspace.channel("general"), "hola")
     assert [one["api_app_id"] for one in sent if one["event"]["type"] == "message" and one["event"].get("text") == "hola"] == [
         rich.bot.app_id

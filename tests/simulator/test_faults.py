@@ -316,9 +316,9 @@ async def test_an_uninstalled_app_hears_so_and_can_call_nothing(simulator: Simul
 # --- chaos ---
 
 
-def fates(faults: Faults) -> list[Any]:
+def event_and_call_faults(faults: Faults) -> list[Any]:
     """What the next hundred events and calls meet."""
-    return [*(faults.take_event() for _ in range(100)), *(faults.take_trouble("chat.postMessage") for _ in range(100))]
+    return [*(faults.take_event_fault() for _ in range(100)), *(faults.take_call_fault("chat.postMessage") for _ in range(100))]
 
 
 def test_a_seed_replays_its_chaos() -> None:
@@ -328,10 +328,10 @@ def test_a_seed_replays_its_chaos() -> None:
     again.chaos(7, 0.3)
     other.chaos(8, 0.3)
     for _ in range(50):
-        again.take_trouble("chat.update")
-    expected = fates(first)
-    assert fates(again) == expected
-    assert fates(other) != expected
+        again.take_call_fault("chat.update")
+    expected = event_and_call_faults(first)
+    assert event_and_call_faults(again) == expected
+    assert event_and_call_faults(other) != expected
     assert len({type(one) for one in expected}) == 2
     assert 30 <= sum(one != type(one)() for one in expected) <= 90  # 60 of 200, give or take
 
@@ -344,7 +344,7 @@ def test_calm_ends_everything() -> None:
     faults.fail_next("*", 500)
     faults.calm()
     assert faults.waiting() == Faults().waiting()
-    assert fates(faults)[0] == Faults().take_event()
+    assert event_and_call_faults(faults)[0] == Faults().take_event_fault()
 
 
 async def test_nothing_is_lost_in_chaos(simulator: Simulator, session: aiohttp.ClientSession) -> None:
