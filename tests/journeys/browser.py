@@ -1,4 +1,4 @@
-"""The chat page in a real browser, used and seen as a person does it. Whoever imports this needs selenium."""
+"""The chat page in a real browser, used and read as a person does it. Importing this needs selenium."""
 
 import os
 import re
@@ -38,7 +38,7 @@ _REDRAWN = (StaleElementReferenceException, ElementClickInterceptedException)
 
 
 def installed() -> tuple[str, str] | None:
-    """The paths of Chromium and of its driver; None where one of them is missing."""
+    """Return the paths of Chromium and of its driver; None where one of them is missing."""
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
     return (browser, driver) if browser and driver else None
@@ -46,7 +46,7 @@ def installed() -> tuple[str, str] | None:
 
 @contextmanager
 def running_browser(browser: str, driver: str, profile: Path) -> Iterator[Chrome]:
-    """Chromium without a screen and with an empty profile in that folder; gone afterwards."""
+    """Run Chromium without a screen, with an empty profile in that folder."""
     options = ChromeOptions()
     options.binary_location = browser
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
@@ -61,10 +61,10 @@ def running_browser(browser: str, driver: str, profile: Path) -> Iterator[Chrome
 
 
 class Window:
-    """One window of the browser on the chat page, with one person before it.
+    """One window of the browser on the chat page, used by one person.
 
-    Elements are named by selectors and asked for anew each time: the page redraws a message whenever it changes. Where
-    several fit, the last visible one is meant, which among messages is the newest.
+    Elements are named by selectors and looked up anew each time: the page re-renders a message whenever it changes. Where
+    several match, the last visible one is taken, which among messages is the newest.
     """
 
     def __init__(self, chrome: Chrome, url: str) -> None:
@@ -75,52 +75,52 @@ class Window:
     # --- looking ---
 
     def see(self, css: str, says: str = "") -> str:
-        """The words of that element, as soon as one can be seen whose words hold `says`."""
+        """Wait for a visible element that contains the words `says`, and return its text."""
         return str(self.ask("one.innerText", css, says))
 
     def see_none(self, css: str, says: str = "") -> None:
-        """No such element can be seen, now or soon."""
+        """Wait until no such element is visible."""
         self.until(lambda: self.script(_ASK.format(what="1"), css, says) is None, f"no {_described(css, says)}")
 
     def ask(self, what: str, css: str, says: str = "") -> Any:
-        """The JavaScript expression `what`, where `one` is that element, as soon as it can be seen."""
+        """Wait for a visible element and return the value of the JavaScript expression `what`, in which `one` is that element."""
         return self.until(lambda: self.script(_ASK.format(what=what), css, says), _described(css, says))[0]
 
     def message(self, says: str, where: str = CHANNEL) -> str:
-        """The selector of the newest message with these words in the channel or in the open thread."""
+        """Return the selector of the newest message with these words in the channel or in the open thread."""
         ts = self.ask("one.dataset.ts", f"{where} [data-testid=message]", says)
         return f'{where} [data-ts="{ts}"]'
 
     def labelled(self, message: str) -> str:
-        """The selector of the bot's reply, with labels, in the thread that is opened for the message."""
+        """Open the message's thread, wait for the bot's labels, and return the selector of its reply."""
         self.click(f"{message} [data-testid=replies]")
         ts = self.ask("one.dataset.ts", message)
         return self.message("%", f'{THREAD}:has([data-ts="{ts}"])')
 
     def shows_whole(self, css: str) -> bool:
-        """Whether the element is wholly inside the window."""
+        """Return whether the whole element is inside the window."""
         return bool(self.ask(_IS_INSIDE, css))
 
     def too_wide(self) -> list[str]:
-        """What reaches beyond the window's right edge."""
+        """List the elements that reach beyond the window's right edge."""
         return list(self.script(_TOO_WIDE))
 
     def faint_words(self) -> list[str]:
-        """Texts whose colour is closer to their ground than 4.5 to 1 (large ones: 3 to 1), each with its ratio."""
+        """List the texts whose contrast with their background is below 4.5 to 1 (large ones: 3 to 1), each with its ratio."""
         return list(self.script(_FAINT_WORDS))
 
     def brightness(self) -> float:
-        """How light the page's ground is, from 0 to 255."""
+        """Return how light the page's background is, from 0 to 255."""
         colour = self.ask("getComputedStyle(one).backgroundColor", "body")
         return sum(float(part) for part in re.findall(r"[\d.]+", colour)[:3]) / 3
 
     def script(self, code: str, *arguments: object) -> Any:
-        """What this JavaScript returns."""
+        """Run JavaScript and return its result."""
         self._face()
         return self.chrome.execute_script(code, *arguments)
 
     def until(self, look: Callable[[], T], what: str, timeout_s: float = 15) -> T:
-        """The first true answer of `look`, or the test fails naming `what` and showing what the page says instead."""
+        """Return the first true result of `look`; fail naming `what`, with the text of the page, when there is none in time."""
         wait = WebDriverWait(self.chrome, timeout_s, poll_frequency=0.05, ignored_exceptions=_REDRAWN)
         try:
             return wait.until(lambda _: look())
@@ -131,30 +131,30 @@ class Window:
     # --- acting ---
 
     def open(self, user: str, channel: str, **query: str) -> None:
-        """The page is open as that person in that channel, read and live."""
+        """Open the page as that person in that channel, and wait until it is loaded and connected."""
         self._face()
         self.chrome.get(f"{self._url}/?{urlencode({'user': user, 'channel': channel, 'theme': 'light', **query})}")
         self.ready()
 
     def reload(self) -> None:
-        """The page was read anew from its address."""
+        """Reload the page from its address."""
         self._face()
         self.chrome.refresh()
         self.ready()
 
     def ready(self) -> None:
-        """The page has read everything and hears of every change."""
+        """Wait until the page is loaded and connected."""
         self.see('body[data-ready="true"][data-online="true"]')
         self.see_none(".loading")
 
     def resize(self, width: int, height: int) -> None:
-        """The page has exactly this many pixels for itself; a browser's own bars and least width do not count."""
+        """Give the page exactly this many pixels; a browser's own bars and least width do not count."""
         self._face()
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def click(self, css: str) -> None:
-        """The element was clicked with the mouse."""
+        """Click the element with the mouse."""
 
         def click() -> bool:
             self.ask("one", css).click()
@@ -163,14 +163,14 @@ class Window:
         self.until(click, f"a click on {css}")
 
     def choose(self, message: str, css: str) -> None:
-        """What `css` names was chosen, with the mouse, in the menu of that message."""
+        """Choose an entry of the message's menu with the mouse."""
 
         self.point(message)
         self.click(f"{message} [data-do=more]")
         self.click(f"[data-testid=menu] {css}")
 
     def react(self, message: str, search: str) -> None:
-        """The first emoji that the picker finds for these words was chosen, with the mouse, for that message."""
+        """Choose with the mouse, for that message, the first emoji that the picker finds for these words."""
         self.point(message)
         self.click(f"{message} [data-testid=toolbar] [data-do=react]")
         self.ask("one", "[data-testid=picker-search]").send_keys(search)
@@ -179,7 +179,7 @@ class Window:
         self.see_none("[data-testid=picker]")
 
     def point(self, message: str) -> None:
-        """The mouse is on the message, which now has its small buttons."""
+        """Move the mouse onto the message, which then shows its toolbar."""
 
         def there() -> bool:
             ActionChains(self.chrome).move_to_element(self.ask("one", message)).perform()
@@ -188,16 +188,16 @@ class Window:
         self.until(there, f"the mouse on {message}")
 
     def write(self, text: str, composer: str = "composer") -> None:
-        """The text was typed where one writes, and sent with Enter."""
+        """Type a text into the composer and send it with Enter."""
         self.ask("one", f"[data-testid={composer}]").send_keys(text, Keys.ENTER)
 
     def press(self, *keys: str) -> None:
-        """These keys, or texts, were typed one after the other where the focus is."""
+        """Press these keys, or type these texts, one after the other, where the focus is."""
         self._face()
         ActionChains(self.chrome).send_keys(*keys).perform()
 
     def tab_to(self, css: str, *, back: bool = False) -> None:
-        """The element has the keyboard's focus, reached with Tab alone, or with Shift and Tab; 40 presses are too many."""
+        """Move the keyboard's focus to the element with Tab alone, or with Shift and Tab; fail after 40 presses."""
         for _ in range(40):
             if self.script("return document.activeElement.matches(arguments[0])", css):
                 return
@@ -206,7 +206,7 @@ class Window:
         raise AssertionError(f"Tab does not lead to {css}, but to {self.script('return document.activeElement.outerHTML')[:300]}")
 
     def go_to(self, message: str) -> None:
-        """The message has the keyboard's focus, reached from the composer with the arrow key up alone."""
+        """Move the keyboard's focus from the composer to the message with the arrow key up alone."""
         self.ask("one", "[data-testid=composer]").send_keys(Keys.ESCAPE)
 
         def there() -> bool:
@@ -219,17 +219,17 @@ class Window:
         self.until(there, f"the focus on {message}")
 
     def close(self) -> None:
-        """The window is gone."""
+        """Close the window."""
         self._face()
         self.chrome.close()
 
     def _face(self) -> None:
-        """This window is the one that the driver speaks to."""
+        """Make this window the one that the driver controls."""
         self.chrome.switch_to.window(self._handle)
 
 
 def complaints(chrome: Chrome) -> list[str]:
-    """What the pages' consoles have said since the last call: faults of scripts, refused answers, broken policies."""
+    """Return what the pages' consoles have reported since the last call: script errors, refused requests, broken policies."""
     return [str(entry["message"]) for entry in chrome.get_log("browser") if entry["level"] in {"WARNING", "SEVERE"}]
 
 

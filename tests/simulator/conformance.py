@@ -1,4 +1,4 @@
-"""How each documented error of the Web API is brought about in the simulator, and what a good call of each method is.
+"""How to cause each documented error of the Web API in the simulator, and a successful call of each method.
 
 `python -m tests.simulator.conformance FOLDER` prints the table of bot/simulator/README.md. FOLDER holds Slack's reference, one
 JSON file for each method (`methods/chat.postMessage.json`, with "scope", "args", "output", "errors" and "examples"); it is not
@@ -51,14 +51,14 @@ class Slack:
         await self.simulator.stop()
 
     async def call(self, method: str, how: "How") -> Json:
-        """Slack's answer to the call, after what it needs was prepared."""
+        """Prepare what the call needs, send it, and return Slack's answer."""
         more = how.prepare(self) if how.prepare else {}
         if isinstance(more, Awaitable):
             more = await more
         return await self.send(method, {**how.arguments, **(more or {})}, token=how.token, http=how.http)
 
     async def send(self, method: str, arguments: Json, *, token: str | None = None, http: str = "POST") -> Json:
-        """Slack's answer to the bare call: form-encoded, with JSON in the fields."""
+        """Send the call, form-encoded with JSON in the fields, and return Slack's answer."""
         assert self._session is not None
         fields = {
             name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items() if value is not None
@@ -74,27 +74,27 @@ class Slack:
     # --- what calls need first ---
 
     def post(self, **fields: Any) -> str:
-        """The ts of a message of the bot's in #general."""
+        """Post a message of the bot in #general and return its ts."""
         return str(self.workspace.post_as_bot(self.general, "hola", **fields)["ts"])
 
     def say(self) -> str:
-        """The ts of a message of Ana's in #general."""
+        """Post a message of Ana in #general and return its ts."""
         return str(self.workspace.post_as_person(self.workspace.users[ANA], self.general, "hola")["ts"])
 
     def archive(self) -> None:
-        """#general is archived."""
+        """Archive #general."""
         self.workspace.archive(self.general, self.workspace.users[ANA])
 
     def trigger(self, **inside: str) -> str:
-        """The trigger_id of a gesture of Ana's."""
+        """Return the trigger_id of something that Ana did."""
         return self.simulator.views.new_trigger(ANA, **inside)
 
     def modal(self, **fields: Any) -> Json:
-        """A modal that is open for Ana."""
+        """Open a modal for Ana and return it."""
         return self.simulator.views.open(self.trigger(), MODAL | fields)
 
     async def upload(self) -> str:
-        """The id of a file whose bytes are there and which nobody sees yet."""
+        """Upload the bytes of a file without sharing it, and return its id."""
         assert self._session is not None
         ticket = await self.send("files.getUploadURLExternal", {"filename": "a.txt", "length": 1})
         async with self._session.post(ticket["upload_url"], data=b"a"):
@@ -105,7 +105,7 @@ Prepared = Json | None
 
 
 class How(NamedTuple):
-    """One call: arguments, what is prepared before (it may give more arguments), and the app that makes it."""
+    """One call: its arguments, what to prepare (which may add arguments), and the app that makes it."""
 
     arguments: Mapping[str, Any] = MappingProxyType({})
     prepare: Callable[[Slack], Prepared | Awaitable[Prepared]] | None = None
@@ -132,7 +132,7 @@ EVENT = {"event_type": "e", "event_payload": {}}
 
 
 def _react_as(slack: Slack, people: tuple[str, ...], names: list[str], each: int) -> Json:
-    """A message on which each of the people has put `each` of the names, one after the other."""
+    """Post a message, add `each` reactions of each of the people in turn, and return the arguments of the call."""
     ts = slack.post()
     for n, name in enumerate(names):
         slack.workspace.react(slack.general, ts, people[n // each], name)
@@ -152,7 +152,7 @@ def _expired(slack: Slack) -> Json:
 
 
 def _stack(slack: Slack, height: int) -> Json:
-    """A trigger out of the uppermost of so many modals."""
+    """Open so many modals, one on top of the other, and return a trigger of the uppermost."""
     view = slack.modal()
     for _ in range(height - 1):
         view = slack.simulator.views.push(slack.trigger(view_id=view["id"]), MODAL)
@@ -238,7 +238,7 @@ GOOD: dict[str, How] = {
 _POST = {**HERE, "text": "x"}
 _WHISPER = {**_POST, "user": ANA}
 _UPDATE = {**_POST}
-# For every documented error that arises by itself: the call that meets it.
+# For every documented error that occurs by itself: a call that causes it.
 PROVOKED: dict[tuple[str, str], How] = {
     ("apps.connections.open", "insecure_request"): How(http="GET"),
     ("apps.connections.open", "invalid_auth"): How(token="xapp-wrong"),
@@ -430,34 +430,34 @@ class Reference:
         }
 
     def served(self) -> dict[str, Json]:
-        """The reference of each method that the simulator serves."""
+        """Return the reference of each method that the simulator serves."""
         return {name: self.methods[name] for name in Simulator().methods if name in self.methods}
 
     def errors(self) -> list[tuple[str, str]]:
-        """Every documented error of every method served."""
+        """List every documented error of every method served."""
         return [(name, error) for name, one in sorted(self.served().items()) for error in one.get("errors") or {}]
 
     def table(self) -> str:
-        """What is served, method by method, in Markdown."""
-        rows = ["| method | bot scopes | per minute | errors that arise |", "| --- | --- | --- | --- |"]
+        """Return the table of methods in Markdown."""
+        rows = ["| method | bot scopes | per minute | errors that occur |", "| --- | --- | --- | --- |"]
         methods = Simulator().methods
         for name in sorted(methods):
             one = self.methods.get(name)
             documented = list(one.get("errors") or {}) if one else []
-            arise = sum((name, error) in PROVOKED for error in documented)
+            occur = sum((name, error) in PROVOKED for error in documented)
             scopes = ", ".join(_scopes(one)) if one else methods[name].scope
             rows.append(
-                f"| {name} | {scopes} | {PER_MINUTE[methods[name].tier]} | {f'{arise} of {len(documented)}' if one else '-'} |"
+                f"| {name} | {scopes} | {PER_MINUTE[methods[name].tier]} | {f'{occur} of {len(documented)}' if one else '-'} |"
             )
         return "\n".join(rows)
 
     def summary(self) -> str:
-        """One line: how much of what is documented can be provoked."""
+        """Return one line that says how much of what is documented can be provoked."""
         documented = self.errors()
-        arise = sum(one in PROVOKED for one in documented)
+        occur = sum(one in PROVOKED for one in documented)
         return (
             f"{len(documented)} of {len(documented)} documented errors can be provoked: "
-            f"{arise} arise by themselves, {len(documented) - arise} only by order"
+            f"{occur} occur by themselves, {len(documented) - occur} only when ordered"
         )
 
 
@@ -478,7 +478,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def departures(schema: Json, value: Any, path: str = "") -> list[str]:
-    """Where the value is not what the reference's "output" says."""
+    """List where the value differs from the reference's "output"."""
     for word in ("anyOf", "oneOf"):
         if word in schema:
             tries = [departures(one, value, path) for one in schema[word]]
@@ -502,7 +502,7 @@ def departures(schema: Json, value: Any, path: str = "") -> list[str]:
 
 
 def lacks(example: Any, value: Any, path: str = "") -> list[str]:
-    """What the documented example has, and the value has not or has in another type. Ids and lists' lengths do not count."""
+    """List what the documented example has, and the value lacks or has in another type; ids and lengths of lists do not count."""
     if isinstance(example, dict) and isinstance(value, dict):
         found = []
         for name, inside in example.items():

@@ -1,4 +1,4 @@
-"""Several apps in one workspace: each hears what is its own, and nothing that is another's."""
+"""Several apps in one workspace: each receives what belongs to it, and nothing of the others."""
 
 import asyncio
 import copy
@@ -40,7 +40,7 @@ HOME = {"type": "home", "blocks": BUTTONS}
 
 
 def manifest(name: str, command: str) -> Json:
-    """An app that may do what these tests do, with one command and one shortcut."""
+    """Return the manifest of an app that may do what these tests do, with one command and one shortcut."""
     return {
         "display_information": {"name": name},
         "features": {
@@ -55,7 +55,7 @@ def manifest(name: str, command: str) -> Json:
 
 
 class Bolt:
-    """A real Bolt app on Socket Mode, with what it was sent."""
+    """A real Bolt app on Socket Mode, with everything that it received."""
 
     def __init__(self, simulator: Simulator, installed: App) -> None:
         self.installed = installed
@@ -86,11 +86,11 @@ class Bolt:
         await self._handler.close_async()
 
     def kinds(self) -> list[str]:
-        """What each payload was, in the order of hearing."""
+        """List the kinds of the payloads received, in their order."""
         return [str(one.get("command") or one.get("event", one)["type"]) for one in self.heard]
 
     async def hears(self, **fields: object) -> Json:
-        """The first payload whose event (or which itself) has those fields, whether it came already or is to come."""
+        """Return the first payload whose event (or which itself) has those fields; wait for it if it has not come yet."""
 
         def find() -> Json | None:
             for one in self.heard:
@@ -106,7 +106,7 @@ class Bolt:
         return found
 
     async def post(self, text: str = "hola", **fields: Any) -> str:
-        """The ts of a message of the app's in #general."""
+        """Post a message of the app in #general and return its ts."""
         return str((await self.client.chat_postMessage(channel=GENERAL, text=text, **fields))["ts"])
 
 
@@ -117,7 +117,7 @@ class Two:
         self.simulator, self.eco, self.faro, self.ana = simulator, eco, faro, ana
 
     async def settle(self) -> None:
-        """Whatever was sent to either app before this has arrived."""
+        """Wait until everything sent to either app before this has arrived."""
         text = f"hasta aquí {len(self.eco.heard)} {len(self.faro.heard)}"
         await self.ana.message("general", text)
         await self.eco.hears(type="message", text=text)

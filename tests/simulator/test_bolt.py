@@ -1,4 +1,4 @@
-"""A real Bolt app lives in the simulator, through both roads: Socket Mode and signed HTTP."""
+"""A real Bolt app connected to the simulator, through both transports: Socket Mode and signed HTTP."""
 
 import asyncio
 import re
@@ -54,7 +54,7 @@ BUTTONS = [
 
 
 class Bot:
-    """A Bolt app, the simulator in which it lives, and everything that it was sent."""
+    """A Bolt app, the simulator that it is connected to, and everything that it received."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
@@ -73,7 +73,7 @@ class Bot:
         pass
 
     async def next(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """The next event of that type with those fields."""
+        """Return the next event of that type with those fields."""
         while True:
             body, _ = await asyncio.wait_for(self.heard.get(), 5)
             event = body.get("event", {})
@@ -81,7 +81,7 @@ class Bot:
                 return event
 
     def ignore_events(self) -> None:
-        """Events without a listener of their own are acknowledged."""
+        """Acknowledge events without a listener of their own."""
 
         @self.app.event(re.compile(".*"))
         async def ignore() -> None:
@@ -100,7 +100,7 @@ def clock_scale() -> float:
 
 @pytest.fixture
 async def bot(road: str, clock_scale: float) -> AsyncIterator[Bot]:
-    """The bot is connected, and a member of #general."""
+    """Connect a bot that is a member of #general."""
     if road == "socket":
         simulator = Simulator(rate_limits=False, clock_scale=clock_scale)
         await simulator.start()
@@ -133,7 +133,7 @@ async def ana(bot: Bot) -> AsyncIterator[Person]:
 
 
 async def until(changes: Changes, kind: str, **fields: Any) -> dict[str, Any]:
-    """The next change of that type whose message has those fields."""
+    """Return the next change of that type whose message has those fields."""
     async with asyncio.timeout(5):
         async for change in changes:
             if change["type"] == kind and all((change.get("message") or {}).get(name) == value for name, value in fields.items()):

@@ -1,4 +1,4 @@
-"""Clients that others wrote, unchanged, in the simulator: if they are content, so is an app that is built on them."""
+"""Clients written by others, unchanged, against the simulator: what works for them works for an app built on them."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ TOUR: list[tuple[str, dict[str, Any]]] = [
 
 
 async def travel(call: Callable[[str, dict[str, Any]], Awaitable[Any]]) -> list[tuple[str, bool, list[str]]]:
-    """The tour's stations: the method, whether it went well, and the fields of the reply."""
+    """Make the calls of the tour; return for each the method, whether it succeeded, and the fields of the reply."""
     ts, stations = "", []
     for name, arguments in TOUR:
         answer = await call(name, {key: ts if value is TS else value for key, value in arguments.items()})
@@ -74,7 +74,7 @@ async def test_the_sync_and_the_async_client_get_the_same(simulator: Simulator) 
 
 
 def reply_to(request: SocketModeRequest) -> Json | None:
-    """What the app answers: a post in the thread of every message of a person's."""
+    """Return what the app answers: a post in the thread of every message of a person."""
     event = request.payload.get("event", {})
     if event.get("type") != "message" or "bot_id" in event or "subtype" in event:
         return None
@@ -138,7 +138,7 @@ async def test_each_socket_mode_client_of_the_sdk_hears_and_answers(simulator: S
 
 
 async def converse(ana: Person, echo: str, answer: str) -> None:
-    """A message is answered in its thread, and a command in private."""
+    """Check that a message is answered in its thread, and a command in private."""
     changes = ana.changes()
     ts = await ana.message("general", "hola <3")
     assert (await ana.wait_for_reply("general", ts))["text"] == echo
@@ -155,7 +155,7 @@ async def converse(ana: Person, echo: str, answer: str) -> None:
 
 @pytest.mark.parametrize("road", ["socket", "http"])
 async def test_bolt_for_javascript_lives_here_too(road: str) -> None:
-    """Twenty lines in another language, with Slack's own framework of it, over both roads."""
+    """An app in another language, with Slack's own framework for it, works over both transports."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")

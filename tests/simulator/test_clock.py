@@ -1,4 +1,4 @@
-"""Slack's time in the simulator: faster than ours, and set forward at will."""
+"""Slack's time in the simulator: faster than real time, and set forward at will."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Everything that can be made to go wrong in the simulator, and that it then does, once."""
+"""Every fault that can be ordered from the simulator: that it happens, and happens once."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ class App:
         self.socket: aiohttp.ClientWebSocketResponse
 
     async def call(self, method: str, **arguments: Any) -> tuple[int, Any, Any]:
-        """The status, the headers and the body of an answer of the Web API (None where it is no JSON)."""
+        """Call the Web API and return the status, the headers and the body of the answer (None where it is no JSON)."""
         token = self.simulator.app_token if method.startswith("apps.") else self.simulator.bot_token
         headers = {"Authorization": f"Bearer {token}"}
         async with self.session.post(f"{self.simulator.url}/api/{method}", data=arguments, headers=headers) as response:
@@ -40,11 +40,11 @@ class App:
         return self
 
     async def frame(self) -> dict[str, Any]:
-        """The next frame."""
+        """Return the next frame."""
         return dict(await self.socket.receive_json(timeout=10))
 
     async def message(self) -> dict[str, Any]:
-        """The next envelope with a person's message; whatever else comes is acknowledged and passed over."""
+        """Return the next envelope with a person's message; acknowledge and skip everything else."""
         while True:
             frame = await self.frame()
             if frame["type"] in ("hello", "disconnect"):
@@ -57,13 +57,13 @@ class App:
                 return frame
 
     async def reason(self) -> str:
-        """The reason of the next `disconnect`."""
+        """Return the reason of the next `disconnect`."""
         while (frame := await self.frame())["type"] != "disconnect":
             pass
         return str(frame["reason"])
 
     async def closed(self) -> bool:
-        """The socket was closed by Slack."""
+        """Return whether Slack closed the socket."""
         while (await self.socket.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT:
             pass
         return self.socket.closed
@@ -84,7 +84,7 @@ def text(envelope: dict[str, Any]) -> str:
 
 
 async def settled(simulator: Simulator) -> None:
-    """Every event that is on its way was acknowledged."""
+    """Wait until every event that was sent is acknowledged."""
     done = asyncio.Event()
 
     def look(_: Transfer | None) -> None:
@@ -240,14 +240,14 @@ async def test_a_connection_can_be_reset(simulator: Simulator, app: App) -> None
 
 
 async def test_a_socket_can_be_one_too_many(simulator: Simulator, session: aiohttp.ClientSession) -> None:
-    """Also where only one is open: ghosts of crashed processes count as well."""
+    """Slack also counts connections of crashed processes, so this can happen although only one is open."""
     simulator.faults.turn_away()
     assert await (await App(simulator, session).connect()).reason() == "too_many_websockets"
     assert (await (await App(simulator, session).connect()).frame())["type"] == "hello"
 
 
 async def test_an_unknown_disturbance_is_refused(simulator: Simulator) -> None:
-    """A slip of the pen must not pass for a fault that was survived."""
+    """A misspelt name must not pass for a fault that the app survived."""
     with pytest.raises(ValueError, match="no such disturbance"):
         simulator.disturb("earthquake")
 
@@ -317,7 +317,7 @@ async def test_an_uninstalled_app_hears_so_and_can_call_nothing(simulator: Simul
 
 
 def event_and_call_faults(faults: Faults) -> list[Any]:
-    """What the next hundred events and calls meet."""
+    """Return the faults of the next hundred events and calls."""
     return [*(faults.take_event_fault() for _ in range(100)), *(faults.take_call_fault("chat.postMessage") for _ in range(100))]
 
 
@@ -402,7 +402,7 @@ async def test_faults_are_ordered_over_http_as_well(simulator: Simulator, app: A
 async def test_a_wrong_order_is_refused(
     simulator: Simulator, session: aiohttp.ClientSession, verb: str, given: Any, status: int
 ) -> None:
-    """With a reason, and without a trace."""
+    """It gives a reason, and changes nothing."""
     async with session.post(f"{simulator.url}/control/{verb}", json=given) as response:
         assert response.status == status
         assert not (await response.json())["ok"]

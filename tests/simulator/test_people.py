@@ -1,4 +1,4 @@
-"""The person API and the page's door."""
+"""The person API, and who may use it."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from bot.simulator.server import Simulator, run
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
-    """People among themselves: the bot is in no channel yet."""
+    """Run a simulator in which the bot is in no channel yet."""
     simulator = Simulator(rate_limits=False)
     await simulator.start()
     yield simulator
@@ -29,7 +29,7 @@ async def ana(simulator: Simulator) -> AsyncIterator[Person]:
 
 
 async def test_the_state_names_people_channels_and_commands(ana):
-    """The page is drawn from this alone."""
+    """The page is rendered from this alone."""
     state = await ana.state()
     assert state["team"]["name"] == "Cooperativa Sol Andino"
     assert [one["name"] for one in state["channels"]] == ["general", "atencion", "reclamos", "fraudes"]

@@ -1,4 +1,4 @@
-"""Payloads that others captured, sent to our bot by the simulator's own delivery, over both roads.
+"""Captured payloads of real workspaces, sent to our bot by the simulator, over both transports.
 
 They are skipped unless BETO_SLACK_SAMPLES names the folder above `opsdroid-slack-tests` (requests as they came over HTTP) and
 `python-slack-sdk-tests` (frames of Socket Mode). `pytest -s` shows what the bot did with each.
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(not SAMPLES, reason="BETO_SLACK_SAMPLES names no
 
 @dataclass
 class Running:
-    """The bot's app in the simulator, and the tasks that it has published."""
+    """The bot's app connected to the simulator, and the tasks that it has published."""
 
     simulator: Simulator
     tasks: list[str] = field(default_factory=list)
@@ -85,7 +85,7 @@ async def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: p
 
 
 def read(sample: Path, simulator: Simulator) -> tuple[Kind, Json]:
-    """The payload and how it travels. Its response_url leads to the simulator: nothing may leave this machine."""
+    """Return the payload and its kind. Its response_url is replaced by the simulator's: nothing may leave this machine."""
     text = sample.read_text(encoding="utf-8")
     if sample.suffix == ".json":
         body: Json = json.loads(text)

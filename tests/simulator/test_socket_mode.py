@@ -14,7 +14,7 @@ from bot.simulator.server import Simulator
 
 @pytest.fixture
 def slack_options() -> dict[str, Any]:
-    """Slack's seconds are twentieths here: tests wait for redeliveries."""
+    """Let Slack's seconds take a twentieth of real ones: these tests wait for redeliveries."""
     return {"clock_scale": 0.05, "rate_limits": False}
 
 
@@ -30,7 +30,7 @@ async def open_url(simulator: Simulator) -> str:
 
 
 async def next_envelope(socket: aiohttp.ClientWebSocketResponse, ts: str) -> dict[str, Any]:
-    """The next envelope with an event for that ts; all others are acknowledged."""
+    """Return the next envelope with an event for that ts; acknowledge all others."""
     while True:
         frame = await socket.receive_json(timeout=5)
         if frame["type"] == "hello":

@@ -174,7 +174,7 @@ async def test_a_post_carries_what_slack_adds(client):
 
 
 async def test_a_long_post_is_cut_with_a_warning(client):
-    """FACTS: postMessage cuts at 40,000; only chat.update refuses."""
+    """chat.postMessage cuts at 40,000 characters; only chat.update refuses."""
     answer = await client.chat_postMessage(channel=GENERAL, text="a" * 40_001)
     assert len(answer["message"]["text"]) == 40_000
     assert answer["warning"] == "message_truncated"
@@ -182,7 +182,7 @@ async def test_a_long_post_is_cut_with_a_warning(client):
 
 
 async def test_timestamps_are_unique_and_rising(client):
-    """A ts is a message's name."""
+    """A ts identifies a message within its channel."""
     answers = await asyncio.gather(*(client.chat_postMessage(channel=GENERAL, text=str(n)) for n in range(30)))
     history = await client.conversations_history(channel=GENERAL)
     stamps = [one["ts"] for one in history["messages"]]
