@@ -16,7 +16,7 @@ from bot.simulator.server import PAGE, Simulator
 from bot.views.texts import load_texts
 from model.labels import seed_taxonomy
 from tests.conftest import missing
-from tests.journeys.browser import Window, complaints, installed, running_browser
+from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
 
 AXE = Path(__file__).parent.parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
 TOOLS, TRANSFER = "[data-testid=tools]", "[data-testid=transfer]"
@@ -32,7 +32,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture
 def ana(slack: SimulatorThread, chrome: Chrome) -> Iterator[Window]:
-    """Her window, on no page yet. What the pages complained of in their consoles fails the test."""
+    """Ana's window, without a page yet. Whatever the pages report in their consoles fails the test."""
     window = Window(chrome, slack.url)
     window.resize(1280, 800)
     yield window
@@ -41,7 +41,7 @@ def ana(slack: SimulatorThread, chrome: Chrome) -> Iterator[Window]:
 
 
 def call(slack: SimulatorThread, method: str, **arguments: Any) -> dict[str, Any]:
-    """The app calls the Web API."""
+    """Call the Web API as the app."""
 
     async def send() -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {Simulator.bot_token}"}
@@ -56,7 +56,7 @@ def call(slack: SimulatorThread, method: str, **arguments: Any) -> dict[str, Any
 
 
 def furnish(slack: SimulatorThread) -> None:
-    """A channel with what a channel has: markup, a thread, reactions, a file's line, blocks with a button."""
+    """Fill #general with everything that a channel can have: markup, a thread, reactions, blocks with a button."""
 
     async def write(person: Person) -> str:
         await person.invite("general", "beto")
@@ -120,11 +120,98 @@ def test_axe_finds_nothing_serious(slack: SimulatorThread, ana: Window, theme: s
     assert not serious, "\n".join(serious)
 
 
+# --- messages and links ---
+
+
+def copied(window: Window) -> str:
+    """Return the text in the clipboard."""
+    return str(window.chrome.execute_async_script("navigator.clipboard.readText().then(arguments[0])"))
+
+
+def test_a_copied_link_is_a_permalink_and_keeps_the_person(slack: SimulatorThread, ana: Window) -> None:
+    """Commands that take a link know Slack's form only; and whoever follows one must not act as somebody else from then on."""
+    furnish(slack)
+    ana.chrome.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    ana.open("luis", "general")
+    message = ana.message("código")
+    ana.choose(message, "[data-do=copy]")
+    ana.see("[data-testid=toast]", "Enlace copiado")
+    ts = ana.ask("one.dataset.ts", message)
+    assert copied(ana) == call(slack, "chat.getPermalink", channel="C0SIMUGENERAL", message_ts=ts)["permalink"]
+    link = copied(ana)
+    ana.chrome.get(link)  # pasted into the address bar
+    ana.ready()
+    ana.see("[data-testid=person][data-person=luis]")
+    ana.see(THREAD, "en el hilo")
+    reply = ana.message("en el hilo", THREAD)
+    ana.choose(reply, "[data-do=copy]")
+    ana.until(lambda: copied(ana) != link, "another link")
+    in_thread = ana.ask("one.dataset.ts", reply)
+    assert copied(ana) == call(slack, "chat.getPermalink", channel="C0SIMUGENERAL", message_ts=in_thread)["permalink"]
+
+    async def post(person: Person) -> None:
+        await person.message("atencion", f"mira {link}")
+
+    slack.as_person("maria", post)
+    ana.open("carlos", "atencion")
+    ana.click(f"{ana.message('mira')} a")  # in the page itself, without another window
+    ana.see("[data-testid=person][data-person=carlos]")
+    ana.see(THREAD, "en el hilo")
+
+
+def test_the_words_of_a_link_show_emoji(slack: SimulatorThread, ana: Window) -> None:
+    """A digest links each message by its first words; Slack shows an emoji there, not its name."""
+    furnish(slack)
+    call(
+        slack,
+        "chat.postMessage",
+        channel="C0SIMUGENERAL",
+        text="• <https://ejemplo.com|bien hecho :clap::skin-tone-4: &amp; :no_hay:>",
+    )
+    ana.open("ana", "general")
+    assert ana.see(f"{ana.message('bien hecho')} a") == "bien hecho 👏🏽 & :no_hay:"
+
+
+def test_the_way_down_is_offered_for_new_messages_only(slack: SimulatorThread, ana: Window) -> None:
+    """A reaction somewhere must not call a reader down to messages that are not there."""
+
+    async def fill(person: Person) -> str:
+        stamps = [await person.message("general", f"línea {number}\n\n\n") for number in range(30)]
+        return stamps[0]
+
+    first = slack.as_person("luis", fill)
+    ana.open("ana", "general")
+    ana.message("línea 29")
+    ana.script("document.querySelector('#main .list').scrollTop = 0")
+
+    async def react(person: Person) -> None:
+        await person.react("general", first, "tada")
+
+    async def write(person: Person) -> None:
+        await person.message("general", "algo nuevo")
+
+    slack.as_person("luis", react)
+    ana.see("#main [data-testid=reaction][data-emoji=tada]")
+    ana.see_none(".jump")
+    slack.as_person("luis", write)
+    ana.see(".jump", "Mensajes nuevos")
+
+
+@pytest.mark.parametrize("width", [320, 400])
+def test_the_bots_name_is_whole_above_its_home(slack: SimulatorThread, ana: Window, width: int) -> None:
+    """On a telephone the name says whose page this is; it was cut to «be…»."""
+    ana.resize(width, 800)
+    ana.open("ana", "beto", tab="home")
+    assert ana.see("[data-testid=channel-name]") == "beto"
+    assert ana.ask("one.scrollWidth <= one.clientWidth", "[data-testid=channel-name]")
+    assert ana.too_wide() == []
+
+
 # --- the tools ---
 
 
 def open_tools(window: Window) -> None:
-    """The panel is open, by the way that the window's width leaves."""
+    """Open the panel of tools, in the way that the window's width offers."""
     if window.script("return innerWidth < 860"):
         window.click("[data-testid=burger]")
     window.click("[data-testid=open-tools]")
@@ -233,17 +320,17 @@ def test_the_pickers_meanings_are_the_labels() -> None:
         assert named.get(label.emoji) == (label.title, label.title_en), label.name
 
 
-def test_the_page_can_draw_every_emoji_that_the_bot_writes() -> None:
+def test_the_page_can_render_every_emoji_that_the_bot_writes() -> None:
     """A name in colons in the middle of a sentence is what people see of the others."""
     groups = json.loads((PAGE / "emoji.json").read_text(encoding="utf-8"))["groups"]
-    drawn = {name for _, names, _ in _rows(groups) for name in names.split()}
+    known = {name for _, names, _ in _rows(groups) for name in names.split()}
     for language in ("es", "en"):
         written = set(re.findall(r":([a-z0-9_]+):", " ".join(load_texts(language).sentences.values())))
-        assert written - drawn == set()
+        assert written - known == set()
 
 
 def _rows(node: object) -> list[list[str]]:
-    """The rows [sign, names, title], however deep they lie."""
+    """List the rows [character, names, title], however deep they are nested."""
     if isinstance(node, list) and len(node) == 3 and all(isinstance(each, str) for each in node):
         return [node]
     inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()

@@ -1,4 +1,4 @@
-// Block Kit, drawn. A surface is one message, modal or home: it knows its blocks' controls and their values.
+// Renders Block Kit. A surface is one message, modal or home: it knows its blocks' controls and their values.
 
 import { h, localPicture } from "./dom.js";
 import { control, wordsOf } from "./inputs.js";
@@ -6,14 +6,14 @@ import { channelNode, emojiNode, link, mention, mrkdwn, textObject } from "./mrk
 import { t } from "./words.js";
 
 export class Surface {
-  /** `onact({block_id, action_id, ...payload})` returns a promise: the simulator took the action. */
+  /** `onact({block_id, action_id, ...payload})` returns a promise: whether the simulator took the action. */
   constructor(onact) {
     this.onact = onact;
     this.controls = []; // {block, element, control}
   }
 
-  /** One node per block. */
-  draw(blocks) {
+  /** Render the blocks, one node each. */
+  render(blocks) {
     return (blocks ?? []).map((block, index) => {
       const node = (BLOCKS[block.type] ?? unknown)(block, this, index);
       node.classList.add("block", block.type);
@@ -22,7 +22,7 @@ export class Surface {
     });
   }
 
-  /** The control of an element, remembered under its block. */
+  /** Make the control of an element and remember it under its block. */
   add(block, element, { acts = true, props = {} } = {}) {
     const onact = (payload) => (acts ? this.onact({ block_id: block.block_id, action_id: element.action_id, ...payload }) : undefined);
     const made = control(element, onact, props);
@@ -31,7 +31,7 @@ export class Surface {
     return made.node;
   }
 
-  /** {block_id: {action_id: entry}}, as `view.state.values`. */
+  /** Return {block_id: {action_id: entry}}, as `view.state.values`. */
   values() {
     const values = {};
     for (const { block, element, control: one } of this.controls) {
@@ -41,7 +41,7 @@ export class Surface {
     return values;
   }
 
-  /** What was entered in `values` stands again in the controls of the same block and action. */
+  /** Put `values` back into the controls of the same block and action. */
   restore(values) {
     for (const { block, element, control: one } of this.controls) {
       const entry = values[block.block_id]?.[element.action_id];
@@ -50,7 +50,7 @@ export class Surface {
   }
 }
 
-/** A picture of this machine; one from elsewhere is named instead, since nothing leaves or enters this machine. */
+/** Make a picture from this machine; one from elsewhere is only named, since nothing leaves or enters this machine. */
 export function picture(url, alt, title = null) {
   const local = localPicture(url);
   const caption = title ? h("figcaption", {}, title) : null;
@@ -93,7 +93,7 @@ const BLOCKS = {
   rich_text: (block) => h("div", { class: "text" }, (block.elements ?? []).map(richPart)),
 };
 
-/** One paragraph-like part of rich text. */
+/** Render one paragraph-like part of rich text. */
 function richPart(part) {
   const inside = () => (part.elements ?? []).map((one) => (one.type?.startsWith("rich_text") ? richPart(one) : richRun(one)));
   if (part.type === "rich_text_list") {
@@ -104,7 +104,7 @@ function richPart(part) {
   return h("span", { class: "run" }, inside());
 }
 
-/** One run of rich text with its style. */
+/** Render one run of rich text with its style. */
 function richRun(run) {
   const node = {
     emoji: () => emojiNode(run.name),
@@ -117,13 +117,13 @@ function richRun(run) {
   return ["bold", "italic", "strike", "code"].reduce((inner, key) => (style[key] ? h({ bold: "b", italic: "i", strike: "s", code: "code" }[key], {}, inner) : inner), node);
 }
 
-/** A message's old-style attachment: a coloured bar beside text, fields and blocks. */
+/** Render a message's old-style attachment: a coloured bar beside text, fields and blocks. */
 export function attachment(one, surface) {
   const node = h("div", { class: "attachment" },
     one.pretext ? h("div", { class: "text" }, mrkdwn(one.pretext)) : null,
     one.title ? h("strong", {}, one.title_link ? link(one.title_link, one.title) : one.title) : null,
     one.text && !one.blocks ? h("div", { class: "text" }, mrkdwn(one.text)) : null,
-    surface.draw(one.blocks),
+    surface.render(one.blocks),
     one.image_url ? picture(one.image_url, one.fallback) : null);
   if (/^#?[0-9a-f]{6}$/i.test(one.color ?? "")) node.style.borderLeftColor = `#${one.color.replace("#", "")}`;
   return node;

@@ -1,4 +1,4 @@
-// Where one writes: Enter sends, Shift+Enter breaks the line, and `/`, `@`, `#` and `:` complete themselves.
+// The composer: Enter sends, Shift+Enter breaks the line, and `/`, `@`, `#` and `:` offer completions.
 
 import { avatar, h, icon, iconButton } from "./dom.js";
 import { emojiOf, findEmoji, fold, meaningOf } from "./emoji.js";
@@ -9,7 +9,7 @@ import { t } from "./words.js";
 
 const MARKS = { b: "*", i: "_", e: "`" };
 
-/** The manifest's commands and the two that Slack itself brings. */
+/** List the manifest's commands and the two that Slack itself has. */
 function commands() {
   return [
     ...workspace.commands.map((one) => ({ command: one.command, hint: one.usage_hint ?? "", about: one.description ?? "" })),
@@ -18,10 +18,10 @@ function commands() {
   ];
 }
 
-/** The subcommands that a usage hint names: "ayuda | clasifica TEXTO | watch" -> three. */
+/** List the subcommands that a usage hint names: "ayuda | clasifica TEXTO | watch" -> three. */
 const parts = (hint) => hint.split("|").map((part) => part.trim().replace(/^\[|\]$/g, "")).filter(Boolean);
 
-/** What could be written at the caret: {from, items: [{insert, label, note, picture}]}, or null. */
+/** Return the completions at the caret: {from, items: [{insert, label, note, picture}]}, or null. */
 function completions(text, caret, inThread) {
   const before = text.slice(0, caret);
   const command = !inThread && /^\/(\S*)$/.exec(before);
@@ -56,9 +56,9 @@ function completions(text, caret, inThread) {
 }
 
 export class Composer {
-  #drafts = new Map(); // place -> text, so that nothing typed is lost by looking elsewhere
+  #drafts = new Map(); // place -> text, so that a draft survives a look at another channel
   #place = null;
-  #offer = null; // the completion that is open
+  #offer = null; // the completions that are open
   #at = 0;
 
   /** `send(text)` resolves to true when it was taken; `host` offers up() for "edit the last message" and leave(). */
@@ -85,15 +85,10 @@ export class Composer {
     this.field.addEventListener("keydown", (event) => this.#onKey(event));
     this.field.addEventListener("blur", () => setTimeout(() => document.activeElement !== this.field && this.#close(), 150));
     this.field.addEventListener("click", () => this.#complete());
-    this.speak();
-  }
-
-  /** Its own words are in the language in use. */
-  speak() {
     this.hint.textContent = t("send_hint");
   }
 
-  /** It writes to `place` (any string) now, with the draft left there. */
+  /** Write to `place` (any string) from now on, with the draft left there. */
   show(place, placeholder) {
     if (this.#place !== null) this.#drafts.set(this.#place, this.field.value);
     this.#place = place;
@@ -108,7 +103,7 @@ export class Composer {
     this.field.focus();
   }
 
-  /** The field holds exactly this text, with the caret at its end. */
+  /** Set the field to exactly this text, with the caret at its end. */
   write(text) {
     this.field.value = text;
     this.focus();
@@ -116,7 +111,7 @@ export class Composer {
     this.#changed(false);
   }
 
-  /** The text stands at the caret. */
+  /** Insert the text at the caret. */
   insert(text) {
     this.focus();
     const { selectionStart: from, value } = this.field;
@@ -147,7 +142,7 @@ export class Composer {
     this.write("");
     this.#drafts.delete(place);
     if (await this.send(text)) return;
-    // Refused: what was typed comes back, unless something new was begun.
+    // Refused: what was typed comes back, unless the person has begun to write something else.
     if (this.#place !== place) this.#drafts.set(place, text);
     else if (!this.field.value) this.write(text);
   }
@@ -205,7 +200,7 @@ export class Composer {
         event.preventDefault();
         return this.#mark((this.#at + step + size) % size);
       }
-      // What is already typed in full is sent, not completed again.
+      // What is typed in full already is sent, not completed.
       if (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey && !whole && !this.#optional())) {
         event.preventDefault();
         return this.#take(this.#at);
@@ -228,7 +223,7 @@ export class Composer {
     return undefined;
   }
 
-  /** True where Enter should send although hints are shown: "/beto " may stand without a subcommand. */
+  /** Return whether Enter should send although completions are shown: "/beto " may be sent without a subcommand. */
   #optional() {
     return /^\/\S+ $/.test(this.field.value.slice(0, this.field.selectionStart)) && this.#at === 0;
   }

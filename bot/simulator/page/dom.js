@@ -1,8 +1,8 @@
-// Elements without innerHTML: whatever people or apps wrote can only ever become text.
+// Builds elements without innerHTML: whatever people or apps wrote can only become text.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** The strokes of our icons, on a grid of 24. */
+/** The paths of our icons, on a grid of 24. */
 const ICONS = {
   at: "M16 8v5a3 3 0 0 0 6 0v-1a10 10 0 1 0-4 8M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0",
   bold: "M7 5h6a3.5 3.5 0 0 1 0 7H7zM7 12h7a3.5 3.5 0 0 1 0 7H7z",
@@ -33,7 +33,7 @@ const ICONS = {
 };
 
 /**
- * A new element. `props`: `on*` functions are listeners, `class`, `text` and `dataset` mean what they say,
+ * Make an element. `props`: `on*` functions are listeners, `class`, `text` and `dataset` set what they are named after,
  * true sets an empty attribute, null/false/undefined leaves it out, everything else is an attribute.
  * Children may be nodes, strings, arrays, and null.
  */
@@ -51,17 +51,17 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** `data-*` marks; those without a value are left out. */
+/** Set `data-*` attributes; those without a value are left out. */
 function mark(element, marks) {
   for (const [name, value] of Object.entries(marks)) if (value !== null && value !== undefined) element.dataset[name] = value;
 }
 
-/** The children without holes, in one level. */
+/** Flatten the children and leave out those that are empty. */
 function flat(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
-/** An icon that says nothing to screen readers; its button carries the label. */
+/** Make an icon that screen readers skip; its button carries the label. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
@@ -73,34 +73,41 @@ export function icon(name) {
   return svg;
 }
 
-/** A button that is only an icon, with its label as name and as tooltip. */
+/** Make a button that is only an icon, with its label as name and as tooltip. */
 export function iconButton(name, label, onclick, props = {}) {
   return h("button", { type: "button", class: "icon-button", "aria-label": label, "data-tip": label, onclick, ...props }, icon(name));
 }
 
-/** The initials of a person on that person's colour; an app's picture is squarer. */
+/** Make a picture with a person's initials on that person's colour; an app's is squarer. */
 export function avatar(user, size = "") {
   const name = user?.real_name || user?.name || "?";
   const words = name.split(/\s+/).filter(Boolean);
   const initials = (words.length > 1 ? words[0][0] + words[1][0] : name.slice(0, user?.is_bot ? 1 : 2)).toUpperCase();
-  // A picture, not a text: what a button with it says is the name beside it.
+  // Hidden from screen readers: the name stands beside it.
   const element = h("span", { class: `avatar ${size} ${user?.is_bot ? "bot" : ""}`, "aria-hidden": "true", dataset: { initials } });
   const color = String(user?.color ?? "");
   if (!user?.is_bot && /^#?[0-9a-f]{6}$/i.test(color)) {
-    // Darker than Slack's colour, so that white letters can be read on it.
+    // Darker than Slack's colour, so that white letters are readable on it.
     element.style.backgroundColor = `color-mix(in srgb, #${color.replace("#", "")} 66%, #101828)`;
   }
   return element;
 }
 
-/** The children of `parent` are these, as for `h`. */
+/** Replace the children of `parent`; children are given as for `h`. */
 export function fill(parent, ...children) {
   parent.replaceChildren(...flat(children));
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** The picture's address if it is on this machine (under whatever loopback name), else null: nothing else is loaded. */
+/** Return {channel, thread} of a permalink of this workspace, null for any other address. */
+export function permalinkTarget(url) {
+  const { hostname, port, pathname, searchParams } = new URL(url, location.href);
+  const found = LOOPBACK.test(hostname) && port === location.port && /^\/archives\/(\w+)\/p(\d+)(\d{6})$/.exec(pathname);
+  return found ? { channel: found[1], thread: searchParams.get("thread_ts") ?? `${found[2]}.${found[3]}` } : null;
+}
+
+/** Return the picture's address if it is on this machine (under any loopback name), else null: nothing else is loaded. */
 export function localPicture(url) {
   try {
     const parsed = new URL(url, location.href);

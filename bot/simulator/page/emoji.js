@@ -1,20 +1,20 @@
 // Emoji by Slack's names, by their Spanish names and by what they mean as labels.
 
-import { spoken } from "./words.js";
+import { currentLanguage } from "./words.js";
 
 const byName = new Map(); // any Slack name -> entry
-const meanings = new Map(); // first name -> {es, en}: what beto reads in this reaction
+const meanings = new Map(); // entry -> {name, es, en}: the label that beto reads in this reaction
 export const groups = []; // [{id, entries}], "frequent" first
 
 const TONES = ["🏻", "🏼", "🏽", "🏾", "🏿"];
 
-/** Without accents and capitals, so that "prestamo" finds "Préstamo". */
+/** Drop accents and capitals, so that "prestamo" finds "Préstamo". */
 export const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-/** What may stand between the colons of an emoji, as the source of a regular expression. */
+/** The characters allowed between the colons of an emoji, as the source of a regular expression. */
 export const NAME = "[\\p{L}\\p{N}_+'’.!&()#*-]+(?:::skin-tone-[2-6])?";
 
-/** After this, the functions below know their emoji. */
+/** Load the list of emoji; the functions below need it. */
 export async function loadEmoji() {
   const data = await (await fetch(new URL("emoji.json", import.meta.url))).json();
   for (const { id, emoji } of data.groups) {
@@ -34,22 +34,22 @@ export async function loadEmoji() {
   groups.unshift({ id: "frequent", entries: data.meanings.map((meaning) => byName.get(meaning.name)) });
 }
 
-/** The Unicode emoji of a Slack name (`pray`, `wave::skin-tone-3`), or null. */
+/** Return the Unicode emoji of a Slack name (`pray`, `wave::skin-tone-3`), or null. */
 export function emojiOf(name) {
   const [base, tone] = name.split("::skin-tone-");
   const entry = byName.get(base);
   return entry ? entry.char + (tone ? TONES[Number(tone) - 2] ?? "" : "") : null;
 }
 
-/** What beto understands by this emoji ("Reclamo"), or null. */
+/** Return the label that beto reads in this emoji ("Reclamo"), or null. */
 export function meaningOf(entry) {
-  return meanings.get(entry)?.[spoken()] ?? null;
+  return meanings.get(entry)?.[currentLanguage()] ?? null;
 }
 
-/** As `meaningOf`, by a Slack name. */
+/** Do as `meaningOf`, by a Slack name. */
 export const meaningNamed = (name) => meaningOf(byName.get(name.split("::")[0]));
 
-/** At most `limit` entries whose names hold all words of the query; beginnings of words first. */
+/** Find at most `limit` entries whose names contain all words of the query; beginnings of words first. */
 export function findEmoji(query, limit = 80) {
   const wanted = fold(query.replaceAll(":", "")).trim().split(/\s+/);
   const found = [];

@@ -1,30 +1,31 @@
-// A list of messages that stays true: a channel, or one thread. It holds its messages, redraws only what changed,
+// A live list of messages: a channel, or one thread. It holds its messages, re-renders only what changed,
 // keeps the reader's place and the focus, and is one tab stop with arrow keys inside.
 
 import { h } from "./dom.js";
 import { tryTo } from "./gestures.js";
-import { drawMessage, isGone, isSystem, spokenMessage } from "./message.js";
+import { isGone, isSystem, renderMessage, spokenMessage } from "./message.js";
 import { typed } from "./mrkdwn.js";
 import { Toolbar } from "./toolbar.js";
 import { readMessages } from "./wire.js";
 import { workspace } from "./workspace.js";
-import { count, dayKey, dayName, spoken, t } from "./words.js";
+import { count, currentLanguage, dayKey, dayName, t } from "./words.js";
 
-const PAGE = 150; // messages drawn at once; older ones on demand
+const PAGE = 150; // messages rendered at once; older ones on demand
 const TOGETHER_S = 300; // messages of one author within this time share a heading
 
 export class Feed {
   channel = null;
   threadTs = null;
   #messages = new Map(); // ts -> message
-  #drawn = new Map(); // ts -> {signature, element}
+  #rendered = new Map(); // ts -> {signature, element}
   #shown = PAGE;
   #editing = null;
   #current = null; // ts of the message that Tab reaches
   #due = 0;
-  #stuck = true; // the reader is at the end
-  #reading = null; // the latest read, which wins
-  #meanwhile = []; // changes that came during a read, which its answer may not know yet
+  #stuck = true; // the list is scrolled to its end
+  #hasNew = false; // somebody else's message came that has not been rendered yet
+  #reading = null; // the latest request; the answers of earlier ones are ignored
+  #meanwhile = []; // changes that came during a request, which its answer may lack
 
   /** `host` offers openThread(ts), intro() -> node above the first message, write() -> focus the composer, say(text). */
   constructor(host, label) {
@@ -37,7 +38,7 @@ export class Feed {
       this.#stuck = this.#atEnd();
       if (this.#stuck) this.jump.hidden = true;
     }, { passive: true });
-    // Pictures arrive after their message, and the pane may be resized; a reader at the end stays there.
+    // Pictures load after their message, and the pane may be resized: stay at the end then.
     const stay = () => this.#stuck && this.toEnd();
     this.list.addEventListener("load", stay, true);
     new ResizeObserver(stay).observe(this.list);
@@ -53,14 +54,14 @@ export class Feed {
     return Boolean(this.threadTs);
   }
 
-  /** The feed shows this channel or thread, read afresh, at its end. */
+  /** Load this channel or thread and show it, scrolled to its end. */
   async show(channel, threadTs = null) {
     const same = this.channel === channel && this.threadTs === threadTs;
     this.channel = channel;
     this.threadTs = threadTs;
     if (!same) {
       this.#messages.clear();
-      this.#drawn.clear();
+      this.#rendered.clear();
       this.#editing = null;
       this.#current = null;
       this.#shown = PAGE;
@@ -74,17 +75,17 @@ export class Feed {
       messages = await readMessages(channel, threadTs);
     } finally {
       if (reading === this.#reading) this.#reading = null;
-      else messages = null; // a later read knows more
+      else messages = null; // a later request has newer messages
     }
     if (!messages) return;
     const stick = !same || this.#stuck;
     this.#messages = new Map(messages.map((message) => [message.ts, message]));
     for (const change of this.#meanwhile.splice(0)) this.#apply(change);
-    this.draw();
-    if (stick) this.toEnd();
+    this.render();
+    this.#follow(stick);
   }
 
-  /** The message with this ts, or undefined. */
+  /** Return the message with this ts, or undefined. */
   messageOf(ts) {
     return this.#messages.get(ts);
   }
@@ -93,7 +94,7 @@ export class Feed {
     this.host.openThread(ts);
   }
 
-  /** The change is shown, if it is about this channel or thread. */
+  /** Show a change if it is about this channel or thread. */
   take(change) {
     if (change.channel !== this.channel) return;
     if (this.#reading) this.#meanwhile.push(change);
@@ -115,7 +116,10 @@ export class Feed {
       const isNew = !this.#messages.has(message.ts);
       if (isNew && change.type === "message_changed" && !this.inThread && this.#messages.size && message.ts < this.oldest) return;
       this.#messages.set(message.ts, message);
-      if (isNew && message.user !== workspace.me.id) this.host.say(spokenMessage(message));
+      if (isNew && message.user !== workspace.me.id) {
+        this.host.say(spokenMessage(message));
+        this.#hasNew = true;
+      }
     }
     this.#soon();
   }
@@ -134,7 +138,7 @@ export class Feed {
     return !message.thread_ts || message.thread_ts === message.ts || message.subtype === "thread_broadcast";
   }
 
-  /** A reply to a root of ours: its line is brought up to date, should the root's own change not come. */
+  /** Update the thread line below the parent, in case the parent's own change does not come. */
   #replyCame({ type, message }) {
     const root = this.#messages.get(message.thread_ts);
     if (this.inThread || type !== "message" || !root || message.ephemeral || !(message.ts > (root.latest_reply ?? ""))) return;
@@ -153,22 +157,27 @@ export class Feed {
     this.#due ||= setTimeout(() => {
       this.#due = 0;
       const stick = this.#stuck;
-      const before = this.#messages.size;
-      this.draw();
-      if (stick) this.toEnd();
-      else if (before) this.jump.hidden = false;
+      this.render();
+      this.#follow(stick);
     }, 16);
   }
 
-  /** The list equals the messages. */
-  draw() {
+  /** Stay at the end, or offer the way to it where new messages are below. */
+  #follow(stick) {
+    if (stick) this.toEnd();
+    else if (this.#hasNew) this.jump.hidden = false;
+    this.#hasNew = false;
+  }
+
+  /** Update the list to show the messages. */
+  render() {
     const all = this.messages;
     const shown = all.slice(-this.#shown);
     const focus = this.#focusKey();
     const nodes = [];
     if (all.length > shown.length) nodes.push(h("button", { type: "button", class: "button older", onclick: () => this.#older() }, t("older")));
     else if (!this.inThread) nodes.push(this.host.intro());
-    const drawn = new Map();
+    const rendered = new Map();
     let before = null;
     for (const message of shown) {
       if (!this.inThread && (!before || dayKey(before.ts) !== dayKey(message.ts))) {
@@ -176,14 +185,14 @@ export class Feed {
         before = null;
       }
       const element = this.#element(message, before);
-      drawn.set(message.ts, element);
+      rendered.set(message.ts, element);
       nodes.push(element.element);
       if (this.inThread && message.ts === this.threadTs) {
         nodes.push(h("div", { class: "day replies", role: "separator" }, h("span", { text: all.length > 1 ? count("replies", all.length - 1) : t("thread_empty") })));
       }
       before = this.inThread && message.ts === this.threadTs ? null : message;
     }
-    this.#drawn = drawn;
+    this.#rendered = rendered;
     reconcile(this.list, nodes);
     this.#tabStop();
     if (focus) this.#refocus(focus);
@@ -193,25 +202,25 @@ export class Feed {
     const compact = Boolean(before) && !isSystem(before) && !isSystem(message) && before.user === message.user && before.username === message.username
       && !before.ephemeral && !message.ephemeral && Number(message.ts) - Number(before.ts) < TOGETHER_S;
     const editing = this.#editing === message.ts;
-    const signature = JSON.stringify([message, compact, editing, spoken(), workspace.me.id, this.inThread]);
-    const old = this.#drawn.get(message.ts);
+    const signature = JSON.stringify([message, compact, editing, currentLanguage(), workspace.me.id, this.inThread]);
+    const old = this.#rendered.get(message.ts);
     if (old?.signature === signature) return old;
-    const element = drawMessage(message, {
+    const element = renderMessage(message, {
       channel: this.channel, compact, editing, inThread: this.inThread,
       openThread: (ts) => this.openThread(ts), edit: (ts) => this.edit(ts), save: (...args) => this.#save(...args) });
     return { signature, element };
   }
 
-  /** The message is a form now (or none is, for null). */
+  /** Turn the message into a form (null: none). */
   edit(ts) {
     const before = this.#editing;
     this.#editing = ts;
-    this.draw();
-    const element = this.#drawn.get(ts ?? before)?.element;
+    this.render();
+    const element = this.#rendered.get(ts ?? before)?.element;
     (element?.querySelector(".editor textarea") ?? element)?.focus();
   }
 
-  /** The last own message is a form; false when there is none. */
+  /** Turn the last own message into a form; return false when there is none. */
   editLast() {
     const last = this.messages.findLast((message) => message.user === workspace.me.id && !message.ephemeral && !isSystem(message));
     if (last) this.edit(last.ts);
@@ -227,7 +236,7 @@ export class Feed {
   #older() {
     const from = this.list.scrollHeight - this.list.scrollTop;
     this.#shown += PAGE;
-    this.draw();
+    this.render();
     this.list.scrollTop = this.list.scrollHeight - from;
   }
 
@@ -235,22 +244,22 @@ export class Feed {
     return this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
   }
 
-  /** The newest message is in sight. */
+  /** Scroll to the newest message. */
   toEnd() {
     this.list.scrollTop = this.list.scrollHeight;
     this.jump.hidden = true;
     this.#stuck = true;
   }
 
-  /** The focus is on the current message, or the newest one. */
+  /** Focus the current message, or the newest one. */
   focus() {
-    const ts = this.#drawn.has(this.#current) ? this.#current : this.messages.at(-1)?.ts;
-    (this.#drawn.get(ts)?.element ?? this.list).focus();
+    const ts = this.#rendered.has(this.#current) ? this.#current : this.messages.at(-1)?.ts;
+    (this.#rendered.get(ts)?.element ?? this.list).focus();
   }
 
-  /** The message with this ts is in sight and focused; nothing where it is not drawn. */
+  /** Scroll to the message with this ts and focus it; do nothing where it is not rendered. */
   reveal(ts) {
-    const element = this.#drawn.get(ts)?.element;
+    const element = this.#rendered.get(ts)?.element;
     element?.scrollIntoView({ block: "center" });
     element?.focus();
   }
@@ -266,13 +275,13 @@ export class Feed {
   }
 
   #arm(article) {
-    // On the topmost message it would be cut off by the edge of the list.
-    if (article) this.toolbar.stand(article, article.offsetTop - this.list.scrollTop < 20);
+    // On the topmost message the edge of the list would cut it off.
+    if (article) this.toolbar.attachTo(article, article.offsetTop - this.list.scrollTop < 20);
   }
 
   #tabStop() {
-    const stop = this.#drawn.has(this.#current) ? this.#current : this.messages.at(-1)?.ts;
-    for (const [ts, { element }] of this.#drawn) element.tabIndex = ts === stop ? 0 : -1;
+    const stop = this.#rendered.has(this.#current) ? this.#current : this.messages.at(-1)?.ts;
+    for (const [ts, { element }] of this.#rendered) element.tabIndex = ts === stop ? 0 : -1;
   }
 
   #onKey(event) {
@@ -305,7 +314,7 @@ export class Feed {
     return deed();
   }
 
-  /** Where the focus is, in words that survive a redraw. */
+  /** Describe where the focus is, in a way that survives a re-render. */
   #focusKey() {
     const active = document.activeElement;
     const article = active?.closest?.(".message");
@@ -317,12 +326,12 @@ export class Feed {
 
   #refocus({ ts, element, selector }) {
     if (element.isConnected && document.activeElement === element) return;
-    const article = this.#drawn.get(ts)?.element;
+    const article = this.#rendered.get(ts)?.element;
     (element.isConnected ? element : (selector && article?.querySelector(selector)) || article)?.focus({ preventScroll: true });
   }
 }
 
-/** The children of `parent` are `nodes`, moving as little as possible, so that focus and pictures stay. */
+/** Make `nodes` the children of `parent`, moving as few as possible, so that focus and pictures stay. */
 function reconcile(parent, nodes) {
   const wanted = new Set(nodes);
   for (const child of [...parent.childNodes]) if (!wanted.has(child)) child.remove();

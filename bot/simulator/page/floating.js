@@ -3,10 +3,10 @@
 import { h, icon, iconButton } from "./dom.js";
 import { t } from "./words.js";
 
-/** `element` stands beside `anchor`, inside the window; `above` prefers the upper side. */
+/** Place `element` beside `anchor`, inside the window; `above` prefers the upper side. */
 export function place(element, anchor, { above = false, end = false } = {}) {
   const gap = 6;
-  // Where it stood before may have left it too little room: its own width is measured from the window's edge.
+  // At its old place it may have had too little room: measure its own width at the window's edge.
   Object.assign(element.style, { top: "0", left: "0" });
   const box = anchor.getBoundingClientRect();
   const own = element.getBoundingClientRect();
@@ -21,12 +21,12 @@ export function place(element, anchor, { above = false, end = false } = {}) {
 // A press on the button of an open pop-up first closes it from outside; the click that follows must not open it again.
 const dismissed = { anchor: null, at: 0 };
 
-/** `content` floats beside `anchor` (or `beside`) until Esc, a click elsewhere or `close()`; focus then returns to `anchor`. */
+/** Show `content` beside `anchor` (or `beside`) until Esc, a click elsewhere or `close()`; focus then returns to `anchor`. */
 export function popup(anchor, content, { above, end, beside = anchor, onclose } = {}) {
   if (dismissed.anchor === anchor && performance.now() - dismissed.at < 250) return () => {};
   content.popover = "auto";
   content.classList.add("popup");
-  // Inside a modal dialog everything outside it is inert, so the pop-up must be inside, too.
+  // A modal dialog makes everything outside it inert, so its pop-ups must be inside it.
   (anchor.closest("dialog") ?? document.body).append(content);
   content.showPopover();
   place(content, beside, { above, end });
@@ -37,7 +37,7 @@ export function popup(anchor, content, { above, end, beside = anchor, onclose } 
     done = true;
     const inside = content.contains(document.activeElement) || document.activeElement === document.body;
     content.remove();
-    // Focus first: what is only shown while its menu is open (a message's toolbar) could not take it after.
+    // Focus first: a message's toolbar is visible only while its menu is open, and could not take the focus afterwards.
     if (inside && anchor.isConnected) anchor.focus();
     anchor.setAttribute("aria-expanded", "false");
     onclose?.();
@@ -47,7 +47,7 @@ export function popup(anchor, content, { above, end, beside = anchor, onclose } 
   return close;
 }
 
-/** Arrow keys, Home and End move the focus among `items()` of `container`. */
+/** Let arrow keys, Home and End move the focus among `items()` of `container`. */
 export function roving(container, items) {
   container.addEventListener("keydown", (event) => {
     const all = items();
@@ -61,7 +61,7 @@ export function roving(container, items) {
 }
 
 /**
- * A menu beside `anchor`. An item is {label, note?, icon?, picture?, danger?, checked?, onpick, dataset?}, or null for a line.
+ * Open a menu beside `anchor`. An item is {label, note?, icon?, picture?, danger?, checked?, onpick, dataset?}, or null for a line.
  */
 export function menu(anchor, label, items, options = {}) {
   const list = h("div", { class: "menu", role: "menu", "aria-label": label, dataset: { testid: "menu" } });
@@ -94,12 +94,12 @@ export function menu(anchor, label, items, options = {}) {
   return close;
 }
 
-/** A modal dialog; the browser keeps the focus inside and makes the rest inert. `onclose` runs however it closes. */
+/** Open a modal dialog; the browser keeps the focus inside and makes the rest inert. `onclose` runs however it closes. */
 export function dialog({ title, body, footer, className = "", dataset = {}, onclose, picture = null }) {
   const id = `d${crypto.randomUUID().slice(0, 8)}`;
   const element = h("dialog", { class: `dialog ${className}`, "aria-labelledby": id, dataset },
     h("header", { class: "dialog-head" }, picture, h("h2", { id }, title), iconButton("close", t("close"), () => element.requestClose?.() ?? element.close(), { class: "icon-button dialog-close" })),
-    h("div", { class: "dialog-body", tabindex: footer ? null : "0" }, body), // without a footer: words alone, to be scrolled
+    h("div", { class: "dialog-body", tabindex: footer ? null : "0" }, body), // without a footer it holds only words, which must be scrollable by keyboard
     footer ? h("footer", { class: "dialog-foot" }, footer) : null);
   element.addEventListener("close", () => {
     element.remove();
@@ -110,7 +110,7 @@ export function dialog({ title, body, footer, className = "", dataset = {}, oncl
   return element;
 }
 
-/** True when the person says yes. */
+/** Ask a question and resolve to true when the person says yes. */
 export function confirmed({ title, text, yes, no = t("cancel"), danger = false }) {
   return new Promise((resolve) => {
     let answer = false;
@@ -133,7 +133,7 @@ export function confirmed({ title, text, yes, no = t("cancel"), danger = false }
   });
 }
 
-/** The text appears for a few seconds and is read aloud; `level` is "info" or "error". */
+/** Show the text for a few seconds, read aloud by screen readers; `level` is "info" or "error". */
 export function toast(text, level = "info") {
   const place_ = document.getElementById("toasts");
   const element = h("div", { class: `toast ${level}`, role: level === "error" ? "alert" : "status", dataset: { testid: "toast", level } },
@@ -143,14 +143,14 @@ export function toast(text, level = "info") {
     if (!place_.childElementCount && place_.matches(":popover-open")) place_.hidePopover();
   };
   place_.append(element);
-  // Shown again, so that it lies above a dialog that was opened since.
+  // Shown again, so that it is above a dialog that was opened meanwhile.
   if (place_.matches(":popover-open")) place_.hidePopover();
   place_.showPopover();
   while (place_.childElementCount > 4) place_.firstElementChild.remove();
   setTimeout(gone, level === "error" ? 8000 : 4500);
 }
 
-/** From now on, hovering or focusing an element with `data-tip` shows that text beside it. */
+/** Show the text of `data-tip` beside an element while it is hovered or focused. */
 export function tooltips() {
   const tip = h("div", { class: "tip", popover: "manual", role: "tooltip" });
   document.body.append(tip);

@@ -7,7 +7,7 @@ import { act, Refused } from "./wire.js";
 import { workspace } from "./workspace.js";
 import { t } from "./words.js";
 
-/** The verb's answer, or null after the person was told why not. */
+/** Call the verb and return its answer, or null after telling the person why it was refused. */
 export async function tryTo(verb, body = {}) {
   try {
     return await act(verb, body);
@@ -18,34 +18,35 @@ export async function tryTo(verb, body = {}) {
   }
 }
 
-/** Our reaction `name` is on the message if it was not, and off if it was. */
+/** Add our reaction `name` to the message, or remove it if it is there. */
 export function toggleReaction(channel, message, name) {
   const mine = message.reactions?.find((reaction) => reaction.name === name)?.users.includes(workspace.me.id);
   return tryTo(mine ? "unreact" : "react", { channel, ts: message.ts, name });
 }
 
-/** The picker is open; the chosen emoji toggles our reaction. */
+/** Open the picker; the chosen emoji toggles our reaction. */
 export function pickReaction(anchor, channel, message) {
   pickEmoji(anchor, (name) => toggleReaction(channel, message, name));
 }
 
-/** A link to the message is in the clipboard. */
+/** Copy the message's permalink, in the form that chat.getPermalink gives, to the clipboard. */
 async function copyLink(channel, message) {
-  const url = new URL(location.pathname, location.origin);
-  url.searchParams.set("user", workspace.me.name);
-  url.searchParams.set("channel", workspace.channels.get(channel)?.name || channel);
-  url.searchParams.set("thread", message.thread_ts ?? message.ts);
+  const url = new URL(`/archives/${channel}/p${message.ts.replace(".", "")}`, location.origin);
+  if ((message.thread_ts ?? message.ts) !== message.ts) {
+    url.searchParams.set("thread_ts", message.thread_ts);
+    url.searchParams.set("cid", channel);
+  }
   await navigator.clipboard?.writeText(url.href).catch(() => {});
   toast(t("copied"));
 }
 
-/** The message is gone, if the person is sure. */
+/** Delete the message if the person is sure. */
 export async function remove(channel, message) {
   const sure = await confirmed({ title: t("ask_delete"), text: h("p", { text: t("ask_delete_text") }), yes: t("delete_yes"), danger: true });
   if (sure) await tryTo("delete", { channel, ts: message.ts });
 }
 
-/** The menu with everything that can be done to a message; `host` offers openThread and edit. */
+/** Open the menu with everything that can be done to a message; `host` offers openThread and edit. */
 export function messageMenu(anchor, channel, message, host) {
   const mine = message.user === workspace.me.id && !message.ephemeral;
   menu(anchor, t("more"), [

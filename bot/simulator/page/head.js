@@ -5,9 +5,9 @@ import { popup } from "./floating.js";
 import { tryTo } from "./gestures.js";
 import { showKeys } from "./keys.js";
 import { bots, isMember, nameOf, workspace } from "./workspace.js";
-import { count, spoken, t } from "./words.js";
+import { count, currentLanguage, t } from "./words.js";
 
-/** True when dark colours are seen, by choice or by the system's. */
+/** Return whether dark colours are shown, by the person's choice or by the system's. */
 const isDark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
 function showMembers(anchor, members, openPerson) {
@@ -21,13 +21,13 @@ function showMembers(anchor, members, openPerson) {
       h("small", { text: user.id === workspace.me.id ? t("you") : user.is_bot ? t("app") : user.is_restricted ? t("guest") : `@${user.name}` }))))), { end: true });
 }
 
-/** `head` shows the channel. `view` is {tab, openTab(name), openPerson(user), toggleLanguage(), chooseTheme(name), showSidebar()}. */
-export function drawHead(head, channel, view) {
+/** Render the head of a channel. `view` is {tab, openTab(name), openPerson(user), toggleLanguage(), chooseTheme(name), showSidebar()}. */
+export function renderHead(head, channel, view) {
   const other = channel.is_im ? workspace.users.get(channel.user) : null;
   const bot = bots().find((one) => !channel.members.includes(one.id));
   const members = channel.members.map((id) => workspace.users.get(id)).filter(Boolean);
   const dark = isDark();
-  const otherLanguage = spoken() === "es" ? "EN" : "ES";
+  const otherLanguage = currentLanguage() === "es" ? "EN" : "ES";
   const tab = (name, label) => h("button", {
     type: "button", class: "tab", role: "tab", "aria-selected": String(view.tab === name), dataset: { testid: `tab-${name}` }, onclick: () => view.openTab(name) }, label);
   fill(head,
@@ -49,5 +49,5 @@ export function drawHead(head, channel, view) {
       type: "button", class: "button flat language", "aria-label": `${otherLanguage}: ${t("language_name")}`, "data-tip": t("language_name"), dataset: { testid: "language" },
       onclick: view.toggleLanguage }, otherLanguage),
     iconButton(dark ? "sun" : "moon", t(dark ? "theme_light" : "theme_dark"), () => view.chooseTheme(dark ? "light" : "dark"), { dataset: { testid: "theme" } }),
-    iconButton("keyboard", `${t("about_keys")} (?)`, () => showKeys(spoken()), { dataset: { testid: "show-keys" } }));
+    iconButton("keyboard", `${t("about_keys")} (?)`, () => showKeys(currentLanguage()), { dataset: { testid: "show-keys" } }));
 }

@@ -1,5 +1,5 @@
 // The interactive elements of Block Kit. Each is {node, value(), set(value), focus()}: `value()` is the element's entry in
-// `view.state.values`, without its action; `onact(payload)` is told when the person used it.
+// `view.state.values`, without its action; `onact(payload)` is called when the person used it.
 
 import { h, icon } from "./dom.js";
 import { fold } from "./emoji.js";
@@ -11,10 +11,10 @@ import { t } from "./words.js";
 const words = (object) => (object ? textObject(object).map((node) => node.textContent).join("") : "");
 const optionsOf = (element) => element.options ?? (element.option_groups ?? []).flatMap((group) => group.options);
 
-/** What a choice sends back: the option as Slack repeats it. */
+/** Return what a choice sends to the app: the option as Slack repeats it. */
 const chosen = (option) => (option ? { text: option.text, value: option.value } : null);
 
-/** The element's `confirm` object was accepted, or there is none. */
+/** Ask the question of the element's `confirm` object, if it has one; resolve to true when accepted. */
 async function agreed(element) {
   const ask = element.confirm;
   if (!ask) return true;
@@ -76,7 +76,7 @@ function staticSelect(element, onact, props) {
   return { node, value, set: (entry_) => { select(entry_.selected_option); before = node.value; }, focus: () => node.focus() };
 }
 
-/** A select of users or channels: the same control over options that the workspace gives. */
+/** Make a select of users or channels: an ordinary select with the workspace's people or channels as options. */
 function workspaceSelect(element, onact, props) {
   const users = element.type === "users_select";
   const from = users ? people().map((user) => [user.id, user.real_name || user.name])
@@ -101,7 +101,7 @@ function multiSelect(element, onact, props) {
   node.append(chips, opener);
   node.addEventListener("click", (event) => (event.target === node || event.target === chips) && open());
 
-  const drawChips = () => {
+  const renderChips = () => {
     chips.replaceChildren(...picked.map((option) => h("span", { class: "chip", dataset: { value: option.value } }, textObject(option.text),
       h("button", { type: "button", class: "chip-x", "aria-label": t("remove", { name: words(option.text) }), onclick: () => {
         toggle(option);
@@ -114,7 +114,7 @@ function multiSelect(element, onact, props) {
   const toggle = (option) => {
     if (picked.includes(option)) picked = picked.filter((one) => one !== option);
     else if (!element.max_selected_items || picked.length < element.max_selected_items) picked = all.filter((one) => one === option || picked.includes(one));
-    drawChips();
+    renderChips();
   };
   const value = () => ({ type: element.type, selected_options: picked.map(chosen) });
 
@@ -123,7 +123,7 @@ function multiSelect(element, onact, props) {
     // Not of type "search": there Esc empties the field, and here it must close the list.
     const search = h("input", { type: "text", class: "field", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", spellcheck: "false", dataset: { testid: "multi-search" } });
     const list = h("div", { class: "multi-list", role: "listbox", id, "aria-multiselectable": "true", "aria-label": t("choose_many") });
-    const draw = () => {
+    const render = () => {
       const wanted = fold(search.value.trim());
       const shown = all.filter((option) => fold(`${words(option.text)} ${words(option.description)}`).includes(wanted));
       list.replaceChildren(...shown.map((option) => h("button", {
@@ -135,9 +135,9 @@ function multiSelect(element, onact, props) {
       }, h("span", { class: "box" }, icon("check")), h("span", {}, textObject(option.text), option.description ? h("small", {}, textObject(option.description)) : null))));
       if (!shown.length) list.append(h("p", { class: "picker-none", text: t("no_match", { text: search.value }) }));
     };
-    search.addEventListener("input", draw);
+    search.addEventListener("input", render);
     let close = () => {};
-    // Enter takes the first that was found, and the field is free for the next one; Enter without words is the end.
+    // Enter takes the first option found and empties the field for the next one; Enter in the empty field closes the list.
     search.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.isComposing) return;
       event.preventDefault();
@@ -145,22 +145,22 @@ function multiSelect(element, onact, props) {
       if (!list.querySelector("button")) return;
       list.querySelector("button").click();
       search.value = "";
-      draw();
+      render();
     });
     const box = h("div", { class: "multi-box" }, search, list);
     roving(box, () => [search, ...list.querySelectorAll("button")]);
-    draw();
+    render();
     box.style.width = `${Math.max(260, node.offsetWidth)}px`;
     close = popup(opener, box, { beside: node, onclose: () => picked !== before && onact(value()) });
     search.focus();
   };
-  drawChips();
+  renderChips();
   return {
     node, value, focus: () => opener.focus(),
     set: (entry) => {
       const values = (entry.selected_options ?? []).map((option) => option.value);
       picked = all.filter((option) => values.includes(option.value));
-      drawChips();
+      renderChips();
     },
   };
 }
@@ -210,15 +210,15 @@ const KINDS = {
   plain_text_input: textInput, number_input: textInput, datepicker: textInput, timepicker: textInput, email_text_input: textInput, url_text_input: textInput,
 };
 
-/** The control for a Block Kit element, or null where the page has none. `props` are attributes such as aria-label. */
+/** Make the control for a Block Kit element, or return null where the page has none. `props` are attributes such as aria-label. */
 export function control(element, onact, props = {}) {
   return KINDS[element.type]?.(element, onact, props) ?? null;
 }
 
-/** True when nothing was entered or chosen. */
+/** Return whether nothing was entered or chosen. */
 export function isEmpty(value) {
   return Object.entries(value ?? {}).every(([key, one]) => key === "type" || one === null || one === "" || (Array.isArray(one) && !one.length));
 }
 
-/** What stands on a text object, in plain words. */
+/** Return the words of a text object, without markup. */
 export const wordsOf = (object) => (object?.type === "mrkdwn" ? plain(object.text) : words(object));

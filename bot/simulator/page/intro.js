@@ -1,12 +1,12 @@
-// What stands above a channel's first message: where we are, and for newcomers three things to try.
+// The top of a channel, above its first message: where we are, and for newcomers three things to try.
 
 import { avatar, h, icon } from "./dom.js";
 import { isMember, nameOf, theBot, titleOf, workspace } from "./workspace.js";
-import { spoken, t } from "./words.js";
+import { currentLanguage, t } from "./words.js";
 
 let seen = { key: "", node: null };
 
-/** One thing to try; its code goes to the composer, and the person sends it. */
+/** Make a card with one thing to try; a click puts its text into the composer, and the person sends it. */
 function card(number, name, code, done, write) {
   return h("li", { class: `try ${done ? "done" : ""}` },
     h("span", { class: "try-number", "aria-hidden": "true" }, done ? icon("check") : String(number)),
@@ -14,12 +14,12 @@ function card(number, name, code, done, write) {
     h("button", { type: "button", class: "try-code", dataset: { testid: `try-${name}` }, "aria-label": `${t("try_write")}: ${code}`, onclick: () => write(code) }, h("code", { text: code })));
 }
 
-/** The same node as before, unless something in it changed. `answered`: the app has replied here; `write(text)` fills the composer. */
+/** Make the top, or return the same node as before if nothing changed. `answered`: the app has replied here; `write(text)` fills the composer. */
 export function intro(channel, answered, write) {
   const bot = theBot();
   const other = channel?.is_im ? workspace.users.get(channel.user) : null;
   const invited = Boolean(bot && channel?.members.includes(bot.id));
-  const key = JSON.stringify([channel?.id, answered, invited, spoken(), workspace.me.id]);
+  const key = JSON.stringify([channel?.id, answered, invited, currentLanguage(), workspace.me.id]);
   if (seen.key === key) return seen.node;
   const about = other ? t(other.is_bot ? "channel_dm_app" : "channel_dm", { name: nameOf(other) }) : t(channel?.is_private ? "channel_private" : "channel_public");
   const teaches = !other && bot && !answered && channel && isMember(channel);

@@ -1,4 +1,4 @@
-// The keys of the page, told in a dialog.
+// The list of the page's keys, in a dialog.
 
 import { h } from "./dom.js";
 import { dialog } from "./floating.js";
@@ -11,7 +11,7 @@ const GROUPS = [
 ];
 const ABOUT = { commands: () => [t("commands"), t("mention").toLowerCase(), "#", t("emoji").toLowerCase()].join(", "), bold: () => [t("bold"), t("italic").toLowerCase(), t("code").toLowerCase()].join(", ") };
 
-/** The dialog with all keys is open. */
+/** Open the dialog with all keys. */
 export function showKeys(language) {
   const row = ([keys, about]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", { text: keys.split("|")[language === "en" ? 1 : 0] ?? keys })), h("td", { text: (ABOUT[about] ?? (() => t(about)))() }));
   dialog({

@@ -8,25 +8,25 @@ import { mention, mrkdwn, onlyEmoji, plain, typed } from "./mrkdwn.js";
 import { authorOf, nameOf, workspace } from "./workspace.js";
 import { clock, count, fullDate, moment, names, t } from "./words.js";
 
-const LONG = 4000; // characters; longer texts are folded until asked for
+const LONG = 4000; // characters; longer texts are cut until a person asks for the rest
 const SYSTEM = new Set(["channel_join", "channel_leave", "group_join", "group_leave", "channel_topic", "channel_purpose", "channel_name"]);
 
-/** True for lines such as "beto joined": they carry no reactions, replies or menu. */
+/** Return whether this is a line such as "beto joined", without reactions, replies or menu. */
 export const isSystem = (message) => SYSTEM.has(message.subtype);
 
-/** True for what was deleted together with its whole thread; where replies are left, a line says that something stood there. */
+/** Return whether the message was deleted together with its whole thread; where replies are left, a line marks its place. */
 export const isGone = (message) => message.subtype === "tombstone" && !message.reply_count;
 
-/** The message for screen readers and for the live region. */
+/** Return the message as text for screen readers and for the live region. */
 export function spokenMessage(message) {
   if (message.subtype === "tombstone") return t("tombstone");
   return `${nameOf(authorOf(message))}: ${plain(message.text) || (message.blocks ?? []).map((block) => plain(block.text?.text ?? "")).join(" ")}`;
 }
 
 /**
- * A message's article. `view` is {channel, compact, inThread, editing, openThread(ts), edit(ts|null)}.
+ * Render a message as an article. `view` is {channel, compact, inThread, editing, openThread(ts), edit(ts|null)}.
  */
-export function drawMessage(message, view) {
+export function renderMessage(message, view) {
   const author = authorOf(message);
   const deleted = message.subtype === "tombstone";
   const inner = isSystem(message) ? system(message, author) : [
@@ -55,23 +55,23 @@ const system = (message, author) => [
   h("div", { class: "content" }, h("span", { class: "text" }, happened(message)), h("time", { text: clock(message.ts), "data-tip": fullDate(message.ts) })),
 ];
 
-/** What the line says, in the page's language where it is a joining or leaving. */
+/** Render a system line, in the page's language for joining and leaving. */
 function happened(message) {
   const key = { channel_join: "joined", group_join: "joined", channel_leave: "left", group_leave: "left" }[message.subtype];
   if (!key) return mrkdwn(message.text);
   return [mention(message.user), ` ${t(key)}`, message.inviter ? [` · ${t("invited_by")} `, mention(message.inviter)] : null];
 }
 
-/** Text or blocks, then attachments and files. */
+/** Render text or blocks, then attachments and files. */
 function body(message, view) {
   const surface = new Surface((payload) => tryTo("action", {
     channel: view.channel, ts: message.ts, ...(message.thread_ts ? { thread_ts: message.thread_ts } : {}), ...payload }));
   if (message.subtype === "tombstone") return h("div", { class: "message-body" }, h("div", { class: "text hint", text: t("tombstone") }));
   const edited = message.edited && !message.bot_id ? h("span", { class: "edited", text: ` ${t("edited")}` }) : null;
-  // A person's rich_text repeats the text; the text is what mrkdwn can draw.
+  // A person's rich_text repeats the text, and the text is what mrkdwn() renders.
   const blocks = message.bot_id || authorOf(message).is_bot ? message.blocks : null;
-  const drawn = blocks?.length ? surface.draw(blocks) : [text(message.text, edited)];
-  return h("div", { class: "message-body" }, drawn, blocks?.length ? edited : null,
+  const rendered = blocks?.length ? surface.render(blocks) : [text(message.text, edited)];
+  return h("div", { class: "message-body" }, rendered, blocks?.length ? edited : null,
     (message.attachments ?? []).map((one) => attachment(one, surface)),
     (message.files ?? []).map(file));
 }
@@ -124,7 +124,7 @@ function threadLine(message, view) {
     message.latest_reply ? h("span", { class: "hint", text: t("last_reply", { when: moment(message.latest_reply) }) }) : null);
 }
 
-/** A small form in place of the text: Enter saves, Esc gives up. */
+/** Make a small form in place of the text: Enter saves, Esc cancels. */
 function editor(message, view) {
   const field = h("textarea", { class: "field", rows: "2", "aria-label": t("edit"), dataset: { testid: "editor" } });
   field.value = typed(message.text);

@@ -1,4 +1,4 @@
-// Slack's text: shown (mrkdwn -> nodes), spoken (-> plain words), typed again (-> what a person would write).
+// Slack's text: rendered (mrkdwn -> nodes), read aloud (-> plain words), edited again (-> what a person would type).
 
 import { h } from "./dom.js";
 import { emojiOf, NAME } from "./emoji.js";
@@ -10,47 +10,47 @@ const BROADCASTS = { here: "@here", channel: "@channel", everyone: "@everyone" }
 
 const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
 
-/** A link, or plain text where the address is of a kind that a click should not open. */
+/** Make a link, or plain text where a click should not open that kind of address; `label` is text or nodes. */
 export function link(url, label = url) {
-  if (!SAFE_LINK.test(url)) return document.createTextNode(label);
-  return h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: label });
+  return SAFE_LINK.test(url) ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, label) : h("span", {}, label);
 }
 
-/** An emoji by its Slack name; unknown names stay readable as `:name:`. */
+/** Render an emoji by its Slack name; unknown names stay readable as `:name:`. */
 export function emojiNode(name) {
   const char = emojiOf(name);
   return char ? h("span", { class: "emoji", role: "img", "aria-label": name.replaceAll("_", " "), text: char }) : document.createTextNode(`:${name}:`);
 }
 
-/** A mention of a user; one's own stands out. */
+/** Render a mention of a user; one's own is highlighted. */
 export function mention(id, label = null) {
   const user = workspace.users.get(id);
   return h("span", { class: `mention ${id === workspace.me?.id ? "me" : ""}`, dataset: { user: id }, text: `@${user?.name ?? label ?? id}` });
 }
 
-/** A channel's name that opens the channel (the page listens for clicks on `data-open-channel`). */
+/** Render a channel's name that opens the channel (the page listens for clicks on `data-open-channel`). */
 export function channelNode(id, label = null) {
   const channel = workspace.channels.get(id);
   if (!channel) return h("span", { class: "mention", text: `#${label || id}` });
   return h("button", { type: "button", class: "mention link", dataset: { openChannel: id }, text: `#${channel.name}` });
 }
 
-/** What stands between < and >. */
+/** Render the markup between < and >. */
 function special(inner) {
   const cut = inner.indexOf("|");
   const target = cut < 0 ? inner : inner.slice(0, cut);
-  const label = cut < 0 ? null : unescape(inner.slice(cut + 1));
+  const raw = cut < 0 ? null : inner.slice(cut + 1);
+  const label = raw && unescape(raw);
   if (target.startsWith("@")) return mention(target.slice(1), label);
   if (target.startsWith("#")) return channelNode(target.slice(1), label);
   if (target.startsWith("!")) {
     const name = target.slice(1).split("^")[0];
     return h("span", { class: name in BROADCASTS ? "mention me" : "", text: BROADCASTS[name] ?? label ?? `@${name}` });
   }
-  return link(unescape(target), label ?? unescape(target).replace(/^mailto:/, ""));
+  return link(unescape(target), raw ? withEmoji(raw) : unescape(target).replace(/^mailto:/, ""));
 }
 
-// Each with the sticky flag: tried at one place, in this order. The marks of bold and its kin must hug the text
-// and stand at a word's edge, so that snake_case and 2*3*4 stay as they are.
+// Sticky regular expressions, tried at one position in this order. The marks of bold, italic and strike must touch the text
+// and be at a word's edge, so that snake_case and 2*3*4 stay as they are.
 const PIECES = [
   ["special", /<([^<>\n]+)>/uy],
   ["code", /`([^`\n]+)`/uy],
@@ -62,7 +62,7 @@ const PIECES = [
   ["br", /\n/uy],
 ];
 
-/** The nodes of one run of text. */
+/** Render one run of text. */
 function inline(text) {
   const nodes = [];
   let plain = "";
@@ -95,7 +95,7 @@ function inline(text) {
   return nodes;
 }
 
-/** Lines, with neighbouring quoted ones in one blockquote. */
+/** Render lines, with neighbouring quoted ones in one blockquote. */
 function paragraphs(text) {
   const nodes = [];
   let quoted = null;
@@ -121,7 +121,7 @@ function paragraphs(text) {
   return nodes;
 }
 
-/** Slack's mrkdwn as nodes. */
+/** Render Slack's mrkdwn. */
 export function mrkdwn(text) {
   const nodes = [];
   for (const [index, part] of String(text ?? "").split("```").entries()) {
@@ -131,26 +131,30 @@ export function mrkdwn(text) {
   return nodes;
 }
 
-/** A text object of Block Kit as nodes: mrkdwn, or plain text whose only markup is `:emoji:`. */
+/** Render text whose only markup is `:emoji:`. */
+function withEmoji(text) {
+  return text.split(EMOJI).map((part, index) => (index % 2 ? emojiNode(part) : document.createTextNode(unescape(part))));
+}
+
+/** Render a text object of Block Kit: mrkdwn, or plain text whose only markup is `:emoji:`. */
 export function textObject(object) {
   if (!object) return [];
   if (object.type === "mrkdwn") return mrkdwn(object.text);
-  return String(object.text ?? "").split(EMOJI).map((part, index) =>
-    (index % 2 ? emojiNode(part) : document.createTextNode(unescape(part))));
+  return withEmoji(String(object.text ?? ""));
 }
 
-/** Only the words, for labels and for screen readers. */
+/** Return the words alone, for labels and for screen readers. */
 export function plain(text) {
   return h("div", {}, mrkdwn(text)).textContent.replace(/\s+/g, " ").trim();
 }
 
-/** True when the text is nothing but a few emoji, which are then shown large. */
+/** Return whether the text is nothing but a few emoji, which are then shown large. */
 export function onlyEmoji(text) {
   const rest = String(text ?? "").replace(EMOJI, (whole, name) => (emojiOf(name) ? "😀" : whole)).trim();
   return /^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f]*\s*){1,12}$/u.test(rest);
 }
 
-/** Slack's text as a person would type it again. */
+/** Return Slack's text as a person would type it. */
 export function typed(text) {
   return unescape(
     String(text ?? "").replace(/<([^<>\n]+)>/g, (whole, inner) => {
@@ -163,5 +167,5 @@ export function typed(text) {
   );
 }
 
-/** Everybody who can be mentioned: apps first, since this is how one talks to them. */
+/** List everybody who can be mentioned: apps first, since this is how one talks to them. */
 export const mentionable = () => [...bots(), ...people()];

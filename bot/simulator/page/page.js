@@ -1,23 +1,23 @@
-// The chat page of the simulator: one person's view of the workspace, live. This file ties the parts together;
-// each part is a noun beside it. State worth sharing stands in the address: ?user=ana&channel=general&thread=TS.
+// The chat page of the simulator: one person's live view of the workspace. This file connects the parts;
+// each part has a file beside it. The address holds what is shown: ?user=ana&channel=general&thread=TS.
 
 import { Composer } from "./composer.js";
-import { h, icon, iconButton } from "./dom.js";
+import { h, icon, iconButton, permalinkTarget } from "./dom.js";
 import { loadEmoji } from "./emoji.js";
 import { Feed } from "./feed.js";
 import { toast, tooltips } from "./floating.js";
 import { tryTo } from "./gestures.js";
-import { drawHead } from "./head.js";
+import { renderHead } from "./head.js";
 import { intro } from "./intro.js";
 import { showKeys } from "./keys.js";
 import { isGone } from "./message.js";
-import { drawSidebar, findDirect } from "./sidebar.js";
+import { findDirect, renderSidebar } from "./sidebar.js";
 import { Tools } from "./tools.js";
 import { Unread } from "./unread.js";
 import { Home, Modals } from "./views.js";
 import { actAs, Connection, readMessages, readState, Refused } from "./wire.js";
-import { adopt, findChannel, findUser, isMember, theBot, titleOf, workspace } from "./workspace.js";
-import { speak, spoken, t } from "./words.js";
+import { findChannel, findUser, isMember, setState, theBot, titleOf, workspace } from "./workspace.js";
+import { currentLanguage, setLanguage, t } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const [frame, nav, scrim, head, banner, stage, side] = ["frame", "sidebar", "scrim", "head", "banner", "stage", "thread"].map(at);
@@ -32,37 +32,37 @@ let feed, threadFeed, composer, threadComposer, tools;
 
 const theChannel = () => workspace.channels.get(here.channel);
 
-/** The address says where we are, so that a reload or a shared link comes back here. */
-function remember(push = false) {
+/** Update the address, so that a reload or a shared link shows the same channel and thread. */
+function updateAddress(push = false) {
   const channel = theChannel();
   const params = new URLSearchParams({ user: workspace.me.name });
   if (channel) params.set("channel", channel.is_im ? findUser(channel.user)?.name ?? channel.id : channel.name);
   if (here.tab === "home") params.set("tab", "home");
   if (here.thread) params.set("thread", here.thread);
-  if (spoken() === "en") params.set("lang", "en");
+  if (currentLanguage() === "en") params.set("lang", "en");
   const url = `?${params}`;
-  if (url !== location.search || location.hash) history[push ? "pushState" : "replaceState"](null, "", url);
+  if (url !== location.search) history[push ? "pushState" : "replaceState"](null, "", url);
   document.title = `${channel ? `${titleOf(channel)} · ` : ""}${workspace.name}`;
 }
 
-// ---- what is seen
+// ---- rendering
 
-function drawAll() {
-  drawNav();
-  drawTop();
-  drawStage();
+function renderAll() {
+  renderNav();
+  renderTop();
+  renderStage();
 }
 
-function drawNav() {
-  drawSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, sitDown, openTools: () => { showSidebar(false); tools.toggle(); } });
+function renderNav() {
+  renderSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, switchPerson, openTools: () => { showSidebar(false); tools.toggle(); } });
 }
 
-function drawTop() {
-  if (theChannel()) drawHead(head, theChannel(), { tab: here.tab, openTab, openPerson, toggleLanguage, chooseTheme, showSidebar: () => showSidebar(true) });
+function renderTop() {
+  if (theChannel()) renderHead(head, theChannel(), { tab: here.tab, openTab, openPerson, toggleLanguage, chooseTheme, showSidebar: () => showSidebar(true) });
 }
 
 let staged = "";
-function drawStage() {
+function renderStage() {
   const channel = theChannel();
   const mode = here.tab === "home" ? "home" : channel && isMember(channel) ? "write" : "look";
   if (staged === mode) return;
@@ -73,7 +73,7 @@ function drawStage() {
   return stage.replaceChildren(feed.element, mode === "write" ? composer.element : join);
 }
 
-// ---- where we are
+// ---- navigation
 
 async function openChannel(id, { thread = null, push = true, tab = "messages", focus = true } = {}) {
   const channel = workspace.channels.get(id);
@@ -84,11 +84,11 @@ async function openChannel(id, { thread = null, push = true, tab = "messages", f
   unread.clear(id);
   composer.show(`${workspace.me.id}/${id}`, t("write_in", { name: titleOf(channel) }));
   staged = "";
-  drawAll();
+  renderAll();
   feed.list.setAttribute("aria-label", t("messages_in", { name: titleOf(channel) }));
   if (thread) openThread(thread, { push: false, focus });
   else closeThread(false);
-  remember(push);
+  updateAddress(push);
   if (tab === "home") home.open(workspace.users.get(theChannel().user));
   else if (focus && !thread && matchMedia("(hover: hover)").matches) composer.focus();
   await guarded(feed.show(id));
@@ -107,8 +107,8 @@ function openTab(name) {
   here.tab = name;
   closeThread(false);
   staged = "";
-  drawAll();
-  remember(true);
+  renderAll();
+  updateAddress(true);
   if (name === "home") home.open(workspace.users.get(theChannel().user));
   else guarded(feed.show(here.channel));
   head.querySelector(`[data-testid="tab-${name}"]`)?.focus();
@@ -124,7 +124,7 @@ async function openThread(ts, { push = true, focus = true } = {}) {
       h("span", { class: "grow" }), iconButton("close", t("close"), () => closeThread(), { dataset: { testid: "close-thread" } })),
     threadFeed.element, isMember(theChannel()) ? threadComposer.element : "");
   threadComposer.show(`${workspace.me.id}/${here.channel}/${ts}`, t("reply_placeholder"));
-  remember(push);
+  updateAddress(push);
   if (focus) threadComposer.focus();
   await guarded(threadFeed.show(here.channel, ts));
 }
@@ -136,26 +136,27 @@ function closeThread(focus = true) {
   side.hidden = true;
   threadFeed.channel = null;
   if (!was || !focus) return;
-  remember(true);
+  updateAddress(true);
   feed.reveal(was);
 }
 
-/** The thread that was open is no more. */
+/** Close a thread that was deleted. */
 function leaveThread() {
   if (side.contains(document.activeElement)) composer.focus();
   closeThread(false);
-  remember();
+  updateAddress();
 }
 
-/** The person at the keyboard is this one now; everything is read again through their eyes. */
-async function sitDown(person, { channel = null, thread = null, tab = "messages" } = {}) {
+/** Act as this person from now on; everything is loaded again, as they may see it. */
+async function switchPerson(person, { channel = null, thread = null, tab = "messages" } = {}) {
   const wanted = channel ?? (theChannel()?.is_im ? null : theChannel()?.name);
   connection?.close();
   modals.clear();
   home.clear();
   actAs(person.name ?? person);
-  adopt(await readState());
+  setState(await readState());
   unread.actAs(workspace.me);
+  store("beto.user", workspace.me.name);
   connection = new Connection(onChange, onLink);
   const bot = findUser(wanted);
   let target = findChannel(wanted);
@@ -170,16 +171,16 @@ async function sitDown(person, { channel = null, thread = null, tab = "messages"
   for (const one of workspace.channels.values()) {
     if (one.id !== here.channel && isMember(one)) unread.recount(one.id, await readMessages(one.id).catch(() => []));
   }
-  drawNav();
+  renderNav();
 }
 
 async function refreshState() {
-  adopt(await readState());
-  drawAll();
-  if (here.tab === "messages" && feed.channel) feed.draw();
+  setState(await readState());
+  renderAll();
+  if (here.tab === "messages" && feed.channel) feed.render();
 }
 
-// ---- what comes in
+// ---- incoming changes
 
 function onChange(change) {
   if (change.type === "state") return guarded(refreshState());
@@ -197,14 +198,14 @@ function onChange(change) {
   if (change.channel === here.channel && here.tab === "messages" && !document.hidden) unread.clear(change.channel, change.message.ts);
   else if (isMember(workspace.channels.get(change.channel) ?? { is_im: true })) unread.add(change.channel, change.message);
   if (!workspace.channels.has(change.channel)) return guarded(refreshState());
-  return drawNav();
+  return renderNav();
 }
 
 function onLink(up) {
   clearTimeout(tellLost);
   if (!up) {
     document.body.dataset.online = "false";
-    // A moment's patience: a page that is being left also loses its connection.
+    // Wait a moment: a page that is being closed also loses its connection.
     tellLost = setTimeout(() => {
       banner.replaceChildren(icon("offline"), t("offline"));
       banner.hidden = false;
@@ -215,11 +216,11 @@ function onLink(up) {
   banner.hidden = true;
   document.body.dataset.online = "true";
   tools.resume();
-  // Also after the first opening: something may have happened between reading and listening.
+  // Also after the first connection: something may have happened between loading and listening.
   guarded(refreshState().then(() => here.channel && feed.show(here.channel)).then(() => here.thread && threadFeed.show(here.channel, here.thread)));
 }
 
-/** A refusal is told; anything else is a fault of ours and stays one. */
+/** Show a refusal as a toast; let any other error pass, since it is a fault of the page. */
 async function guarded(promise) {
   try {
     return await promise;
@@ -230,9 +231,9 @@ async function guarded(promise) {
   }
 }
 
-// ---- what goes out
+// ---- outgoing messages
 
-/** What was typed goes as it is: the simulator turns names, addresses and commands into what Slack makes of them. */
+/** Send what was typed as it is: the simulator turns names, addresses and commands into Slack's markup. */
 async function send(text, threadTs = null) {
   const body = { channel: here.channel, text, ...(threadTs ? { thread_ts: threadTs } : {}) };
   const taken = Boolean(await tryTo("message", body));
@@ -240,7 +241,7 @@ async function send(text, threadTs = null) {
   return taken;
 }
 
-// ---- the page as a whole
+// ---- the whole page
 
 function showSidebar(open) {
   frame.classList.toggle("with-sidebar", open);
@@ -251,12 +252,12 @@ function showSidebar(open) {
 function chooseTheme(name) {
   document.documentElement.dataset.theme = name;
   store("beto.theme", name);
-  drawTop();
+  renderTop();
 }
 
 function toggleLanguage() {
-  speak(spoken() === "es" ? "en" : "es");
-  store("beto.language", spoken());
+  setLanguage(currentLanguage() === "es" ? "en" : "es");
+  store("beto.language", currentLanguage());
   makeParts();
   openChannel(here.channel, { thread: here.thread, tab: here.tab, push: false });
 }
@@ -266,11 +267,11 @@ function store(key, value) {
     if (value !== undefined) localStorage.setItem(key, value);
     return localStorage.getItem(key);
   } catch {
-    return null; // storage is refused in some private windows; the choice then lasts as long as the page
+    return null; // some private windows refuse storage; the choice then lasts as long as the page
   }
 }
 
-/** The parts whose words are drawn once. */
+/** Make the parts whose words are rendered only once. */
 function makeParts() {
   const say = (text) => { at("live").textContent = text; };
   const first = () => intro(theChannel(), feed.messages.some((message) => message.reply_users?.includes(theBot()?.id)), (text) => composer.write(text));
@@ -297,29 +298,37 @@ function nextRegion(back) {
   regions[(now + (back ? -1 : 1) + regions.length) % regions.length][1]();
 }
 
+/** Open channels, and messages by their permalinks, in this page: the person stays who they are. */
+function onClick(event) {
+  const name = event.target.closest("[data-open-channel]");
+  if (name) return openChannel(name.dataset.openChannel);
+  const link = event.target.closest("a[href]");
+  const target = link && !event.ctrlKey && !event.metaKey && !event.shiftKey && permalinkTarget(link.href);
+  if (!target) return undefined;
+  event.preventDefault();
+  return openChannel(target.channel, { thread: target.thread });
+}
+
 function onKey(event) {
   if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
   const typing = event.target.matches("input, textarea, select");
   if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) step(event.key === "ArrowDown" ? 1 : -1);
   else if (event.key === "F6") nextRegion(event.shiftKey);
-  else if (event.key === "?" && !typing) showKeys(spoken());
+  else if (event.key === "?" && !typing) showKeys(currentLanguage());
   else if (event.key === "Escape" && frame.classList.contains("with-sidebar")) showSidebar(false);
   else return;
   event.preventDefault();
 }
 
 async function start() {
-  speak(query.get("lang") ?? store("beto.language") ?? "es");
+  setLanguage(query.get("lang") ?? store("beto.language") ?? "es");
   const theme = query.get("theme") ?? store("beto.theme");
   if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
   at("splash-text").textContent = t("starting");
   tooltips();
   addEventListener("keydown", onKey);
   scrim.addEventListener("click", () => showSidebar(false));
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("[data-open-channel]");
-    if (link) openChannel(link.dataset.openChannel);
-  });
+  document.addEventListener("click", onClick);
   addEventListener("popstate", () => {
     const params = new URLSearchParams(location.search);
     const target = findChannel(params.get("channel"));
@@ -328,14 +337,14 @@ async function start() {
   addEventListener("visibilitychange", () => {
     if (document.hidden || !here.channel) return;
     unread.clear(here.channel);
-    drawNav();
+    renderNav();
   });
-  // A permalink of the simulator ends in #CHANNEL/TS.
-  const [, channel, ts] = /^#(\w+)\/([\d.]+)$/.exec(location.hash) ?? [null, query.get("channel"), query.get("thread")];
   try {
     await loadEmoji();
     makeParts();
-    await sitDown({ name: query.get("user") ?? "ana" }, { channel, thread: ts, tab: query.get("tab") ?? "messages" });
+    // A permalink names no person: whoever was here last opens it.
+    const name = query.get("user") ?? store("beto.user") ?? "ana";
+    await switchPerson({ name }, { channel: query.get("channel"), thread: query.get("thread"), tab: query.get("tab") ?? "messages" });
     at("splash").remove();
     document.body.dataset.ready = "true";
   } catch (error) {

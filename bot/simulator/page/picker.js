@@ -1,11 +1,11 @@
-// The reaction picker: search in Spanish and English, arrow keys, what each emoji means to beto.
+// The reaction picker: search in Spanish and English, arrow keys, the label of each emoji.
 
 import { h, icon } from "./dom.js";
 import { findEmoji, groups, meaningOf } from "./emoji.js";
 import { popup } from "./floating.js";
-import { spoken, t } from "./words.js";
+import { currentLanguage, t } from "./words.js";
 
-/** Opens the picker beside `anchor`; `onpick` gets the Slack name of the chosen emoji. */
+/** Open the picker beside `anchor`; `onpick` gets the Slack name of the chosen emoji. */
 export function pickEmoji(anchor, onpick) {
   const search = h("input", {
     type: "search", class: "picker-search", placeholder: t("find_emoji"), "aria-label": t("find_emoji"), autocomplete: "off", spellcheck: "false",
@@ -20,7 +20,7 @@ export function pickEmoji(anchor, onpick) {
   const tell = (entry) => {
     if (!entry) return about.replaceChildren();
     const meaning = meaningOf(entry);
-    const name = spoken() === "es" && entry.spanish ? entry.spanish : entry.aliases.at(-1).replaceAll("_", " ");
+    const name = currentLanguage() === "es" && entry.spanish ? entry.spanish : entry.aliases.at(-1).replaceAll("_", " ");
     about.replaceChildren(h("span", { class: "picker-big" }, entry.char),
       h("span", {}, h("strong", { text: meaning ?? name }), h("small", { text: meaning ? `${name} · :${entry.name}:` : `:${entry.name}:` })));
   };
@@ -35,7 +35,7 @@ export function pickEmoji(anchor, onpick) {
   const section = (title, entries, id) => [
     h("h3", { class: "picker-title", id: `picker-${id}`, role: "presentation" }, title), h("div", { class: "picker-row", role: "group", "aria-labelledby": `picker-${id}` }, entries.map(cell))];
 
-  const draw = () => {
+  const render = () => {
     const query = search.value.trim();
     tabs.hidden = Boolean(query);
     const found = query ? findEmoji(query) : null;
@@ -73,8 +73,8 @@ export function pickEmoji(anchor, onpick) {
     if (event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey) search.focus();
     return undefined;
   });
-  search.addEventListener("input", draw);
-  draw();
+  search.addEventListener("input", render);
+  render();
   const close = popup(anchor, box, { above: true, end: true });
   search.focus();
 }

@@ -7,7 +7,7 @@ import { t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** The sign of the workspace: a sun over mountains. */
+/** Make the sign of the workspace: a sun over mountains. */
 function sign() {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 32 32");
@@ -23,21 +23,21 @@ function sign() {
 
 const role = (user) => (user.is_admin ? t("admin") : user.is_restricted ? t("guest") : "");
 
-/** The menu of people; `sitDown(user)` is called with the chosen one. */
-function switchPerson(anchor, sitDown) {
+/** Open the menu of people; `switchPerson(user)` is called with the chosen one. */
+function personMenu(anchor, switchPerson) {
   menu(anchor, t("who_menu"), people().map((user) => ({
     label: nameOf(user), note: role(user), picture: avatar(user, "small"), checked: user.id === workspace.me.id,
-    dataset: { person: user.name }, onpick: () => sitDown(user) })));
+    dataset: { person: user.name }, onpick: () => switchPerson(user) })));
 }
 
-/** `nav` shows the workspace. `view` is {channel, unread, openChannel(id), openPerson(user), sitDown(user), openTools()}. */
-export function drawSidebar(nav, view) {
+/** Render the workspace in `nav`. `view` is {channel, unread, openChannel(id), openPerson(user), switchPerson(user), openTools()}. */
+export function renderSidebar(nav, view) {
   const channels = [...workspace.channels.values()].filter((channel) => !channel.is_im)
     .sort((a, b) => Number(a.is_private) - Number(b.is_private) || 0);
   const me = workspace.me;
   const who = h("button", {
     type: "button", class: "who", "aria-haspopup": "menu", "aria-label": `${t("who")} ${nameOf(me)}. ${t("who_menu")}`, dataset: { testid: "person", person: me.name },
-    onclick: (event) => switchPerson(event.currentTarget, view.sitDown) },
+    onclick: (event) => personMenu(event.currentTarget, view.switchPerson) },
   avatar(me, "small"), h("span", { class: "who-text" }, h("span", { class: "who-label", text: t("who") }), " ", h("strong", { text: nameOf(me).split(" ")[0] })), icon("down"));
 
   const entry = ({ channel, user, name, picture, open, quiet }) => {
@@ -70,7 +70,7 @@ export function drawSidebar(nav, view) {
   else if (focused?.testid === "person") nav.querySelector('[data-testid="person"]')?.focus();
 }
 
-/** The direct messages with a user, or undefined where none was opened yet. */
+/** Return the direct messages with a user, or undefined where none was opened yet. */
 export function findDirect(user) {
   const channel = findChannel(user.name);
   return channel?.is_im ? channel : [...workspace.channels.values()].find((one) => one.is_im && one.user === user.id);

@@ -1,4 +1,4 @@
-// The few buttons that float on the message under the pointer or the focus: one toolbar per feed, moved from message to message.
+// The buttons that appear on the message under the pointer or the focus: one toolbar per feed, moved from message to message.
 
 import { h, iconButton } from "./dom.js";
 import { emojiOf, meaningNamed } from "./emoji.js";
@@ -24,13 +24,13 @@ export class Toolbar {
       iconButton("more", t("more"), use(() => this.menu()), { class: "icon-button", "aria-haspopup": "menu", dataset: { do: "more" } }));
   }
 
-  /** The message that it stands on, or undefined. */
+  /** The message that it is attached to, or undefined. */
   get message() {
     return this.host.messageOf(this.element.closest(".message")?.dataset.ts);
   }
 
-  /** It stands on this article, unless a menu of it is open, or there is nothing to do there. */
-  stand(article, cutOff) {
+  /** Attach it to this article, unless one of its menus is open, or the article has no actions. */
+  attachTo(article, cutOff) {
     if (!article || article.matches(".system, .deleted, .editing") || this.element.parentElement === article) return;
     if (this.element.querySelector('[aria-expanded="true"]')) return;
     this.element.classList.toggle("private", article.dataset.ephemeral === "true");
@@ -42,17 +42,17 @@ export class Toolbar {
     return this.element.querySelector(`[data-do="${name}"]`);
   }
 
-  /** The picker is open for its message. */
+  /** Open the reaction picker for its message. */
   react() {
     pickReaction(this.#button("react"), this.host.channel, this.message);
   }
 
-  /** The thread of its message is open. */
+  /** Open the thread of its message. */
   reply() {
     this.host.openThread(this.message.thread_ts ?? this.message.ts);
   }
 
-  /** The menu of its message is open. */
+  /** Open the menu of its message. */
   menu() {
     messageMenu(this.#button("more"), this.host.channel, this.message, this.host);
   }

@@ -1,14 +1,14 @@
-// The simulator's own tools, beside the conversation: what travels between Slack and the app, and what is made to go wrong.
+// The simulator's own tools, beside the conversation: the log of what travels between Slack and the app, and the faults.
 
 import { fill, h, icon, iconButton } from "./dom.js";
 import { toast } from "./floating.js";
 import { control, Refused } from "./wire.js";
 import { clock, t } from "./words.js";
 
-const SHOWN = 300; // transfers that stand in the page at once
+const SHOWN = 300; // transfers shown at once
 const SIGNS = { event: "→", interaction: "→", socket: "↔", call: "←", answer: "←" }; // to the app, or from it
 
-/** The panel. `listen(on)` asks Slack to tell (or not) what travels. */
+/** The panel. `listen(on)` asks the simulator to send (or no longer send) the log. */
 export class Tools {
   #listen;
   #transfers = new Map(); // id -> transfer, oldest first
@@ -21,7 +21,7 @@ export class Tools {
     this.waiting = h("pre", { class: "wire-json", tabindex: "0", "aria-label": t("fault_waiting"), dataset: { testid: "fault-state" } });
     const search = h("input", {
       type: "search", class: "field", placeholder: t("wire_filter"), "aria-label": t("wire_filter"), dataset: { testid: "wire-filter" },
-      oninput: () => { this.#filter = search.value.toLowerCase(); this.#draw(); } });
+      oninput: () => { this.#filter = search.value.toLowerCase(); this.#render(); } });
     const log = h("div", { class: "tools-pane" }, h("div", { class: "tools-row" }, search,
       h("button", { type: "button", class: "button", dataset: { testid: "wire-copy" }, onclick: () => copy(this.#matching().map((one) => JSON.stringify(one)).join("\n")) }, t("wire_copy"))), this.list);
     const faults = h("div", { class: "tools-pane", hidden: true }, this.#faults(), this.waiting);
@@ -44,7 +44,7 @@ export class Tools {
     });
   }
 
-  /** Shown or hidden; what travels is told only while it is shown. The focus goes there and back. */
+  /** Show or hide the panel; the log is received only while it is shown. The focus goes to it and back. */
   toggle(on = this.element.hidden) {
     if (on) this.from = document.activeElement;
     this.element.hidden = !on;
@@ -53,12 +53,12 @@ export class Tools {
     else (this.from?.isConnected ? this.from : document.querySelector("[data-testid=open-tools]"))?.focus();
   }
 
-  /** The connection is new: if the panel is open, it listens again. */
+  /** Listen again if the panel is open, after a new connection was made. */
   resume() {
     if (!this.element.hidden) this.#listen(true);
   }
 
-  /** These transfers have begun, or are settled. */
+  /** Show transfers that have begun or were settled. */
   take(transfers) {
     for (const one of transfers) {
       const known = this.#rows.get(one.id);
@@ -85,7 +85,7 @@ export class Tools {
     return [...this.#transfers.values()].filter((one) => this.#fits(one));
   }
 
-  #draw() {
+  #render() {
     this.#rows = new Map(this.#matching().map((one) => [one.id, this.#row(one)]));
     fill(this.list, [...this.#rows.values()].reverse());
   }
@@ -108,7 +108,7 @@ export class Tools {
       h("pre", { class: "wire-json", tabindex: "0", "aria-label": one.name, text }));
   }
 
-  // ---- what is made to go wrong
+  // ---- faults
 
   async #order(verb = null, body = {}) {
     try {

@@ -1,4 +1,4 @@
-// What this person has not read yet, per channel. Remembered in the browser; only a convenience, so losing it is harmless.
+// Unread messages per channel. Remembered in the browser; only a convenience, so losing it is harmless.
 
 const KEY = "beto.read";
 
@@ -17,18 +17,18 @@ export class Unread {
     this.#keep();
   }
 
-  /** Counts are this person's from now on. */
+  /** Count for this person from now on. */
   actAs(user) {
     this.#user = user.id;
     this.#counts.clear();
   }
 
-  /** How many messages, and how many that mention this person. */
+  /** Return how many messages are unread, and how many of them mention this person. */
   of(channel) {
     return this.#counts.get(channel) ?? { messages: 0, mentions: 0 };
   }
 
-  /** The message counts as unread unless it is one's own, older than what was read, or a reply in a thread. */
+  /** Count the message as unread unless it is one's own, older than what was read, or a reply in a thread. */
   add(channel, message) {
     const last = this.#read[this.#user]?.[channel] ?? this.#read.since;
     if (message.user === this.#user || message.ts <= last || (message.thread_ts && message.thread_ts !== message.ts)) return;
@@ -37,14 +37,14 @@ export class Unread {
     this.#counts.set(channel, { messages: messages + 1, mentions: mentions + (mentioned ? 1 : 0) });
   }
 
-  /** Everything in the channel up to now is read. */
+  /** Mark everything in the channel up to now as read. */
   clear(channel, ts = (Date.now() / 1000).toFixed(6)) {
     this.#counts.delete(channel);
     (this.#read[this.#user] ??= {})[channel] = ts;
     this.#keep();
   }
 
-  /** The counts of a channel, from its messages. */
+  /** Count the unread messages of a channel anew. */
   recount(channel, messages) {
     this.#counts.delete(channel);
     for (const message of messages) this.add(channel, message);

@@ -1,4 +1,4 @@
-// Modals and the app's home: what `views.open`, `views.push`, `views.update` and `views.publish` bring to the person.
+// Modals and the app's home: what the app shows with `views.open`, `views.push`, `views.update` and `views.publish`.
 
 import { avatar, fill, h } from "./dom.js";
 import { Surface } from "./blocks.js";
@@ -14,30 +14,30 @@ export class Modals {
   #stack = []; // [{view, surface, values}]
   #dialog = null;
 
-  /** The view is on top, or its newer state replaces the older; what was typed in unchanged blocks stays. */
+  /** Show the view on top, or its new content if it is open already; what was typed in unchanged blocks stays. */
   show(view) {
     this.#keep();
     const old = this.#stack.find((one) => one.view.id === view.id);
     if (old) old.view = view;
     else this.#stack.push({ view, values: {} });
-    this.#draw();
+    this.#render();
   }
 
-  /** The view is gone; the one below it, if any, is seen again. */
+  /** Close the view and show the one below it, if any. */
   drop(viewId) {
     if (!this.#stack.some((one) => one.view.id === viewId)) return;
     this.#keep();
     this.#stack = this.#stack.filter((one) => one.view.id !== viewId);
-    this.#draw();
+    this.#render();
   }
 
-  /** All are gone (another person sits down). */
+  /** Close all (the page switches to another person). */
   clear() {
     this.#stack = [];
-    this.#draw();
+    this.#render();
   }
 
-  /** Each named block says what is wrong with it; the first is focused. */
+  /** Show what is wrong with each named block, and focus the first. */
   fail(viewId, errors) {
     const top = this.#stack.at(-1);
     if (top?.view.id !== viewId) return;
@@ -59,8 +59,8 @@ export class Modals {
     if (top?.surface) top.values = { ...top.values, ...top.surface.values() };
   }
 
-  /** One dialog for the whole stack: an update changes what is in it, so that nothing flickers and the focus stays. */
-  #draw() {
+  /** Render the top of the stack. One dialog serves all: an update changes its content, so that nothing flickers and the focus stays. */
+  #render() {
     const top = this.#stack.at(-1);
     if (!top) {
       const box = this.#dialog;
@@ -75,7 +75,7 @@ export class Modals {
     Object.assign(box.dataset, { viewId: view.id, callbackId: view.callback_id ?? "" });
     top.surface = new Surface((payload) => tryTo("action", { view_id: view.id, ...payload }));
     box.querySelector("h2").textContent = wordsOf(view.title);
-    fill(box.querySelector(".dialog-body"), top.surface.draw(view.blocks));
+    fill(box.querySelector(".dialog-body"), top.surface.render(view.blocks));
     top.surface.restore(top.values);
     fill(box.querySelector(".dialog-foot"),
       h("span", { class: "grow hint modal-busy", role: "status" }),
@@ -99,13 +99,13 @@ export class Modals {
     return box;
   }
 
-  /** Closed by the person, not by us: the app is told, if it asked for that, and the view below is seen again. */
+  /** After the person closed the dialog: tell the app, if it asked for that, and show the view below. */
   #closed(box) {
     if (this.#dialog !== box) return;
     this.#dialog = null;
     const gone = this.#stack.pop();
     if (gone) tryTo("view_close", { view_id: gone.view.id });
-    this.#draw();
+    this.#render();
   }
 
   #busy(on) {
@@ -150,33 +150,33 @@ export class Home {
     this.element = h("section", { class: "home", "aria-label": t("home"), tabindex: "0", dataset: { testid: "home" } });
   }
 
-  /** The app of this bot user is told that its home was opened; what it published is shown. */
+  /** Tell the app of this bot user that its home was opened, and show what it published. */
   async open(bot) {
     if (bot?.id !== this.#bot?.id) this.#view = null;
     this.#bot = bot;
     this.#asked = true;
-    this.#draw();
+    this.#render();
     const answer = await tryTo("home", { app: bot?.id });
     if (bot?.id !== this.#bot?.id) return;
     if (answer?.view) this.#view = answer.view;
     this.#asked = false;
-    this.#draw();
+    this.#render();
   }
 
-  /** A newer home was published; another app's is shown when it is opened. */
+  /** Show a newly published home; another app's is shown when it is opened. */
   show(view) {
     if (this.#bot && view.app_id !== this.#bot.app_id) return;
     this.#view = view;
     this.#asked = false;
-    this.#draw();
+    this.#render();
   }
 
-  /** Another person has another home. */
+  /** Forget the home, which is another one for another person. */
   clear() {
     this.#view = null;
   }
 
-  #draw() {
+  #render() {
     if (!this.#view) {
       const name = this.#bot?.name ?? "";
       this.element.replaceChildren(h("div", { class: "blank" }, avatar(this.#bot ?? theBot(), "large"), h("p", { text: this.#asked ? t("home_loading") : t("home_empty", { name }) })));
@@ -184,6 +184,6 @@ export class Home {
     }
     const view = this.#view;
     const surface = new Surface((payload) => tryTo("action", { view_id: view.id, ...payload }));
-    this.element.replaceChildren(h("div", { class: "home-body" }, surface.draw(view.blocks)));
+    this.element.replaceChildren(h("div", { class: "home-body" }, surface.render(view.blocks)));
   }
 }

@@ -4,12 +4,12 @@ import { t } from "./words.js";
 
 let user = "";
 
-/** All further calls are made by this person (a handle or an id). */
+/** Make all further calls as this person (a handle or an id). */
 export function actAs(person) {
   user = person;
 }
 
-/** The simulator said no, or could not be reached; the message is a sentence for people. */
+/** A call that the simulator refused, or that did not reach it; the message is a sentence for people. */
 export class Refused extends Error {
   constructor(code, sentence, answer = {}) {
     super(sentence);
@@ -33,7 +33,7 @@ async function ask(path, options) {
   return answer;
 }
 
-/** The verb is done and its answer returned; raises Refused otherwise. */
+/** Call the verb and return its answer; raises Refused. */
 export function act(verb, body = {}) {
   return ask(`person/${verb}`, {
     method: "POST",
@@ -42,16 +42,16 @@ export function act(verb, body = {}) {
   });
 }
 
-/** A fault is ordered, or the clock is set (`verb` null only looks); answers with what waits for its moment. */
+/** Order a fault or set the clock (`verb` null: only look); returns the pending faults. */
 export function control(verb, body = {}) {
   if (!verb) return ask("control");
   return ask(`control/${verb}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-/** What this person can see of the workspace. */
+/** Return what this person can see of the workspace. */
 export const readState = () => ask(`person/state?${new URLSearchParams({ user })}`);
 
-/** The messages of a channel, or of one thread with its root, oldest first. */
+/** Return the messages of a channel, or of one thread with its parent, oldest first. */
 export async function readMessages(channel, threadTs = null) {
   const query = new URLSearchParams({ user, channel });
   if (threadTs) query.set("thread_ts", threadTs);
@@ -59,8 +59,8 @@ export async function readMessages(channel, threadTs = null) {
 }
 
 /**
- * A websocket that comes back by itself. `onChange` gets every change, `onLink(up)` every loss and (re)opening;
- * after an opening the page must read again, since changes may have been missed.
+ * A websocket that reconnects by itself. `onChange` is called with every change, `onLink(up)` for every loss and (re)connection;
+ * after a connection the page must load everything again, since changes may have been missed.
  */
 export class Connection {
   #socket = null;
@@ -92,12 +92,12 @@ export class Connection {
     };
   }
 
-  /** From now on what travels between Slack and the app is told as well, or no longer. */
+  /** Ask the simulator to send what travels between Slack and the app as well, or no longer. */
   listen(on) {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ wire: on }));
   }
 
-  /** No further change is told. */
+  /** Close the connection for good. */
   close() {
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -1,4 +1,4 @@
-// What the page says: one line per phrase, Spanish first, English second. `{name}` is filled in.
+// The page's words: one line per phrase, Spanish first, English second. `{name}` is filled in.
 
 const WORDS = {
   about_keys: ["Atajos de teclado", "Keyboard shortcuts"],
@@ -131,7 +131,7 @@ const WORDS = {
   no_match: ["Nada coincide con «{text}»", "Nothing matches “{text}”"],
   none_chosen: ["Nada elegido", "Nothing chosen"],
   not_found: ["No existe ese canal o no puedes verlo.", "That channel does not exist or you cannot see it."],
-  not_shown: ["Bloque «{type}»: el simulador no lo dibuja.", "Block “{type}”: the simulator does not draw it."],
+  not_shown: ["Bloque «{type}»: el simulador no lo muestra.", "Block “{type}”: the simulator does not render it."],
   offline: ["Sin conexión con el simulador. Reintentando…", "No connection to the simulator. Retrying…"],
   online: ["Conectado otra vez.", "Connected again."],
   older: ["Mostrar mensajes anteriores", "Show earlier messages"],
@@ -196,24 +196,24 @@ const WORDS = {
 let language = "es";
 
 /** The language in use: "es" or "en". */
-export const spoken = () => language;
+export const currentLanguage = () => language;
 
-/** From now on `t` answers in this language; anything but "en" is Spanish. */
-export function speak(wanted) {
+/** Set the language of `t`; anything but "en" is Spanish. */
+export function setLanguage(wanted) {
   language = wanted === "en" ? "en" : "es";
   document.documentElement.lang = language;
 }
 
-/** The phrase called `key` in the language in use, with `{name}` filled in from `values`. */
+/** Return the phrase called `key` in the current language, with `{name}` filled in from `values`. */
 export function t(key, values = {}) {
   const phrase = WORDS[key]?.[language === "en" ? 1 : 0] ?? key;
   return phrase.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
-/** "1 respuesta", "3 respuestas": `key` has the forms `key_1` and `key_n`. */
+/** Return a count in words: "1 respuesta", "3 respuestas"; `key` has the forms `key_1` and `key_n`. */
 export const count = (key, n) => t(n === 1 ? `${key}_1` : `${key}_n`, { n });
 
-/** A list of names as people say it: "Ana, Luis y María". */
+/** Join names as people say it: "Ana, Luis y María". */
 export function names(list) {
   return new Intl.ListFormat(language, { type: "conjunction" }).format(list);
 }
@@ -221,13 +221,13 @@ export function names(list) {
 const dayOf = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 const dateOf = (ts) => new Date(Number.parseFloat(ts) * 1000);
 
-/** The time of day of a Slack timestamp: "9:41". */
+/** Return the time of day of a Slack timestamp: "9:41". */
 export const clock = (ts) => dateOf(ts).toLocaleTimeString(language, { hour: "numeric", minute: "2-digit" });
 
-/** A number that is the same for all timestamps of one local day. */
+/** Return a number that is the same for all timestamps of one local day. */
 export const dayKey = (ts) => dayOf(dateOf(ts));
 
-/** "Hoy", "Ayer", or the date in words. */
+/** Return "Hoy", "Ayer", or the date in words. */
 export function dayName(ts) {
   const date = dateOf(ts);
   const days = Math.round((dayOf(new Date()) - dayOf(date)) / 86_400_000);
@@ -237,7 +237,7 @@ export function dayName(ts) {
   return date.toLocaleDateString(language, { weekday: "long", day: "numeric", month: "long", year });
 }
 
-/** "hoy a las 9:41", for the line below a message with a thread. */
+/** Return "hoy a las 9:41", for the line below a message with a thread. */
 export function moment(ts) {
   const days = Math.round((dayOf(new Date()) - dayKey(ts)) / 86_400_000);
   if (days === 0) return t("today_at", { time: clock(ts) });
@@ -245,5 +245,5 @@ export function moment(ts) {
   return `${dateOf(ts).toLocaleDateString(language, { day: "numeric", month: "short" })}, ${clock(ts)}`;
 }
 
-/** The whole date and time, for tooltips. */
+/** Return the whole date and time, for tooltips. */
 export const fullDate = (ts) => dateOf(ts).toLocaleString(language, { dateStyle: "full", timeStyle: "medium" });

@@ -1,4 +1,4 @@
-// Who and what there is, as the simulator told it last: the page's one copy of `/person/state`.
+// The people and channels of the workspace: the page's one copy of `/person/state`.
 
 import { t } from "./words.js";
 
@@ -11,8 +11,8 @@ export const workspace = {
   shortcuts: [],
 };
 
-/** The workspace is what `state` says. */
-export function adopt(state) {
+/** Replace the copy by `state`. */
+export function setState(state) {
   workspace.name = state.team?.name ?? "";
   workspace.users = new Map(state.users.map((user) => [user.id, user]));
   workspace.channels = new Map(state.channels.map((channel) => [channel.id, channel]));
@@ -21,12 +21,12 @@ export function adopt(state) {
   workspace.me = workspace.users.get(state.me?.id ?? state.me) ?? findUser(state.me?.name ?? state.me);
 }
 
-/** The user with this id or handle, or undefined. */
+/** Return the user with this id or handle, or undefined. */
 export function findUser(nameOrId) {
   return workspace.users.get(nameOrId) ?? [...workspace.users.values()].find((user) => user.name === nameOrId);
 }
 
-/** The channel with this id or name; a handle means the direct messages with that user. */
+/** Return the channel with this id or name; a handle means the direct messages with that user. */
 export function findChannel(nameOrId) {
   const all = [...workspace.channels.values()];
   return (
@@ -36,28 +36,28 @@ export function findChannel(nameOrId) {
   );
 }
 
-/** The people, without apps, in the order of the simulator. */
+/** List the people, without apps, in the simulator's order. */
 export const people = () => [...workspace.users.values()].filter((user) => !user.is_bot);
 
-/** The apps of this workspace (their bot users). */
+/** List the apps of this workspace (their bot users). */
 export const bots = () => [...workspace.users.values()].filter((user) => user.is_bot);
 
-/** The first app of this workspace (its bot user), or undefined. */
+/** Return the first app of this workspace (its bot user), or undefined. */
 export const theBot = () => bots()[0];
 
-/** What a user is called on the page. */
+/** Return what a user is called on the page. */
 export const nameOf = (user) => (user?.is_bot ? user.name : user?.real_name || user?.name) || t("unknown_person");
 
-/** "#general", "Luis Andrade". */
+/** Return the title of a channel: "#general", "Luis Andrade". */
 export function titleOf(channel) {
   if (!channel) return "";
   return channel.is_im ? nameOf(workspace.users.get(channel.user)) : `#${channel.name}`;
 }
 
-/** True when the person we act as is in the channel. */
+/** Return whether the person we act as is in the channel. */
 export const isMember = (channel) => channel.is_im || channel.members.includes(workspace.me.id);
 
-/** The author of a message: a known user, or what an app without a user calls itself. */
+/** Return the author of a message: a known user, or the name that an app without a user gives itself. */
 export function authorOf(message) {
   return workspace.users.get(message.user) ?? { name: message.username || t("unknown_person"), is_bot: Boolean(message.bot_id), id: message.user };
 }
