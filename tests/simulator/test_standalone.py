@@ -101,3 +101,11 @@ def test_every_verb_of_the_control_is_documented() -> None:
     for name, verb in control.verbs.items():
         arguments = ", ".join(inspect.signature(verb).parameters)
         assert documented.get(name, "missing").strip() == arguments, name
+
+
+def test_the_simulator_loads_nothing_of_the_bot() -> None:
+    """Whoever tests another app with it must not need our settings, our store or our libraries."""
+    code = "import sys, bot.simulator.server, bot.simulator.pytest_plugin; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    ours = ("bot.", "worker", "model", "celery", "redis", "slack_bolt", "slack_sdk", "sqlalchemy")
+    assert [name for name in loaded if name.startswith(ours) and not name.startswith("bot.simulator")] == []
