@@ -89,7 +89,7 @@ class Bot:
 
 
 @pytest.fixture(params=["socket", "http"])
-async def road(request: pytest.FixtureRequest) -> str:
+async def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
@@ -99,13 +99,13 @@ def clock_scale() -> float:
 
 
 @pytest.fixture
-async def bot(road: str, clock_scale: float) -> AsyncIterator[Bot]:
+async def bot(transport: str, clock_scale: float) -> AsyncIterator[Bot]:
     """Connect a bot that is a member of #general."""
-    if road == "socket":
+    if transport == "socket":
         simulator = Simulator(rate_limits=False, clock_scale=clock_scale)
         await simulator.start()
         bot = Bot(simulator)
-        handler = AsyncSocketModeHandler(bot.slack.app, simulator.app_token)
+        handler = AsyncSocketModeHandler(bot.app, simulator.app_token)
         await handler.connect_async()
         stop = handler.close_async
     else:
@@ -114,7 +114,7 @@ async def bot(road: str, clock_scale: float) -> AsyncIterator[Bot]:
         simulator = Simulator(rate_limits=False, clock_scale=clock_scale, events_url=url)
         await simulator.start()
         bot = Bot(simulator)
-        runner = web.AppRunner(bot.slack.app.web_app("/slack/events"))
+        runner = web.AppRunner(bot.app.web_app("/slack/events"))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         stop = runner.cleanup
@@ -144,7 +144,7 @@ async def until(changes: Changes, kind: str, **fields: Any) -> dict[str, Any]:
 async def test_a_message_is_answered_in_its_thread(bot, ana):
     """The whole way, there and back: the reason why the simulator exists."""
 
-    @bot.slack.app.event("message")
+    @bot.app.event("message")
     async def echo(event: dict[str, Any], say: Any) -> None:
         if "bot_id" not in event and "subtype" not in event:
             await say(text=f"eco: {event['text']}", thread_ts=event["ts"])
@@ -269,7 +269,7 @@ async def test_a_command_is_answered_in_private_and_through_its_address(bot, ana
     """The acknowledgement's text is for that person only; response_url reaches the channel, five times."""
     bodies: list[dict[str, Any]] = []
 
-    @bot.slack.app.command("/beto")
+    @bot.app.command("/beto")
     async def answer(ack: Any, body: dict[str, Any], respond: Any) -> None:
         bodies.append(body)
         await ack("solo para ti")
@@ -298,7 +298,7 @@ async def test_a_button_sends_the_message_and_the_state_back(bot, ana):
     """The listener redraws the message from this payload alone."""
     bodies: list[dict[str, Any]] = []
 
-    @bot.slack.app.action(re.compile(".*"))
+    @bot.app.action(re.compile(".*"))
     async def pressed(ack: Any, body: dict[str, Any], respond: Any) -> None:
         bodies.append(body)
         await ack()
@@ -324,7 +324,7 @@ async def test_a_button_under_an_ephemeral_message_can_remove_it(bot, ana):
     """Slack does not send an ephemeral message back; only response_url can touch it."""
     bodies: list[dict[str, Any]] = []
 
-    @bot.slack.app.action("right")
+    @bot.app.action("right")
     async def pressed(ack: Any, body: dict[str, Any], respond: Any) -> None:
         bodies.append(body)
         await ack()
@@ -345,13 +345,13 @@ async def test_a_modal_goes_the_whole_round(bot, ana):
     submitted: list[dict[str, Any]] = []
     shortcuts: list[dict[str, Any]] = []
 
-    @bot.slack.app.shortcut("edit_labels")
+    @bot.app.shortcut("edit_labels")
     async def open_modal(ack: Any, shortcut: dict[str, Any], client: AsyncWebClient) -> None:
         shortcuts.append(shortcut)
         await ack()
         await client.views_open(trigger_id=shortcut["trigger_id"], view=MODAL)
 
-    @bot.slack.app.view("edit")
+    @bot.app.view("edit")
     async def save(ack: Any, view: dict[str, Any]) -> None:
         submitted.append(view)
         if len(submitted) == 1:
@@ -385,12 +385,12 @@ async def test_a_modal_can_be_updated_pushed_and_cleared_by_the_answer(bot, ana)
         {"response_action": "clear"},
     ]
 
-    @bot.slack.app.shortcut("edit_labels")
+    @bot.app.shortcut("edit_labels")
     async def open_modal(ack: Any, shortcut: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         await client.views_open(trigger_id=shortcut["trigger_id"], view=MODAL)
 
-    @bot.slack.app.view("edit")
+    @bot.app.view("edit")
     async def save(ack: Any) -> None:
         await ack(**answers.pop(0))
 
@@ -413,7 +413,7 @@ async def test_a_modal_can_be_updated_pushed_and_cleared_by_the_answer(bot, ana)
 async def test_the_home_tab_is_published_for_one_person(bot, ana):
     """app_home_opened says which tab; views.publish shows the view at once."""
 
-    @bot.slack.app.event("app_home_opened")
+    @bot.app.event("app_home_opened")
     async def publish(event: dict[str, Any], client: AsyncWebClient) -> None:
         if event["tab"] == "home":
             await client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [{"type": "divider"}]})
@@ -467,7 +467,7 @@ async def test_a_slow_interaction_times_out_and_is_not_sent_again(bot, ana):
     """Slack tells the person, and the app never hears of it again."""
     release = asyncio.Event()
 
-    @bot.slack.app.command("/beto")
+    @bot.app.command("/beto")
     async def slow(ack: Any) -> None:
         await release.wait()
         await ack("tarde")
@@ -483,7 +483,7 @@ async def test_a_trigger_opens_one_modal(bot, ana):
     """trigger_id is good once, and only if Slack gave it out."""
     outcomes: asyncio.Queue[str] = asyncio.Queue()
 
-    @bot.slack.app.command("/beto")
+    @bot.app.command("/beto")
     async def open_thrice(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         for trigger_id in (body["trigger_id"], body["trigger_id"], "1.2.x"):
@@ -502,7 +502,7 @@ async def test_a_trigger_expires(bot, ana):
     """Three seconds: open a loading view first, fill it after."""
     outcomes: asyncio.Queue[str] = asyncio.Queue()
 
-    @bot.slack.app.command("/beto")
+    @bot.app.command("/beto")
     async def open_late(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         while asyncio.get_running_loop().time() < late:

@@ -153,8 +153,8 @@ async def converse(ana: Person, echo: str, answer: str) -> None:
 # --- Bolt for JavaScript ---
 
 
-@pytest.mark.parametrize("road", ["socket", "http"])
-async def test_bolt_for_javascript_lives_here_too(road: str) -> None:
+@pytest.mark.parametrize("transport", ["socket", "http"])
+async def test_bolt_for_javascript_lives_here_too(transport: str) -> None:
     """An app in another language, with Slack's own framework for it, works over both transports."""
     node = shutil.which("node")
     if node is None:
@@ -162,7 +162,7 @@ async def test_bolt_for_javascript_lives_here_too(road: str) -> None:
     if not (JAVASCRIPT / "node_modules" / "@slack" / "bolt").is_dir():
         pytest.skip("@slack/bolt is not installed: npm install --prefix tests/javascript")
     port = str(free_port())
-    url = f"http://127.0.0.1:{port}/slack/events" if road == "http" else None
+    url = f"http://127.0.0.1:{port}/slack/events" if transport == "http" else None
     async with simulated(rate_limits=False, events_url=url) as simulator:
         environment = {
             "PATH": os.environ["PATH"],
@@ -171,7 +171,7 @@ async def test_bolt_for_javascript_lives_here_too(road: str) -> None:
             "SLACK_APP_TOKEN": simulator.app_token,
             "SLACK_SIGNING_SECRET": simulator.signing_secret,
         }
-        environment |= {"PORT": port} if road == "http" else {}
+        environment |= {"PORT": port} if transport == "http" else {}
         process = await asyncio.create_subprocess_exec(
             node, "app.mjs", cwd=JAVASCRIPT, env=environment, stdout=asyncio.subprocess.PIPE
         )
