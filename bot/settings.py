@@ -11,7 +11,7 @@ SLACK_API_URL = "https://slack.com/api/"
 
 
 class BotSettings(WorkerSettings):
-    """What `bot` and `replies` read: the tokens come from Slack's own variable names."""
+    """Settings of `bot` and `replies`: the tokens come from Slack's own variable names."""
 
     slack_bot_token: SecretStr = Field(
         default=SecretStr(""), validation_alias=AliasChoices("SLACK_BOT_TOKEN"), description="xoxb-..., from OAuth"
@@ -54,11 +54,11 @@ class BotSettings(WorkerSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether Slack is a simulator on this machine."""
+        """Return whether Slack is a simulator on this machine."""
         return (urlsplit(self.slack_api_url).hostname or "") in {"127.0.0.1", "localhost", "::1"}
 
     def complaints(self, *, http: bool) -> list[str]:
-        """What is missing or wrong before Slack is even asked, a sentence each that names the variable and the way out."""
+        """Return what is missing or wrong before Slack is even asked: a sentence each, with the variable and the way out."""
         found = []
         bot, app = self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()
         if not bot.startswith("xoxb-"):

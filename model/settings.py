@@ -1,20 +1,27 @@
 """Settings that every process shares: where things are kept and which network is used."""
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 PRODUCTION_BASE = "dccuchile/bert-base-spanish-wwm-cased"
 
 
+# Names the file that is read beside the environment; empty: none. Set for the processes that `beto up` and `beto demo` start.
+ENV_FILE = "BETO_ENV_FILE"
+
+
 class ModelSettings(BaseSettings):
-    """The settings from the environment (`BETO_...`) and from `.env` in the working directory."""
+    """Settings from the environment (`BETO_...`) and, where the environment says nothing, from `.env` in the working directory.
+
+    A variable that is empty stands for the default, and hides the one in `.env`.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="BETO_",
-        env_file=".env",
         extra="ignore",
         populate_by_name=True,
         hide_input_in_errors=True,  # it may be a password
@@ -41,9 +48,27 @@ class ModelSettings(BaseSettings):
         default=0, ge=0, description="days after which a text that somebody corrected is removed; 0: never"
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it has read its file already, whatever BETO_ENV_FILE says
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - we have no such files
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, what wins first: arguments, environment, file."""
+        file = DotEnvSettingsSource(settings_cls, env_file=os.environ.get(ENV_FILE, ".env") or None)
+        return init_settings, env_settings, file
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, values: Any) -> Any:
+        return {name: value for name, value in values.items() if value != ""} if isinstance(values, dict) else values
+
     @property
     def home_folder(self) -> Path:
-        """Return BETO_HOME with `~` expanded; it is not created."""
+        """Return BETO_HOME with `~` expanded; it may not exist yet."""
         return self.home.expanduser()
 
     @property

@@ -8,14 +8,14 @@ from model.settings import ModelSettings
 
 
 class WorkerSettings(ModelSettings):
-    """What `worker` and `trainer` read; there is no field here that could hold a Slack token."""
+    """Settings of `worker` and `trainer`; there is no field here that could hold a Slack token."""
 
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False, description="the broker")
 
     @field_validator("redis_url")
     @classmethod
     def _readable(cls, url: str) -> str:
-        """Refused here, where the error does not quote it: whoever reads it later does, password and all."""
+        """Refuse what is no URL here, where the error does not quote it: libraries that read it later do, password and all."""
         try:
             parts = urlsplit(url)
             readable = parts.scheme in {"redis", "rediss"} and (parts.port or 1) > 0 and bool(parts.hostname)
@@ -33,3 +33,8 @@ class WorkerSettings(ModelSettings):
     retrain_channel: str = Field(default="", description="id of the channel where such a run is told; empty: nowhere")
     health_port: int = Field(default=0, ge=0, le=65535, description="where /live and /ready answer; 0: nowhere")
     health_host: str = Field(default="127.0.0.1", description="the address that the health page listens on")
+
+    @property
+    def names_redis(self) -> bool:
+        """Return whether BETO_REDIS_URL is set, in the environment or in `.env`; where not, `beto up` starts a Redis."""
+        return "redis_url" in self.model_fields_set
