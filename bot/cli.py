@@ -60,7 +60,7 @@ def replies() -> None:
 @beto.command()
 def worker() -> None:
     """Host the live version and classify what is queued."""
-    from worker.process import run_worker
+    from worker.inference import run_worker
 
     run_worker()
 
@@ -68,7 +68,7 @@ def worker() -> None:
 @beto.command()
 def trainer() -> None:
     """Train versions, one at a time; the first one by itself."""
-    from worker.process import run_trainer
+    from worker.trainer import run_trainer
 
     run_trainer()
 
@@ -282,11 +282,18 @@ def rollback(number: int | None) -> None:
 
 
 @beto.command()
-def doctor() -> None:
-    """Look at tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""
+@click.option("--http", is_flag=True, help="Slack is to be heard by signed HTTP requests instead of Socket Mode.")
+@click.option("--speed", is_flag=True, help="Measure instead how fast this machine labels with the live version.")
+def doctor(http: bool, speed: bool) -> None:
+    """Check tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""
+    if speed:
+        from bot.local.speed import measure
+
+        click.echo(measure())
+        return
     from bot.local.doctor import examine
 
-    sys.exit(examine())
+    sys.exit(examine(http=http))
 
 
 def _require_simulator() -> None:

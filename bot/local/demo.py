@@ -1,9 +1,8 @@
-"""`beto demo`: the whole way on one machine, told as a story in the terminal, with a chat page to go on with."""
+"""`beto demo`: the whole product on one machine, told as a story in the terminal, with a chat page to go on with."""
 
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 import webbrowser
@@ -14,7 +13,10 @@ import aiohttp
 import click
 
 from bot.errors import BotError, StartRefused
-from bot.local.up import Machine, Stopped, free_port, local_environment, read_health, until_stopped
+from bot.local.environment import child_environment
+from bot.local.ports import free_port, is_taken
+from bot.local.running import read_health
+from bot.local.supervisor import Stopped, Supervisor, until_stopped
 from bot.settings import BotSettings
 from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
@@ -43,38 +45,44 @@ ANOTHER_RUN_WITHIN_S = 10.0
 
 
 def run(*, leave: bool, port: int | None, base: str) -> int:
-    """The story was told (status 0), or the step that failed is named (status 1); no process is left."""
-    home = BotSettings().home_folder.absolute() / "demo"
+    """Tell the story and return status 0, or name the step that failed and return status 1; leave no process behind.
+
+    Of the settings only the folder, the language and the device are those of the environment and `.env`: nothing that the
+    demo starts can reach the database, the queue or the workspace of a real installation.
+    """
+    settings = BotSettings()
+    home = settings.home_folder.absolute() / "demo"
     step = "getting ready"
     stopped = until_stopped()
     try:
-        environment = local_environment(
+        environment = child_environment(
+            None,
             BETO_HOME=str(home),
             BETO_BASE=base,
-            BETO_LANGUAGE=BotSettings().language,
+            BETO_LANGUAGE=settings.language,
+            BETO_DEVICE=settings.device,
             BETO_BLIND_PERCENT="0",  # whoever sees this for the first time wants to see labels
         )
-        environment.pop("BETO_DATABASE_URL", None)
-        with Machine(home, environment, stopped) as machine:
+        with Supervisor(home, environment, stopped) as supervisor:
             step = "starting Redis and the simulated Slack"
-            machine.environment["BETO_REDIS_URL"] = machine.start_redis()
-            url = start_simulator(machine, port)
+            supervisor.environment["BETO_REDIS_URL"] = supervisor.start_redis()
+            url = start_simulator(supervisor, port)
             step = "starting bot, replies, worker and trainer"
-            trainer, worker = machine.start("trainer"), machine.start("worker")
-            replies, bot = machine.start("replies"), machine.start("bot")
-            machine.write_running()
-            machine.wait_ready(trainer, 60)
+            trainer, worker = supervisor.start("trainer"), supervisor.start("worker")
+            replies, bot = supervisor.start("replies"), supervisor.start("bot")
+            supervisor.write_running()
+            supervisor.wait_ready(trainer, 60)
             step = "training version 1"
 
             def stopped_meanwhile() -> bool:
-                machine.watch()
+                supervisor.watch()
                 return stopped()
 
             wait_for_training(home, base, stopped_meanwhile)
             step = "starting bot, replies, worker and trainer"
             for process in (worker, replies, bot):
-                machine.wait_ready(process, 60)
-            _show_processes(machine)
+                supervisor.wait_ready(process, 60)
+            _show_processes(supervisor)
             step = "telling the story"
             asyncio.run(_unless(stopped_meanwhile, _tell_story(url)))
             page = f"{url}/?user=ana&channel={CHANNEL}"
@@ -85,7 +93,7 @@ def run(*, leave: bool, port: int | None, base: str) -> int:
             if os.environ.get("DISPLAY") or sys.platform == "darwin":
                 webbrowser.open(page)
             while not stopped():
-                machine.watch()
+                supervisor.watch()
                 time.sleep(0.3)
             return 0
     except Stopped:
@@ -96,18 +104,18 @@ def run(*, leave: bool, port: int | None, base: str) -> int:
         return 1
 
 
-def start_simulator(machine: Machine, port: int | None, *options: str) -> str:
-    """A simulated Slack runs, and what is started on the machine after it knows it as Slack; its URL."""
-    chosen = port or (PORT if not _taken(PORT) else free_port())
-    if port is not None and _taken(port):
+def start_simulator(supervisor: Supervisor, port: int | None, *options: str) -> str:
+    """Start a simulated Slack, which every process that is started later takes for Slack, and return its URL."""
+    chosen = port or (PORT if not is_taken(PORT) else free_port())
+    if port is not None and is_taken(port):
         raise StartRefused(f"port {port} is in use: choose another with --port, or leave it out")
     url = f"http://127.0.0.1:{chosen}"
-    simulator = machine.start("simulator", "simulator", "--port", str(chosen), *options)
+    simulator = supervisor.start("simulator", "simulator", "--port", str(chosen), *options)
     simulator.port = 0  # it answers on its own page
-    machine.wait_until(
+    supervisor.wait_until(
         "the simulated Slack answers", lambda: read_health(chosen, "health") is not None, timeout_s=20, of=simulator
     )
-    machine.environment |= {
+    supervisor.environment |= {
         "SLACK_API_URL": f"{url}/api/",
         "SLACK_BOT_TOKEN": "xoxb-simulator",
         "SLACK_APP_TOKEN": "xapp-simulator",
@@ -116,18 +124,8 @@ def start_simulator(machine: Machine, port: int | None, *options: str) -> str:
     return url
 
 
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-        return False
-
-
 def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> None:
-    """Returns when a version is live; shows how far its training is."""
+    """Wait until a version is live, and show how far its training is; StartRefused where it fails, Stopped when told to."""
     store = Store(ModelSettings(home=home, database_url="").store_url)
     registry, runs = Registry(store, home), Runs(store)
     try:
@@ -165,9 +163,9 @@ def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> Non
         store.close()
 
 
-def _show_processes(machine: Machine) -> None:
+def _show_processes(supervisor: Supervisor) -> None:
     weights = []
-    for process in machine.processes:
+    for process in supervisor.processes:
         health = read_health(process.port) if process.port else None
         weight = f" {health['resident_mib']:.0f} MiB{'' if health['torch'] else ', sin torch'}" if health else ""
         assert process.popen is not None
@@ -176,7 +174,7 @@ def _show_processes(machine: Machine) -> None:
 
 
 async def _unless(stopped: Callable[[], bool], telling: Coroutine[None, None, None]) -> None:
-    """It was told to the end, or Stopped."""
+    """Run `telling` to its end; Stopped where that came first."""
     task = asyncio.ensure_future(telling)
     while not task.done():
         await asyncio.wait({task}, timeout=0.2)
@@ -188,7 +186,7 @@ async def _unless(stopped: Callable[[], bool], telling: Coroutine[None, None, No
 
 
 async def _tell_story(url: str) -> None:
-    """Each message of the story got its labels in its thread; StartRefused names the one that did not."""
+    """Post the messages of the story and wait for each one's labels; StartRefused names the one that got none."""
     people = {name: Person(url, name) for name in ("ana", "luis", "maria")}
     async with people["ana"] as ana, people["luis"], people["maria"]:
         members = next(each["members"] for each in (await ana.state())["channels"] if each["name"] == CHANNEL)

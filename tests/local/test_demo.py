@@ -27,7 +27,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shown(home: Path) -> Said:
+def real_database(home: Path) -> Path:
+    """The database of a real installation, which the `.env` names that lies where the demo is started."""
+    database = home.parent / "real.db"
+    (home.parent / ".env").write_text(
+        f"BETO_DATABASE_URL=sqlite:///{database}\nBETO_REDIS_URL=redis://127.0.0.1:9/0\nBETO_JUDGES=U0REAL\n"
+        "BETO_PROMOTION=ask\nBETO_HEALTH_HOST=192.0.2.1\nSLACK_BOT_TOKEN=xoxb-real\nSLACK_API_URL=http://127.0.0.1:9/api/\n",
+        encoding="utf-8",
+    )
+    return database
+
+
+@pytest.fixture(scope="module")
+def shown(home: Path, real_database: Path) -> Said:
     """One full demo from nothing, on a machine whose proxy variables point nowhere."""
     proxies = {"HTTP_PROXY": PROXY, "HTTPS_PROXY": PROXY, "http_proxy": PROXY, "https_proxy": PROXY, "ALL_PROXY": PROXY}
     return beto("demo", home=home, timeout_s=TRAINED_WITHIN_S, **proxies)
@@ -57,6 +69,13 @@ def test_a_stranger_sees_the_whole_way_and_the_command_ends_well(shown: Said) ->
     assert shown.status == 0, shown.out + shown.err
     assert shown.err == ""
     assert re.search(r"http://127\.0\.0\.1:\d+/", shown.out)
+
+
+def test_the_demo_never_touches_what_dotenv_names(shown: Said, home: Path, real_database: Path) -> None:
+    """`cp .env.example .env` comes before the demo for many; a story must not be told into a bank's database."""
+    assert shown.status == 0
+    assert (home / "demo" / "beto.db").exists()
+    assert not real_database.exists()
 
 
 def test_each_message_of_the_story_shows_its_labels_and_how_long_they_took(shown: Said) -> None:

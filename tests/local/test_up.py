@@ -2,19 +2,24 @@
 
 import json
 import os
+import re
 import signal
 import socket
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
-from bot.local.up import Machine, free_port, read_health
+from bot.local.ports import free_port
+from bot.local.running import read_health
+from bot.local.supervisor import Process, Supervisor
 from bot.simulator.person import Person
 from bot.simulator.pytest_plugin import SimulatorThread
 from model.store.store import Store
-from tests.terminal import Running, beto, environment, lives, started
+from tests.terminal import Running, beto, environment, family, lives, started
 from tests.town import publish_version, wait_until
 
 
@@ -44,6 +49,14 @@ def up(home: Path, slack: SimulatorThread) -> Iterator[Running]:
         running.wait_for("The bot hears Slack", 90)
         running.wait_for("The worker serves", 60)
         yield running
+
+
+def command_of(pid: int) -> list[str]:
+    """The command line of a process, empty where it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").strip("\0").split("\0")
+    except OSError:
+        return []
 
 
 # Start refused, told why
@@ -152,10 +165,20 @@ def test_every_process_tells_how_it_is(up: Running, home: Path) -> None:
                 assert answer.headers["Content-Type"] == "application/json"
                 told = json.load(answer)
             assert told["name"] == name
-            assert told["waiting_for"] == ""
+            assert told.get("waiting_for", "") == ""
             assert told["resident_mib"] > 10
             assert told["torch"] is False, f"{name} is to stay small"
             assert lives(told["pid"])
+
+
+def test_only_those_who_speak_to_slack_are_given_the_tokens(up: Running, slack: SimulatorThread) -> None:
+    """Whoever breaks into the process with the model must not find the keys to the workspace."""
+    token = slack.environment["SLACK_BOT_TOKEN"]
+    holders = set()
+    for pid in family(up.process.pid):
+        if token in Path(f"/proc/{pid}/environ").read_text(encoding="utf-8", errors="replace"):
+            holders.add(command_of(pid)[-1])
+    assert holders == {"bot", "replies"}
 
 
 def test_a_process_that_was_killed_starts_again_and_up_says_so(up: Running, home: Path) -> None:
@@ -196,10 +219,52 @@ def test_sigterm_during_the_start_is_heard(home: Path, slack: SimulatorThread) -
     assert running.left() == []
 
 
+def test_up_uses_the_redis_that_dotenv_names_and_doctor_says_the_same(home: Path, slack: SimulatorThread, redis_url: str) -> None:
+    """A second machine's worker is on that Redis: with another one here it would never get a task."""
+    named = redis_url.removesuffix("/0") + "/11"
+    dotenv = home.parent / ".env"
+    dotenv.write_text(f"BETO_REDIS_URL={named}\n", encoding="utf-8")
+    try:
+        with started("up", home=home, **slack.environment) as running:
+            running.wait_for("The bot hears Slack", 90)
+            with redis.Redis.from_url(redis_url) as client:
+                assert [each for each in client.client_list() if each["db"] == "11"]
+            assert not [pid for pid in family(running.process.pid) if any("redis-server" in part for part in command_of(pid))]
+            said = beto("doctor", home=home, **slack.environment)
+            running.end(signal.SIGTERM, within_s=15)
+    finally:
+        dotenv.unlink()
+    assert re.search(r"ok +redis +version", said.out), said.out
+
+
+def test_processes_are_stopped_one_after_the_other_and_the_first_started_last(tmp_path: Path) -> None:
+    """Redis is the first to start: whoever still finishes a task needs it until the end."""
+    written = tmp_path / "stops"
+    code = (
+        "import signal, sys, time\n"
+        "def end(*_):\n"
+        "    with open(sys.argv[2], 'a') as file: file.write(sys.argv[1] + ' asked ')\n"
+        "    time.sleep(0.3)\n"
+        "    with open(sys.argv[2], 'a') as file: file.write(sys.argv[1] + ' ended ')\n"
+        "    sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "open(sys.argv[2] + sys.argv[1], 'w').close()\n"
+        "time.sleep(60)\n"
+    )
+    with Supervisor(tmp_path, environment(tmp_path)) as supervisor:
+        for name in ("redis", "worker", "bot"):
+            process = Process(name, [sys.executable, "-c", code, name, str(written)])
+            supervisor.processes.append(process)
+            supervisor.spawn(process)
+            supervisor.wait_until(f"{name} runs", Path(f"{written}{name}").exists, timeout_s=30)
+    order = "bot asked bot ended worker asked worker ended redis asked redis ended"
+    assert written.read_text(encoding="utf-8").split() == order.split()
+
+
 def test_processes_that_keep_dying_wait_longer_each_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Else a wrong setting fills the disk with logs and keeps a core busy."""
     said = ""
-    with Machine(tmp_path, environment(tmp_path, BETO_HTTP_PORT="muchos")) as machine:
+    with Supervisor(tmp_path, environment(tmp_path, BETO_HTTP_PORT="muchos")) as machine:
         machine.start("bot")
         while "again in 2 s" not in said:
             machine.watch()
