@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 import aiohttp
 import pytest
 
-from bot.local.up import PROXIES, answers, free_port, redis_server
+from bot.local.environment import PROXIES
+from bot.local.ports import answers, free_port
+from bot.local.supervisor import redis_server
 from bot.simulator.person import Person
 from bot.simulator.pytest_plugin import SimulatorThread, slack, slack_options
 from bot.simulator.server import Simulator

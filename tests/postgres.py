@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.local.up import free_port
+from bot.local.ports import free_port
 
 
 def postgres_programs() -> Path | None:

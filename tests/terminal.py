@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.local.up import local_environment
+from bot.local.environment import bare_environment
 from tests.town import wait_until
 
 # `-P`: the package that is installed, not whatever folder we stand in.
@@ -18,7 +18,7 @@ BETO = (sys.executable, "-P", "-m", "bot")
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Ours without any setting of the product, except that it keeps its things in `home`."""
-    bare = {key: value for key, value in local_environment().items() if not key.startswith(("BETO_", "SLACK_"))}
+    bare = bare_environment()
     return bare | {"BETO_HOME": str(home)} | more
 
 

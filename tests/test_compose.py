@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.local.up import free_port, local_environment, read_health
+from bot.local.environment import bare_environment
+from bot.local.ports import free_port
+from bot.local.running import read_health
 from bot.simulator.pytest_plugin import SimulatorThread
 from model.store.store import Store
 from tests.terminal import beto
@@ -224,7 +226,7 @@ def services(
             assert "postgres:5432" not in environment["BETO_DATABASE_URL"]
             paths = [image, lacking] if built_from == "bot/Dockerfile" else [image]
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, [*map(str, paths), os.environ.get("PYTHONPATH")]))
-            bare = {key: value for key, value in local_environment().items() if not key.startswith(("BETO_", "SLACK_"))}
+            bare = bare_environment()
             log = folder / f"{name}.log"
             with log.open("wb") as file:
                 process = subprocess.Popen(

@@ -214,20 +214,26 @@ def test_odd_arguments_of_tasks_end_that_task_alone(task: str, monkeypatch: pyte
     import bot.outbox.client
     import bot.outbox.replies
     import bot.outbox.reports
-    import worker.tasks
     from worker.app import app
+    from worker.settings import WorkerSettings
+    from worker.tasks import TrainerContext, WorkerContext
 
     store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
     store.migrate()
     known_store: Callable[[], Store] = lambda: store  # noqa: E731 - a function under another's name
-    for module in (bot.outbox.client, bot.outbox.replies, bot.outbox.reports, worker.tasks):
+    for module in (bot.outbox.client, bot.outbox.replies, bot.outbox.reports):
         monkeypatch.setattr(module, "store", known_store)
     made_of_it = (bot.outbox.client.replies, bot.outbox.client.gestures, bot.outbox.client.labels)
     for cached in made_of_it:
         cached.cache_clear()
+    settings = WorkerSettings(home=tmp_path, database_url="")
+    context = WorkerContext(settings) if task == "worker.classify" else TrainerContext(settings, store)
+    monkeypatch.setattr(app, "context", context)
     for arguments in ([], [None], [-1], ["1"], [2**70], [1, 2, 3, 4, 5], [{}], [[]], ["x" * 10_000, "y"], [0, 0]):
         result = app.tasks[task].apply(args=arguments, throw=False)
         assert result.state in {"SUCCESS", "FAILURE", "RETRY"}
     for cached in made_of_it:
         cached.cache_clear()
+    if isinstance(context, WorkerContext):
+        context.close()
     store.close()

@@ -2,7 +2,7 @@
 
 import redis
 
-from bot.local.up import free_port
+from bot.local.ports import free_port
 from bot.locks import TtlLock
 from tests.town import wait_until
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.local.up import Machine, Process, free_port, local_environment
+from bot.local.environment import child_environment
+from bot.local.ports import free_port
+from bot.local.supervisor import Process, Supervisor
 from bot.simulator.errors import Json
 from bot.simulator.person import Changes
 from bot.simulator.pytest_plugin import SimulatorThread
@@ -57,13 +59,13 @@ class Town:
     url: str
     slack: Simulator
     environment: dict[str, str]  # what a process needs to take the simulator for Slack
-    machine: Machine
+    machine: Supervisor
     store: Store
     processes: dict[str, Process]
 
 
 @contextmanager
-def supervised(machine: Machine) -> Iterator[None]:
+def supervised(machine: Supervisor) -> Iterator[None]:
     """What dies is started again, as under `beto up`."""
     over = threading.Event()
 
@@ -90,7 +92,8 @@ def running_town(
     store = Store(store_url)
     store.migrate()
     publish_version(store, home, trained)
-    environment = local_environment(
+    environment = child_environment(
+        None,
         BETO_HOME=str(home),
         BETO_DATABASE_URL=store_url,
         BETO_HTTP_PORT=str(port),
@@ -100,7 +103,7 @@ def running_town(
         **thread.environment,
     )
     try:
-        with Machine(home, environment) as machine:
+        with Supervisor(home, environment) as machine:
             machine.environment["BETO_REDIS_URL"] = machine.start_redis()
             processes = {name: machine.start(name) for name in ("worker", "replies", *(["trainer"] if trainer else []))}
             processes["bot"] = machine.start("bot", "bot", *(["--http"] if http else []))

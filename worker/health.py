@@ -12,7 +12,7 @@ Ready = Callable[[], str | None]
 
 
 def resident_mib() -> float:
-    """Memory of this process that is in RAM, in MiB; 0 where /proc does not tell."""
+    """Return the memory of this process that is in RAM, in MiB; 0 where /proc does not tell."""
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmRSS:"):
@@ -30,35 +30,44 @@ def serve(
     host: str = "127.0.0.1",
     details: Callable[[], dict[str, object]] = dict,
 ) -> ThreadingHTTPServer | None:
-    """`/live` answers 200 while the process lives, `/ready` 200 or 503 with the reason; port 0 serves nothing.
+    """Serve `/live` and `/ready` in a thread of its own, and return the server; port 0 serves nothing.
 
-    Both bodies are JSON: name, pid, resident_mib, torch (whether it is in memory) waiting_for (empty when ready), and `details`.
-    OSError, naming the port, when it is taken.
+    `/live` answers 200 while the process lives. `/ready` answers 200, or 503 with what `why_not_ready` returns: None when
+    the process is ready, else what it waits for. Any other path answers 404.
+
+    Both bodies are JSON: name, pid, resident_mib, torch (whether it is in memory), `details`, and in that of `/ready`
+    waiting_for (empty when ready). OSError, naming the port, when it is taken.
     """
     if port == 0:
         return None
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's
-            reason = why_not_ready()
-            body = json.dumps(
-                {
-                    "name": name,
-                    "pid": os.getpid(),
-                    "resident_mib": round(resident_mib(), 1),
-                    "torch": "torch" in sys.modules,
-                    "waiting_for": reason or "",
-                    **details(),
-                }
-            ).encode()
-            self.send_response(503 if reason and self.path == "/ready" else 200)
+            told: dict[str, object] = {
+                "name": name,
+                "pid": os.getpid(),
+                "resident_mib": round(resident_mib(), 1),
+                "torch": "torch" in sys.modules,
+                **details(),
+            }
+            if self.path == "/live":
+                self.tell(200, told)
+            elif self.path == "/ready":
+                reason = why_not_ready()
+                self.tell(503 if reason else 200, told | {"waiting_for": reason or ""})
+            else:
+                self.tell(404, {"error": f"no page {self.path}: there are /live and /ready"})
+
+        def tell(self, status: int, told: dict[str, object]) -> None:
+            body = json.dumps(told).encode()
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """A health check every few seconds is no news."""
+            """Log nothing: a health check every few seconds is no news."""
 
     try:
         server = ThreadingHTTPServer((host, port), Handler)

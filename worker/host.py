@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.errors import BrokenVersion, ModelError, StoreUnavailable
+from model.errors import ModelError, StoreUnavailable
 from model.schema import Prediction
-from model.store.registry import Registry
+from model.store.registry import Registry, Version
 from model.store.store import Store
 from worker.batcher import Batcher
 from worker.settings import WorkerSettings
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 # How often the host asks the store which version is live. One indexed row: nothing, even with ten workers.
 LOOK_EVERY_S = 2.0
+# A version that could not be loaded is tried again after 2, 4, 8 ... seconds: the folder may be mended, or a GPU have room again.
+# Each try reads and hashes the whole folder.
+LONGEST_PAUSE_S = 300.0
 WARM_UP = ("Hola", "No puedo entrar a la app y necesito pagar la tarjeta hoy, ¿me ayudan por favor?")
 
 
@@ -32,6 +35,15 @@ class Encoded:
 
     classifier: "Classifier"
     ids: list[int]
+
+
+@dataclass
+class Refusal:
+    """A version that could not be loaded: why, and when it is tried again, by the monotonic clock."""
+
+    reason: str = ""
+    tries: int = 0
+    again_at: float = 0.0
 
 
 class NoVersion(ModelError):
@@ -48,7 +60,7 @@ class Host:
         self.settings = settings
         self._classifier: Classifier | None = None
         self._serving = 0  # the number of the version in memory
-        self._refused: set[int] = set()
+        self._refusals: dict[int, Refusal] = {}  # by version
         self._loaded = threading.Event()
         self._stop = threading.Event()
         self._batcher: Batcher[Encoded, tuple[Prediction, float]] = Batcher(
@@ -57,35 +69,40 @@ class Host:
         self._watcher = threading.Thread(target=self._watch, name="version-watcher", daemon=True)
 
     def start(self) -> None:
-        """The live version is being loaded, and every later one will be; returns at once."""
+        """Load the live version, and every later one, in a thread of its own."""
         self._watcher.start()
 
     def close(self) -> None:
-        """Everything asked is answered and the threads have ended."""
+        """Answer everything that was asked, and end the threads."""
         self._stop.set()
         self._batcher.close()
         if self._watcher.is_alive():
             self._watcher.join()
 
     def predict(self, text: str, timeout_s: float) -> tuple[Prediction, float]:
-        """What the live version says of `text`, and the seconds that its micro-batch took in the network."""
+        """Return what the live version says of `text`, and the seconds that its batch took in the network.
+
+        NoVersion where none was loaded within `timeout_s` seconds, TimeoutError where the answer took longer.
+        """
         began = time.monotonic()
         if not self._loaded.wait(timeout_s):
             raise NoVersion("no version is live yet: see `beto doctor`, or train one with `beto train`")
-        classifier = self._classifier
-        assert classifier is not None  # it was loaded
+        classifier = self.classifier
         # In the asker's thread: meanwhile the network is at work on others.
         [ids] = classifier.encode([text])
         return self._batcher.ask(Encoded(classifier, ids), timeout_s - (time.monotonic() - began))
 
     @property
     def serving(self) -> int:
-        """The number of the version in memory; 0 before the first is loaded."""
+        """Return the number of the version in memory; 0 before the first is loaded."""
         return self._serving
 
-    def wait(self, timeout_s: float) -> bool:
-        """Whether a version was in memory within `timeout_s` seconds."""
-        return self._loaded.wait(timeout_s)
+    @property
+    def classifier(self) -> "Classifier":
+        """Return the version in memory; NoVersion before the first is loaded."""
+        if self._classifier is None:
+            raise NoVersion("no version is live yet: see `beto doctor`, or train one with `beto train`")
+        return self._classifier
 
     def _answer(self, batch: Sequence[Encoded]) -> list[tuple[Prediction, float]]:
         classifier = batch[0].classifier
@@ -102,36 +119,50 @@ class Host:
                 self._take_up_live()
             except StoreUnavailable as error:
                 log.warning("cannot see which version is live, version %s goes on serving: %s", self._serving, error)
-            except Exception:  # a GPU without room, say: the thread must live to try again
-                log.exception("the live version cannot be taken up, version %s goes on serving", self._serving)
+            except Exception:  # a card that cannot be read, say: the thread must live to look again
+                log.exception("cannot see which version is live, version %s goes on serving", self._serving)
             self._stop.wait(LOOK_EVERY_S)
 
     def _take_up_live(self) -> None:
-        """The newest promoted version that is sound is in memory; a broken one is refused once, aloud."""
-        from model.serving import classifier  # numpy and more, in this process only
-
+        """Serve the newest promoted version that can be loaded."""
         for version in self.registry.promoted():
             if version.number == self._serving:
                 return
-            if version.number in self._refused:
+            refusal = self._refusals.setdefault(version.number, Refusal())
+            if time.monotonic() < refusal.again_at:
                 continue
             try:
-                loaded = classifier.load(version.folder, device=self.settings.device)
-            except BrokenVersion as error:
-                self._refused.add(version.number)
-                log.error("version %s is refused, the last good one serves: %s", version.number, error)
+                self._load(version)
+            except Exception as error:  # whatever the libraries stumble over: an older version must serve meanwhile
+                self._refuse(version, refusal, error)
                 continue
-            loaded.predict(WARM_UP)
-            # One assignment: a batch in hand ends with the old version, the next begins with the new one.
-            self._classifier, self._serving = loaded, version.number
-            self._batcher.budget = loaded.engine.pass_tokens
-            self._loaded.set()
-            _give_back_memory()
-            log.info("version %s (%s, %s) serves", version.number, version.card.base, loaded.engine.form)
+            del self._refusals[version.number]
             return
+
+    def _load(self, version: Version) -> None:
+        from model.serving import classifier  # numpy and more, in this process only
+
+        loaded = classifier.load(version.folder, device=self.settings.device)
+        loaded.predict(WARM_UP)
+        # One assignment: a batch in hand ends with the old version, the next begins with the new one.
+        self._classifier, self._serving = loaded, version.number
+        self._batcher.budget = loaded.engine.pass_tokens
+        self._loaded.set()
+        _give_back_memory()
+        log.info("version %s (%s, %s) serves", version.number, version.card.base, loaded.engine.form)
+
+    def _refuse(self, version: Version, refusal: Refusal, error: Exception) -> None:
+        """Try the version again later, and log why it does not serve: once for each reason."""
+        pause_s = min(LOOK_EVERY_S * 2.0**refusal.tries, LONGEST_PAUSE_S)
+        refusal.tries += 1
+        refusal.again_at = time.monotonic() + pause_s
+        reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
+        if reason != refusal.reason:
+            refusal.reason = reason
+            log.error("version %s is refused, the last good one serves; it is tried again later: %s", version.number, reason)
 
 
 def _give_back_memory() -> None:
-    """What was needed to read a version, and what the one before it held, is the system's again (glibc keeps 60 MiB else)."""
+    """Give back what was needed to read a version, and what the one before it held; glibc keeps 60 MiB else."""
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)

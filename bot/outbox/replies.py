@@ -32,6 +32,7 @@ from bot.outbox.client import (
     store,
 )  # fmt: skip
 from bot.outbox.digests import digest, redraw_digest
+from bot.queues import REPLIES
 from bot.slack import people
 from bot.views import blocks
 from bot.views.texts import Texts, load_texts
@@ -42,7 +43,7 @@ from model.store.database import now
 from model.store.gestures import Judged
 from model.store.replies import Claim
 from model.store.store import RETRY_AFTER_S
-from worker.app import REPLIES, app
+from worker.app import app
 from worker.process import consume
 from worker.tasks import classify
 
@@ -356,5 +357,5 @@ def run_replies() -> None:
 
     sweeper = threading.Thread(target=sweep_until_stopped, name="sweep", daemon=True)
     signals.worker_ready.connect(lambda **_: sweeper.start(), weak=False)
-    consume("replies", REPLIES, ["--pool", "threads", "--concurrency", "8"])
+    consume(settings(), "replies", REPLIES, ["--pool", "threads", "--concurrency", "8"])
     stop.set()

@@ -35,6 +35,7 @@ from model.store.label_book import LabelBook
 from model.store.runs import Runs
 from model.store.store import Store
 from worker import health
+from worker.app import configure
 from worker.process import configure_logging
 
 log = logging.getLogger(__name__)
@@ -245,4 +246,5 @@ def run_bot(*, http: bool) -> None:
     settings = BotSettings()
     # Read; from here on the variable could only be inherited by somebody, or make Bolt warn that it does not need it.
     os.environ.pop("SLACK_BOT_TOKEN", None)
+    configure(settings)
     asyncio.run(run(settings, http=http))

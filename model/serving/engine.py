@@ -23,6 +23,7 @@ _FREE_SQUARES = 1 << 15
 class Engine(Protocol):
     """A network ready to run, in one number format."""
 
+    device: str  # cpu, or the GPU's name for torch
     form: str  # int8, fp32 or bf16
     pass_tokens: int  # a pass of more is no faster
 
@@ -44,6 +45,7 @@ class OnnxEngine:
         import onnxruntime
 
         self.pass_tokens = PACK
+        self.device = "cpu"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3

@@ -31,6 +31,7 @@ class TorchEngine:
         self._network = network.to(device).eval()
         self._pad_id = pad_id
         self._device = device
+        self.device = str(device)
         self._turn = Lock()
 
     def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:

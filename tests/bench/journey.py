@@ -10,7 +10,8 @@ from typing import Any
 import click
 from sqlalchemy import select
 
-from bot.local.up import Machine, read_health
+from bot.local.running import read_health
+from bot.local.supervisor import Supervisor
 from bot.simulator.person import Person
 from model.settings import ModelSettings
 from model.store.store import Store
@@ -85,7 +86,7 @@ def model_seconds(store: Store) -> dict[str, float]:
 
 
 async def _journeys(
-    url: str, machine: Machine, messages: int, seconds: int, rate: float, *, chat: bool
+    url: str, machine: Supervisor, messages: int, seconds: int, rate: float, *, chat: bool
 ) -> tuple[Phase, Phase, Phase]:
     said = itertools.cycle(shape.chat(1000)) if chat else texts()
     async with Person(url, "ana") as ana:
@@ -119,7 +120,7 @@ async def _journeys(
         return await _seen(machine, rest), await _seen(machine, light), await _seen(machine, saturated)
 
 
-async def _seen(machine: Machine, load: Callable[[Phase], Awaitable[None]]) -> Phase:
+async def _seen(machine: Supervisor, load: Callable[[Phase], Awaitable[None]]) -> Phase:
     phase = Phase()
     began, before = time.perf_counter(), cpu_seconds(machine)
     await load(phase)

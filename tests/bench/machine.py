@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.local.demo import start_simulator, wait_for_training
-from bot.local.up import Machine, local_environment
+from bot.local.environment import child_environment
+from bot.local.supervisor import Supervisor
 from bot.settings import BotSettings
 from model.learning.dataset import seed_messages
 from model.settings import ModelSettings
@@ -42,13 +43,12 @@ def machine_facts() -> dict[str, Any]:
 
 
 @contextmanager
-def everything(base: str) -> Iterator[tuple[Machine, str, Path]]:
+def everything(base: str) -> Iterator[tuple[Supervisor, str, Path]]:
     """Run all processes with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second."""
     folder = "bench-shape" if base == shape.NAME else "bench"
     home = BotSettings().home_folder.absolute() / folder
-    environment = local_environment(BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0", BETO_SLACK_RATE="0")
-    environment.pop("BETO_DATABASE_URL", None)
-    with Machine(home, environment) as machine:
+    environment = child_environment(None, BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0", BETO_SLACK_RATE="0")
+    with Supervisor(home, environment) as machine:
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()
         url = start_simulator(machine, None, "--no-rate-limits")
         if base == shape.NAME:
@@ -69,7 +69,7 @@ def texts() -> Iterator[str]:
     return itertools.cycle([example.text for example in seed_messages()])
 
 
-def cpu_seconds(machine: Machine) -> dict[str, float]:
+def cpu_seconds(machine: Supervisor) -> dict[str, float]:
     """Return the user and system time of each process so far, and of this one, which plays the people."""
     tick = os.sysconf("SC_CLK_TCK")
     pids = {process.name: process.popen.pid for process in machine.processes if process.popen} | {"people": os.getpid()}

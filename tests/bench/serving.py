@@ -19,7 +19,9 @@ from typing import Any
 
 import click
 
-from bot.local.up import Machine, local_environment, read_health
+from bot.local.environment import child_environment
+from bot.local.running import read_health
+from bot.local.supervisor import Supervisor
 from model.settings import ModelSettings
 from model.store.registry import Registry
 from model.store.store import Store
@@ -46,8 +48,8 @@ def measure(*, messages: int, rounds: int, device: str) -> dict[str, Any]:
         live = Registry(store, home).live()
         assert live is not None
         store.close()
-        environment = local_environment(BETO_HOME=str(home), BETO_DATABASE_URL="", BETO_DEVICE=device)
-        machine = stack.enter_context(Machine(home, environment))
+        environment = child_environment(None, BETO_HOME=str(home), BETO_DATABASE_URL="", BETO_DEVICE=device)
+        machine = stack.enter_context(Supervisor(home, environment))
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()
         worker = machine.start("worker")
         machine.wait_ready(worker, 120)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.local.up import answers, free_port
+from bot.local.ports import answers, free_port
 
 SLOW = {"pipeline", "litserve"}
 PATIENCE_S = 600.0
@@ -83,10 +83,12 @@ def celery(_version: Path) -> Iterator[Asked]:
     from model.schema import Message, Source
     from model.settings import ModelSettings
     from model.store.store import Store
-    from worker.app import app
+    from worker.app import app, configure
+    from worker.settings import WorkerSettings
     from worker.tasks import classify
 
     store = Store(ModelSettings().store_url)
+    configure(WorkerSettings())
     numbers = itertools.count()
     waiting: dict[int, threading.Event] = {}
     over = threading.Event()

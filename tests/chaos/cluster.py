@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import StartRefused
-from bot.local.up import Machine, Process, answers, free_port, local_environment, read_health
+from bot.local.environment import child_environment
+from bot.local.ports import answers, free_port
+from bot.local.running import read_health
+from bot.local.supervisor import Process, Supervisor
 from bot.simulator.server import Simulator
 from model.schema import Card
 from model.store.registry import Registry
@@ -41,7 +44,7 @@ class Cluster:
 
     def __enter__(self) -> "Cluster":
         with ExitStack() as stack:
-            self.machine = stack.enter_context(Machine(self.home, local_environment()))
+            self.machine = stack.enter_context(Supervisor(self.home, child_environment(None)))
             if self.plan.postgres:
                 url = stack.enter_context(_postgres(self.machine, self.folder / "postgres"))
             else:
@@ -128,7 +131,7 @@ class Cluster:
 
 
 @contextmanager
-def _postgres(machine: Machine, data: Path) -> Iterator[str]:
+def _postgres(machine: Supervisor, data: Path) -> Iterator[str]:
     """Run a PostgreSQL server as one of the machine's processes; yield the URL of an empty database in it."""
     folder = postgres_programs()
     if folder is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from bot.local.up import Process
+from bot.local.supervisor import Process
 from bot.simulator.server import Simulator
 from tests.chaos.cluster import Cluster
 from tests.chaos.plan import Plan

@@ -17,7 +17,7 @@ import model.store.gestures
 import model.store.replies
 import model.store.runs
 import model.store.store
-import worker.tasks
+import worker.trainer
 from bot.cli import main
 from model.store.tables import replies
 
@@ -29,7 +29,7 @@ WAITS = {
     model.store.replies: ("RETRY_AFTER_S",),
     model.store.store: ("RETRY_AFTER_S", "RETRY_AT_MOST_S"),
     model.store.runs: ("UNWATCHED_S",),
-    worker.tasks: ("LOOK_EVERY_S",),
+    worker.trainer: ("LOOK_EVERY_S",),
 }
 EPOCHS = 1  # a training is to be killed, not to be good
 MOST_ATTEMPTS = 1000  # nor is it to be given up as one that always dies

@@ -10,7 +10,7 @@ import signal
 import aiohttp
 import pytest
 
-from bot.local.up import read_health
+from bot.local.running import read_health
 from bot.simulator.person import Person
 from tests.town import Town, until, wait_until
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from selenium.webdriver import Keys
 
-from bot.local.up import read_health
+from bot.local.running import read_health
 from bot.simulator.person import Person
 from model.store.registry import Registry
 from model.store.runs import Runs

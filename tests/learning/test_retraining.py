@@ -21,7 +21,7 @@ from model.text_key import text_key
 from tests.learning.cheques import CORRECTED
 from tests.town import publish_version
 from worker.settings import WorkerSettings
-from worker.tasks import why_due
+from worker.trainer import why_due
 
 # Some of the shipped messages: these tests are about runs, and a run on all of them takes half a minute.
 FEW = 100

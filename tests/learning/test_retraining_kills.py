@@ -14,7 +14,8 @@ import pytest
 from celery import Celery
 from sqlalchemy import select
 
-from bot.local.up import Machine, Process, local_environment
+from bot.local.environment import child_environment
+from bot.local.supervisor import Process, Supervisor
 from model.schema import Example
 from model.serving.version_folder import verify
 from model.settings import ModelSettings
@@ -46,7 +47,7 @@ def store(settings: ModelSettings) -> Store:
 class School:
     """Two trainers, as somebody may start them by mistake, on one queue; and lessons to send to them."""
 
-    def __init__(self, machine: Machine, store: Store, redis_url: str) -> None:
+    def __init__(self, machine: Supervisor, store: Store, redis_url: str) -> None:
         self.store = store
         self.runs = Runs(store)
         self.registry = Registry(store, machine.home)
@@ -91,8 +92,8 @@ def test_trainers_that_are_killed_at_random_moments_leave_a_sound_registry(
     """Power cuts, the kernel's hunger for memory, impatient operators."""
     rng = random.Random(int(os.environ.get("BETO_SEED", "0")))
     publish_version(store, settings.home_folder, trained_version)
-    environment = local_environment(BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
-    with Machine(settings.home_folder, environment) as machine:
+    environment = child_environment(None, BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
+    with Supervisor(settings.home_folder, environment) as machine:
         url = machine.environment["BETO_REDIS_URL"] = machine.start_redis()
         redis = machine.processes[0]
         school = School(machine, store, url)
@@ -133,8 +134,8 @@ def test_a_trainer_that_is_told_to_stop_hands_its_training_back_in_time(
 ) -> None:
     """A deployment in the middle of a training: nobody waits for its end, and a stop is no death that counts against the run."""
     publish_version(store, settings.home_folder, trained_version)
-    environment = local_environment(BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
-    with Machine(settings.home_folder, environment) as machine:
+    environment = child_environment(None, BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
+    with Supervisor(settings.home_folder, environment) as machine:
         school = School(machine, store, machine.environment.setdefault("BETO_REDIS_URL", machine.start_redis()))
         school.keep_a_run_open()
 

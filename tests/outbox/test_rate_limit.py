@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from bot.local.up import free_port
+from bot.local.ports import free_port
 from bot.outbox.client import AmbiguousResult, RateLimited, RateLimitedClient
 from bot.outbox.rate_limit import BURST, POSTS_BURST, RateLimiter
 from bot.simulator.pytest_plugin import SimulatorThread

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.local.up import free_port
+from bot.local.ports import free_port
 from bot.outbox import client as outgoing
 from bot.outbox import digests, replies
 from bot.settings import BotSettings

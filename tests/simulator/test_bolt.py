@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local.up import free_port
+from bot.local.ports import free_port
 from bot.simulator.person import Changes, Person
 from bot.simulator.server import Simulator
 

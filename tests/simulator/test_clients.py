@@ -18,7 +18,7 @@ from slack_sdk.socket_mode.websocket_client import SocketModeClient as Websocket
 from slack_sdk.socket_mode.websockets import SocketModeClient as WebsocketsClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local.up import free_port
+from bot.local.ports import free_port
 from bot.simulator.errors import Json
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator

@@ -21,7 +21,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 
 import bot.slack.app
-from bot.local.up import free_port
+from bot.local.ports import free_port
 from bot.settings import BotSettings
 from bot.simulator.delivery import Kind, Unanswered
 from bot.simulator.errors import Json

@@ -15,7 +15,9 @@ import psycopg
 import pytest
 import redis
 
-from bot.local.up import answers, free_port, local_environment, redis_server
+from bot.local.environment import child_environment
+from bot.local.ports import answers, free_port
+from bot.local.supervisor import redis_server
 from tests.conftest import missing
 from tests.town import wait_until
 
@@ -106,14 +108,20 @@ def tls_postgres(postgres_server: str, certificate: tuple[Path, Path]) -> str:
 
 def run(*command: str, home: Path, **settings: str) -> tuple[int, str]:
     """A process of ours with these settings: its status, and all that it printed."""
-    environment = local_environment(BETO_HOME=str(home), **settings)
+    environment = child_environment(None, BETO_HOME=str(home), **settings)
     done = subprocess.run(
         [sys.executable, "-P", *command], env=environment, capture_output=True, text=True, timeout=60, check=False
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
 
-PUBLISH = "from worker.tasks import train; train.delay(7)"
+PUBLISH = """
+from worker.app import configure
+from worker.settings import WorkerSettings
+from worker.tasks import train
+configure(WorkerSettings())
+train.delay(7)
+"""
 
 
 def test_redis_with_a_password_behind_tls_carries_tasks(
@@ -150,7 +158,13 @@ def test_a_redis_that_refuses_is_told_without_the_password(
 
 def test_postgresql_with_a_password_by_tls_keeps_messages(tls_postgres: str, tmp_path: Path) -> None:
     """Verified against the certificate, with a password that has to be quoted; a wrong one is refused and not shown."""
-    ask = "from worker.tasks import store; store().migrate(); print(store().counts(None))"
+    ask = """
+from worker.settings import WorkerSettings
+from worker.tasks import TrainerContext
+store = TrainerContext.open(WorkerSettings()).store
+store.migrate()
+print(store.counts(None))
+"""
     status, said = run("-c", ask, home=tmp_path, BETO_DATABASE_URL=tls_postgres.format(quote(PASSWORD, safe="")))
     assert status == 0, said
     assert "'messages': 0" in said

@@ -27,7 +27,8 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from sqlalchemy.exc import IntegrityError
 
-from bot.local.up import free_port, local_environment
+from bot.local.environment import child_environment
+from bot.local.ports import free_port
 from bot.settings import BotSettings
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
@@ -80,7 +81,8 @@ def door(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[D
     url = f"sqlite:///{home / 'beto.db'}"
     processes = []
     for port, health in zip(ports, healths, strict=True):
-        environment = local_environment(
+        environment = child_environment(
+            None,
             BETO_HOME=str(home), BETO_DATABASE_URL=url, BETO_HTTP_PORT=str(port), BETO_HEALTH_PORT=str(health),
             BETO_REDIS_URL=redis_url.removesuffix("/0") + "/9", **slack.environment,
         )  # fmt: skip

@@ -136,3 +136,25 @@ def test_a_caller_who_has_left_costs_no_work(batcher: Batcher[str, str], recorde
         assert first.result() == "FIRST"
     assert batcher.ask("after", 10) == "AFTER"
     assert ["impatient"] not in recorder.batches
+
+
+@pytest.mark.parametrize("returned", [0, 2])
+def test_a_wrong_number_of_answers_is_told_to_all_and_the_thread_lives_on(returned: int) -> None:
+    """Else every later message waits for a minute and for nothing, while the health page stays green."""
+    wrong = threading.Event()
+    wrong.set()
+    batcher: Batcher[str, str] = Batcher(lambda items: ["?"] * returned if wrong.is_set() else list(items), budget=30)
+    with pytest.raises(RuntimeError, match=f"{returned} answers to a batch of 1"):
+        batcher.ask("a", 10)
+    wrong.clear()
+    assert batcher.ask("b", 10) == "b"
+    batcher.close()
+
+
+def test_an_item_whose_size_cannot_be_told_fails_alone(recorder: Recorder) -> None:
+    """Its asker is told at once, and nobody else hears of it."""
+    batcher: Batcher[str, str] = Batcher(recorder, budget=30, size=lambda item: 1 if item else 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        batcher.ask("", 10)
+    assert batcher.ask("b", 10) == "B"
+    batcher.close()

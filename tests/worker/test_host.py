@@ -1,6 +1,8 @@
 """The live version in memory: taken up while requests are answered, refused when it is broken."""
 
+import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,7 +47,7 @@ def test_without_a_version_the_asker_is_told_after_his_patience(host: Host) -> N
 def test_a_promoted_version_is_taken_up_while_requests_are_answered(host: Host, publish: Callable[[], int]) -> None:
     """A promotion must cost nobody an answer, and whoever pressed the button stays to see it: five seconds at most."""
     first = publish()
-    assert host.wait(30)
+    wait_until(lambda: host.serving, 30, "a version is in memory")
     answered: list[int] = []
     failed: list[BaseException] = []
     stop = threading.Event()
@@ -78,7 +80,7 @@ def test_a_broken_version_is_refused_aloud_and_the_last_good_one_serves(
 ) -> None:
     """A disk that filled up while a version was copied must not silence the bot."""
     good = publish()
-    assert host.wait(30)
+    wait_until(lambda: host.serving, 30, "a version is in memory")
     built = Registry(store, tmp_path)
     folder = tmp_path / "versions" / "v2"
     broken = publish()
@@ -104,21 +106,67 @@ def test_a_worker_that_starts_finds_the_last_good_version(
     weights.write_bytes(weights.read_bytes()[:1000])
     host = Host(store, WorkerSettings(home=tmp_path, device="cpu"))
     host.start()
-    assert host.wait(30)
+    wait_until(lambda: host.serving, 30, "a version is in memory")
     assert host.serving == good
     assert f"version {broken} is refused" in caplog.text
     host.close()
 
 
-def test_closing_answers_what_was_asked(host: Host, publish: Callable[[], int]) -> None:
+def test_a_version_that_cannot_be_loaded_is_tried_less_and_less_often_and_complained_about_once(
+    store: Store, tmp_path: Path, publish: Callable[[], int], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU without room, say: a traceback and a hash of the whole folder every two seconds would fill the disk and a core."""
+    from model.serving import classifier
+
+    monkeypatch.setattr("worker.host.LOOK_EVERY_S", 0.02)
+    number = publish()
+    tried: list[float] = []
+    load = classifier.load
+
+    def no_room(*args: object, **named: object) -> object:
+        tried.append(time.monotonic())
+        if len(tried) < 6:
+            raise RuntimeError("no room")
+        return load(*args, **named)
+
+    monkeypatch.setattr(classifier, "load", no_room)
+    host = Host(store, WorkerSettings(home=tmp_path, device="cpu"))
+    host.start()
+    wait_until(lambda: host.serving == number, 30, "it is taken up when there is room")
+    host.close()
+    pauses = [later - sooner for sooner, later in itertools.pairwise(tried)]
+    for at, pause in enumerate(pauses):
+        assert pause >= 0.02 * 2**at
+    [complaint] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert f"version {number} is refused" in complaint.getMessage()
+    assert "RuntimeError: no room" in complaint.getMessage()
+    assert complaint.exc_info is None
+
+
+def test_closing_answers_what_was_asked(host: Host, publish: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is told to stop finishes what it holds."""
+    from model.serving.classifier import Classifier
+
     publish()
-    assert host.wait(30)
+    wait_until(lambda: host.serving, 30, "a version is in memory")
+    held, go_on = threading.Event(), threading.Event()
+    predict_encoded = Classifier.predict_encoded
+
+    def slow(self: Classifier, encoded: list[list[int]]) -> object:
+        held.set()
+        go_on.wait(10)
+        return predict_encoded(self, encoded)
+
+    monkeypatch.setattr(Classifier, "predict_encoded", slow)
     answers: list[int] = []
     askers = [threading.Thread(target=lambda: answers.append(host.predict("hola", 10)[0].version)) for _ in range(8)]
     for asker in askers:
         asker.start()
-    for asker in askers:
-        asker.join(10)
-    host.close()
+    assert held.wait(10)
+    closing = threading.Thread(target=host.close)
+    closing.start()
+    assert answers == []
+    go_on.set()
+    for thread in (*askers, closing):
+        thread.join(10)
     assert answers == [1] * 8

@@ -1,0 +1,25 @@
+"""The `worker` process: many messages at a time in threads, one batcher and one network behind them."""
+
+from worker.app import INFERENCE, app
+from worker.process import consume, database_away, need
+from worker.settings import WorkerSettings
+
+
+def run_worker() -> None:
+    """Host the live version and label what is queued, until told to stop."""
+    need("worker", "serve", ("numpy", "onnxruntime", "tokenizers"))
+    from worker.tasks import WorkerContext
+
+    settings = WorkerSettings()
+    app.context = context = WorkerContext(settings)
+    context.store.migrate()
+    context.host.start()
+    consume(
+        settings,
+        "worker",
+        INFERENCE,
+        ["--pool", "threads", "--concurrency", str(settings.concurrency)],
+        why_not_ready=lambda: database_away(context.store) or (None if context.host.serving else "a live version"),
+        details=lambda: {"serving": context.host.serving},
+    )
+    context.close()

@@ -1,0 +1,121 @@
+"""The `trainer` process: trains the first version, those that are asked for, and those that are due, one at a time."""
+
+import logging
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+
+import billiard
+from celery import signals
+
+from model.errors import StoreUnavailable
+from model.store.registry import Registry
+from model.store.runs import Runs
+from worker.app import TRAINING, app
+from worker.process import consume, database_away, die_with_parent, need
+from worker.settings import WorkerSettings
+from worker.tasks import TrainerContext, train
+
+log = logging.getLogger(__name__)
+
+# How often the trainer looks whether there is something to train.
+LOOK_EVERY_S = 2.0
+
+
+class RunKeeper:
+    """Sees to it that runs go on: the first version's, those of processes that died, and those that are due by themselves."""
+
+    def __init__(self, context: TrainerContext) -> None:
+        self.settings = context.settings
+        self.runs = Runs(context.store)
+        self.registry = Registry(context.store, context.settings.home_folder)
+        self._first: int | None = None  # the run that trains the first version, while there is none
+        self._complained = False  # that it failed
+
+    def keep(self, stop: threading.Event) -> None:
+        """Look after the runs every LOOK_EVERY_S until `stop`; what goes wrong is logged, and looked at again."""
+        while not stop.is_set():
+            try:
+                self.look()
+            except StoreUnavailable as error:
+                log.warning("runs are not looked after: %s", error)
+            except Exception:  # kombu lets every transport's own exceptions through; the rows stay for the next round
+                log.exception("a run could not be sent to the queue")
+            stop.wait(LOOK_EVERY_S)
+
+    def look(self) -> None:
+        """Publish a task for each run that nobody works on, for the first version, and for a run that is due."""
+        for run_id in self.runs.abandoned():
+            log.info("run %s is taken up again", run_id)
+            train.delay(run_id)
+        if self._has_version() and (due := why_due(self.runs, self.settings)) is not None:
+            run_id, new = self.runs.open("beto", channel=self.settings.retrain_channel or None)
+            if new:
+                log.info("run %s begins: %s", run_id, due)
+                train.delay(run_id)
+
+    def _has_version(self) -> bool:
+        """Return whether a version is live; where none is, see to it that one is trained. One that failed is not repeated."""
+        if self.registry.live() is not None:
+            self._first = None
+            return True
+        if self._first is None:
+            # Also a run that an earlier process opened: its task may be gone with Redis, and a second one does nothing.
+            self._first, _ = self.runs.open("beto")
+            log.info("no version is live: run %s trains the first one", self._first)
+            train.delay(self._first)
+        elif not self._complained and (run := self.runs.get(self._first)) is not None and run.status == "failed":
+            self._complained = True
+            log.error("the first training failed, start the trainer again to retry: %s", run.error)
+        return False
+
+
+def why_due(runs: Runs, settings: WorkerSettings, moment: datetime | None = None) -> str | None:
+    """Return why a run should begin by itself now, or None where it should not or one is open already."""
+    last = runs.last()
+    if last is None or not last.over:
+        return None
+    if settings.retrain_after and (new := runs.new_judgements()) >= settings.retrain_after:
+        # A run that failed is not repeated until there is more to learn from.
+        if last.status == "failed" and new < 2 * settings.retrain_after:
+            return None
+        return f"{new} new judgements"
+    hours = ((moment or datetime.now(UTC)) - last.requested_at).total_seconds() / 3600
+    if settings.retrain_every_h and hours >= settings.retrain_every_h and runs.new_judgements():
+        return f"{hours:.0f} hours since the last run"
+    return None
+
+
+def run_trainer() -> None:
+    """Train until told to stop, each run in a child whose memory goes with it."""
+    need("trainer", "model", ("torch", "transformers", "onnx", "sklearn", "scipy"))
+    settings = WorkerSettings()
+    context = TrainerContext.open(settings)
+    context.store.migrate()
+    stop = threading.Event()
+    keeper = threading.Thread(target=RunKeeper(context).keep, args=(stop,), name="runs", daemon=True)
+
+    def begin_in_child(**_: object) -> None:
+        die_with_parent()
+        # An exception, so that the training can hand its run back.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        app.context = TrainerContext.open(settings)
+
+    signals.worker_ready.connect(lambda **_: keeper.start(), weak=False)
+    signals.worker_process_init.connect(begin_in_child, weak=False)
+    signals.worker_shutting_down.connect(_end_training, weak=False)
+    consume(
+        settings,
+        "trainer",
+        TRAINING,
+        ["--pool", "prefork", "--concurrency", "1", "--max-tasks-per-child", "1"],
+        why_not_ready=lambda: database_away(context.store),
+    )
+    stop.set()
+
+
+def _end_training(**_: object) -> None:
+    """Stop the child: whoever stops the trainer does not want to wait for minutes. The run is handed back, and goes on later."""
+    for child in billiard.active_children():
+        child.terminate()
