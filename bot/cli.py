@@ -242,13 +242,12 @@ def export(file: Path, corrections: bool, pseudonyms: bool) -> None:
 def versions() -> None:
     """List the versions that are kept, and which of them is live."""
     from model.settings import ModelSettings
-    from model.store.registry import Registry
     from model.store.store import Store
 
     settings = ModelSettings()
-    store = Store(settings.store_url)
+    store = Store(settings.store_url, settings.home_folder)
     store.migrate()
-    registry = Registry(store, settings.home_folder)
+    registry = store.registry
     live = registry.live()
     for version in registry.all():
         scores = version.card.scores.get("test") or version.card.scores["dev"]
@@ -266,13 +265,12 @@ def rollback(number: int | None) -> None:
     """Let version NUMBER answer, or the one that was live before."""
     from model.errors import BrokenVersion
     from model.settings import ModelSettings
-    from model.store.registry import Registry
     from model.store.store import Store
 
     settings = ModelSettings()
-    store = Store(settings.store_url)
+    store = Store(settings.store_url, settings.home_folder)
     store.migrate()
-    registry = Registry(store, settings.home_folder)
+    registry = store.registry
     version = registry.before_live() if number is None else registry.get(number)
     if version is None:
         raise BrokenVersion("there is no earlier version to go back to" if number is None else f"there is no version {number}")

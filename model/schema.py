@@ -37,9 +37,8 @@ class Source(StrEnum):
 
 
 class Message(Frozen):
-    """A text that somebody wants labelled; (team, channel, ts) is its natural key."""
+    """A text that somebody wants labelled; (channel, ts) is its natural key."""
 
-    team: str
     channel: str
     ts: str
     user: str
@@ -68,7 +67,7 @@ class Prediction(Frozen):
 class Example(Frozen):
     """A labelled text: `labels` apply, `unknown` were never judged, all others do not apply.
 
-    `id` of a message from Slack is "team:channel:ts"; `by` are those who judged it.
+    `id` of a message from Slack is "channel:ts"; `by` are those who judged it.
     """
 
     text: str

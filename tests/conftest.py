@@ -91,7 +91,7 @@ def migrated_postgres(postgres_server: str) -> str:
 
 
 def _migrate(url: str) -> None:
-    store = Store(url)
+    store = Store(url, Path())
     store.migrate()
     store.close()
 
@@ -108,9 +108,9 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
+def store(store_url: str, tmp_path: Path) -> Iterator[Store]:
     """A migrated store."""
-    opened = Store(store_url)
+    opened = Store(store_url, tmp_path)
     opened.migrate()  # a module may have a database of its own
     yield opened
     opened.close()

@@ -67,9 +67,9 @@ def payload(content: bytes) -> None:
     for _ in range(chance.choice(range(4)) + 1):
         value = chance.choice([*VALUES, "words"])
         event = mutated(event, chance, chance.words() if value == "words" else value)
-    read_message(event, team="T", bot_user="UBETO")
+    read_message(event, bot_user="UBETO")
     read_reaction(event, taxonomy=LABELS, bot_user="UBETO")
-    read_shortcut(event, team="T", bot_user="UBETO")
+    read_shortcut(event, bot_user="UBETO")
 
 
 def text(content: bytes) -> None:

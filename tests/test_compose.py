@@ -195,7 +195,7 @@ def services(
     folder = tmp_path_factory.mktemp("compose")
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute("create database compose")
-    store = Store(f"{postgres_server}/compose".replace("postgresql://", "postgresql+psycopg://"))
+    store = Store(f"{postgres_server}/compose".replace("postgresql://", "postgresql+psycopg://"), Path())
     store.migrate()
     publish_version(store, folder, trained_version)
     store.close()

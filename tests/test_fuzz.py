@@ -76,9 +76,9 @@ EVENTS = [body["event"] for body in SURFACES if "event" in body]
 def test_no_payload_makes_the_readers_fail(event: dict[str, Any], chance: random.Random, value: Any) -> None:
     """What is read raises nothing, so that one odd event cannot make Slack repeat it for an hour."""
     broken = mutated(mutated(event, chance, value), chance, value)
-    read_message(broken, team="T", bot_user="UBETO")
+    read_message(broken, bot_user="UBETO")
     read_reaction(broken, taxonomy=seed_taxonomy(), bot_user="UBETO")
-    read_shortcut(broken, team="T", bot_user="UBETO")
+    read_shortcut(broken, bot_user="UBETO")
 
 
 async def test_no_payload_brings_the_app_down(
@@ -218,7 +218,7 @@ def test_odd_arguments_of_tasks_end_that_task_alone(task: str, monkeypatch: pyte
     from worker.settings import WorkerSettings
     from worker.tasks import TrainerContext, WorkerContext
 
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
     known_store: Callable[[], Store] = lambda: store  # noqa: E731 - a function under another's name
     for module in (bot.outbox.client, bot.outbox.replies, bot.outbox.reports):

@@ -12,7 +12,6 @@ from model.learning.dataset import seed_messages
 from model.masking import ACCOUNT, CARD, CEDULA, LONG, MAIL, PHONE, is_cedula, mask, passes_luhn
 from model.schema import Example, Message, Source
 from model.serving import normalise as speech
-from model.store.gestures import Gestures
 from model.store.store import Store
 
 GAPS = ["", " ", "-", ".", "\u00a0", "\u202f", "\u200b", " - ", "–", "/"]
@@ -153,24 +152,24 @@ def everything(store: Store) -> str:
     """Every row of every table, as text."""
     from model.store.tables import metadata
 
-    with store.reading() as connection:
+    with store.database.reading() as connection:
         return "\n".join(str(row) for table in metadata.sorted_tables for row in connection.execute(table.select()))
 
 
 def test_no_door_of_the_store_lets_personal_data_in(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages, edits, commands, notes and imports: one door left open would be the one that is used."""
-    message = Message(team="T1", channel="C1", ts="1.1", user="U1", text=CARD_TEXT, source=Source.CHANNEL)
-    store.save_message(message)
-    store.save_message(message.model_copy(update={"ts": "command-1", "source": Source.COMMAND}))
-    store.edit_message("T1", "C1", "1.1", f"{CARD_TEXT} y 4000-0000-0000-0002", 5)
+    message = Message(channel="C1", ts="1.1", user="U1", text=CARD_TEXT, source=Source.CHANNEL)
+    store.messages.save(message)
+    store.messages.save(message.model_copy(update={"ts": "command-1", "source": Source.COMMAND}))
+    store.messages.edit("C1", "1.1", f"{CARD_TEXT} y 4000-0000-0000-0002", 5)
     gesture = Gesture(user="U1", handle="h", at=7, kind=Kind.SET, labels=())
-    Gestures(store).add(gesture, team="T1", channel="C1", item_ts="1.1", note=CARD_TEXT)
-    store.save_examples([("k", Example(text=CARD_TEXT, labels=()))])
+    store.gestures.add(gesture, channel="C1", item_ts="1.1", note=CARD_TEXT)
+    store.examples.save([("k", Example(text=CARD_TEXT, labels=()))])
     from bot.local import transfer
 
     file = tmp_path / "more.csv"
     file.write_text(f"text,labels\n{CARD_TEXT} otra vez,ahorro\n", encoding="utf-8")
-    monkeypatch.setenv("BETO_DATABASE_URL", store.url)
+    monkeypatch.setenv("BETO_DATABASE_URL", store.database.url)
     transfer.import_file(file)
     kept = everything(store)
     assert kept.count(CARD) >= 6
@@ -178,15 +177,15 @@ def test_no_door_of_the_store_lets_personal_data_in(store: Store, tmp_path: Path
     assert "0002" not in kept
 
 
-def test_masking_is_a_setting(store_url: str) -> None:
+def test_masking_is_a_setting(store_url: str, tmp_path: Path) -> None:
     """A team that keeps its own rules may switch it off, and nobody else does by mistake."""
     from bot.settings import BotSettings
 
     assert BotSettings().mask_personal
-    store = Store(store_url, mask_personal=False)
+    store = Store(store_url, tmp_path, mask_personal=False)
     store.migrate()
-    saved, _ = store.save_message(Message(team="T", channel="C", ts="1.1", user="U", text=CARD_TEXT, source=Source.CHANNEL))
-    stored = store.message(saved)
+    saved, _ = store.messages.save(Message(channel="C", ts="1.1", user="U", text=CARD_TEXT, source=Source.CHANNEL))
+    stored = store.messages.get(saved)
     store.close()
     assert stored is not None
     assert stored.message.text == CARD_TEXT

@@ -19,7 +19,6 @@ from bot.simulator.person import Changes
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
 from model.schema import Card
-from model.store.registry import Registry
 from model.store.store import Store
 
 
@@ -43,8 +42,8 @@ async def until(changes: Changes, wanted: Callable[[Json], object], timeout_s: f
 
 def publish_version(store: Store, home: Path, trained: Path) -> int:
     """A copy of the trained folder is the store's live version."""
-    registry = Registry(store, home)
-    built = registry.workshop(0) / "version"
+    registry = store.registry
+    built = registry.run_directory(0) / "version"
     shutil.copytree(trained, built)
     card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
     number = registry.add(built, card).number
@@ -89,7 +88,7 @@ def running_town(
     thread = SimulatorThread(
         events_url=f"http://127.0.0.1:{port}/slack/events" if http else None, clock_scale=1.0, rate_limits=False
     )
-    store = Store(store_url)
+    store = Store(store_url, home)
     store.migrate()
     publish_version(store, home, trained)
     environment = child_environment(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from model.errors import ModelError, StoreUnavailable
 from model.schema import Prediction
-from model.store.registry import Registry, Version
+from model.store.registry import Version
 from model.store.store import Store
 from worker.batcher import Batcher
 from worker.settings import WorkerSettings
@@ -56,7 +56,7 @@ class Host:
     def __init__(self, store: Store, settings: WorkerSettings) -> None:
         from model.serving.engine import cores  # numpy, in this process only
 
-        self.registry = Registry(store, settings.home_folder)
+        self.registry = store.registry
         self.settings = settings
         self._classifier: Classifier | None = None
         self._serving = 0  # the number of the version in memory

@@ -6,7 +6,8 @@ from typing import Any
 from celery import Task
 
 from model.errors import StoreUnavailable
-from model.store.store import Labelled, Store
+from model.store.predictions import NewPrediction
+from model.store.store import Store
 from worker.app import app, context_of
 from worker.batcher import Batcher
 from worker.host import Host
@@ -24,13 +25,15 @@ class WorkerContext:
     def __init__(self, settings: WorkerSettings) -> None:
         """Open the store and start to load the live version; nothing is asked of the database yet."""
         self.settings = settings
-        self.store = Store(settings.store_url)
+        self.store = Store(settings.store_url, settings.home_folder)
         self.host = Host(self.store, settings)
         self.texts: Batcher[tuple[int, int], str | None] = Batcher(
-            lambda wanted: self.store.to_label(wanted, self.host.serving), budget=AT_ONCE, everybody=(StoreUnavailable,)
+            lambda wanted: self.store.predictions.texts_to_predict(wanted, self.host.serving),
+            budget=AT_ONCE,
+            everybody=(StoreUnavailable,),
         )
-        self.predictions: Batcher[Labelled, bool] = Batcher(
-            self.store.save_predictions, budget=AT_ONCE, everybody=(StoreUnavailable,)
+        self.predictions: Batcher[NewPrediction, bool] = Batcher(
+            self.store.predictions.save, budget=AT_ONCE, everybody=(StoreUnavailable,)
         )
 
     def close(self) -> None:
@@ -51,7 +54,7 @@ class TrainerContext:
     @classmethod
     def open(cls, settings: WorkerSettings) -> "TrainerContext":
         """Return a context with a store of its own: connections must not be shared across a fork."""
-        return cls(settings, Store(settings.store_url))
+        return cls(settings, Store(settings.store_url, settings.home_folder))
 
 
 @app.task(name="worker.classify", bind=True)
@@ -61,7 +64,7 @@ def classify(self: "Task[Any, Any]", message_id: int, revision: int) -> None:
     text = context.texts.ask((message_id, revision), PATIENCE_S)
     if text is not None:
         prediction, model_s = context.host.predict(text, PATIENCE_S)
-        context.predictions.ask(Labelled(message_id, revision, prediction, model_s), PATIENCE_S)
+        context.predictions.ask(NewPrediction(message_id, revision, prediction, model_s), PATIENCE_S)
 
 
 @app.task(name="worker.train", bind=True)

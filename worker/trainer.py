@@ -10,7 +10,6 @@ import billiard
 from celery import signals
 
 from model.errors import StoreUnavailable
-from model.store.registry import Registry
 from model.store.runs import Runs
 from worker.app import TRAINING, app
 from worker.process import consume, database_away, die_with_parent, need
@@ -28,8 +27,8 @@ class RunKeeper:
 
     def __init__(self, context: TrainerContext) -> None:
         self.settings = context.settings
-        self.runs = Runs(context.store)
-        self.registry = Registry(context.store, context.settings.home_folder)
+        self.runs = context.store.runs
+        self.registry = context.store.registry
         self._first: int | None = None  # the run that trains the first version, while there is none
         self._complained = False  # that it failed
 

@@ -23,8 +23,6 @@ from bot.simulator.person import Person
 from bot.views import blocks
 from model.errors import ModelError
 from model.settings import ModelSettings
-from model.store.registry import Registry
-from model.store.runs import Runs
 from model.store.store import Store
 
 PORT = 8765
@@ -126,8 +124,8 @@ def start_simulator(supervisor: Supervisor, port: int | None, *options: str) -> 
 
 def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> None:
     """Wait until a version is live, and show how far its training is; StartRefused where it fails, Stopped when told to."""
-    store = Store(ModelSettings(home=home, database_url="").store_url)
-    registry, runs = Registry(store, home), Runs(store)
+    store = Store(ModelSettings(home=home, database_url="").store_url, home)
+    registry, runs = store.registry, store.runs
     try:
         if (version := registry.live()) is not None:
             click.echo(f"La versión {version.number} ({version.card.base}) ya está entrenada en {home}.")

@@ -16,7 +16,6 @@ from bot.local.environment import PROXIES
 from bot.local.supervisor import redis_server
 from bot.settings import BotSettings
 from model.errors import BrokenVersion, ModelError
-from model.store.registry import Registry
 from model.store.store import Store
 
 Check = Callable[[BotSettings], str]
@@ -90,17 +89,19 @@ def _home(settings: BotSettings) -> str:
 
 def _database(settings: BotSettings) -> str:
     try:
-        store = Store(settings.store_url)
+        store = Store(settings.store_url, settings.home_folder)
     except ArgumentError as error:
         raise CheckFailed("BETO_DATABASE_URL is no URL of a database: write postgresql://..., or leave it out") from error
     try:
         store.migrate()
-        counts = store.counts(None)
+        counts = store.messages.counts()
     except (ModelError, OSError) as error:
         raise CheckFailed(f"{error}. Check BETO_DATABASE_URL, or leave it out to use SQLite in BETO_HOME.") from error
     finally:
         store.close()
-    return f"{store.engine.dialect.name}, {counts['messages']} messages, {counts['prediction'] + counts['reply']} waiting"
+    return (
+        f"{store.database.engine.dialect.name}, {counts['messages']} messages, {counts['prediction'] + counts['reply']} waiting"
+    )
 
 
 def _redis(settings: BotSettings) -> str:
@@ -129,9 +130,9 @@ def _redis(settings: BotSettings) -> str:
 
 def _model(settings: BotSettings) -> str:
     try:
-        store = Store(settings.store_url)
+        store = Store(settings.store_url, settings.home_folder)
         try:
-            live = Registry(store, settings.home_folder).live()
+            live = store.registry.live()
         finally:
             store.close()
     except (ModelError, ArgumentError) as error:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from bot.errors import StartRefused
 from bot.settings import BotSettings
 from model.learning.dataset import seed_messages
-from model.store.registry import Registry
 from model.store.store import Store
 from worker.host import Host
 from worker.process import need
@@ -27,9 +26,9 @@ def measure() -> str:
     """
     need("doctor --speed", "serve", ("numpy", "onnxruntime", "tokenizers"))
     settings = BotSettings()
-    store = Store(settings.store_url)
+    store = Store(settings.store_url, settings.home_folder)
     store.migrate()
-    live = Registry(store, settings.home_folder).live()
+    live = store.registry.live()
     if live is None:
         store.close()
         raise StartRefused("there is no version to measure yet: the trainer makes the first one (`beto up`, or `beto demo`)")

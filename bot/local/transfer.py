@@ -14,8 +14,6 @@ from model.judgements import Gesture, Kind
 from model.learning.dataset import read_examples, write_examples
 from model.learning.retraining import judged_examples
 from model.schema import Example
-from model.store.gestures import Gestures
-from model.store.label_book import LabelBook
 from model.store.store import Store
 from model.text_key import text_key
 
@@ -28,7 +26,7 @@ def import_file(path: Path) -> str:
     """
     store = _store()
     try:
-        read = read_examples(path, LabelBook(store).current())
+        read = read_examples(path, store.labels.current())
         if nul := next((at for at, example in enumerate(read, 1) if "\0" in example.text), None):
             raise BadData(f"{path}, message {nul}: the text holds a NUL, which PostgreSQL does not keep")
         examples = [
@@ -39,7 +37,7 @@ def import_file(path: Path) -> str:
         judged = [(message, example) for example in examples if (message := _message_of(store, example)) is not None]
         of_messages = {id(example) for _, example in judged}
         texts = [example for example in examples if id(example) not in of_messages]
-        new, changed = store.save_examples([(text_key(example.text), example) for example in texts])
+        new, changed = store.examples.save([(text_key(example.text), example) for example in texts])
         words = sum(_judge(store, message, example) for message, example in judged)
     finally:
         store.close()
@@ -60,7 +58,7 @@ def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = Fal
     try:
         examples = [
             *(_corrected(store) if corrections else judged_examples(store)),
-            *(() if corrections else (each for each, _ in store.examples())),
+            *(() if corrections else (each for each, _ in store.examples.all())),
         ]
     finally:
         store.close()
@@ -75,8 +73,8 @@ def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = Fal
 
 def _corrected(store: Store) -> Iterator[Example]:
     wrong = {
-        f"{each.row.team}:{each.row.channel}:{each.row.ts}"
-        for each in Gestures(store).judged_messages(LabelBook(store).current())
+        f"{each.row.channel}:{each.row.ts}"
+        for each in store.gestures.judged_messages(store.labels.current())
         if any(
             label.applies is not None and label.applies != (name in each.state.predicted)
             for name, label in each.state.labels.items()
@@ -89,15 +87,15 @@ def _message_of(store: Store, example: Example) -> int | None:
     """The message of this line, if it names one that we know with the text that it has now, and somebody who judged it."""
     if not example.by or example.id is None or example.id.count(":") != 2:
         return None
-    stored = store.find_message(*example.id.split(":"))
+    stored = store.messages.find(*example.id.split(":"))
     return stored.id if stored is not None and stored.message.text == example.text else None
 
 
 def _judge(store: Store, message_id: int, example: Example) -> bool:
     """Whether the line said something new; it is then the word of each person that it names."""
-    gestures = Gestures(store)
-    judged = gestures.judged(message_id, LabelBook(store).current())
-    stored = store.message(message_id)
+    gestures = store.gestures
+    judged = gestures.judged(message_id, store.labels.current())
+    stored = store.messages.get(message_id)
     assert judged is not None
     assert stored is not None
     stands = {name for name, label in judged.state.labels.items() if label.applies}
@@ -114,7 +112,7 @@ def _judge(store: Store, message_id: int, example: Example) -> bool:
             silent=example.unknown,
             via="import",
         )
-        gestures.add(gesture, team=message.team, channel=message.channel, item_ts=message.ts)
+        gestures.add(gesture, channel=message.channel, item_ts=message.ts)
     return True
 
 
@@ -136,6 +134,6 @@ def _pseudonym_key() -> bytes:
 
 def _store() -> Store:
     settings = BotSettings()
-    store = Store(settings.store_url, mask_personal=settings.mask_personal)
+    store = Store(settings.store_url, settings.home_folder, mask_personal=settings.mask_personal)
     store.migrate()
     return store

@@ -91,7 +91,7 @@ def _retry_after(headers: Any) -> float:
 @cache
 def store() -> Store:
     """This process's store."""
-    return Store(settings().store_url, mask_personal=settings().mask_personal)
+    return Store(settings().store_url, settings().home_folder, mask_personal=settings().mask_personal)
 
 
 @cache
@@ -103,19 +103,19 @@ def settings() -> BotSettings:
 @cache
 def replies() -> Replies:
     """What this process's store knows of replies."""
-    return Replies(store())
+    return store().replies
 
 
 @cache
 def gestures() -> Gestures:
     """What people said, in this process's store."""
-    return Gestures(store())
+    return store().gestures
 
 
 @cache
 def labels() -> LabelBook:
     """The labels of today, in this process's store."""
-    return LabelBook(store())
+    return store().labels
 
 
 @cache
@@ -140,9 +140,10 @@ def slack(patience_s: float = 0.0) -> RateLimitedClient:
 
 
 @cache
-def workspace_url() -> str:
-    """Where permalinks of our workspace begin."""
-    return str(slack().auth_test()["url"])
+def workspace() -> dict[str, str]:
+    """Whose token we hold: `team_id`, and `url`, where permalinks begin."""
+    answer = slack(CALL_WITHIN_S).auth_test()
+    return {"team_id": str(answer["team_id"]), "url": str(answer["url"])}
 
 
 def delete_message(channel: str, ts: str) -> None:

@@ -18,12 +18,12 @@ from bot.outbox.client import (
     settings,
     slack,
     store,
-    workspace_url,
+    workspace,
 )
 from bot.views import blocks
 from bot.views.texts import load_texts
+from model.store.pending import RETRY_AFTER_S
 from model.store.replies import PENDING
-from model.store.store import RETRY_AFTER_S
 from worker.app import app
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def digest(channel: str, message_ids: list[int]) -> list[int]:
 
 
 @app.task(name="bot.digest")
-def redraw_digest(team: str, channel: str, digest_ts: str, message_ts: str) -> None:
+def redraw_digest(channel: str, digest_ts: str, message_ts: str) -> None:
     """The post that answered this message with others tells of those that it still answers; it is gone where there are none."""
     try:
         if digest_ts == PENDING:  # whoever posted it died, or had no answer
@@ -84,13 +84,13 @@ def redraw_digest(team: str, channel: str, digest_ts: str, message_ts: str) -> N
             if found is None:
                 return
             digest_ts = found
-        if message_ids := replies().digest(team, channel, digest_ts):
+        if message_ids := replies().digest(channel, digest_ts):
             slack().chat_update(channel=channel, ts=digest_ts, **_digest_post(message_ids))
         else:
             delete_message(channel, digest_ts)
     except (RateLimited, AmbiguousResult) as later:
         seconds = later.retry_after_s if isinstance(later, RateLimited) else AGAIN_S
-        redraw_digest.apply_async((team, channel, digest_ts, message_ts), countdown=seconds)
+        redraw_digest.apply_async((channel, digest_ts, message_ts), countdown=seconds)
 
 
 def _digested(message: dict[str, Any]) -> list[str]:
@@ -103,12 +103,12 @@ def _digest_post(message_ids: list[int]) -> dict[str, Any]:
     taxonomy, texts = labels().current(), load_texts(settings().language)
     lines, stamps = [], []
     for message_id in message_ids:
-        stored, prediction = store().message(message_id), store().latest_prediction(message_id)
+        stored, prediction = store().messages.get(message_id), store().predictions.latest(message_id)
         if stored is None or prediction is None or stored.deleted:
             continue
         message = stored.message
         stamps.append(message.ts)
-        link = f"{workspace_url()}archives/{message.channel}/p{message.ts.replace('.', '')}"
+        link = f"{workspace()['url']}archives/{message.channel}/p{message.ts.replace('.', '')}"
         shown = () if message.blind else taxonomy.read(prediction).labels
         words = blocks.escape(" ".join(message.text.split())[:60]).replace("|", " ") or "…"
         told = "…" if message.blind else blocks.names(shown, taxonomy, texts)

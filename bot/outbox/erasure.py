@@ -5,7 +5,6 @@ import time
 
 from bot.outbox.client import settings, store
 from bot.outbox.replies import reply
-from model.store.erasure import Forgetting
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +16,9 @@ _expired_at: list[float] = []
 
 def sweep() -> None:
     """Every pending wish is carried out; once an hour, what was kept too long is gone."""
-    forgetting = Forgetting(store())
+    forgetting = store().erasure
     for wish in forgetting.pending():
-        done, touched = forgetting.carry_out(wish)
+        done, touched = forgetting.execute(wish)
         for message_id in touched:
             reply.delay(message_id)
         log.info("wish %s is carried out: %s messages and %s judgements", wish, done.messages, done.judgements)

@@ -30,6 +30,7 @@ from bot.outbox.client import (
     settings,
     slack,
     store,
+    workspace,
 )  # fmt: skip
 from bot.outbox.digests import digest, redraw_digest
 from bot.queues import REPLIES
@@ -41,8 +42,8 @@ from model.labels import Taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.database import now
 from model.store.gestures import Judged
+from model.store.pending import RETRY_AFTER_S
 from model.store.replies import Claim
-from model.store.store import RETRY_AFTER_S
 from worker.app import app
 from worker.process import consume
 from worker.tasks import classify
@@ -103,7 +104,7 @@ def reply(message_id: int, *, in_line: bool = False) -> None:
             continue
         if claim.digest_ts is not None:
             message = claim.message.message
-            redraw_digest.delay(message.team, message.channel, claim.digest_ts, message.ts)
+            redraw_digest.delay(message.channel, claim.digest_ts, message.ts)
         if claim.reply_ts is None and reply_ts is not None:
             _seed(claim)
         if recorded == "shown":
@@ -118,7 +119,7 @@ def _show(claim: Claim, owner: str, *, in_line: bool) -> tuple[str | None, tuple
     except RateLimited as wait:
         replies().release(message_id, owner, retry_in_s=wait.retry_after_s + RETRY_AFTER_S, in_doubt=claim.orphaned)
         if wait.method == "chat.postMessage" and _joins_line(claim):
-            _line_up(claim.message.message.team, claim.message.message.channel, wait.retry_after_s)
+            _line_up(claim.message.message.channel, wait.retry_after_s)
         else:
             _come_back(message_id, wait.retry_after_s)
     except AmbiguousResult as error:
@@ -151,18 +152,18 @@ def _joins_line(claim: Claim) -> bool:
     return claim.reply_ts is None and not claim.orphaned
 
 
-def _line_up(team: str, channel: str, seconds: float) -> None:
+def _line_up(channel: str, seconds: float) -> None:
     """In so many seconds the next of the channel's line is served."""
     if locks().lock(f"line/{channel}", seconds + LINE_LOST_S):
-        serve_line.apply_async((team, channel), countdown=seconds)
+        serve_line.apply_async((channel,), countdown=seconds)
 
 
 @app.task(name="bot.line")
-def serve_line(team: str, channel: str) -> None:
+def serve_line(channel: str) -> None:
     """The next of those that wait in this channel, as many as a second allows, have their replies, or one post together."""
     locks().unlock(f"line/{channel}")
     most = max(settings().digest_after + 1, DIGEST_OF)
-    waiting = replies().line(team, channel, most, newest_first=settings().newest_first)
+    waiting = replies().line(channel, most, newest_first=settings().newest_first)
     if settings().digest_after and len(waiting) > settings().digest_after:
         for each in digest(channel, waiting[:DIGEST_OF]):
             reply.apply_async((each,), {"in_line": True})
@@ -178,13 +179,13 @@ def serve_line(team: str, channel: str) -> None:
         if not following:
             return
     if len(waiting) > 1:
-        _line_up(team, channel, limiter().post_every_s)
+        _line_up(channel, limiter().post_every_s)
 
 
 def _bring_up_to_date(claim: Claim, *, in_line: bool) -> tuple[str | None, tuple[str, ...]]:
     """Slack shows what the claim says; the ts of the reply (None: there is none) and the labels asked about."""
     message, began = claim.message.message, time.monotonic()
-    key = f"{message.team}:{message.channel}:{message.ts}"
+    key = f"{workspace()['team_id']}:{message.channel}:{message.ts}"
     thread = message.thread_ts or message.ts
     reply_ts = _only_reply(claim, thread, key)
     if claim.message.deleted:
@@ -277,15 +278,15 @@ def _judged(message_id: int, channel: str, thread: str) -> Judged:
     judged = gestures().judged(message_id, taxonomy)
     assert judged is not None  # its reply is claimed
     if judged.unknown_people:
-        stored = store().message(message_id)
+        stored = store().messages.get(message_id)
         assert stored is not None
         for user in judged.unknown_people:
-            people.look_at(slack(), gestures(), settings(), team=stored.message.team, user=user)
+            people.look_at(slack(), gestures(), settings(), team=workspace()["team_id"], user=user)
         judged = gestures().judged(message_id, taxonomy)
         assert judged is not None
     for user in judged.strangers:
-        stored = store().message(message_id)
-        if stored is not None and gestures().take_telling(stored.message.team, user):
+        stored = store().messages.get(message_id)
+        if stored is not None and gestures().take_telling(user):
             refused = load_texts(settings().language)("judge.refused")
             try:
                 slack().chat_postEphemeral(channel=channel, user=user, thread_ts=thread, text=refused)
@@ -297,7 +298,7 @@ def _judged(message_id: int, channel: str, thread: str) -> Judged:
 def _seed(claim: Claim) -> None:
     """The likeliest labels' emoji are on the message, where the channel wants that: a correction is one tap then."""
     message = claim.message.message
-    if claim.prediction is None or message.blind or not store().seeds(message.team, message.channel):
+    if claim.prediction is None or message.blind or not store().channels.seeds(message.channel):
         return
     taxonomy = labels().current()
     scores = taxonomy.read(claim.prediction).scores
@@ -322,12 +323,12 @@ def seed(channel: str, ts: str, emoji: str) -> None:
 
 def sweep() -> int:
     """What was saved and is owed something for too long is on the queues again; how many."""
-    waiting = store().waiting()
+    waiting = store().messages.waiting()
     for message_id, owed in waiting:
         if owed == "reply":
             reply.delay(message_id)
             continue
-        stored = store().message(message_id)
+        stored = store().messages.get(message_id)
         if stored is not None:
             classify_and_reply(message_id, stored.revision).apply_async()
     return len(waiting)

@@ -22,7 +22,6 @@ from bot.views import blocks, run_blocks
 from bot.views.charts import draw
 from bot.views.texts import load_texts
 from model.schema import Report
-from model.store.registry import Registry
 from model.store.runs import Run, Runs
 from worker.app import app
 
@@ -39,13 +38,7 @@ PATIENCE_S = 30.0
 @cache
 def runs() -> Runs:
     """The runs in this process's store."""
-    return Runs(store())
-
-
-@cache
-def team() -> str:
-    """The workspace that our token is of."""
-    return str(slack(PATIENCE_S).auth_test()["team_id"])
+    return store().runs
 
 
 def follow(run_id: int) -> None:
@@ -95,7 +88,7 @@ def _show_status(run: Run) -> str:
         return run.status_ts
     # Whoever posted it may not have lived to note it.
     ts = _find_status(run) or str(slack(PATIENCE_S).chat_postMessage(**post, **NO_UNFURL)["ts"])
-    runs().note_status(run.id, team(), run.channel, ts)
+    runs().note_status(run.id, run.channel, ts)
     return ts
 
 
@@ -152,7 +145,7 @@ def report_message(run: Run, report: Report, decided: str = "") -> tuple[str, li
     texts, taxonomy = load_texts(settings().language), labels().current()
     lines = []
     for flip in report.flips:
-        stored = store().message(flip.message_id)
+        stored = store().messages.get(flip.message_id)
         if stored is None or stored.deleted:
             continue
         before, after = (blocks.names(labels, taxonomy, texts) for labels in (flip.before, flip.after))
@@ -164,7 +157,7 @@ def report_message(run: Run, report: Report, decided: str = "") -> tuple[str, li
                 after=after,
             )
         )
-    live = Registry(store(), settings().home_folder).live()
+    live = store().registry.live()
     return run_blocks.report(run, report, 0 if live is None else live.number, lines, taxonomy, texts, decided=decided)
 
 

@@ -105,10 +105,10 @@ def build_app(settings: BotSettings, store: Store, *, who: AuthorizeResult) -> A
     )
     desk = Desk(
         store=store,
-        gestures=Gestures(store),
-        runs=Runs(store),
+        gestures=store.gestures,
+        runs=store.runs,
         texts=load_texts(settings.language),
-        labels=LabelBook(store),
+        labels=store.labels,
         settings=settings,
         publish=publish,
     )
@@ -147,7 +147,7 @@ async def run(settings: BotSettings, *, http: bool) -> None:
     """The bot hears Slack until SIGTERM or SIGINT. StartRefused where tokens, database or Slack say no."""
     if complaints := settings.complaints(http=http):
         raise StartRefused("\n".join(complaints))
-    store = Store(settings.store_url, mask_personal=settings.mask_personal)
+    store = Store(settings.store_url, settings.home_folder, mask_personal=settings.mask_personal)
     await asyncio.to_thread(store.migrate)
     who = await _who_am_i(settings)
     if (owner := await asyncio.to_thread(store.belongs_to, str(who.team_id))) != who.team_id:

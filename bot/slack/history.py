@@ -44,14 +44,14 @@ async def link_to(client: AsyncWebClient, channel: str, ts: str) -> str:
         return "-"
 
 
-async def tell(desk: "Desk", client: AsyncWebClient, message_id: int | None, *, team: str, asked_in: str) -> str:
+async def tell(desk: "Desk", client: AsyncWebClient, message_id: int | None, *, asked_in: str) -> str:
     """The history as mrkdwn. A message of another workspace, or of a private place other than `asked_in`, is not told."""
-    stored = None if message_id is None else await asyncio.to_thread(desk.store.message, message_id)
-    if stored is None or stored.message.team != team:
+    stored = None if message_id is None else await asyncio.to_thread(desk.store.messages.get, message_id)
+    if stored is None:
         return desk.texts("command.history_none")
     if stored.message.channel != asked_in and not stored.message.channel.startswith("C"):
         return desk.texts("command.history_none")
-    given = await asyncio.to_thread(desk.store.predictions_of, stored.id)
+    given = await asyncio.to_thread(desk.store.predictions.all_of, stored.id)
     said = await asyncio.to_thread(desk.gestures.history, stored.id)
     if stored.message.blind and not any(each.gesture.kind in OWN_WORDS for each in said):
         given = []

@@ -111,7 +111,6 @@ def plain_text(text: str) -> str:
 class Edit:
     """A message has another text now."""
 
-    team: str
     channel: str
     ts: str
     text: str
@@ -123,13 +122,12 @@ class Edit:
 class Deletion:
     """A message is gone."""
 
-    team: str
     channel: str
     ts: str
     at: int  # Slack's time of the deletion, microseconds
 
 
-def read_message(event: dict[str, Any], *, team: str, bot_user: str) -> Message | Edit | Deletion | None:
+def read_message(event: dict[str, Any], *, bot_user: str) -> Message | Edit | Deletion | None:
     """What a `message` or `app_mention` event says, or None for what is not ours to read.
 
     None for bots (ourselves among them), joins and other subtypes, and edits that left the text as it was
@@ -140,10 +138,10 @@ def read_message(event: dict[str, Any], *, team: str, bot_user: str) -> Message 
         return None
     match event.get("subtype"):
         case "message_changed":
-            return _read_change(event, team, channel, bot_user)
+            return _read_change(event, channel, bot_user)
         case "message_deleted":
             ts = event.get("deleted_ts")
-            return Deletion(team, channel, ts, microseconds(event.get("event_ts"))) if is_id(ts) else None
+            return Deletion(channel, ts, microseconds(event.get("event_ts"))) if is_id(ts) else None
         case None | str() as subtype if subtype in SPOKEN:
             pass
         case _:
@@ -160,7 +158,6 @@ def read_message(event: dict[str, Any], *, team: str, bot_user: str) -> Message 
         source = Source.CHANNEL
     thread_ts = event.get("thread_ts")
     return Message(
-        team=team,
         channel=channel,
         ts=ts,
         user=user,
@@ -170,7 +167,7 @@ def read_message(event: dict[str, Any], *, team: str, bot_user: str) -> Message 
     )
 
 
-def read_shortcut(body: dict[str, Any], *, team: str, bot_user: str) -> Message | None:
+def read_shortcut(body: dict[str, Any], *, bot_user: str) -> Message | None:
     """The message that a message shortcut was chosen on; also a bot's, since a person asked for it. None without text."""
     message, channel = section(body, "message"), section(body, "channel").get("id")
     text, ts = message.get("text"), message.get("ts")
@@ -181,7 +178,6 @@ def read_shortcut(body: dict[str, Any], *, team: str, bot_user: str) -> Message 
         return None
     thread_ts, user = message.get("thread_ts"), message.get("user") or message.get("bot_id")
     return Message(
-        team=team,
         channel=channel,
         ts=ts,
         user=user if is_id(user) else "unknown",
@@ -197,23 +193,22 @@ def without_mention(text: str, bot_user: str) -> str:
     return (text.replace(f"<@{bot_user}>", " ").strip() if f"<@{bot_user}>" in text else text)[:LONGEST]
 
 
-def _read_change(event: dict[str, Any], team: str, channel: str, bot_user: str) -> Edit | Deletion | None:
+def _read_change(event: dict[str, Any], channel: str, bot_user: str) -> Edit | Deletion | None:
     message, previous = section(event, "message"), section(event, "previous_message")
     ts, text = message.get("ts"), message.get("text")
     if not is_id(ts):
         return None
     if message.get("subtype") == "tombstone":
         # How Slack deletes a message that has a thread, as all that we answered have.
-        return Deletion(team, channel, ts, microseconds(event.get("event_ts")))
+        return Deletion(channel, ts, microseconds(event.get("event_ts")))
     if message.get("bot_id") or message.get("user") == bot_user or not isinstance(text, str):
         return None
     if text == previous.get("text"):
         return None
     # `edited.ts` is cut to the second, so a reaction of the same second would seem to come after it.
     edited_ts = event.get("event_ts") or section(message, "edited").get("ts")
-    whole = read_message({**message, "channel": channel, "channel_type": event.get("channel_type")}, team=team, bot_user=bot_user)
+    whole = read_message({**message, "channel": channel, "channel_type": event.get("channel_type")}, bot_user=bot_user)
     return Edit(
-        team,
         channel,
         ts,
         without_mention(text, bot_user),
@@ -275,5 +270,5 @@ def _meaning_of(name: str, taxonomy: Taxonomy) -> tuple[Kind | None, tuple[str, 
 
 def is_drawn(message: Message, percent: float) -> bool:
     """Whether a message is among `percent` of all, by chance, and the same however often Slack sends it."""
-    key = f"{message.team}:{message.channel}:{message.ts}"
+    key = f"{message.channel}:{message.ts}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64 < percent / 100

@@ -37,7 +37,7 @@ def look_at(slack: WebClient, gestures: Gestures, settings: BotSettings, *, team
             person = {"is_stranger": True}
         foreign = person.get("is_stranger") or person.get("team_id", team) != team
         allowed = not (foreign or person.get("is_restricted") or person.get("is_ultra_restricted") or person.get("is_bot"))
-    gestures.note_person(team, user, may_judge=allowed, expert=expert)
+    gestures.save_person(user, may_judge=allowed, expert=expert)
 
 
 async def may_train(client: "AsyncWebClient", settings: BotSettings, user: str) -> bool:

@@ -25,9 +25,7 @@ from model.learning.gate import Answers, compare, decide
 from model.schema import Blind, Example, Flip, Progress, Report, Split
 from model.serving.calibration import Matrix
 from model.settings import ModelSettings
-from model.store.erasure import IMPORTED, Forgetting
-from model.store.gestures import Gestures
-from model.store.label_book import LabelBook
+from model.store.erasure import IMPORTED
 from model.store.registry import Registry, Version
 from model.store.runs import BEAT_EVERY_S, Run, Runs, owner_name
 from model.store.store import Store
@@ -50,11 +48,11 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
     What nobody decided about a judged message is unknown; a message with nothing decided is left out.
     """
     key_of = cache(text_key)  # asked for three times of every text
-    taxonomy, sides = LabelBook(store).current(), store.sides()
+    taxonomy, sides = store.labels.current(), store.examples.splits()
     shipped = [_today(example, taxonomy, 0) for example in seed_messages()]
     imported = [
         _today(example.model_copy(update={"id": IMPORTED + text_key(example.text)}), taxonomy, int(at.timestamp() * 1e6))
-        for example, at in store.examples()
+        for example, at in store.examples.all()
     ]
     ours = [*imported, *judged_examples(store)]
     # Those that have their side come first: what says nearly the same joins them there.
@@ -62,7 +60,7 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
     divided = divide([*shipped, *ours], sides)
     mine = {key_of(example.text) for example in ours}
     keys = {key_of(example.text): split for split in SPLITS for example in divided[split]}
-    store.save_sides({key: split for key, split in keys.items() if key in mine and key not in sides})
+    store.examples.save_splits({key: split for key, split in keys.items() if key in mine and key not in sides})
     if taxonomy.since:
         divided["train"] += _descriptions(taxonomy)
     return divided
@@ -85,11 +83,11 @@ def _descriptions(taxonomy: Taxonomy) -> list[Example]:
 
 def judged_examples(store: Store) -> Iterator[Example]:
     """Messages as people judged them, oldest first, with those who did."""
-    for each in Gestures(store).judged_messages(LabelBook(store).current()):
+    for each in store.gestures.judged_messages(store.labels.current()):
         row, state = each.row, each.state
         if len(state.unknown) < len(state.labels) and row.text.strip():
             yield Example(
-                id=f"{row.team}:{row.channel}:{row.ts}",
+                id=f"{row.channel}:{row.ts}",
                 text=row.text,
                 labels=tuple(name for name, label in state.labels.items() if label.applies),
                 unknown=state.unknown,
@@ -103,11 +101,11 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
     Nothing happens where it is over already or another living process works on it. The candidate goes live where the
     verdict says so, the run is no dry one, and BETO_PROMOTION leaves it to us.
     """
-    runs, owner = Runs(store), owner_name()
+    runs, owner = store.runs, owner_name()
     run = runs.start(run_id, owner)
     if run is None:
         return
-    registry = Registry(store, settings.home_folder)
+    registry = store.registry
     try:
         with _signs_of_life(runs, run_id, owner):
             report = _train_and_judge(store, registry, settings, run, _Shown(runs, run_id, owner))
@@ -130,7 +128,7 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
         # A run must never stay "running" when nobody works on it.
         runs.close(run_id, owner, "failed", error=f"{type(error).__name__}: {error}")
         raise
-    shutil.rmtree(registry.workshop(run_id), ignore_errors=True)
+    shutil.rmtree(registry.run_directory(run_id), ignore_errors=True)
 
 
 def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, run: Run, shown: "_Shown") -> Report | None:
@@ -139,26 +137,26 @@ def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, 
     from model.learning import training
 
     shown(Progress(stage="preparing"))
-    workshop = registry.workshop(run.id)
-    data = _frozen_snapshot(store, workshop, run.id)
+    run_directory = registry.run_directory(run.id)
+    data = _frozen_snapshot(store, run_directory, run.id)
     live = registry.live()
     candidate = registry.made_by(run.id)
     if candidate is None:
         everything = [example for split in SPLITS for example in data[split]]
         if live is not None and live.card.data_sha256 == data_sha256(everything) and not run.dry:
             return None
-        built = workshop / "version"
+        built = run_directory / "version"
         shutil.rmtree(built, ignore_errors=True)
         card = training.train(
             data["train"],
             data["dev"],
             test=data["test"],
-            taxonomy=LabelBook(store).current(),
+            taxonomy=store.labels.current(),
             base=settings.base,
             out=built,
             device=settings.device,
             on_progress=shown,
-            checkpoint=workshop / "checkpoint",
+            checkpoint=run_directory / "checkpoint",
         )
         parent = None if live is None else live.number
         candidate = registry.add(built, card.model_copy(update={"parent": parent}), run.id)
@@ -187,7 +185,7 @@ def _judge(
             old = classifier.load(live.folder, device=settings.device)
         except BrokenVersion as error:
             log.warning("version %s cannot be compared with: %s", live.number, error)
-    taxonomy = LabelBook(store).current()
+    taxonomy = store.labels.current()
     former = () if old is None else taxonomy.today(old.labels)
     labels = [name for name in new.labels if name in taxonomy and (old is None or name in former)]
     test = data["test"]
@@ -245,7 +243,7 @@ def _answers(classifier: "Classifier", texts: Sequence[str], labels: Sequence[st
 
 def _flips(store: Store, old: "Classifier", new: "Classifier", taxonomy: Taxonomy) -> tuple[Flip, ...]:
     """The newest messages whose labels would change."""
-    recent = store.recent_texts(LOOKED_AT)
+    recent = store.messages.recent_texts(LOOKED_AT)
     texts = [text for _, text in recent]
     pairs = zip(recent, map(taxonomy.read, old.predict(texts)), map(taxonomy.read, new.predict(texts)), strict=True)
     changed = [
@@ -260,8 +258,8 @@ def _blind(store: Store, live: Version | None) -> Blind | None:
     """How right the live version was where nobody could be swayed by it."""
     if live is None:
         return None
-    gold, given, taxonomy = [], [], LabelBook(store).current()
-    for state, prediction in Gestures(store).judged_blind(taxonomy):
+    gold, given, taxonomy = [], [], store.labels.current()
+    for state, prediction in store.gestures.judged_blind(taxonomy):
         if prediction.version == live.number:
             known = set(state.labels) - set(state.unknown)
             gold.append({name for name, label in state.labels.items() if label.applies})
@@ -269,13 +267,13 @@ def _blind(store: Store, live: Version | None) -> Blind | None:
     return Blind(messages=len(gold), micro_f1=score(gold, given, taxonomy.names).micro_f1) if gold else None
 
 
-def _frozen_snapshot(store: Store, workshop: Path, run_id: int) -> dict[Split, list[Example]]:
+def _frozen_snapshot(store: Store, run_directory: Path, run_id: int) -> dict[Split, list[Example]]:
     """What this run learns from, the same however often its process is killed, but for what was forgotten since.
 
     What it learns from is known by then, so that people can be told which version to retrain.
     """
-    files = {split: workshop / f"{split}.jsonl" for split in SPLITS}
-    complete, forgetting = workshop / "snapshot.complete", Forgetting(store)
+    files = {split: run_directory / f"{split}.jsonl" for split in SPLITS}
+    complete, erasure = run_directory / "snapshot.complete", store.erasure
     if not complete.exists():
         for split, examples in snapshot(store).items():
             write_examples(files[split], examples)
@@ -283,10 +281,10 @@ def _frozen_snapshot(store: Store, workshop: Path, run_id: int) -> dict[Split, l
     data: dict[Split, list[Example]] = {}
     for split, file in files.items():
         frozen = read_examples(file)
-        data[split] = forgetting.still_there(frozen)
+        data[split] = erasure.without_erased(frozen)
         if len(data[split]) < len(frozen):
             write_examples(file, data[split])
-    forgetting.note_learnt(run_id, [*data["train"], *data["dev"]])
+    erasure.record_training_texts(run_id, [*data["train"], *data["dev"]])
     return data
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,18 +18,19 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from model.errors import BadSetting, StoreUnavailable
+from model.store.tables import tallies
 
 # How long a process waits for another's turn with a SQLite file.
 SQLITE_PATIENCE_S = 10.0
 
 
 def now() -> datetime:
-    """The present time, aware, UTC: the only kind of time that is stored."""
+    """Return the present time, aware, UTC: the only kind of time that is stored."""
     return datetime.now(UTC)
 
 
 def aware(moment: datetime) -> datetime:
-    """`moment` as UTC; SQLite gives back times without a zone."""
+    """Return `moment` as UTC; SQLite gives back times without a zone."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -44,7 +45,7 @@ class Database:
         self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     def migrate(self, to: str = "head") -> None:
-        """The schema is at the newest migration, or at least at `to`; safe to call from several processes at once."""
+        """Bring the schema to the newest migration, or at least to `to`; safe to call from several processes at once."""
         # Alembic takes 0.3 s to import, and most processes find the schema in place.
         from alembic import command
         from alembic.config import Config
@@ -53,51 +54,76 @@ class Database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.writing() as connection:
+        with self._migrating() as connection:
             if connection.dialect.name == "postgresql":
                 # SQLite's BEGIN IMMEDIATE already lets one in at a time.
                 connection.execute(text("select pg_advisory_xact_lock(7238)"))
             config.attributes["connection"] = connection
             command.upgrade(config, to)
 
+    @contextmanager
+    def _migrating(self) -> Iterator[Connection]:
+        """Open a transaction in which a table may be rebuilt."""
+        if self.engine.dialect.name != "sqlite":
+            with self.writing() as connection:
+                yield connection
+            return
+        with self._turn, _unavailable(), self.engine.connect() as connection:
+            raw = connection.connection.dbapi_connection
+            # SQLite rebuilds a table by dropping the old one, which would delete all rows that refer to it. The pragma means
+            # nothing inside a transaction, so it is given before.
+            raw.execute("pragma foreign_keys=off")  # type: ignore[union-attr]  # open, since we are connected
+            try:
+                with connection.begin():
+                    yield connection
+                    if broken := connection.execute(text("pragma foreign_key_check")).first():
+                        raise BadSetting(f"the database refers to rows that are not there, and is left as it was: {broken}")
+            finally:
+                raw.execute("pragma foreign_keys=on")  # type: ignore[union-attr]  # likewise
+
     def ping(self) -> None:
-        """The database answered a query."""
+        """Ask the database something; StoreUnavailable where it does not answer."""
         with self.reading() as connection:
             connection.execute(text("select 1"))
 
     def close(self) -> None:
-        """All connections are given back."""
+        """Give back all connections."""
         self.engine.dispose()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction that may change things: committed at the end, rolled back on an exception."""
+        """Open a transaction that may change things: committed at the end, rolled back on an exception."""
         with self._turn, _unavailable(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that changes nothing and waits for no writer."""
+        """Open a connection that changes nothing and waits for no writer."""
         with _unavailable(), self._reader.connect() as connection:
             yield connection
 
     def insert(self, table: Any) -> Any:
-        """An insert of this database's own kind, which can say what is to happen on a conflict."""
+        """Return an insert of this database's own kind, which can say what is to happen on a conflict."""
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
         return dialect.insert(table)
 
     def insert_or_ignore(self, table: Any) -> Any:
-        """An insert that leaves a row with the same key as it is."""
+        """Return an insert that leaves a row with the same key as it is."""
         return self.insert(table).on_conflict_do_nothing()
 
 
-def lock_channel(connection: Connection, team: str, channel: str) -> None:
-    """Until the transaction ends, nobody else links gestures with replies in this channel.
+def lock_channel(connection: Connection, channel: str) -> None:
+    """Keep everybody else from linking gestures with replies in this channel until the transaction ends.
 
     Else a gesture on a reply and the record of that reply could each miss the other. SQLite has one writer anyway.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{team}/{channel}", 0))))
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(channel, 0))))
+
+
+def tally(connection: Connection, what: Literal["messages", "gestures"]) -> int:
+    """Return how many rows there are, in the same time however many they are."""
+    return int(connection.execute(select(func.coalesce(func.sum(tallies.c[what]), 0))).scalar_one())
 
 
 def _engine(url: str) -> Engine:

@@ -13,23 +13,23 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, or_, select, tuple_
 
 from model.schema import Example
-from model.store.database import lock_channel, now
+from model.store.database import Database, lock_channel, now
 from model.store.gestures import Gestures, is_judged
 from model.store.label_book import LabelBook
-from model.store.store import RETRY_AFTER_S, Store, owe_reply
+from model.store.pending import RETRY_AFTER_S, mark_reply_pending
 from model.store.tables import (
+    erasure_requests,
     examples,
-    forgettings,
     gestures,
-    learnt,
     messages,
     people,
     predictions,
     replies,
     runs,
-    sides,
+    split_assignments,
+    training_texts,
     versions,
-    workspaces,
+    workspace,
 )
 from model.text_key import text_key
 
@@ -38,7 +38,7 @@ IMPORTED = "imported:"
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class Erased:
     """What a wish came to: so many messages and judgements are gone; these versions, whose folders are kept, learnt from them.
 
     `training` is true where the training under way does.
@@ -50,83 +50,84 @@ class Forgotten:
     training: bool
 
 
-class Forgetting:
+class ErasureService:
     """What is forgotten in a store."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, database: Database, gestures: Gestures, labels: LabelBook) -> None:
+        self._database = database
+        self._gestures = gestures
+        self._labels = labels
 
     # Wishes
 
-    def ask(self, team: str, *, by: str, message_id: int | None = None, user: str | None = None) -> int:
+    def create_request(self, *, by: str, message_id: int | None = None, user: str | None = None) -> int:
         """The wish to forget this message, or all of this person's, is durable; its id for `carry_out`."""
-        with self.store.writing() as connection:
-            row = forgettings.insert().values(
-                team=team, user=user, message_id=message_id, requested_by=by, versions=[], asked_at=now()
+        with self._database.writing() as connection:
+            row = erasure_requests.insert().values(
+                user=user, message_id=message_id, requested_by=by, versions=[], requested_at=now()
             )
-            return int(connection.execute(row.returning(forgettings.c.id)).scalar_one())
+            return int(connection.execute(row.returning(erasure_requests.c.id)).scalar_one())
 
     def pending(self) -> list[int]:
         """The wishes that were not carried out to their end, oldest first, but for those of this minute."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             return list(
                 connection.execute(
-                    select(forgettings.c.id)
-                    .where(forgettings.c.done_at.is_(None), forgettings.c.asked_at < now() - timedelta(minutes=1))
-                    .order_by(forgettings.c.id)
+                    select(erasure_requests.c.id)
+                    .where(erasure_requests.c.done_at.is_(None), erasure_requests.c.requested_at < now() - timedelta(minutes=1))
+                    .order_by(erasure_requests.c.id)
                 ).scalars()
             )
 
-    def extent(self, team: str, user: str) -> tuple[int, int]:
+    def extent(self, user: str) -> tuple[int, int]:
         """How many messages and how many judgements of this person are kept."""
-        with self.store.reading() as connection:
-            wrote = select(func.count()).where(messages.c.team == team, messages.c.user == user)
-            said = select(func.count()).where(gestures.c.team == team, gestures.c.user == user)
+        with self._database.reading() as connection:
+            wrote = select(func.count()).where(messages.c.user == user)
+            said = select(func.count()).where(gestures.c.user == user)
             return int(connection.execute(wrote).scalar_one()), int(connection.execute(said).scalar_one())
 
-    def carry_out(self, wish_id: int) -> tuple[Forgotten, list[int]]:
+    def execute(self, request_id: int) -> tuple[Erased, list[int]]:
         """All of it is gone from the store, and the ids of messages whose reply is to be deleted or drawn again.
 
         Each message is a transaction of its own: what dies half way is taken up where it stopped, and twice does no harm.
         """
-        with self.store.reading() as connection:
-            wish = connection.execute(select(forgettings).where(forgettings.c.id == wish_id)).one()
+        with self._database.reading() as connection:
+            request = connection.execute(select(erasure_requests).where(erasure_requests.c.id == request_id)).one()
         touched: list[int] = []
         keys: set[str] = set()
-        self._note_versions(wish_id, wish.team, wish.user, wish.message_id)
-        for message_id in list(self._messages_of(wish.team, wish.user, wish.message_id)):
+        self._note_versions(request_id, request.user, request.message_id)
+        for message_id in list(self._messages_of(request.user, request.message_id)):
             touched.append(message_id)
-            keys |= self._erase(wish_id, wish.team, message_id)
-        if wish.user is not None:
-            touched += self._unsay(wish_id, wish.team, wish.user)
-        self._forget_sides(keys)
-        with self.store.writing() as connection:
-            if wish.user is not None:
-                connection.execute(people.delete().where(people.c.team == wish.team, people.c.user == wish.user))
-            connection.execute(forgettings.update().where(forgettings.c.id == wish_id).values(done_at=now()))
-            done = connection.execute(select(forgettings).where(forgettings.c.id == wish_id)).one()
+            keys |= self._erase(request_id, message_id)
+        if request.user is not None:
+            touched += self._delete_judgements(request_id, request.user)
+        self._delete_splits(keys)
+        with self._database.writing() as connection:
+            if request.user is not None:
+                connection.execute(people.delete().where(people.c.user == request.user))
+            connection.execute(erasure_requests.update().where(erasure_requests.c.id == request_id).values(done_at=now()))
+            done = connection.execute(select(erasure_requests).where(erasure_requests.c.id == request_id)).one()
             training = connection.execute(select(runs.c.id).where(runs.c.open)).scalar_one_or_none()
         self._empty_journal()
         kept = tuple(number for number in done.versions if number > 0)
-        return Forgotten(done.messages, done.judgements, kept, training is not None and -training in done.versions), touched
+        return Erased(done.messages, done.judgements, kept, training is not None and -training in done.versions), touched
 
-    def _messages_of(self, team: str, user: str | None, message_id: int | None) -> Iterator[int]:
+    def _messages_of(self, user: str | None, message_id: int | None) -> Iterator[int]:
         chosen = messages.c.user == user if user is not None else messages.c.id == message_id
-        with self.store.reading() as connection:
-            yield from connection.execute(select(messages.c.id).where(messages.c.team == team, chosen)).scalars()
+        with self._database.reading() as connection:
+            yield from connection.execute(select(messages.c.id).where(chosen)).scalars()
 
-    def _erase(self, wish_id: int, team: str, message_id: int) -> set[str]:
+    def _erase(self, request_id: int, message_id: int) -> set[str]:
         """Nothing of the message is left but its place; the key of the text that it had."""
-        with self.store.writing() as connection:
-            row = connection.execute(select(messages).where(messages.c.id == message_id, messages.c.team == team)).one()
-            lock_channel(connection, row.team, row.channel)
+        with self._database.writing() as connection:
+            row = connection.execute(select(messages).where(messages.c.id == message_id)).one()
+            lock_channel(connection, row.channel)
             row = connection.execute(select(messages).where(messages.c.id == message_id).with_for_update()).one()
             if row.deleted_at is not None and not row.user:
                 return set()
             reply_ts = connection.execute(select(replies.c.ts).where(replies.c.message_id == message_id)).scalar_one_or_none()
             said = connection.execute(
                 gestures.delete().where(
-                    gestures.c.team == row.team,
                     gestures.c.channel == row.channel,
                     gestures.c.item_ts.in_([row.ts, reply_ts or row.ts]),
                 )
@@ -148,71 +149,69 @@ class Forgetting:
             )
             keys = {text_key(row.text)} if row.text else set()
             connection.execute(examples.delete().where(examples.c.text_key.in_(keys)))
-            _count(connection, wish_id, messages_=1, judgements=said)
+            _count(connection, request_id, messages_=1, judgements=said)
             return keys
 
-    def _unsay(self, wish_id: int, team: str, user: str) -> list[int]:
+    def _delete_judgements(self, request_id: int, user: str) -> list[int]:
         """The person's judgements are gone; the messages whose labels may stand otherwise now."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             items = connection.execute(
-                select(gestures.c.channel, gestures.c.item_ts).where(gestures.c.team == team, gestures.c.user == user).distinct()
+                select(gestures.c.channel, gestures.c.item_ts).where(gestures.c.user == user).distinct()
             ).all()
         touched = []
         for channel, item_ts in items:
-            with self.store.writing() as connection:
-                lock_channel(connection, team, channel)
+            with self._database.writing() as connection:
+                lock_channel(connection, channel)
                 gone = connection.execute(
                     gestures.delete().where(
-                        gestures.c.team == team,
                         gestures.c.user == user,
                         gestures.c.channel == channel,
                         gestures.c.item_ts == item_ts,
                     )
                 ).rowcount
-                _count(connection, wish_id, messages_=0, judgements=gone)
+                _count(connection, request_id, messages_=0, judgements=gone)
                 on_message = connection.execute(
                     select(messages.c.id)
                     .outerjoin(replies, replies.c.message_id == messages.c.id)
                     .where(
-                        messages.c.team == team,
                         messages.c.channel == channel,
                         or_(messages.c.ts == item_ts, replies.c.ts == item_ts),
                         messages.c.deleted_at.is_(None),
                     )
                 ).scalars()
                 for message_id in list(on_message):
-                    owe_reply(connection, message_id)
+                    mark_reply_pending(connection, message_id)
                     touched.append(message_id)
         return touched
 
-    def _forget_sides(self, keys: set[str]) -> None:
+    def _delete_splits(self, keys: set[str]) -> None:
         """No hash of these texts is left, unless another message says the same: that one keeps its side."""
         if not keys:
             return
-        others = {text_key(each.row.text) for each in Gestures(self.store).judged_messages(LabelBook(self.store).current())}
-        with self.store.writing() as connection:
+        others = {text_key(each.row.text) for each in self._gestures.judged_messages(self._labels.current())}
+        with self._database.writing() as connection:
             for some in _chunks(keys - others):
-                connection.execute(sides.delete().where(sides.c.text_key.in_(some)))
+                connection.execute(split_assignments.delete().where(split_assignments.c.text_key.in_(some)))
 
     # Versions
 
-    def note_learnt(self, run_id: int, taught: Iterable[Example]) -> None:
+    def record_training_texts(self, run_id: int, taught: Iterable[Example]) -> None:
         """The version of this run learns from just these; shipped messages are nobody's."""
         ids = {example.id for example in taught if example.id is not None and _is_ours(example.id)}
-        with self.store.writing() as connection:
-            connection.execute(learnt.delete().where(learnt.c.run_id == run_id))
+        with self._database.writing() as connection:
+            connection.execute(training_texts.delete().where(training_texts.c.run_id == run_id))
             for some in _chunks(ids):
-                connection.execute(learnt.insert(), [{"run_id": run_id, "text_id": text_id} for text_id in some])
+                connection.execute(training_texts.insert(), [{"run_id": run_id, "text_id": text_id} for text_id in some])
 
-    def still_there(self, frozen: Sequence[Example]) -> list[Example]:
+    def without_erased(self, frozen: Sequence[Example]) -> list[Example]:
         """Of a snapshot, what was not deleted, forgotten or imported otherwise since it was frozen."""
         ids = [example.id for example in frozen if example.id is not None and _is_ours(example.id)]
         there: set[str] = set()
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             for some in _chunks(each for each in ids if not each.startswith(IMPORTED)):
                 rows = connection.execute(
-                    select(messages.c.team, messages.c.channel, messages.c.ts).where(
-                        tuple_(messages.c.team, messages.c.channel, messages.c.ts).in_([tuple(each.split(":")) for each in some]),
+                    select(messages.c.channel, messages.c.ts).where(
+                        tuple_(messages.c.channel, messages.c.ts).in_([tuple(each.split(":")) for each in some]),
                         messages.c.text != "",
                     )
                 )
@@ -225,14 +224,13 @@ class Forgetting:
         gone = set(ids) - there
         return [example for example in frozen if example.id not in gone]
 
-    def _note_versions(self, wish_id: int, team: str, user: str | None, message_id: int | None) -> None:
+    def _note_versions(self, request_id: int, user: str | None, message_id: int | None) -> None:
         """The wish names the versions that learnt from what is about to go; a run under way as its negative id."""
         own = messages.c.user == user if user is not None else messages.c.id == message_id
-        text_id = messages.c.team + ":" + messages.c.channel + ":" + messages.c.ts
-        chosen: Any = select(text_id).where(messages.c.team == team, own)
+        text_id = messages.c.channel + ":" + messages.c.ts
+        chosen: Any = select(text_id).where(own)
         if user is not None:
             judged_by = and_(
-                gestures.c.team == messages.c.team,
                 gestures.c.channel == messages.c.channel,
                 or_(gestures.c.item_ts == messages.c.ts, gestures.c.item_ts == replies.c.ts),
             )
@@ -241,29 +239,31 @@ class Forgetting:
                 .select_from(messages)
                 .outerjoin(replies, replies.c.message_id == messages.c.id)
                 .join(gestures, judged_by)
-                .where(gestures.c.team == team, gestures.c.user == user)
+                .where(gestures.c.user == user)
             )
-        with self.store.writing() as connection:
-            before = connection.execute(select(forgettings.c.versions).where(forgettings.c.id == wish_id)).scalar_one()
-            taught: Any = learnt.c.text_id.in_(chosen)
+        with self._database.writing() as connection:
+            before = connection.execute(
+                select(erasure_requests.c.versions).where(erasure_requests.c.id == request_id)
+            ).scalar_one()
+            taught: Any = training_texts.c.text_id.in_(chosen)
             if message_id is not None:
                 # Imported with the same words: it goes too.
                 text = connection.execute(select(messages.c.text).where(messages.c.id == message_id)).scalar_one_or_none()
-                taught = or_(taught, learnt.c.text_id == IMPORTED + text_key(text or ""))
-            run_ids = list(connection.execute(select(learnt.c.run_id).distinct().where(taught)).scalars())
+                taught = or_(taught, training_texts.c.text_id == IMPORTED + text_key(text or ""))
+            run_ids = list(connection.execute(select(training_texts.c.run_id).distinct().where(taught)).scalars())
             made = connection.execute(
                 select(versions.c.number).where(versions.c.run_id.in_(run_ids), versions.c.removed_at.is_(None))
             ).scalars()
             going_on = connection.execute(select(runs.c.id).where(runs.c.id.in_(run_ids), runs.c.open)).scalars()
             named = sorted({*before, *made, *(-run_id for run_id in going_on)})
-            connection.execute(forgettings.update().where(forgettings.c.id == wish_id).values(versions=named))
+            connection.execute(erasure_requests.update().where(erasure_requests.c.id == request_id).values(versions=named))
 
     # Retention
 
-    def retention(self, team: str, default: int, default_corrected: int) -> tuple[int, int]:
-        """Days for which this workspace keeps texts that nobody, and that somebody, corrected; 0: for ever."""
-        with self.store.reading() as connection:
-            row = connection.execute(select(workspaces).where(workspaces.c.team == team)).one_or_none()
+    def retention(self, default: int, default_corrected: int) -> tuple[int, int]:
+        """Return for how many days texts are kept that nobody, and that somebody, corrected; 0: for ever."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(workspace)).one_or_none()
         if row is None:
             return default, default_corrected
         return (
@@ -271,41 +271,37 @@ class Forgetting:
             default_corrected if row.retention_corrected_days is None else row.retention_corrected_days,
         )
 
-    def set_retention(self, team: str, *, days: int | None = None, corrected_days: int | None = None) -> None:
-        """The workspace has chosen so; None leaves that choice as it is."""
+    def set_retention(self, *, days: int | None = None, corrected_days: int | None = None) -> None:
+        """Save the workspace's choice; None leaves that choice as it is."""
         chosen = {"retention_days": days, "retention_corrected_days": corrected_days}
         values = {name: value for name, value in chosen.items() if value is not None}
-        with self.store.writing() as connection:
-            insert = self.store.insert(workspaces).values(team=team, **values)
-            connection.execute(insert.on_conflict_do_update(index_elements=["team"], set_=values))
+        with self._database.writing() as connection:
+            insert = self._database.insert(workspace).values(id=1, **values)
+            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=values))
 
     def expire(self, default: int, default_corrected: int, batch: int = BATCH) -> int:
-        """Texts and notes that were kept for longer than their workspace wants are gone; how many messages lost theirs.
+        """Remove texts and notes that were kept for longer than the workspace wants; return how many messages lost theirs.
 
         Labels and judgements stay. Each batch is a transaction, and what is gone is not looked at again: a job that is
         killed goes on where it was.
         """
-        with self.store.reading() as connection:
-            teams = list(connection.execute(select(messages.c.team).where(messages.c.text != "").distinct()).scalars())
         expired = 0
-        for team in teams:
-            days, corrected_days = self.retention(team, default, default_corrected)
-            for kept_days, corrected in ((days, False), (corrected_days, True)):
-                while kept_days and (gone := self._expire_some(team, kept_days, corrected, batch)):
-                    expired += gone
+        days, corrected_days = self.retention(default, default_corrected)
+        for kept_days, corrected in ((days, False), (corrected_days, True)):
+            while kept_days and (gone := self._expire_some(kept_days, corrected, batch)):
+                expired += gone
         if expired:
             self._empty_journal()
         return expired
 
-    def _expire_some(self, team: str, days: int, corrected: bool, batch: int) -> int:
+    def _expire_some(self, days: int, corrected: bool, batch: int) -> int:
         since = now() - timedelta(days=days)
         judged = is_judged() if corrected else ~is_judged()
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             rows = connection.execute(
                 select(messages.c.id, messages.c.channel, messages.c.ts, replies.c.ts.label("reply_ts"))
                 .outerjoin(replies, replies.c.message_id == messages.c.id)
                 .where(
-                    messages.c.team == team,
                     messages.c.received_at < since,
                     messages.c.edited_at < int(since.timestamp() * 1e6),
                     messages.c.text != "",
@@ -324,7 +320,6 @@ class Forgetting:
                 connection.execute(
                     gestures.update()
                     .where(
-                        gestures.c.team == team,
                         gestures.c.channel == row.channel,
                         gestures.c.item_ts.in_([row.ts, row.reply_ts or row.ts]),
                     )
@@ -334,18 +329,18 @@ class Forgetting:
 
     def _empty_journal(self) -> None:
         """SQLite's write-ahead log holds no old pages any more; where readers are in the way, the next one empties it."""
-        if self.store.engine.dialect.name == "sqlite":
-            with self.store.engine.connect() as connection:
+        if self._database.engine.dialect.name == "sqlite":
+            with self._database.engine.connect() as connection:
                 raw = connection.connection.dbapi_connection
                 assert raw is not None
                 raw.execute("pragma wal_checkpoint(truncate)")
 
 
-def _count(connection: Connection, wish_id: int, *, messages_: int, judgements: int) -> None:
+def _count(connection: Connection, request_id: int, *, messages_: int, judgements: int) -> None:
     connection.execute(
-        forgettings.update()
-        .where(forgettings.c.id == wish_id)
-        .values(messages=forgettings.c.messages + messages_, judgements=forgettings.c.judgements + judgements)
+        erasure_requests.update()
+        .where(erasure_requests.c.id == request_id)
+        .values(messages=erasure_requests.c.messages + messages_, judgements=erasure_requests.c.judgements + judgements)
     )
     # Runs count the judgements that were kept when they began; what is gone was among them, or they would wait for it.
     remaining = runs.c.judgements - judgements
@@ -353,7 +348,7 @@ def _count(connection: Connection, wish_id: int, *, messages_: int, judgements: 
 
 
 def _is_ours(text_id: str) -> bool:
-    return text_id.startswith(IMPORTED) or text_id.count(":") == 2
+    return text_id.startswith(IMPORTED) or (text_id.count(":") == 1 and not text_id.startswith("label:"))
 
 
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:

@@ -6,7 +6,7 @@ the message is looked at, so nothing has to wait for anything.
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Row, Select, and_, or_, select, text, true, u
 from model.judgements import Gesture, Kind, MessageState, fold
 from model.labels import Taxonomy
 from model.schema import Prediction
-from model.store.database import aware, lock_channel, now
-from model.store.store import Store, count_of, owe_reply
+from model.store.database import Database, aware, lock_channel, now
+from model.store.pending import mark_reply_pending
 from model.store.tables import gestures, messages, people, predictions, replies
 
 # People change groups and become guests; a day is as old as what we know of them may be.
@@ -27,12 +27,11 @@ OWN_WORDS = {Kind.LABEL, Kind.SET, Kind.NONE}
 
 
 @dataclass(frozen=True)
-class Said:
+class StoredGesture:
     """A gesture with what stands around it in the store."""
 
     id: int
     gesture: Gesture
-    team: str
     channel: str
     item_ts: str
     note: str | None
@@ -61,27 +60,27 @@ class JudgedMessage:
 
     row: Row[Any]
     state: MessageState
-    said: tuple[Said, ...]
+    said: tuple[StoredGesture, ...]
     prediction: Prediction | None
 
 
 class Gestures:
-    """The gestures in a store."""
+    """The gestures of one database. Every note passes `mask` before it is kept."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, database: Database, mask: Callable[[str], str]) -> None:
+        self._database = database
+        self._mask = mask
 
-    def add(self, gesture: Gesture, *, team: str, channel: str, item_ts: str, note: str | None = None) -> tuple[int | None, bool]:
+    def add(self, gesture: Gesture, *, channel: str, item_ts: str, note: str | None = None) -> tuple[int | None, bool]:
         """The gesture is durable. Returns the message that it is about, if that is known yet, and whether it is new."""
-        with self.store.writing() as connection:
-            lock_channel(connection, team, channel)
-            message = _message_of(connection, team, channel, item_ts)
+        with self._database.writing() as connection:
+            lock_channel(connection, channel)
+            message = _message_of(connection, channel, item_ts)
             shown = None if message is None else _latest(message.id, message.revision).scalar_subquery()
             added = connection.execute(
-                self.store.insert_or_ignore(gestures)
+                self._database.insert_or_ignore(gestures)
                 .values(
-                    key=_key(team, channel, item_ts, gesture),
-                    team=team,
+                    key=_key(channel, item_ts, gesture),
                     channel=channel,
                     item_ts=item_ts,
                     user=gesture.user,
@@ -93,30 +92,30 @@ class Gestures:
                     withdrawn=gesture.withdrawn,
                     via=gesture.via,
                     prediction_id=shown,
-                    note=None if note is None else self.store.mask(note),
+                    note=None if note is None else self._mask(note),
                     saved_at=now(),
                 )
                 .returning(gestures.c.id)
             ).one_or_none()
             if added is not None and message is not None:
-                owe_reply(connection, message.id)
+                mark_reply_pending(connection, message.id)
             return (None if message is None else int(message.id)), added is not None
 
-    def message_of(self, team: str, channel: str, item_ts: str) -> int | None:
+    def message_of(self, channel: str, item_ts: str) -> int | None:
         """The message that `item_ts` is, or whose reply it is."""
-        with self.store.reading() as connection:
-            row = _message_of(connection, team, channel, item_ts)
+        with self._database.reading() as connection:
+            row = _message_of(connection, channel, item_ts)
             return None if row is None else int(row.id)
 
     def judged(self, message_id: int, taxonomy: Taxonomy) -> Judged | None:
         """How the labels of `taxonomy` stand for the message's present text; whatever is older is read in its names."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
             if row is None:
                 return None
             given = self._predictions(connection, [row])[row.id]
             said = self._said(connection, [row], taxonomy, given={row.id: given})[row.id]
-            known = _people(connection, row.team, {each.gesture.user for each in said})
+            known = _people(connection, {each.gesture.user for each in said})
         latest = _newest(given, row.revision, taxonomy)
         fresh = _with_meaning([each for each in said if not each.stale], blind=row.blind)
         moment = now()
@@ -138,24 +137,19 @@ class Gestures:
             ),
         )
 
-    def count(self) -> int:
-        """How many gestures are kept."""
-        with self.store.reading() as connection:
-            return count_of(connection, "gestures")
-
-    def history(self, message_id: int) -> list[Said]:
+    def history(self, message_id: int) -> list[StoredGesture]:
         """Every gesture about the message, in Slack's order of time, stale ones among them."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
             return [] if row is None else self._said(connection, [row], given=self._predictions(connection, [row]))[row.id]
 
-    def last_of(self, team: str, user: str) -> Said | None:
+    def last_of(self, user: str) -> StoredGesture | None:
         """The newest gesture of this person that still stands."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             gone: set[str] = set()
             for row in connection.execute(
                 select(gestures)
-                .where(gestures.c.team == team, gestures.c.user == user)
+                .where(gestures.c.user == user)
                 .order_by(gestures.c.at.desc(), gestures.c.withdrawn.desc())
                 .limit(200)
             ):
@@ -172,10 +166,10 @@ class Gestures:
 
         With `blind` only those whose prediction was hidden. Costs what was judged, however much was not.
         """
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             ids = _judged_ids(connection, blind=blind)
         for at in range(0, len(ids), page):
-            with self.store.reading() as connection:
+            with self._database.reading() as connection:
                 if connection.dialect.name == "postgresql":
                     # Else a page of 500 is joined by reading all replies and gestures: 0.25 ms a message among 10,000, 2 ms
                     # among a million, where looking each up takes the same among any number.
@@ -188,12 +182,8 @@ class Gestures:
                 ).all()
                 given = self._predictions(connection, rows)
                 said = self._said(connection, rows, taxonomy, given=given)
-                known = {
-                    team: _people(connection, team, {each.gesture.user for row in rows for each in said[row.id]})
-                    for team in {row.team for row in rows}
-                }
+                persons = _people(connection, {each.gesture.user for row in rows for each in said[row.id]})
             for row in rows:
-                persons = known[row.team]
                 counted = [
                     each
                     for each in _with_meaning([each for each in said[row.id] if not each.stale], blind=row.blind)
@@ -217,25 +207,24 @@ class Gestures:
 
     # People
 
-    def note_person(self, team: str, user: str, *, may_judge: bool, expert: bool) -> None:
+    def save_person(self, user: str, *, may_judge: bool, expert: bool) -> None:
         """What Slack said about this person is known from now on."""
         values = {"may_judge": may_judge, "expert": expert, "looked_at": now()}
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
-                self.store.insert(people)
-                .values(team=team, user=user, **values)
-                .on_conflict_do_update(index_elements=["team", "user"], set_=values)
+                self._database.insert(people)
+                .values(user=user, **values)
+                .on_conflict_do_update(index_elements=["user"], set_=values)
             )
 
-    def take_telling(self, team: str, user: str) -> bool:
+    def take_telling(self, user: str) -> bool:
         """Whether this person is to be told now that their gestures do not count: once a day, by one process."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             moment = now()
             return (
                 connection.execute(
                     people.update()
                     .where(
-                        people.c.team == team,
                         people.c.user == user,
                         people.c.may_judge.is_not(true()),
                         or_(people.c.told_at.is_(None), people.c.told_at < moment - KNOWN_FOR),
@@ -262,10 +251,10 @@ class Gestures:
         taxonomy: Taxonomy | None = None,
         *,
         given: Mapping[int, list[Row[Any]]],
-    ) -> dict[int, list[Said]]:
+    ) -> dict[int, list[StoredGesture]]:
         """By message, its gestures in Slack's order of time; each with the labels that the network had `given` by then."""
         own = {row.id: row for row in rows}
-        here = and_(gestures.c.team == messages.c.team, gestures.c.channel == messages.c.channel)
+        here = gestures.c.channel == messages.c.channel
         on_message = messages.join(gestures, and_(here, gestures.c.item_ts == messages.c.ts))
         on_reply = messages.join(replies).join(gestures, and_(here, gestures.c.item_ts == replies.c.ts))
         both = union_all(
@@ -293,13 +282,13 @@ class Gestures:
         }
 
 
-def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxonomy: Taxonomy | None = None) -> Said:
+def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxonomy: Taxonomy | None = None) -> StoredGesture:
     labels, silent = tuple(row.labels), tuple(row.silent)
     if taxonomy is not None:
         # Nobody who spoke before a label was there said anything about it.
         unborn = tuple(name for name, at in taxonomy.since.items() if at > row.at)
         labels, silent, predicted = taxonomy.today(labels), taxonomy.today((*silent, *unborn)), taxonomy.today(predicted)
-    return Said(
+    return StoredGesture(
         id=row.id,
         gesture=Gesture(
             user=row.user,
@@ -312,7 +301,6 @@ def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxonomy: T
             predicted=predicted,
             via=row.via,
         ),
-        team=row.team,
         channel=row.channel,
         item_ts=row.item_ts,
         note=row.note,
@@ -321,7 +309,7 @@ def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxonomy: T
     )
 
 
-def _with_meaning(said: list[Said], *, blind: bool) -> list[Said]:
+def _with_meaning(said: list[StoredGesture], *, blind: bool) -> list[StoredGesture]:
     """Without what agrees or disagrees with a prediction that was hidden: it is shown from the first own word on."""
     if not blind:
         return said
@@ -330,15 +318,13 @@ def _with_meaning(said: list[Said], *, blind: bool) -> list[Said]:
     return [each for each in said if each.gesture.kind in OWN_WORDS or (shown_at is not None and each.gesture.at >= shown_at)]
 
 
-def _message_of(connection: Connection, team: str, channel: str, item_ts: str) -> Row[Any] | None:
-    own = connection.execute(
-        select(messages).where(messages.c.team == team, messages.c.channel == channel, messages.c.ts == item_ts)
-    ).one_or_none()
+def _message_of(connection: Connection, channel: str, item_ts: str) -> Row[Any] | None:
+    own = connection.execute(select(messages).where(messages.c.channel == channel, messages.c.ts == item_ts)).one_or_none()
     if own is not None:
         return own
-    # Team and channel are compared here: asked for them too, SQLite would begin with all messages of the channel.
+    # The channel is compared here: asked for it too, SQLite would begin with all messages of the channel.
     of_replies = select(messages).join(replies).where(replies.c.ts == item_ts)
-    return next((row for row in connection.execute(of_replies) if (row.team, row.channel) == (team, channel)), None)
+    return next((row for row in connection.execute(of_replies) if row.channel == channel), None)
 
 
 def _latest(message_id: int, revision: int) -> Select[tuple[int]]:
@@ -350,8 +336,8 @@ def _latest(message_id: int, revision: int) -> Select[tuple[int]]:
     )
 
 
-def _people(connection: Connection, team: str, users: Iterable[str]) -> dict[str, Row[Any]]:
-    rows = connection.execute(select(people).where(people.c.team == team, people.c.user.in_(list(users))))
+def _people(connection: Connection, users: Iterable[str]) -> dict[str, Row[Any]]:
+    rows = connection.execute(select(people).where(people.c.user.in_(list(users))))
     return {row.user: row for row in rows}
 
 
@@ -368,7 +354,7 @@ def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
     if blind:
         # In the words of `ix_messages_blind`, else SQLite would not use it.
         return array("q", connection.execute(select(messages.c.id).where(text("blind"), is_judged()).order_by("id")).scalars())
-    here = and_(messages.c.team == gestures.c.team, messages.c.channel == gestures.c.channel)
+    here = messages.c.channel == gestures.c.channel
     on_message = gestures.join(messages, and_(here, messages.c.ts == gestures.c.item_ts))
     # Outer joins, because SQLite would begin inner ones with all replies; they give a null for what is about no reply.
     on_reply = gestures.outerjoin(replies, replies.c.ts == gestures.c.item_ts).outerjoin(
@@ -381,16 +367,13 @@ def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
 def is_judged() -> Any:
     """Whether anybody ever said something of the row of `messages` at hand, as a condition."""
     on_message = (
-        select(gestures.c.id)
-        .where(gestures.c.team == messages.c.team, gestures.c.channel == messages.c.channel, gestures.c.item_ts == messages.c.ts)
-        .exists()
+        select(gestures.c.id).where(gestures.c.channel == messages.c.channel, gestures.c.item_ts == messages.c.ts).exists()
     )
     on_reply = (
         select(gestures.c.id)
         .join(replies, replies.c.ts == gestures.c.item_ts)
         .where(
             replies.c.message_id == messages.c.id,
-            gestures.c.team == messages.c.team,
             gestures.c.channel == messages.c.channel,
         )
         .exists()
@@ -398,6 +381,6 @@ def is_judged() -> Any:
     return or_(on_message, on_reply)
 
 
-def _key(team: str, channel: str, item_ts: str, gesture: Gesture) -> str:
-    whole = "\0".join([team, channel, item_ts, gesture.user, gesture.handle, str(gesture.at), str(gesture.withdrawn)])
+def _key(channel: str, item_ts: str, gesture: Gesture) -> str:
+    whole = "\0".join([channel, item_ts, gesture.user, gesture.handle, str(gesture.at), str(gesture.withdrawn)])
     return hashlib.sha256(whole.encode()).hexdigest()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select, text
 
 from model.errors import StoreUnavailable
 from model.labels import LabelEvent, Taxonomy, seed_taxonomy
-from model.store.store import Store
+from model.store.database import Database
 from model.store.tables import label_events
 
 # People see a new label so many seconds later at most.
@@ -15,10 +15,10 @@ KNOWN_FOR_S = 5.0
 
 
 class LabelBook:
-    """The set of labels in a store."""
+    """The set of labels in one database."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._lock = threading.Lock()
         self._read_at = 0.0
         self._current = seed_taxonomy()
@@ -28,7 +28,7 @@ class LabelBook:
         with self._lock:
             if not self._read_at or time.monotonic() - self._read_at > KNOWN_FOR_S:
                 try:
-                    with self.store.reading() as connection:
+                    with self._database.reading() as connection:
                         self._current = _folded(connection)
                 except StoreUnavailable:
                     if not self._read_at:
@@ -39,7 +39,7 @@ class LabelBook:
     def record(self, event: LabelEvent) -> Taxonomy:
         """The event happened; the labels after it. BadData where it cannot be, and nothing is recorded then."""
         with self._lock:
-            with self.store.writing() as connection:
+            with self._database.writing() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text("select pg_advisory_xact_lock(7240)"))
                 after = _folded(connection).evolve(event)

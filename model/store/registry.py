@@ -18,8 +18,7 @@ from sqlalchemy import Connection, Row, Select, func, select, text
 from model.errors import BrokenVersion
 from model.schema import Card
 from model.serving.version_folder import is_plain, write_card
-from model.store.database import aware, now
-from model.store.store import Store
+from model.store.database import Database, aware, now
 from model.store.tables import promotions, versions
 
 
@@ -34,13 +33,13 @@ class Version:
 
 
 class Registry:
-    """The versions in `home`/versions, listed in the store."""
+    """The versions in `home`/versions, listed in the database."""
 
-    def __init__(self, store: Store, home: Path) -> None:
-        self.store = store
+    def __init__(self, database: Database, home: Path) -> None:
+        self._database = database
         self.versions_folder = home / "versions"
 
-    def workshop(self, run_id: int) -> Path:
+    def run_directory(self, run_id: int) -> Path:
         """A run's own folder, with whatever an earlier attempt left in it; those of other runs are gone.
 
         It is on the same disk as the versions, so that adding what is built there is one rename.
@@ -54,19 +53,19 @@ class Registry:
 
     def made_by(self, run_id: int) -> Version | None:
         """The version that this run made."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(versions).where(versions.c.run_id == run_id)).one_or_none()
             return None if row is None else self._version(row)
 
     def get(self, number: int) -> Version | None:
         """That version, unless its folder was removed."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(_kept().where(versions.c.number == number)).one_or_none()
             return None if row is None else self._version(row)
 
     def add(self, built: Path, card: Card, run_id: int | None = None) -> Version:
         """The version folder `built` is moved in, numbered and listed; it is not live by that."""
-        with self._alone() as connection:
+        with self._exclusive_transaction() as connection:
             number = (connection.execute(select(func.max(versions.c.number))).scalar_one() or 0) + 1
             card = card.model_copy(update={"version": number})
             write_card(built, card)
@@ -87,7 +86,7 @@ class Registry:
 
         Nothing happens, and False is returned, where the live version is another than `instead_of` (None: none is).
         """
-        with self._alone() as connection:
+        with self._exclusive_transaction() as connection:
             if connection.execute(_kept().where(versions.c.number == number)).first() is None:
                 raise BrokenVersion(f"there is no version {number}")
             live = connection.execute(select(promotions.c.version).order_by(promotions.c.id.desc()).limit(1)).scalar_one_or_none()
@@ -103,7 +102,7 @@ class Registry:
         Never the live version's, nor that of the one before it, which a rollback goes to.
         """
         needed = {version.number for version in list(self.promoted())[:2]}
-        with self._alone() as connection:
+        with self._exclusive_transaction() as connection:
             rows = connection.execute(_kept().order_by(versions.c.number.desc())).all()
             old = [row for row in rows[max(keep, 1) :] if row.number not in needed]
             for row in old:
@@ -122,7 +121,7 @@ class Registry:
 
     def promoted(self) -> Iterator[Version]:
         """Every version that was live, the present one first, each once: the order to fall back in."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
                 _kept()
                 .join(promotions, promotions.c.version == versions.c.number)
@@ -133,7 +132,7 @@ class Registry:
 
     def all(self) -> list[Version]:
         """Every version that is kept, oldest first."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(_kept().order_by(versions.c.number)).all()
         return [self._version(row) for row in rows]
 
@@ -150,8 +149,8 @@ class Registry:
         return self.versions_folder / (row.folder if is_plain(row.folder) else f"v{row.number}")
 
     @contextmanager
-    def _alone(self) -> Iterator[Connection]:
-        with self.store.writing() as connection:
+    def _exclusive_transaction(self) -> Iterator[Connection]:
+        with self._database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("select pg_advisory_xact_lock(7239)"))
             yield connection

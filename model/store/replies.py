@@ -13,7 +13,8 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from model.schema import Prediction, Source
 from model.store.database import Database, aware, lock_channel, now
-from model.store.store import RETRY_AFTER_S, StoredMessage, owe_reply
+from model.store.messages import StoredMessage
+from model.store.pending import RETRY_AFTER_S, mark_reply_pending
 from model.store.tables import gestures, messages, predictions, replies
 
 Recorded = Literal["shown", "moved on", "surplus"]
@@ -101,11 +102,11 @@ class Replies:
         when the lease had run out recorded another reply, which counts, and `reply_ts` is to go.
         """
         with self._store.writing() as connection:
-            where = select(messages.c.team, messages.c.channel, replies.c.ts).join(replies).where(messages.c.id == message_id)
+            where = select(messages.c.channel, replies.c.ts).join(replies).where(messages.c.id == message_id)
             message = connection.execute(where).one()
             if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
                 # Locks are taken in one order everywhere: channel, message, reply.
-                lock_channel(connection, message.team, message.channel)
+                lock_channel(connection, message.channel)
                 message = connection.execute(where.with_for_update(of=messages)).one()
             moment = now()
             if message.ts not in (None, before, reply_ts):
@@ -141,14 +142,13 @@ class Replies:
                 early = connection.execute(
                     select(gestures.c.id)
                     .where(
-                        gestures.c.team == message.team,
                         gestures.c.channel == message.channel,
                         gestures.c.item_ts == reply_ts,
                     )
                     .limit(1)
                 ).first()
                 if early is not None:  # somebody reacted to the reply before we knew it by its ts
-                    owe_reply(connection, message_id)
+                    mark_reply_pending(connection, message_id)
             settled = connection.execute(
                 messages.update()
                 .where(messages.c.id == message_id, messages.c.state == state)
@@ -193,7 +193,7 @@ class Replies:
             replies.update().where(replies.c.message_id == message_id, replies.c.claimed_by == owner).values(**values)
         )
 
-    def line(self, team: str, channel: str, limit: int, *, newest_first: bool) -> list[int]:
+    def line(self, channel: str, limit: int, *, newest_first: bool) -> list[int]:
         """Messages of the channel that wait for their first reply and that nobody is posting, in the order to serve them."""
         moment = now()
         with self._store.reading() as connection:
@@ -203,7 +203,6 @@ class Replies:
                     .outerjoin(replies, replies.c.message_id == messages.c.id)
                     .where(
                         messages.c.owed == "reply",
-                        messages.c.team == team,
                         messages.c.channel == channel,
                         messages.c.deleted_at.is_(None),
                         messages.c.source != Source.COMMAND.value,
@@ -215,7 +214,7 @@ class Replies:
                 ).scalars()
             )
 
-    def digest(self, team: str, channel: str, digest_ts: str) -> list[int]:
+    def digest(self, channel: str, digest_ts: str) -> list[int]:
         """Messages that this post answers, the oldest first."""
         with self._store.reading() as connection:
             return list(
@@ -223,7 +222,6 @@ class Replies:
                     select(messages.c.id)
                     .join(replies, replies.c.message_id == messages.c.id)
                     .where(
-                        messages.c.team == team,
                         messages.c.channel == channel,
                         messages.c.deleted_at.is_(None),
                         replies.c.digest_ts == digest_ts,

@@ -16,8 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from model.errors import RunCancelled, RunLost, StoreUnavailable
 from model.schema import Progress, Report
-from model.store.database import aware, now
-from model.store.store import Store, count_of
+from model.store.database import Database, aware, now, tally
 from model.store.tables import runs
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -47,7 +46,6 @@ class Run:
     requested_at: datetime
     attempts: int
     cancelled_by: str | None
-    team: str | None
     channel: str | None
     status_ts: str | None
     report_ts: str | None
@@ -61,18 +59,16 @@ class Run:
 
 
 class Runs:
-    """The runs in a store."""
+    """The training runs of one database."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def open(
-        self, requested_by: str, *, team: str | None = None, channel: str | None = None, dry: bool = False
-    ) -> tuple[int, bool]:
+    def open(self, requested_by: str, *, channel: str | None = None, dry: bool = False) -> tuple[int, bool]:
         """The id of the one run that is queued or running, and whether this call opened it: the row is the lock."""
         for _ in range(2):
             try:
-                with self.store.writing() as connection:
+                with self._database.writing() as connection:
                     open_now = connection.execute(select(runs.c.id).where(runs.c.open)).scalar_one_or_none()
                     if open_now is not None:
                         return open_now, False
@@ -86,8 +82,7 @@ class Runs:
                             requested_at=moment,
                             beat_at=moment,
                             open=True,
-                            judgements=count_of(connection, "gestures"),
-                            team=team,
+                            judgements=tally(connection, "gestures"),
                             channel=channel,
                             # Whom nobody asked for, and who has no channel to tell, has nothing to be told.
                             told_at=None if channel else moment,
@@ -101,37 +96,35 @@ class Runs:
 
     def get(self, run_id: int) -> Run | None:
         """The run as it is now."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
             return None if row is None else _run(row)
 
     def last(self) -> Run | None:
         """The newest run."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1)).one_or_none()
             return None if row is None else _run(row)
 
-    def shown_at(self, team: str, channel: str, ts: str) -> Run | None:
+    def shown_at(self, channel: str, ts: str) -> Run | None:
         """The run whose status message or report this is."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(
-                select(runs).where(
-                    runs.c.team == team, runs.c.channel == channel, or_(runs.c.status_ts == ts, runs.c.report_ts == ts)
-                )
+                select(runs).where(runs.c.channel == channel, or_(runs.c.status_ts == ts, runs.c.report_ts == ts))
             ).first()
             return None if row is None else _run(row)
 
     def new_judgements(self) -> int:
         """How many gestures were kept since the newest run that ended with a version was asked for."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             before = connection.execute(
                 select(runs.c.judgements).where(runs.c.version.is_not(None)).order_by(runs.c.id.desc()).limit(1)
             ).scalar_one_or_none()
-            return count_of(connection, "gestures") - (before or 0)
+            return tally(connection, "gestures") - (before or 0)
 
     def uses(self, test_texts: int) -> int:
         """How many runs were judged on a test split of which today's, with so many texts, is at least half."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             judged = select(func.count()).where(runs.c.test_texts * 2 >= test_texts)
             return int(connection.execute(judged).scalar_one())
 
@@ -139,7 +132,7 @@ class Runs:
 
     def start(self, run_id: int, owner: str) -> Run | None:
         """The run, owned by `owner` from now on; None where it is over, or a living process works on it."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id).with_for_update()).one_or_none()
             if row is None or not row.open or (row.status == "running" and not _is_dead(row)):
                 return None
@@ -160,7 +153,7 @@ class Runs:
         values: dict[str, Any] = {"beat_at": now()}
         if progress is not None:
             values["progress"] = progress.model_dump(mode="json")
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             row = connection.execute(
                 runs.update()
                 .where(runs.c.id == run_id, runs.c.open, runs.c.owner == owner)
@@ -174,18 +167,18 @@ class Runs:
 
     def hand_back(self, run_id: int, owner: str) -> None:
         """The run waits for another process to go on with it, and this attempt does not count."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             long_ago = now() - timedelta(seconds=2 * SILENT_S)
             connection.execute(_owned(run_id, owner).values(status="queued", attempts=runs.c.attempts - 1, beat_at=long_ago))
 
     def note_version(self, run_id: int, owner: str, version: int, test_texts: int) -> None:
         """The run has made this version and judges it on so many test texts."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(_owned(run_id, owner).values(version=version, test_texts=test_texts))
 
     def close(self, run_id: int, owner: str, status: Status, *, error: str | None = None, report: Report | None = None) -> bool:
         """The run is over; False where it was already, or is no longer this owner's."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             values: dict[str, Any] = {"status": status, "error": error, "open": None, "beat_at": now()}
             if report is not None:
                 values["report"] = report.model_dump(mode="json")
@@ -201,7 +194,7 @@ class Runs:
 
     def cancel(self, run_id: int, by: str) -> bool:
         """The run ends: at once where nobody works on it, else within a step. False where it was over."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id).with_for_update()).one_or_none()
             if row is None or not row.open:
                 return False
@@ -217,10 +210,10 @@ class Runs:
         Those that died too often are closed as failed instead, or as cancelled where that was wanted.
         """
         found: list[int] = []
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             if connection.execute(select(runs.c.id).where(runs.c.open)).first() is None:
                 return found  # almost always, and it takes nobody's turn
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             for row in connection.execute(select(runs).where(runs.c.open).with_for_update()).all():
                 if row.status == "queued" and not _is_silent(row):
                     continue
@@ -246,7 +239,7 @@ class Runs:
         """A token for the one chain of tasks that keeps the run's status message; None where one is at it, or all is told."""
         token = uuid.uuid4().hex
         moment = now()
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             row = connection.execute(
                 runs.update()
                 .where(runs.c.id == run_id, _is_unwatched(moment))
@@ -257,12 +250,12 @@ class Runs:
 
     def unwatched(self) -> list[int]:
         """Runs with something to tell that nobody is telling."""
-        with self.store.reading() as connection:
+        with self._database.reading() as connection:
             return list(connection.execute(select(runs.c.id).where(_is_unwatched(now()))).scalars())
 
     def look(self, run_id: int, token: str) -> Run | None:
         """The run, for the holder of the token; None where there is nothing more to tell, or somebody else tells it."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             row = connection.execute(
                 runs.update()
                 .where(runs.c.id == run_id, runs.c.watcher == token, runs.c.told_at.is_(None))
@@ -271,19 +264,19 @@ class Runs:
             ).one_or_none()
             return None if row is None else _run(row)
 
-    def note_status(self, run_id: int, team: str, channel: str, ts: str) -> None:
+    def note_status(self, run_id: int, channel: str, ts: str) -> None:
         """The run's status message is this one."""
-        with self.store.writing() as connection:
-            connection.execute(runs.update().where(runs.c.id == run_id).values(team=team, channel=channel, status_ts=ts))
+        with self._database.writing() as connection:
+            connection.execute(runs.update().where(runs.c.id == run_id).values(channel=channel, status_ts=ts))
 
     def note_reporting(self, run_id: int) -> None:
         """The report is being posted: who comes after must look whether it was."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(runs.update().where(runs.c.id == run_id).values(reporting_at=now()))
 
     def note_told(self, run_id: int, report_ts: str | None) -> None:
         """All that there is to say of the run was said."""
-        with self.store.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(runs.update().where(runs.c.id == run_id).values(told_at=now(), report_ts=report_ts))
 
 
@@ -335,7 +328,6 @@ def _run(row: Row[Any]) -> Run:
         requested_at=aware(row.requested_at),
         attempts=row.attempts,
         cancelled_by=row.cancelled_by,
-        team=row.team,
         channel=row.channel,
         status_ts=row.status_ts,
         report_ts=row.report_ts,

@@ -30,7 +30,6 @@ metadata = MetaData(
 channels = Table(
     "channels",
     metadata,
-    Column("team", String(32), primary_key=True),
     Column("channel", String(32), primary_key=True),
     Column("mode", String(16), nullable=False),  # auto | mention
     Column("seeds", Boolean, nullable=False, default=False),  # put the likely labels' emoji on messages
@@ -40,7 +39,6 @@ messages = Table(
     "messages",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("team", String(32), nullable=False),
     Column("channel", String(32), nullable=False),
     Column("ts", String(64), nullable=False),
     Column("thread_ts", String(64)),
@@ -57,7 +55,7 @@ messages = Table(
     Column("owed", String(16), nullable=False),  # what is still to be done: prediction | reply | nothing
     Column("tries", Integer, nullable=False, server_default="0"),  # how often the sweep sent it again
     Column("retry_at", DateTime(timezone=True), nullable=False),  # the sweep leaves it alone until then
-    UniqueConstraint("team", "channel", "ts"),
+    UniqueConstraint("channel", "ts"),
 )
 # The sweep looks only at the few rows that wait, however many are stored.
 Index(
@@ -72,12 +70,11 @@ Index("ix_messages_blind", messages.c.id, sqlite_where=text("blind"), postgresql
 # Retention looks only at texts that are there.
 Index(
     "ix_messages_kept",
-    messages.c.team,
     messages.c.received_at,
     sqlite_where=text("text != ''"),
     postgresql_where=text("text != ''"),
 )
-Index("ix_messages_user", messages.c.team, messages.c.user)
+Index("ix_messages_user", messages.c.user)
 
 predictions = Table(
     "predictions",
@@ -113,7 +110,6 @@ gestures = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("key", String(64), nullable=False, unique=True),  # a hash of all that makes it this gesture and no other
-    Column("team", String(32), nullable=False),
     Column("channel", String(32), nullable=False),
     Column("item_ts", String(64), nullable=False),  # of the message or of its reply, which may not be known yet
     Column("user", String(32), nullable=False),
@@ -128,27 +124,32 @@ gestures = Table(
     Column("note", Text),
     Column("saved_at", DateTime(timezone=True), nullable=False),
 )
-Index("ix_gestures_item", gestures.c.team, gestures.c.channel, gestures.c.item_ts)
-Index("ix_gestures_user", gestures.c.team, gestures.c.user, gestures.c.at)
+Index("ix_gestures_item", gestures.c.channel, gestures.c.item_ts)
+Index("ix_gestures_user", gestures.c.user, gestures.c.at)
 
-# How many rows a workspace has, without counting them: triggers keep it, on eight rows so that writers do not queue for one.
+# How many rows there are, without counting them: triggers keep it, on eight rows so that writers do not queue for one.
 tallies = Table(
     "tallies",
     metadata,
-    Column("team", String(32), primary_key=True),
-    Column("shard", Integer, primary_key=True),
+    Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("messages", Integer, nullable=False, server_default="0"),
     Column("gestures", Integer, nullable=False, server_default="0"),
 )
 
-# Whose database it is: one row.
-workspace = Table("workspace", metadata, Column("id", Integer, primary_key=True), Column("team", String(32), nullable=False))
+# The workspace that this database belongs to, and what it chose: one row. An empty choice leaves it to the setting.
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("team", String(32)),  # empty until the first bot has told it
+    Column("retention_days", Integer),
+    Column("retention_corrected_days", Integer),
+)
 
 # What the replies process learnt about people who judge, so that others need not ask Slack.
 people = Table(
     "people",
     metadata,
-    Column("team", String(32), primary_key=True),
     Column("user", String(32), primary_key=True),
     Column("may_judge", Boolean, nullable=False),
     Column("expert", Boolean, nullable=False),
@@ -167,46 +168,36 @@ examples = Table(
     Column("saved_at", DateTime(timezone=True), nullable=False),
 )
 
-# The side on which a text was put first, which it keeps for ever: what was once tested on is never trained on.
-sides = Table(
-    "sides",
+# The split in which a text was put first, which it keeps for ever: what was once tested on is never trained on.
+split_assignments = Table(
+    "split_assignments",
     metadata,
     Column("text_key", String(64), primary_key=True),
-    Column("side", String(8), nullable=False),
+    Column("split", String(8), nullable=False),
 )
 
-# What the version of each run was trained and tuned on, of what is ours: "team:channel:ts", or "imported:" and its text_key.
-learnt = Table(
-    "learnt",
+# What the version of each run was trained and tuned on, of what is ours: "channel:ts", or "imported:" and its text_key.
+training_texts = Table(
+    "training_texts",
     metadata,
     Column("run_id", Integer, primary_key=True),
     Column("text_id", String(160), primary_key=True),
 )
-Index("ix_learnt_text_id", learnt.c.text_id)
+Index("ix_training_texts_text_id", training_texts.c.text_id)
 
-# What somebody asked to be forgotten: a message, or all of a person's. Carried out until `done_at`, whoever dies meanwhile.
-forgettings = Table(
-    "forgettings",
+# What somebody asked to have erased: a message, or all of a person's. Executed until `done_at`, whoever dies meanwhile.
+erasure_requests = Table(
+    "erasure_requests",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("team", String(32), nullable=False),
     Column("user", String(32)),
     Column("message_id", Integer),
     Column("requested_by", String(32), nullable=False),
     Column("versions", JSON, nullable=False),  # that learnt from it
-    Column("messages", Integer, nullable=False, server_default="0"),  # how many are forgotten so far
+    Column("messages", Integer, nullable=False, server_default="0"),  # how many are erased so far
     Column("judgements", Integer, nullable=False, server_default="0"),
-    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
     Column("done_at", DateTime(timezone=True)),
-)
-
-# What a workspace chose; empty: the setting.
-workspaces = Table(
-    "workspaces",
-    metadata,
-    Column("team", String(32), primary_key=True),
-    Column("retention_days", Integer),
-    Column("retention_corrected_days", Integer),
 )
 
 # Append-only: how the set of labels became what it is (`labels.Taxonomy.evolve`), after the shipped ones.
@@ -260,7 +251,6 @@ runs = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("cancelled_by", String(64)),
     # What Slack shows of it; empty where nobody is to be told.
-    Column("team", String(32)),
     Column("channel", String(32)),
     Column("status_ts", String(64)),
     Column("report_ts", String(64)),
@@ -270,4 +260,4 @@ runs = Table(
     Column("watched_at", DateTime(timezone=True)),
 )
 Index("uq_runs_open", runs.c.open, unique=True)
-Index("ix_runs_status", runs.c.team, runs.c.channel, runs.c.status_ts)
+Index("ix_runs_status", runs.c.channel, runs.c.status_ts)

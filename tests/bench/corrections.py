@@ -13,7 +13,6 @@ from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
 from model.labels import seed_taxonomy
 from model.settings import ModelSettings
-from model.store.gestures import Gestures
 from model.store.store import Store
 from tests.bench.machine import CHANNELS, IN_FLIGHT, everything, machine_facts, milliseconds, texts
 
@@ -43,7 +42,7 @@ def measure(*, reactions: int, base: str) -> dict[str, Any]:
 async def _corrections(url: str, home: Path, reactions: int) -> tuple[list[float], float]:
     """Return (seconds from a reaction to the changed reply, of each of 40; reactions kept per second)."""
     store = Store(ModelSettings(home=home, database_url="").store_url)
-    gestures, emoji = Gestures(store), [label.emoji for label in seed_taxonomy()]
+    gestures, emoji = store.gestures, [label.emoji for label in seed_taxonomy()]
     latencies = []
     async with Person(url, "ana") as ana:
         bot_user = next(each["id"] for each in (await ana.state())["users"] if each["is_bot"])

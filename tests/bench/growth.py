@@ -26,10 +26,8 @@ from model.learning.dataset import seed_messages
 from model.learning.near_duplicates import first_near_duplicates
 from model.learning.retraining import judged_examples, snapshot
 from model.schema import Message, Prediction, Source
-from model.store.gestures import Gestures
-from model.store.replies import Replies
-from model.store.runs import Runs
-from model.store.store import Labelled, Store
+from model.store.predictions import NewPrediction
+from model.store.store import Store
 from model.store.tables import gestures, messages, predictions, replies
 from tests.bench.machine import machine_facts
 from tests.postgres import new_database, postgres_programs, running_postgres
@@ -95,7 +93,7 @@ class _Filled:
     def __init__(self, url: str, size: int) -> None:
         self.size = size
         self.taken: dict[str, list[float]] = defaultdict(list)
-        self.store = Store(url)
+        self.store = Store(url, Path())
         self.store.migrate()
         began = time.perf_counter()
         judged_every = size // FEW
@@ -137,44 +135,44 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
 
     One after the other: each is to be done before the next is asked for.
     """
-    said, taxonomy = Gestures(store), seed_taxonomy()
+    said, taxonomy = store.gestures, seed_taxonomy()
     channel, ts = _place(number)
-    message = Message(team=TEAM, channel=channel, ts=ts, user="U1", text=f"hola {number}", source=Source.CHANNEL)
+    message = Message(channel=channel, ts=ts, user="U1", text=f"hola {number}", source=Source.CHANNEL)
     prediction = Prediction(version=1, base="mini", scores=dict.fromkeys(NAMES, 0.5), labels=NAMES[:2])
-    yield "message: save", partial(store.save_message, message)
-    message_id, _ = store.save_message(message)
+    yield "message: save", partial(store.messages.save, message)
+    message_id, _ = store.messages.save(message)
 
-    replies = Replies(store)
+    replies = store.replies
 
     def record() -> Callable[[], object]:
-        stored = store.message(message_id)
+        stored = store.messages.get(message_id)
         assert stored is not None
         return partial(replies.record, message_id, "bench", state=stored.state, reply_ts=_reply_ts(number))
 
-    labelled = [Labelled(message_id, 1, prediction, 0.01)]
-    yield "message: to_label", partial(store.to_label, [(message_id, 1)], 1)
-    yield "message: save_predictions", partial(store.save_predictions, labelled)
+    labelled = [NewPrediction(message_id, 1, prediction, 0.01)]
+    yield "message: to_label", partial(store.predictions.texts_to_predict, [(message_id, 1)], 1)
+    yield "message: save_predictions", partial(store.predictions.save, labelled)
     yield "message: claim_reply", partial(replies.claim, message_id, "bench", 60)
     yield "message: record_reply", record()
     gesture = Gesture(user="U1", handle=f"h{number}", at=time.time_ns() // 1000, kind=Kind.LABEL, labels=NAMES[:1])
-    yield "correction: add", partial(said.add, gesture, team=TEAM, channel=channel, item_ts=_reply_ts(number))
+    yield "correction: add", partial(said.add, gesture, channel=channel, item_ts=_reply_ts(number))
     yield "correction: claim_reply", partial(replies.claim, message_id, "bench", 60)
     yield "correction: judged", partial(said.judged, message_id, taxonomy)
     yield "correction: record_reply", record()
-    yield "/beto estado: counts", partial(store.counts, TEAM)
-    yield "/beto estado: channel_mode", partial(store.channel_mode, TEAM, channel)
+    yield "/beto estado: counts", store.messages.counts
+    yield "/beto estado: channel_mode", partial(store.channels.mode, channel)
     place, old_ts = _place(known)
-    yield "old message: read", partial(store.message, known)
+    yield "old message: read", partial(store.messages.get, known)
     yield "old message: judged", partial(said.judged, known, taxonomy)
-    yield "old message: edit", partial(store.edit_message, TEAM, place, old_ts, f"otra vez {number}", time.time_ns() // 1000)
-    yield "/beto historial: message_of", partial(said.message_of, TEAM, place, _reply_ts(known))
-    yield "/beto historial: last_message", partial(store.last_message, TEAM, place)
-    yield "/beto historial: predictions_of", partial(store.predictions_of, known)
+    yield "old message: edit", partial(store.messages.edit, place, old_ts, f"otra vez {number}", time.time_ns() // 1000)
+    yield "/beto historial: message_of", partial(said.message_of, place, _reply_ts(known))
+    yield "/beto historial: last_message", partial(store.messages.last_in, place)
+    yield "/beto historial: predictions_of", partial(store.predictions.all_of, known)
     yield "/beto historial: history", partial(said.history, known)
-    yield "/beto deshacer: last_of", partial(said.last_of, TEAM, _judge(known))
-    yield "sweep: waiting", partial(store.waiting, 5)
-    yield "trainer: new_judgements", Runs(store).new_judgements
-    yield "report: recent_texts", partial(store.recent_texts, 200)
+    yield "/beto deshacer: last_of", partial(said.last_of, _judge(known))
+    yield "sweep: waiting", partial(store.messages.waiting, 5)
+    yield "trainer: new_judgements", store.runs.new_judgements
+    yield "report: recent_texts", partial(store.messages.recent_texts, 200)
 
 
 def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
@@ -188,7 +186,7 @@ def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
             source = "command" if n % COMMAND == 0 else "channel"
             ts = f"command-{n:032}" if n % COMMAND == 0 else ts
             at = BEGAN + timedelta(seconds=n)
-            yield n, TEAM, channel, ts, f"U{n % PEOPLE}", next(write), source, n % BLIND == 0, at, 1, 0, 2, "nothing", 0, at
+            yield n, channel, ts, f"U{n % PEOPLE}", next(write), source, n % BLIND == 0, at, 1, 0, 2, "nothing", 0, at
 
     def prediction_rows() -> Iterator[tuple[Any, ...]]:
         for n in some:
@@ -200,7 +198,7 @@ def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
             at = BEGAN + timedelta(seconds=n + 1)
             yield n, _reply_ts(n), 2, at, at, "[]"
 
-    columns = "id team channel ts user text source blind received_at revision edited_at state owed tries retry_at"
+    columns = "id channel ts user text source blind received_at revision edited_at state owed tries retry_at"
     _load(store, messages, columns, message_rows())
     _load(store, predictions, "id message_id revision version prediction model_s created_at", prediction_rows())
     _load(store, replies, "message_id ts shown posted_at drawn_at asked", reply_rows())
@@ -217,12 +215,12 @@ def judge(store: Store, numbers: Sequence[int]) -> None:
             kind, labels = ("label", [NAMES[n % 14]]) if n % 3 else ("set", [NAMES[n % 14], NAMES[(n + 5) % 14]])
             at = int((BEGAN + timedelta(seconds=n + 9)).timestamp() * 1e6)
             said = (_judge(n), f"r/{n}", at, kind, json.dumps(labels), "[]", False, "reaction", n)
-            yield (n, f"{n:064}", TEAM, channel, item, *said, BEGAN + timedelta(seconds=n + 9))
+            yield (n, f"{n:064}", channel, item, *said, BEGAN + timedelta(seconds=n + 9))
 
-    columns = "id key team channel item_ts user handle at kind labels silent withdrawn via prediction_id saved_at"
+    columns = "id key channel item_ts user handle at kind labels silent withdrawn via prediction_id saved_at"
     _load(store, gestures, columns, rows())
-    if store.engine.dialect.name == "postgresql":
-        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    if store.database.engine.dialect.name == "postgresql":
+        with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for table in (messages, predictions, gestures):
                 newest = connection.execute(select(func.max(table.c.id))).scalar_one()
                 connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), newest + 1_000_000)))
@@ -247,9 +245,9 @@ def made_up_texts(seed: int) -> Iterator[str]:
 
 def _load(store: Store, table: Table, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
     names = ", ".join(f'"{name}"' for name in columns.split())
-    connection: Any = store.engine.raw_connection()
+    connection: Any = store.database.engine.raw_connection()
     cursor = connection.cursor()
-    if store.engine.dialect.name == "postgresql":
+    if store.database.engine.dialect.name == "postgresql":
         with cursor.copy(f"copy {table.name} ({names}) from stdin") as copy:
             for row in rows:
                 copy.write_row(row)
@@ -260,7 +258,7 @@ def _load(store: Store, table: Table, columns: str, rows: Iterator[tuple[Any, ..
         plain = (tuple(f"{each:%Y-%m-%d %H:%M:%S.%f}" if isinstance(each, datetime) else each for each in row) for row in rows)
         cursor.executemany(f"insert into {table.name} ({names}) values ({marks})", plain)
     connection.commit()
-    if store.engine.dialect.name == "sqlite":
+    if store.database.engine.dialect.name == "sqlite":
         cursor.execute(f"pragma cache_size={-SQLITE_CACHE_KB}")
         cursor.execute("pragma wal_checkpoint(truncate)")
     connection.close()
@@ -285,22 +283,22 @@ def _snapshot(store: Store) -> dict[str, float]:
     In a new process, whose memory is nobody else's.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-        return alone.submit(_snapshot_alone, store.url).result()
+        return alone.submit(_snapshot_alone, store.database.url).result()
 
 
 def _snapshot_alone(url: str) -> dict[str, float]:
-    store = Store(url)
+    store = Store(url, Path())
     store.ping()
     at_rest_mb, began = _memory_at_most(), time.perf_counter()
     judged = sum(1 for _ in judged_examples(store))
     read_s, read_mb = time.perf_counter() - began, _memory_at_most()
     began = time.perf_counter()
-    list(Gestures(store).judged_blind(seed_taxonomy()))
+    list(store.gestures.judged_blind(seed_taxonomy()))
     blind_s = time.perf_counter() - began
     began = time.perf_counter()
     snapshot(store)
     whole_s = time.perf_counter() - began
-    with store.writing() as connection:
+    with store.database.writing() as connection:
         connection.execute(text("delete from sides"))
     store.close()
     return {
@@ -325,7 +323,7 @@ def _memory_at_most() -> float:
 
 
 def _bytes(store: Store) -> int:
-    with store.reading() as connection:
+    with store.database.reading() as connection:
         if connection.dialect.name == "postgresql":
             return int(connection.execute(text("select pg_database_size(current_database())")).scalar_one())
         pages = connection.execute(text("pragma page_count")).scalar_one()

@@ -81,7 +81,7 @@ def measure(*, messages: int, seconds: int, rate: float, base: str) -> dict[str,
 def model_seconds(store: Store) -> dict[str, float]:
     """Return, by a message's ts, the seconds that its latest prediction spent in the network."""
     columns = select(saved.c.ts, predictions.c.model_s).join(predictions, predictions.c.message_id == saved.c.id)
-    with store.reading() as connection:
+    with store.database.reading() as connection:
         return {row.ts: row.model_s for row in connection.execute(columns.order_by(predictions.c.id))}
 
 

@@ -52,7 +52,7 @@ def everything(base: str) -> Iterator[tuple[Supervisor, str, Path]]:
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()
         url = start_simulator(machine, None, "--no-rate-limits")
         if base == shape.NAME:
-            store = Store(ModelSettings(home=home, database_url="").store_url)
+            store = Store(ModelSettings(home=home, database_url="").store_url, home)
             store.migrate()
             shape.publish(store, home)
             store.close()

@@ -23,7 +23,6 @@ from bot.local.environment import child_environment
 from bot.local.running import read_health
 from bot.local.supervisor import Supervisor
 from model.settings import ModelSettings
-from model.store.registry import Registry
 from model.store.store import Store
 from tests.bench import shape
 from tests.bench.machine import IN_FLIGHT, machine_facts, milliseconds
@@ -42,10 +41,10 @@ def measure(*, messages: int, rounds: int, device: str) -> dict[str, Any]:
     texts = shape.chat(messages)
     with tempfile.TemporaryDirectory(prefix="beto-bench-") as folder, ExitStack() as stack:
         home = Path(folder)
-        store = Store(ModelSettings(home=home, database_url="").store_url)
+        store = Store(ModelSettings(home=home, database_url="").store_url, home)
         store.migrate()
         shape.publish(store, home)
-        live = Registry(store, home).live()
+        live = store.registry.live()
         assert live is not None
         store.close()
         environment = child_environment(None, BETO_HOME=str(home), BETO_DATABASE_URL="", BETO_DEVICE=device)

@@ -14,7 +14,6 @@ from model.serving.graph import write
 from model.serving.normalise import normalise
 from model.serving.version_folder import building, write_card
 from model.store.database import now
-from model.store.registry import Registry
 from model.store.store import Store
 
 NAME = "beto-shape"
@@ -32,10 +31,10 @@ SHAPE: dict[str, Any] = {
 
 def publish(store: Store, home: Path) -> None:
     """Make version 1 of this shape live in `home`, unless there is a live version."""
-    registry = Registry(store, home)
+    registry = store.registry
     if registry.live() is not None:
         return
-    built = registry.workshop(0) / "version"
+    built = registry.run_directory(0) / "version"
     build(built)
     registry.promote(registry.add(built, _card()).number, by="bench", reason="measured")
 

@@ -62,7 +62,7 @@ def direct(_version: Path) -> Iterator[Asked]:
     from worker.host import Host
     from worker.settings import WorkerSettings
 
-    store = Store(ModelSettings().store_url)
+    store = Store(ModelSettings().store_url, ModelSettings().home_folder)
     host = Host(store, WorkerSettings())
     host.start()
     host.predict("Hola", 120)  # waits until the version is in memory
@@ -87,7 +87,7 @@ def celery(_version: Path) -> Iterator[Asked]:
     from worker.settings import WorkerSettings
     from worker.tasks import classify
 
-    store = Store(ModelSettings().store_url)
+    store = Store(ModelSettings().store_url, ModelSettings().home_folder)
     configure(WorkerSettings())
     numbers = itertools.count()
     waiting: dict[int, threading.Event] = {}
@@ -95,7 +95,7 @@ def celery(_version: Path) -> Iterator[Asked]:
 
     def prepare(text: str) -> int:
         message = Message(team="T", channel="C", ts=f"{next(numbers)}.0", user="U", text=text, source=Source.CHANNEL)
-        return store.save_message(message)[0]
+        return store.messages.save(message)[0]
 
     def ask(message_id: int) -> object:
         event = waiting[message_id] = threading.Event()

@@ -20,7 +20,6 @@ from bot.local.running import read_health
 from bot.local.supervisor import Process, Supervisor
 from bot.simulator.server import Simulator
 from model.schema import Card
-from model.store.registry import Registry
 from model.store.store import Store
 from tests.chaos.expected_state import ExpectedState
 from tests.chaos.plan import Plan
@@ -49,11 +48,11 @@ class Cluster:
                 url = stack.enter_context(_postgres(self.machine, self.folder / "postgres"))
             else:
                 url = f"sqlite:///{self.home / 'beto.db'}"
-            self.store = Store(url)
+            self.store = Store(url, self.home)
             stack.callback(self.store.close)
             self.store.migrate()
-            registry = Registry(self.store, self.home)
-            built = registry.workshop(0) / "version"
+            registry = self.store.registry
+            built = registry.run_directory(0) / "version"
             shutil.copytree(self.trained, built)
             card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
             registry.promote(registry.add(built, card).number, by="chaos", reason="somebody has to answer")

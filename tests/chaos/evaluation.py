@@ -14,10 +14,6 @@ from bot.views.texts import load_texts
 from model.errors import BrokenVersion
 from model.labels import seed_taxonomy
 from model.serving.version_folder import verify
-from model.store.gestures import Gestures
-from model.store.label_book import LabelBook
-from model.store.registry import Registry
-from model.store.runs import Runs
 from model.store.store import Store, StoredMessage
 from model.store.tables import gestures
 from tests.chaos.expected_state import ExpectedState, Place
@@ -56,7 +52,7 @@ def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedStat
     posted = _posted(workspace)
     heard, deleted, texts = _heard_messages(expected)
     for place in expected.written:
-        found, stored = posted.get(place, []), store.find_message(workspace.team_id, *place)
+        found, stored = posted.get(place, []), store.messages.find(*place)
         if place in deleted:
             if found:
                 report("stray", f"{place} is deleted and has {found}")
@@ -120,9 +116,9 @@ def _evaluate_reply(store: Store, workspace: Workspace, stored: StoredMessage, a
 
 def _expected(store: Store, stored: StoredMessage) -> Any:
     """Return the blocks that the reply should have; None if there is nothing to show yet."""
-    taxonomy = LabelBook(store).current()
-    judged = Gestures(store).judged(stored.id, taxonomy)
-    prediction = store.latest_prediction(stored.id)
+    taxonomy = store.labels.current()
+    judged = store.gestures.judged(stored.id, taxonomy)
+    prediction = store.predictions.latest(stored.id)
     if judged is None or prediction is None:
         return None
     return draw(stored.message, prediction, judged, taxonomy, load_texts("es"))[1]
@@ -143,7 +139,7 @@ def _words(blocks: Any) -> Iterator[str]:
 
 def _evaluate_gestures(store: Store, expected: ExpectedState, report: Any) -> int:
     """Report gestures that were acknowledged and are not kept exactly once; return how many are kept."""
-    with store.reading() as connection:
+    with store.database.reading() as connection:
         rows = connection.execute(select(gestures)).all()
     kept = Counter(
         (row.channel, row.item_ts, row.user, row.handle, row.at, row.withdrawn) for row in rows if row.via == "reaction"
@@ -171,7 +167,7 @@ def _evaluate_gestures(store: Store, expected: ExpectedState, report: Any) -> in
 
 def _evaluate_registry(store: Store, home: Path, report: Any) -> dict[str, int]:
     """Report broken versions, a missing live version and unfinished runs; return how many runs ended in which way."""
-    registry, runs = Registry(store, home), Runs(store)
+    registry, runs = store.registry, store.runs
     if registry.live() is None:
         report("registry", "no version is live")
     for version in registry.all():

@@ -14,7 +14,6 @@ from bot.views import blocks
 from model.errors import StoreUnavailable
 from model.labels import seed_taxonomy
 from model.learning.dataset import seed_messages
-from model.store.runs import Runs
 from model.store.store import Store
 from tests.chaos.cluster import Cluster
 from tests.chaos.expected_state import ExpectedState
@@ -51,7 +50,7 @@ class LoadGenerator:
         for name in CHANNELS:
             channel = self.workspace.channel(name)
             self.workspace.join(channel, beto)
-            self.store.set_channel_mode(self.workspace.team_id, channel.id, "auto")
+            self.store.channels.set_mode(channel.id, "auto")
 
     async def run(self, injector: FaultInjector) -> None:
         """Do all that the plan says, with the injector's faults between the actions."""
@@ -92,8 +91,8 @@ class LoadGenerator:
         if not self.expected.at_rest(REDELIVERY_S[-1] + 1):
             return False
         try:
-            counts = await asyncio.to_thread(self.store.counts, None)
-            last = await asyncio.to_thread(Runs(self.store).last)
+            counts = await asyncio.to_thread(self.store.messages.counts, None)
+            last = await asyncio.to_thread(self.store.runs.last)
         except StoreUnavailable:  # it is killed, or starting
             return False
         if counts["prediction"] or counts["reply"] or (last is not None and not last.over):

@@ -58,7 +58,7 @@ def disable_safeguard(safeguard: str) -> None:
         claim = model.store.replies.Replies.claim
 
         def everybody_may(self: model.store.replies.Replies, message_id: int, owner: str, lease_s: float) -> Any:
-            with self._store.writing() as connection:
+            with self._store.database.writing() as connection:
                 free = {"claimed_by": None, "claimed_until": None}
                 connection.execute(replies.update().where(replies.c.message_id == message_id).values(**free))
             return claim(self, message_id, owner, lease_s)

@@ -32,7 +32,7 @@ def test_two_of_each_process_on_postgresql_answer_every_message_once_whatever_di
 
 async def test_the_evaluation_tells_a_lost_message_from_one_that_somebody_deleted(simulator: Simulator, tmp_path: Path) -> None:
     """A bot that dies after it saved a deletion, and before it said so, is right all the same."""
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
     expected, workspace = ExpectedState(simulator), simulator.workspace
     channel, ana = workspace.channel("general"), workspace.user("ana")
@@ -40,11 +40,11 @@ async def test_the_evaluation_tells_a_lost_message_from_one_that_somebody_delete
         ts = workspace.post_as_person(ana, channel, text)["ts"]
         expected.wrote(channel.id, ts)
         expected.heard.setdefault("message", []).append({"channel": channel.id, "ts": ts, "text": text})
-        message = Message(team=workspace.team_id, channel=channel.id, ts=ts, user=ana.id, text=text, source=Source.CHANNEL)
-        store.save_message(message)
+        message = Message(channel=channel.id, ts=ts, user=ana.id, text=text, source=Source.CHANNEL)
+        store.messages.save(message)
     workspace.delete(channel, ts, ana.id)
     expected.gone.add((channel.id, ts))
-    store.delete_message(workspace.team_id, channel.id, ts)
+    store.messages.delete(channel.id, ts)
     found = evaluate(store, tmp_path, workspace, expected)
     assert found["lost"] == 1
     assert "se pierde" in found["examples"][0]

@@ -20,8 +20,6 @@ import aiohttp
 import pytest
 
 from model.labels import seed_taxonomy
-from model.store.gestures import Gestures
-from model.store.replies import Replies
 from model.store.store import Store
 from tests.town import Town, running_town
 
@@ -136,11 +134,11 @@ async def flood(town: Town) -> None:
     slack = BadSlack(
         f"http://127.0.0.1:{town.machine.environment['BETO_HTTP_PORT']}/slack/events", "simulator-signing-secret", chance
     )
-    town.store.set_channel_mode(TEAM, CHANNEL, "auto")
+    town.store.channels.set_mode(CHANNEL, "auto")
     clock = int(time.time()) - 100_000
     # Guests do not count, and strangers to the simulator would be guests: these people are known.
     for person in PEOPLE:
-        Gestures(town.store).note_person(TEAM, person, may_judge=True, expert=False)
+        town.store.gestures.save_person(person, may_judge=True, expert=False)
     texts = [
         f"mensaje {n}: {chance.choice(['la app no abre', 'perdí la tarjeta', 'gracias', 'quiero un préstamo'])}"
         for n in range(MESSAGES)
@@ -152,15 +150,15 @@ async def flood(town: Town) -> None:
     ]  # fmt: skip
     async with aiohttp.ClientSession(trust_env=False) as session:
         await asyncio.gather(*(slack.deliver(session, post) for post in shuffled_in_windows(posts, chance)))
-        ids = {post["ts"]: town.store.find_message(TEAM, CHANNEL, post["ts"]).id for post in posts}
+        ids = {post["ts"]: town.store.messages.find(CHANNEL, post["ts"]).id for post in posts}
         await settled(town.store)
-        replies = {ts: Replies(town.store).ts_of(message_id) for ts, message_id in ids.items()}
+        replies = {ts: town.store.replies.ts_of(message_id) for ts, message_id in ids.items()}
         events = random_evening(posts, replies, chance)
         await asyncio.gather(*(slack.deliver(session, event) for event in shuffled_in_windows(events, chance)))
     by_message = defaultdict(list)
     for event in events:
         by_message[event["message"]].append(event)
-    gestures = Gestures(town.store)
+    gestures = town.store.gestures
     meant = kept = 0
     for ts, message_id in ids.items():
         judged = gestures.judged(message_id, seed_taxonomy())
@@ -204,6 +202,6 @@ def random_evening(posts: list[Event], replies: dict[str, str | None], chance: r
 
 async def settled(store: Store, timeout_s: float = 240.0) -> None:
     deadline = time.monotonic() + timeout_s
-    while (counts := store.counts(TEAM))["prediction"] or counts["reply"]:
+    while (counts := store.messages.counts())["prediction"] or counts["reply"]:
         assert time.monotonic() < deadline, counts
         await asyncio.sleep(0.2)

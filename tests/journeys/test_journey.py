@@ -34,7 +34,7 @@ async def replies_to(person: Person, channel: str, ts: str) -> list[str]:
 async def watch(town: Town, person: Person) -> None:
     """The bot labels what is written in #atencion from now on."""
     assert await person.command("atencion", "/beto", "watch")
-    wait_until(lambda: town.store.channel_mode("T0SIMULADOR", "C0SIMUATENCION") == "auto", 10, "the channel is watched")
+    wait_until(lambda: town.store.channels.mode("C0SIMUATENCION") == "auto", 10, "the channel is watched")
 
 
 async def test_a_message_in_a_watched_channel_gets_its_labels_in_its_thread(town: Town, ana: Person) -> None:
@@ -45,8 +45,8 @@ async def test_a_message_in_a_watched_channel_gets_its_labels_in_its_thread(town
     assert reply["thread_ts"] == ts
     assert "%" in str(reply["blocks"])
     assert "mini · versión 1" in str(reply["blocks"])
-    stored = town.store.find_message("T0SIMULADOR", "C0SIMUATENCION", ts)
-    wait_until(lambda: town.store.message(stored.id).owed == "nothing", 5, "the reply is recorded")
+    stored = town.store.messages.find("C0SIMUATENCION", ts)
+    wait_until(lambda: town.store.messages.get(stored.id).owed == "nothing", 5, "the reply is recorded")
 
 
 async def test_an_unwatched_channel_is_left_alone_until_somebody_asks(town: Town, ana: Person) -> None:
@@ -125,7 +125,7 @@ async def test_a_deleted_message_takes_its_reply_and_its_text_with_it(town: Town
     changes = ana.changes()
     await ana.delete("atencion", ts)
     await until(changes, lambda change: change["type"] == "message_deleted" and change["ts"] == reply["ts"])
-    assert "secreta" not in town.store.find_message("T0SIMULADOR", "C0SIMUATENCION", ts).message.text
+    assert "secreta" not in town.store.messages.find("C0SIMUATENCION", ts).message.text
 
 
 async def test_what_slack_delivers_twice_is_answered_once(town: Town, ana: Person) -> None:
@@ -180,7 +180,9 @@ async def test_redis_may_be_wiped_while_messages_come_in(town: Town, ana: Person
     redis.popen.kill()
     ts = await ana.message("atencion", "¿a qué hora abre la agencia del centro?")
     wait_until(
-        lambda: town.store.find_message("T0SIMULADOR", "C0SIMUATENCION", ts) is not None, 10, "the message is saved without Redis"
+        lambda: town.store.messages.find("C0SIMUATENCION", ts) is not None,
+        10,
+        "the message is saved without Redis",
     )
     await ana.wait_for_reply("atencion", ts, 90)
     assert len(await replies_to(ana, "atencion", ts)) == 1
@@ -195,7 +197,7 @@ async def test_a_redis_that_does_not_answer_delays_no_acknowledgement(town: Town
     try:
         sent = [await ana.message("atencion", f"{CARD} congelado {n}") for n in range(10)]
         wait_until(
-            lambda: all(town.store.find_message("T0SIMULADOR", "C0SIMUATENCION", ts) for ts in sent),
+            lambda: all(town.store.messages.find("C0SIMUATENCION", ts) for ts in sent),
             20,
             "saved meanwhile",
         )

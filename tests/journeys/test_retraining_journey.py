@@ -11,7 +11,6 @@ from selenium.webdriver import Keys
 
 from bot.local.running import read_health
 from bot.simulator.person import Person
-from model.store.registry import Registry
 from model.store.runs import Runs
 from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
@@ -79,12 +78,12 @@ async def test_only_those_who_may_retrain_and_go_back(school: Town) -> None:
     async with Person(school.url, "luis") as luis:
         for words in ("reentrena", "vuelve"):
             assert "Solo puede hacerlo quien administra" in await said(luis, words)
-    assert Runs(school.store).last() is None
+    assert school.store.runs.last() is None
 
 
 async def test_a_run_is_cancelled_by_its_button(school: Town, ana: Person) -> None:
     """Within a step, and what was being built is gone."""
-    runs = Runs(school.store)
+    runs = school.store.runs
     assert await ana.command("atencion", "/beto", "reentrena")
     run_id = runs.last().id
     wait_until(lambda: (run := runs.get(run_id)).progress and run.progress.stage == "training", 60, "it trains")
@@ -101,7 +100,7 @@ async def test_a_run_is_cancelled_by_its_button(school: Town, ana: Person) -> No
 
 async def test_forty_corrections_teach_a_topic_and_going_back_forgets_it(school: Town, ana: Person) -> None:
     """The product's second promise, from `/beto reentrena` to the labels of the next message."""
-    registry, runs = Registry(school.store, school.machine.home), Runs(school.store)
+    registry, runs = school.store.registry, school.store.runs
     before = [await labels_of(ana, text) for text in UNSEEN]
     assert sum("Cuenta" in labels for labels in before) < len(UNSEEN) / 2
 
@@ -149,14 +148,14 @@ async def test_forty_corrections_teach_a_topic_and_going_back_forgets_it(school:
 
 async def test_nothing_new_to_learn_is_said_and_makes_no_version(school: Town, ana: Person) -> None:
     """Version 2 has learnt all of it already."""
-    runs = Runs(school.store)
+    runs = school.store.runs
     assert "Desde ahora responde la versión 2" in await said(ana, "vuelve 2")
     assert await ana.command("atencion", "/beto", "reentrena")
     run_id = runs.last().id
     wait_until(lambda: runs.get(run_id).over, 60, "it is over")
     wait_until(lambda: runs.get(run_id).told, 20, "all is told")
     assert "no hay nada nuevo que aprender" in (await status_message(ana, runs, run_id))["text"]
-    assert len(Registry(school.store, school.machine.home).all()) == 2
+    assert len(school.store.registry.all()) == 2
 
 
 @pytest.fixture
@@ -171,7 +170,7 @@ def window(school: Town, tmp_path: Path) -> Iterator[Window]:
 
 def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(school: Town, window: Window) -> None:
     """From a tap on an emoji to a version that answers, by somebody who never sees a terminal."""
-    runs, registry = Runs(school.store), Registry(school.store, school.machine.home)
+    runs, registry = school.store.runs, school.store.registry
     before = registry.live().number
     window.resize(1280, 900)
     window.open("ana", "atencion")

@@ -13,7 +13,6 @@ from model.learning.retraining import run_training, snapshot
 from model.schema import Example, Message, Source
 from model.serving.version_folder import verify
 from model.settings import ModelSettings
-from model.store.gestures import Gestures
 from model.store.registry import Registry
 from model.store.runs import Runs
 from model.store.store import Store
@@ -46,40 +45,40 @@ def settings(tmp_path: Path, store_url: str) -> ModelSettings:
 
 @pytest.fixture
 def registry(store: Store, settings: ModelSettings) -> Registry:
-    return Registry(store, settings.home_folder)
+    return store.registry
 
 
 @pytest.fixture
 def runs(store: Store) -> Runs:
-    return Runs(store)
+    return store.runs
 
 
-def train(runs: Runs, settings: ModelSettings, **how: bool) -> int:
-    run_id, new = runs.open("U1", **how)
+def train(store: Store, settings: ModelSettings, **how: bool) -> int:
+    run_id, new = store.runs.open("U1", **how)
     assert new
-    run_training(runs.store, settings, run_id)
+    run_training(store, settings, run_id)
     return run_id
 
 
 def teach(store: Store, texts: tuple[str, ...], label: str = "cuenta") -> None:
-    store.save_examples([(text_key(text), Example(text=text, labels=(label,))) for text in texts])
+    store.examples.save([(text_key(text), Example(text=text, labels=(label,))) for text in texts])
 
 
 def test_what_is_better_goes_live_unless_it_is_a_rehearsal_or_people_decide(
-    runs: Runs, registry: Registry, settings: ModelSettings
+    store: Store, runs: Runs, registry: Registry, settings: ModelSettings
 ) -> None:
     """And its report says with what it was compared."""
-    rehearsal = runs.get(train(runs, settings, dry=True))
+    rehearsal = runs.get(train(store, settings, dry=True))
     assert (rehearsal.status, rehearsal.error) == ("done", None)
     assert rehearsal.report.verdict.promote
     assert not rehearsal.report.promoted
     assert registry.live() is None
-    first = runs.get(train(runs, settings))
+    first = runs.get(train(store, settings))
     assert "first" in {reason.code for reason in first.report.verdict.reasons}
     assert registry.live().number == first.report.version == 2
 
-    runs.store.save_examples([(text_key(example.text), example) for example in seed_messages()[FEW : 2 * FEW]])
-    asked = runs.get(train(runs, settings.model_copy(update={"promotion": "ask", "label_margin": 1.0})))
+    store.examples.save([(text_key(example.text), example) for example in seed_messages()[FEW : 2 * FEW]])
+    asked = runs.get(train(store, settings.model_copy(update={"promotion": "ask", "label_margin": 1.0})))
     assert asked.report.live == 2
     assert asked.report.verdict.promote
     assert not asked.report.promoted
@@ -91,15 +90,15 @@ def test_what_is_better_goes_live_unless_it_is_a_rehearsal_or_people_decide(
     for version in registry.all():
         assert verify(version.folder).version == version.number
     # Redis may deliver the task again hours later.
-    run_training(runs.store, settings, asked.id)
+    run_training(store, settings, asked.id)
     assert len(registry.all()) == 3
 
 
 def test_what_is_worse_is_kept_and_does_not_go_live(
-    runs: Runs, registry: Registry, settings: ModelSettings, trained_version: Path
+    store: Store, runs: Runs, registry: Registry, settings: ModelSettings, trained_version: Path
 ) -> None:
     """A spreadsheet with the columns shifted must not reach the people; its report says why."""
-    publish_version(runs.store, settings.home_folder, trained_version)
+    publish_version(store, settings.home_folder, trained_version)
     wrong = random.Random(0)
     names = registry.live().card.labels
     shifted = [
@@ -107,8 +106,8 @@ def test_what_is_worse_is_kept_and_does_not_go_live(
         for example in seed_messages()[FEW : 2 * FEW]
         if split_of(example.text) == "train"
     ]
-    runs.store.save_examples([(text_key(example.text), example) for example in shifted])
-    run = runs.get(train(runs, settings))
+    store.examples.save([(text_key(example.text), example) for example in shifted])
+    run = runs.get(train(store, settings))
     assert run.status == "done"
     assert not run.report.verdict.promote
     assert any(not reason.good for reason in run.report.verdict.reasons)
@@ -117,9 +116,9 @@ def test_what_is_worse_is_kept_and_does_not_go_live(
 
 
 def test_a_base_that_is_gone_fails_with_the_reason_and_leaves_nothing(
-    runs: Runs, registry: Registry, settings: ModelSettings
+    store: Store, runs: Runs, registry: Registry, settings: ModelSettings
 ) -> None:
-    run = runs.get(train(runs, settings.model_copy(update={"base": str(settings.home_folder / "gone")})))
+    run = runs.get(train(store, settings.model_copy(update={"base": str(settings.home_folder / "gone")})))
     assert run.status == "failed"
     assert "gone" in run.error
     assert registry.all() == []
@@ -137,36 +136,36 @@ def killed_when_judging(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_run_that_is_taken_up_after_its_version_was_made_makes_no_second_one(
-    runs: Runs, registry: Registry, settings: ModelSettings, killed_when_judging: pytest.MonkeyPatch
+    store: Store, runs: Runs, registry: Registry, settings: ModelSettings, killed_when_judging: pytest.MonkeyPatch
 ) -> None:
     """And nothing is live without a verdict."""
     run_id, _ = runs.open("U1")
     with pytest.raises(SystemExit):
-        run_training(runs.store, settings, run_id)
+        run_training(store, settings, run_id)
     assert [version.number for version in registry.all()] == [1]
     assert registry.live() is None
     assert runs.get(run_id).status == "queued"
     killed_when_judging.undo()
     killed_when_judging.setattr(retraining, "seed_messages", lambda: seed_messages()[:FEW])
-    run_training(runs.store, settings, run_id)
+    run_training(store, settings, run_id)
     assert [version.number for version in registry.all()] == [1]
     assert registry.live().number == 1
     assert runs.get(run_id).status == "done"
 
 
 def test_a_run_that_is_taken_up_learns_from_what_it_began_with(
-    runs: Runs, registry: Registry, settings: ModelSettings, killed_when_judging: pytest.MonkeyPatch
+    store: Store, runs: Runs, registry: Registry, settings: ModelSettings, killed_when_judging: pytest.MonkeyPatch
 ) -> None:
     """What is judged meanwhile is for the next run: one run has one set of data, and its hash is in the card."""
     run_id, _ = runs.open("U1")
     with pytest.raises(SystemExit):
-        run_training(runs.store, settings, run_id)
+        run_training(store, settings, run_id)
     files = sorted((registry.versions_folder / f"run-{run_id}").glob("*.jsonl"))
     before = [file.read_bytes() for file in files]
     assert len(before) == len(SPLITS)
-    teach(runs.store, CORRECTED)
+    teach(store, CORRECTED)
     with pytest.raises(SystemExit):
-        run_training(runs.store, settings, run_id)
+        run_training(store, settings, run_id)
     assert [file.read_bytes() for file in files] == before
 
 
@@ -186,12 +185,12 @@ def test_a_text_never_changes_sides(store: Store) -> None:
 
 
 def judge(store: Store, count: int, first: int = 0) -> None:
-    gestures = Gestures(store)
+    gestures = store.gestures
     for number in range(first, first + count):
         ts = f"1700000000.{number:06d}"
-        store.save_message(Message(team="T1", channel="C1", ts=ts, user="U1", text=CORRECTED[number], source=Source.CHANNEL))
+        store.messages.save(Message(channel="C1", ts=ts, user="U1", text=CORRECTED[number], source=Source.CHANNEL))
         gesture = Gesture(user="U1", handle=f"reaction/U1/{ts}/bank", at=number + 1, kind=Kind.LABEL, labels=("cuenta",))
-        gestures.add(gesture, team="T1", channel="C1", item_ts=ts)
+        gestures.add(gesture, channel="C1", item_ts=ts)
 
 
 def finish_a_run(runs: Runs) -> None:
@@ -201,25 +200,25 @@ def finish_a_run(runs: Runs) -> None:
     assert runs.close(run_id, "somebody", "done")
 
 
-def test_a_run_is_due_after_so_many_new_judgements(runs: Runs, settings: ModelSettings) -> None:
+def test_a_run_is_due_after_so_many_new_judgements(store: Store, runs: Runs, settings: ModelSettings) -> None:
     """Off until it is set; never while one is open; counted from the last run that made a version."""
     finish_a_run(runs)
     after_ten = WorkerSettings(home=settings.home, database_url=settings.database_url, retrain_after=10)
-    judge(runs.store, 9)
+    judge(store, 9)
     assert why_due(runs, after_ten) is None
-    judge(runs.store, 1, first=9)
+    judge(store, 1, first=9)
     assert why_due(runs, after_ten) == "10 new judgements"
     assert why_due(runs, after_ten.model_copy(update={"retrain_after": 0})) is None
     finish_a_run(runs)
     assert why_due(runs, after_ten) is None
 
 
-def test_a_run_is_due_on_a_schedule_only_when_somebody_judged(runs: Runs, settings: ModelSettings) -> None:
+def test_a_run_is_due_on_a_schedule_only_when_somebody_judged(store: Store, runs: Runs, settings: ModelSettings) -> None:
     finish_a_run(runs)
     daily = WorkerSettings(home=settings.home, database_url=settings.database_url, retrain_every_h=24)
     asked_at = runs.last().requested_at
     assert why_due(runs, daily, asked_at.replace(year=asked_at.year + 1)) is None
-    judge(runs.store, 1)
+    judge(store, 1)
     assert why_due(runs, daily, asked_at) is None
     assert "hours since the last run" in why_due(runs, daily, asked_at.replace(year=asked_at.year + 1))
 
@@ -231,7 +230,7 @@ def test_old_versions_make_room_but_never_the_live_one_nor_the_one_before(
         publish_version(store, registry.versions_folder.parent, trained_version)
     registry.promote(1, by="U1", reason="")
     for _ in range(3):
-        built = registry.workshop(0) / "version"
+        built = registry.run_directory(0) / "version"
         shutil.copytree(trained_version, built)
         registry.add(built, verify(built))
     assert registry.remove_old(keep=2) == [4, 2]

@@ -19,8 +19,6 @@ from bot.local.supervisor import Process, Supervisor
 from model.schema import Example
 from model.serving.version_folder import verify
 from model.settings import ModelSettings
-from model.store.registry import Registry
-from model.store.runs import Runs
 from model.store.store import Store
 from model.store.tables import promotions
 from model.text_key import text_key
@@ -39,7 +37,7 @@ def settings(tmp_path: Path) -> ModelSettings:
 
 @pytest.fixture
 def store(settings: ModelSettings) -> Store:
-    store = Store(settings.store_url)
+    store = Store(settings.store_url, settings.home_folder)
     store.migrate()
     return store
 
@@ -49,8 +47,8 @@ class School:
 
     def __init__(self, machine: Supervisor, store: Store, redis_url: str) -> None:
         self.store = store
-        self.runs = Runs(store)
-        self.registry = Registry(store, machine.home)
+        self.runs = store.runs
+        self.registry = store.registry
         self.queue = Celery("school", broker=redis_url)
         self.trainers: list[Process] = [machine.start("trainer", "trainer"), machine.start("trainer", "trainer")]
         for trainer in self.trainers:
@@ -64,7 +62,7 @@ class School:
             return
         text = CORRECTED[self._taught % len(CORRECTED)]
         self._taught += 1
-        self.store.save_examples([(text_key(text), Example(text=text, labels=("cuenta",)))])
+        self.store.examples.save([(text_key(text), Example(text=text, labels=("cuenta",)))])
         run_id, _ = self.runs.open("U1")
         self.queue.send_task("worker.train", args=(run_id,), queue="training")
 
@@ -115,7 +113,7 @@ def test_trainers_that_are_killed_at_random_moments_leave_a_sound_registry(
             wait_until(lambda: school.runs.last().over, TRAINED_WITHIN_S, "the last run is over")
             school.check()
             wait_until(lambda: not list(school.registry.versions_folder.glob("run-*")), 10, "nothing half made is left")
-        with store.reading() as connection:
+        with store.database.reading() as connection:
             promoted = list(connection.execute(select(promotions.c.version).order_by(promotions.c.id)).scalars())
         runs = [school.runs.get(run_id) for run_id in range(1, school.runs.last().id + 1)]
         verdicts = {run.report.version: run.report.verdict for run in runs if run.report}

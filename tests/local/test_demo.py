@@ -11,7 +11,7 @@ import pytest
 
 from bot.local.demo import STORY
 from model.settings import ModelSettings
-from model.store.runs import Run, Runs
+from model.store.runs import Run
 from model.store.store import Store
 from tests.terminal import Said, beto, lives, started
 from tests.town import wait_until
@@ -47,9 +47,9 @@ def shown(home: Path, real_database: Path) -> Said:
 
 def training_of(home: Path) -> Run | None:
     """The newest training run of the demo in `home`, whose database is there."""
-    store = Store(ModelSettings(home=home / "demo", database_url="").store_url)
+    store = Store(ModelSettings(home=home / "demo", database_url="").store_url, home / "demo")
     try:
-        return Runs(store).last()
+        return store.runs.last()
     finally:
         store.close()
 

@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Pat
     """A home with a live version: what is started there trains nothing."""
     folder = tmp_path_factory.mktemp("up") / "home"
     folder.mkdir()
-    store = Store(f"sqlite:///{folder / 'beto.db'}")
+    store = Store(f"sqlite:///{folder / 'beto.db'}", folder)
     store.migrate()
     publish_version(store, folder, trained_version)
     store.close()
@@ -98,7 +98,7 @@ def test_a_database_of_another_workspace_is_left_alone(tmp_path: Path, slack: Si
     """Labels, versions and reports are of the whole database: two banks in one would read each other's."""
     home = tmp_path / "home"
     home.mkdir()
-    store = Store(f"sqlite:///{home / 'beto.db'}")
+    store = Store(f"sqlite:///{home / 'beto.db'}", home)
     store.migrate()
     assert store.belongs_to("T0ANOTHER") == "T0ANOTHER"
     store.close()

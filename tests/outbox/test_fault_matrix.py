@@ -18,8 +18,7 @@ from bot.simulator.server import Simulator
 from bot.slack import people
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
-from model.store.gestures import Gestures
-from model.store.store import Labelled
+from model.store.predictions import NewPrediction
 from tests.town import Town, running_town
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
@@ -41,21 +40,21 @@ class Bench:
         ts = str(
             self.simulator.workspace.post_as_person(self.simulator.workspace.user("ana"), self.channel, "perdí la tarjeta")["ts"]
         )
-        message = Message(team=TEAM, channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la tarjeta", source=Source.CHANNEL)
-        message_id, _ = outgoing.store().save_message(message)
+        message = Message(channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la tarjeta", source=Source.CHANNEL)
+        message_id, _ = outgoing.store().messages.save(message)
         prediction = Prediction(version=1, base="mini", scores={"tarjeta": 0.9, "app": 0.2}, labels=("tarjeta",))
-        outgoing.store().save_predictions([Labelled(message_id, 1, prediction, 0.01)])
+        outgoing.store().predictions.save([NewPrediction(message_id, 1, prediction, 0.01)])
         return ts, message_id
 
     def judged(self, ts: str, user: str, kind: Kind = Kind.NONE) -> None:
         """Somebody said something of it."""
         gesture = Gesture(user=user, handle=f"{user}{ts}", at=1_900_000_000_000_000, kind=kind)
-        Gestures(outgoing.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+        outgoing.store().gestures.add(gesture, channel=CHANNEL, item_ts=ts)
 
     def settle(self, message_id: int) -> None:
         """Nothing is owed any more: the tasks were run that a queue would have brought."""
         deadline = time.monotonic() + 20
-        while outgoing.store().message(message_id).owed != "nothing":
+        while outgoing.store().messages.get(message_id).owed != "nothing":
             assert time.monotonic() < deadline, "never answered"
             outgoing.locks().unlock(f"line/{CHANNEL}")
             with suppress(SlackApiError):  # refused, and tried again later
@@ -102,7 +101,7 @@ def deleted(bench: Bench, arm: Callable[[], None]) -> list[dict[str, Any]]:
     ts, message_id = bench.said()
     bench.settle(message_id)
     bench.simulator.workspace.delete(bench.channel, ts, "U0SIMUANA")
-    outgoing.store().delete_message(TEAM, CHANNEL, ts)
+    outgoing.store().messages.delete(CHANNEL, ts)
     arm()
     bench.settle(message_id)
     return bench.replies_to(ts)
@@ -133,7 +132,7 @@ def test_each_fault_of_each_call_costs_time_and_neither_an_answer_nor_a_second_o
         cells = []
         for fault in FAULTS:
             began = time.monotonic()
-            with outgoing.store().writing() as connection:  # whoever judged is asked about anew
+            with outgoing.store().database.writing() as connection:  # whoever judged is asked about anew
                 connection.exec_driver_sql("delete from people")
             found = scene(
                 bench, lambda method=method, fault=fault: replies_slack.faults.fail_next(method, fault, retry_after_s=1)
@@ -161,7 +160,7 @@ def quiet_town(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) 
     """Everything runs, over Socket Mode with SQLite."""
     home = tmp_path_factory.mktemp("faults")
     with running_town(home, f"sqlite:///{home / 'beto.db'}", trained_version, http=False) as made:
-        made.store.set_channel_mode(TEAM, CHANNEL, "auto")
+        made.store.channels.set_mode(CHANNEL, "auto")
         yield made
 
 

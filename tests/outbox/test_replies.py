@@ -1,6 +1,7 @@
 """The replies process's rules where whole journeys cannot aim: what a dead one left, who counts, what Slack refuses."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ from bot.slack.payloads import GESTURES
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
-from model.store.gestures import Gestures
+from model.store.predictions import NewPrediction
 from model.store.replies import PENDING
-from model.store.store import Labelled, Store
+from model.store.store import Store
 from tests.town import wait_until
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
@@ -33,10 +34,10 @@ def workspace(replies_slack: Simulator) -> Workspace:
 
 
 def a_predicted_message(store: Store, ts: str) -> int:
-    message = Message(team=TEAM, channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la tarjeta", source=Source.CHANNEL)
-    message_id, _ = store.save_message(message)
+    message = Message(channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la tarjeta", source=Source.CHANNEL)
+    message_id, _ = store.messages.save(message)
     prediction = Prediction(version=1, base="mini", scores={"tarjeta": 0.9, "app": 0.2}, labels=("tarjeta",))
-    store.save_predictions([Labelled(message_id, 1, prediction, 0.01)])
+    store.predictions.save([NewPrediction(message_id, 1, prediction, 0.01)])
     return message_id
 
 
@@ -67,10 +68,10 @@ def test_a_reply_whose_process_died_before_recording_it_is_adopted(workspace: Wo
 
 @ON_SQLITE
 def test_a_database_that_is_away_is_a_line_in_the_log_for_each_task(
-    replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A backlog of thousands must not write thousands of tracebacks, in which nobody finds anything."""
-    away = Store(f"postgresql+psycopg://beto@127.0.0.1:{free_port()}/beto")
+    away = Store(f"postgresql+psycopg://beto@127.0.0.1:{free_port()}/beto", tmp_path)
     with monkeypatch.context() as here:
         here.setattr(outgoing, "store", lambda: away)
         outgoing.replies.cache_clear()
@@ -129,12 +130,12 @@ def test_a_reply_to_what_was_just_deleted_goes_even_if_slack_does_not_take_it_aw
     workspace.delete(channel, ts, "U0SIMUANA")  # Slack knows, and its event is on its way to us
     replies_slack.faults.fail_next("chat.delete", fault, retry_after_s=0)
     replies.reply(message_id)
-    outgoing.store().delete_message(TEAM, CHANNEL, ts)
+    outgoing.store().messages.delete(CHANNEL, ts)
     for _ in range(5):
         outgoing.locks().unlock(f"reply/{message_id}")
         replies.reply(message_id)
     assert not [each for each in channel.messages.values() if each.get("bot_id")]
-    assert outgoing.store().message(message_id).owed == "nothing"
+    assert outgoing.store().messages.get(message_id).owed == "nothing"
 
 
 @pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
@@ -148,7 +149,7 @@ def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
 
     def frozen(*args: Any) -> Any:
         monkeypatch.setattr(replies, "draw", draw)
-        with outgoing.store().writing() as connection:  # the lease has run out
+        with outgoing.store().database.writing() as connection:  # the lease has run out
             connection.exec_driver_sql("update replies set claimed_by = null, claimed_until = null")
         replies.reply(message_id)
         return draw(*args)
@@ -158,7 +159,9 @@ def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
     replies.reply(message_id)
     outgoing.locks().unlock(f"reply/{message_id}")
     wait_until(
-        lambda: replies.reply(message_id) or outgoing.store().message(message_id).owed == "nothing", 10, "the doubt is settled"
+        lambda: replies.reply(message_id) or outgoing.store().messages.get(message_id).owed == "nothing",
+        10,
+        "the doubt is settled",
     )
     assert bots_posts(ts) == [outgoing.replies().ts_of(message_id)]
 
@@ -181,16 +184,16 @@ def test_an_older_drawing_that_comes_late_is_drawn_over(workspace: Workspace) ->
     store = outgoing.store()
     replies.reply(message_id)
     reply_ts = outgoing.replies().ts_of(message_id)
-    state = store.message(message_id).state
+    state = store.messages.get(message_id).state
     gesture = Gesture(user="U0SIMUMARIA", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
-    Gestures(store).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+    store.gestures.add(gesture, channel=CHANNEL, item_ts=ts)
     outgoing.replies().release(message_id, "nobody", retry_in_s=0)
     newer = outgoing.replies().claim(message_id, "awake", 60)
     assert (
         outgoing.replies().record(message_id, "awake", state=newer.message.state, reply_ts=reply_ts, before=reply_ts) == "shown"
     )
     assert outgoing.replies().record(message_id, "frozen", state=state, reply_ts=reply_ts, before=reply_ts) == "moved on"
-    assert store.message(message_id).owed == "reply"
+    assert store.messages.get(message_id).owed == "reply"
 
 
 def test_a_reply_to_a_message_that_was_just_deleted_is_not_left_in_the_channel(workspace: Workspace) -> None:
@@ -200,7 +203,7 @@ def test_a_reply_to_a_message_that_was_just_deleted_is_not_left_in_the_channel(w
     workspace.delete(workspace.channel("atencion"), ts, "U0SIMUANA")
     replies.reply(message_id)
     assert not [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
-    assert outgoing.store().message(message_id).owed == "nothing"
+    assert outgoing.store().messages.get(message_id).owed == "nothing"
 
 
 def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(replies_slack: Simulator) -> None:
@@ -210,7 +213,7 @@ def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(replies_s
     for number, kind in enumerate((Kind.LABEL, Kind.NONE)):
         user = ("U0SIMULUIS", "U0SIMUMARIA")[number]
         gesture = Gesture(user=user, handle=f"h{number}", at=1_900_000_000_000_000 + number, kind=kind, labels=("app",))
-        Gestures(outgoing.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+        outgoing.store().gestures.add(gesture, channel=CHANNEL, item_ts=ts)
     replies_slack.faults.fail_next("conversations.replies", "internal_error")  # the look before the question
     with pytest.raises(SlackApiError):
         replies.reply(message_id)
@@ -245,19 +248,19 @@ def busy(replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[tupl
 
 def test_a_reply_that_must_wait_holds_no_claim_and_is_still_owed(busy: list[tuple[str, int]]) -> None:
     """Back-pressure: what cannot be said now is kept."""
-    assert all(outgoing.store().message(message_id).owed == "reply" for _, message_id in busy)
-    assert outgoing.replies().line(TEAM, CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
+    assert all(outgoing.store().messages.get(message_id).owed == "reply" for _, message_id in busy)
+    assert outgoing.replies().line(CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
     assert outgoing.locks().is_locked(f"line/{CHANNEL}")
 
 
 @ON_SQLITE
 def test_a_channel_beyond_its_limit_gets_one_post_for_all_that_wait(busy: list[tuple[str, int]], workspace: Workspace) -> None:
     """Instead of silence for minutes, and of a flood that tells yesterday's labels."""
-    replies.serve_line(TEAM, CHANNEL)
+    replies.serve_line(CHANNEL)
     digests = [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
     assert len(digests) == 1
     assert all(f"/p{ts.replace('.', '')}" in str(digests[0]["blocks"]) for ts, _ in busy)
-    assert [outgoing.store().message(message_id).owed for _, message_id in busy] == ["nothing"] * 6
+    assert [outgoing.store().messages.get(message_id).owed for _, message_id in busy] == ["nothing"] * 6
     for _, message_id in busy:
         replies.reply(message_id)
     assert all(bots_posts(ts) == [] for ts, _ in busy)
@@ -267,15 +270,15 @@ def test_a_message_in_a_digest_that_is_corrected_has_its_own_reply_instead(
     busy: list[tuple[str, int]], workspace: Workspace
 ) -> None:
     """The digest cannot show who said what; and no message is to be answered in two places."""
-    replies.serve_line(TEAM, CHANNEL)
+    replies.serve_line(CHANNEL)
     (ts, message_id), digest = (
         busy[0],
         next(each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")),
     )
     gesture = Gesture(user="U0SIMULUIS", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
-    Gestures(outgoing.store()).add(gesture, team=TEAM, channel=CHANNEL, item_ts=ts)
+    outgoing.store().gestures.add(gesture, channel=CHANNEL, item_ts=ts)
     reply_now(message_id)
-    digests.redraw_digest(TEAM, CHANNEL, digest["ts"], ts)
+    digests.redraw_digest(CHANNEL, digest["ts"], ts)
     assert len(bots_posts(ts)) == 1
     shown = str(workspace.channel("atencion").messages[digest["ts"]]["blocks"])
     assert f"/p{ts.replace('.', '')}" not in shown
@@ -286,13 +289,13 @@ def test_a_message_in_a_digest_that_is_corrected_has_its_own_reply_instead(
 def test_a_digest_whose_answer_was_lost_answers_nobody_twice(busy: list[tuple[str, int]], replies_slack: Simulator) -> None:
     """Nobody knows what it told: each message gets its own reply, and the digest goes."""
     replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
-    replies.serve_line(TEAM, CHANNEL)
+    replies.serve_line(CHANNEL)
     channel = replies_slack.workspace.channel("atencion")
     digest = next(each["ts"] for each in channel.messages.values() if each.get("bot_id"))
     for ts, message_id in busy:
         reply_now(message_id)
         assert len(bots_posts(ts)) == 1
-    digests.redraw_digest(TEAM, CHANNEL, PENDING, busy[-1][0])
+    digests.redraw_digest(CHANNEL, PENDING, busy[-1][0])
     assert digest not in channel.messages
 
 
@@ -303,7 +306,7 @@ def test_the_newest_comes_first_where_that_is_wanted(busy: list[tuple[str, int]]
     monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
     outgoing.settings.cache_clear()
     monkeypatch.setattr(outgoing.limiter(), "posts_a_second", 1)
-    replies.serve_line(TEAM, CHANNEL)
+    replies.serve_line(CHANNEL)
     assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 0, 0, 0, 0, 1]
 
 
@@ -316,15 +319,17 @@ def test_one_that_slack_refuses_does_not_stop_the_line(
     outgoing.settings.cache_clear()
     replies_slack.faults.fail_next("chat.postMessage", "msg_blocks_too_long")
     monkeypatch.setattr(outgoing.limiter(), "posts_a_second", 1)
-    replies.serve_line(TEAM, CHANNEL)
-    replies.serve_line(TEAM, CHANNEL)
+    replies.serve_line(CHANNEL)
+    replies.serve_line(CHANNEL)
     assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 1, 0, 0, 0, 0]
 
 
 def reply_now(message_id: int) -> None:
     """As soon as a second has passed since it was drawn; nobody else waits in the channel."""
     outgoing.locks().unlock(f"line/{CHANNEL}")
-    wait_until(lambda: replies.reply(message_id) or outgoing.store().message(message_id).owed == "nothing", 10, "it is answered")
+    wait_until(
+        lambda: replies.reply(message_id) or outgoing.store().messages.get(message_id).owed == "nothing", 10, "it is answered"
+    )
 
 
 def test_a_channel_that_threw_the_bot_out_costs_no_endless_tries(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
@@ -334,7 +339,7 @@ def test_a_channel_that_threw_the_bot_out_costs_no_endless_tries(workspace: Work
     with caplog.at_level(logging.WARNING):
         replies.reply(message_id)
     assert "can have no reply: not_in_channel" in caplog.text
-    assert outgoing.store().message(message_id).owed == "nothing"
+    assert outgoing.store().messages.get(message_id).owed == "nothing"
 
 
 def test_the_sweep_sends_again_what_is_owed(workspace: Workspace, redis_url: str) -> None:
@@ -362,17 +367,17 @@ def test_the_sweep_sends_again_what_is_owed(workspace: Workspace, redis_url: str
 )
 def test_who_may_judge(workspace: Workspace, settings: dict[str, object], user: str, may_judge: bool, expert: bool) -> None:
     """Everybody but guests and strangers, unless the setting names people or a group; experts are named too."""
-    gestures = Gestures(outgoing.store())
-    people.look_at(outgoing.slack(), gestures, BotSettings(**settings), team=TEAM, user=user)
+    gestures = outgoing.store().gestures
+    people.look_at(outgoing.slack(), gestures, BotSettings(**settings), user=user)
     message_id = a_predicted_message(outgoing.store(), "1700000000.000100")
     said = Gesture(user=user, handle="h", at=1_800_000_000_000_000, kind=Kind.LABEL, labels=("app",))
-    gestures.add(said, team=TEAM, channel=CHANNEL, item_ts="1700000000.000100")
+    gestures.add(said, channel=CHANNEL, item_ts="1700000000.000100")
     other = Gesture(user="U0SIMUMARIA", handle="h2", at=1_800_000_000_000_001, kind=Kind.NONE)
-    gestures.note_person(TEAM, "U0SIMUMARIA", may_judge=True, expert=False)
+    gestures.save_person("U0SIMUMARIA", may_judge=True, expert=False)
     judged = gestures.judged(message_id, seed_taxonomy())
     assert (judged.strangers == ()) == may_judge
     if user != "U0SIMUMARIA":
-        gestures.add(other, team=TEAM, channel=CHANNEL, item_ts="1700000000.000100")
+        gestures.add(other, channel=CHANNEL, item_ts="1700000000.000100")
         status = gestures.judged(message_id, seed_taxonomy()).state.labels["app"].status
         assert status == ("added" if expert else "disputed" if may_judge else "rejected")
 

@@ -56,7 +56,7 @@ async def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: p
         running.tasks.append(str(signature.task))
 
     monkeypatch.setattr(bot.slack.app, "publish", record)
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
     settings = BotSettings(
         slack_bot_token=simulator.bot_token,

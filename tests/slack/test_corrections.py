@@ -10,8 +10,7 @@ import pytest
 from bot.simulator.person import Person
 from model.judgements import MessageState
 from model.labels import seed_taxonomy
-from model.store.gestures import Gestures, Judged
-from model.store.replies import Replies
+from model.store.gestures import Judged
 from model.store.tables import messages
 from tests.town import Town, until
 
@@ -34,7 +33,7 @@ class Case:
 
     @property
     def judged(self) -> Judged:
-        judged = Gestures(self.town.store).judged(self.id, seed_taxonomy())
+        judged = self.town.store.gestures.judged(self.id, seed_taxonomy())
         assert judged is not None
         return judged
 
@@ -72,10 +71,10 @@ async def case(town: Town, ana: Person) -> AsyncIterator[Case]:
 async def a_case(town: Town, ana: Person, luis: Person, text: str = TEXT) -> Case:
     ts = await ana.message("atencion", text)
     reply = await ana.wait_for_reply("atencion", ts, 30)
-    stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
+    stored = town.store.messages.find(CHANNEL, ts)
     assert stored is not None
     made = Case(town, ana, luis, stored.id, ts, reply["ts"])
-    await eventually(lambda: Replies(town.store).ts_of(made.id) is not None, lambda: "the reply was not recorded")
+    await eventually(lambda: town.store.replies.ts_of(made.id) is not None, lambda: "the reply was not recorded")
     return made
 
 
@@ -186,11 +185,11 @@ async def test_the_shortcut_corrects_a_message_that_was_never_classified(town: T
     ts = await ana.message("atencion", "y esto va dentro del hilo, quiero abrir una cuenta", parent)
     view = await filled_modal(ana, lambda: ana.shortcut(CHANNEL, ts, "edit_labels"))
     assert await ana.view_submit(str(view["id"]), choosing("cuenta"))
-    stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
+    stored = town.store.messages.find(CHANNEL, ts)
     assert stored is not None
-    gestures = Gestures(town.store)
+    gestures = town.store.gestures
     await eventually(lambda: gestures.judged(stored.id, seed_taxonomy()).state.shown == ("cuenta",), lambda: "not corrected")
-    await eventually(lambda: Replies(town.store).ts_of(stored.id) is not None, lambda: "no reply")
+    await eventually(lambda: town.store.replies.ts_of(stored.id) is not None, lambda: "no reply")
 
 
 async def test_skin_tones_aliases_and_strange_emoji(case: Case) -> None:
@@ -263,16 +262,16 @@ async def test_an_edited_text_makes_what_was_said_stale_and_the_reply_asks_again
     await case.ana.edit(CHANNEL, case.ts, "ya no pregunto por eso, ¿a qué hora abre la agencia?")
     await case.until(lambda state: not state.judges)
     await case.until_shown("El texto cambió")
-    assert len(Gestures(case.town.store).history(case.id)) == 1  # kept, and told in the history
+    assert len(case.town.store.gestures.history(case.id)) == 1  # kept, and told in the history
 
 
 async def test_a_deleted_message_keeps_its_counts_and_not_its_text(case: Case) -> None:
     await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
     await case.until(lambda state: state.labels["ahorro"].status == "added")
     await case.ana.delete(CHANNEL, case.ts)
-    await eventually(lambda: case.town.store.message(case.id).deleted, lambda: "not deleted")
-    assert case.town.store.message(case.id).message.text == ""
-    assert len(Gestures(case.town.store).history(case.id)) == 1
+    await eventually(lambda: case.town.store.messages.get(case.id).deleted, lambda: "not deleted")
+    assert case.town.store.messages.get(case.id).message.text == ""
+    assert len(case.town.store.gestures.history(case.id)) == 1
 
 
 async def test_fifty_reactions_within_a_second_redraw_the_reply_a_few_times_only(case: Case) -> None:
@@ -284,7 +283,7 @@ async def test_fifty_reactions_within_a_second_redraw_the_reply_a_few_times_only
         people.append(maria)
         await asyncio.gather(*(person.react(CHANNEL, case.ts, name) for person in people for name in wanted))
         await case.until(lambda state: sum(len(label.yes) for label in state.labels.values()) == 36)
-        await eventually(lambda: case.town.store.message(case.id).owed == "nothing", lambda: "not drawn")
+        await eventually(lambda: case.town.store.messages.get(case.id).owed == "nothing", lambda: "not drawn")
     updates = [call for call in list(case.town.slack.transcript)[calls_before:] if call.method == "chat.update"]
     assert 1 <= len(updates) <= 4
 
@@ -296,8 +295,8 @@ async def test_a_reaction_that_comes_before_its_message_counts_when_the_message_
     await ana.react(CHANNEL, ts, EMOJI["fraude"])
     assert await ana.shortcut(CHANNEL, ts, "classify_message")  # only now do we hear of the message itself
     await ana.wait_for_reply("atencion", ts, 20)
-    stored = town.store.find_message("T0SIMULADOR", CHANNEL, ts)
-    judged = Gestures(town.store).judged(stored.id, seed_taxonomy())
+    stored = town.store.messages.find(CHANNEL, ts)
+    judged = town.store.gestures.judged(stored.id, seed_taxonomy())
     assert judged.state.labels["fraude"].yes == ("U0SIMUANA",)
 
 
@@ -307,7 +306,7 @@ async def test_gestures_slack_delivers_twice_or_again_count_once(case: Case) -> 
     case.town.slack.faults.drop_acks(1)
     await case.ana.react(CHANNEL, case.ts, EMOJI["cuenta"])
     await case.until(lambda state: state.labels["ahorro"].yes == state.labels["cuenta"].yes == ("U0SIMUANA",))
-    assert len(Gestures(case.town.store).history(case.id)) == 2
+    assert len(case.town.store.gestures.history(case.id)) == 2
 
 
 async def test_the_bots_own_seeded_emoji_say_nothing(case: Case) -> None:
@@ -336,14 +335,14 @@ async def test_reactions_on_the_bots_other_posts_are_no_judgement(case: Case) ->
     await case.ana.react(CHANNEL, posts[0]["ts"], "white_check_mark")
     await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])  # once this is counted, the other was heard too
     await case.until(lambda state: state.labels["ahorro"].status == "added")
-    assert Gestures(case.town.store).message_of("T0SIMULADOR", CHANNEL, posts[0]["ts"]) is None
+    assert case.town.store.gestures.message_of(CHANNEL, posts[0]["ts"]) is None
     await case.ana.unreact(CHANNEL, posts[0]["ts"], "white_check_mark")
 
 
 async def test_a_blind_message_shows_its_labels_only_after_somebody_said_their_own(case: Case) -> None:
     """Else people would agree with what they read, and no estimate would be unbiased."""
     shown = predicted(case)
-    with case.town.store.writing() as connection:
+    with case.town.store.database.writing() as connection:
         connection.execute(messages.update().where(messages.c.id == case.id).values(blind=True))
     await case.luis.react(CHANNEL, case.ts, "white_check_mark")  # to what? it says nothing
     await case.until_shown("¿Qué etiquetas lleva este mensaje?")
@@ -356,8 +355,8 @@ async def test_a_blind_message_shows_its_labels_only_after_somebody_said_their_o
     assert "%" in await case.reply()
     await case.luis.react(CHANNEL, case.reply_ts, "white_check_mark")  # now it says something
     await case.until(lambda state: "U0SIMULUIS" in state.labels[shown[0]].yes)
-    first, prediction = next(iter(Gestures(case.town.store).judged_blind(seed_taxonomy())))
+    first, prediction = next(iter(case.town.store.gestures.judged_blind(seed_taxonomy())))
     assert {name for name, label in first.labels.items() if label.applies} == {"ahorro"}
     assert prediction.labels == shown
-    with case.town.store.writing() as connection:
+    with case.town.store.database.writing() as connection:
         connection.execute(messages.update().where(messages.c.id == case.id).values(blind=False))

@@ -11,23 +11,23 @@ from model.schema import Message, Source
 from model.store.store import Store
 
 TEAM, CHANNEL, TS = "T1", "C1", "1700000000.000100"
-FIRST = Message(team=TEAM, channel=CHANNEL, ts=TS, user="U1", text="hola", source=Source.CHANNEL)
+FIRST = Message(channel=CHANNEL, ts=TS, user="U1", text="hola", source=Source.CHANNEL)
 
 
 def an_edit(text: str, after_s: float, ts: str = TS) -> Edit:
     whole = FIRST.model_copy(update={"text": text, "ts": ts})
-    return Edit(TEAM, CHANNEL, ts, text, microseconds(ts) + int(after_s * 1_000_000), whole)
+    return Edit(CHANNEL, ts, text, microseconds(ts) + int(after_s * 1_000_000), whole)
 
 
 def test_the_outcome_is_the_same_in_every_order(store: Store) -> None:
     """Slack promises no order: the labels must be of the words that stand there, and of none where they are gone."""
-    store.set_channel_mode(TEAM, CHANNEL, "auto")
+    store.channels.set_mode(CHANNEL, "auto")
     news = ("message", "edit", "later edit", "deletion")
     for number, order in enumerate(itertools.permutations(news, 3)):
         ts = f"{1_700_000_000 + number}.000100"
         for each in order:
             tell(store, each, ts)
-        stored = store.find_message(TEAM, CHANNEL, ts)
+        stored = store.messages.find(CHANNEL, ts)
         assert stored is not None
         wanted = "" if "deletion" in order else "buenas" if "later edit" in order else "adiós"
         assert (stored.message.text, stored.deleted) == (wanted, "deletion" in order), order
@@ -43,12 +43,12 @@ def tell(store: Store, news: str, ts: str) -> None:
     elif news == "later edit":
         _edit(store, an_edit("buenas", 9, ts), 0)
     else:
-        _delete(store, Deletion(TEAM, CHANNEL, ts, microseconds(ts) + 20_000_000))
+        _delete(store, Deletion(CHANNEL, ts, microseconds(ts) + 20_000_000))
 
 
 def test_the_outcome_is_the_same_when_somebody_takes_an_edit_back(store: Store) -> None:
     """The edit back brings the words that are known already, and must still win over the one before it."""
-    store.set_channel_mode(TEAM, CHANNEL, "auto")
+    store.channels.set_mode(CHANNEL, "auto")
     for number, order in enumerate(itertools.permutations([("hola", 0), ("adiós", 5), ("hola", 9)])):
         ts = f"{1_700_000_000 + number}.000100"
         for text, after_s in order:
@@ -56,16 +56,17 @@ def test_the_outcome_is_the_same_when_somebody_takes_an_edit_back(store: Store) 
                 _edit(store, an_edit(text, after_s, ts), 0)
             else:
                 tell(store, "message", ts)
-        stored = store.find_message(TEAM, CHANNEL, ts)
+        stored = store.messages.find(CHANNEL, ts)
         assert stored is not None
         assert stored.message.text == "hola", order
 
 
-@pytest.mark.parametrize("moment", ["edit_message", "channel_mode", "save_message"])
+@pytest.mark.parametrize("moment", ["messages.edit", "channels.mode", "messages.save"])
 def test_an_edit_counts_whenever_its_message_comes_meanwhile(store: Store, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Two bots: one has the edit in hand while the other saves the message, before or after any look of the first."""
-    store.set_channel_mode(TEAM, CHANNEL, "auto")
-    look, save, come = getattr(store, moment), store.save_message, []
+    store.channels.set_mode(CHANNEL, "auto")
+    noun, verb = moment.split(".")
+    look, save, come = getattr(getattr(store, noun), verb), store.messages.save, []
 
     def just_before(*args: Any) -> Any:
         if not come:
@@ -78,21 +79,21 @@ def test_an_edit_counts_whenever_its_message_comes_meanwhile(store: Store, monke
             come.append(save(FIRST))
         return seen
 
-    monkeypatch.setattr(store, moment, just_after if moment == "edit_message" else just_before)
+    monkeypatch.setattr(getattr(store, noun), verb, just_after if moment == "messages.edit" else just_before)
     assert _edit(store, an_edit("adiós", 5), 0) is not None
-    stored = store.find_message(TEAM, CHANNEL, TS)
+    stored = store.messages.find(CHANNEL, TS)
     assert stored is not None
     assert (stored.message.text, stored.owed) == ("adiós", "prediction")
 
 
 def test_an_edit_of_an_old_message_that_nobody_asked_about_is_left_alone(store: Store) -> None:
     """Watching a channel is no wish to see last month's messages answered when somebody mends a typing error."""
-    store.set_channel_mode(TEAM, CHANNEL, "auto")
+    store.channels.set_mode(CHANNEL, "auto")
     assert _edit(store, an_edit("adiós", 3600), 0) is None
-    assert store.find_message(TEAM, CHANNEL, TS) is None
+    assert store.messages.find(CHANNEL, TS) is None
 
 
 def test_an_edit_in_a_channel_that_is_not_watched_is_left_alone(store: Store) -> None:
     """An invited bot must not talk unasked."""
     assert _edit(store, an_edit("adiós", 5), 0) is None
-    assert store.find_message(TEAM, CHANNEL, TS) is None
+    assert store.messages.find(CHANNEL, TS) is None

@@ -12,11 +12,11 @@ BOT = "UBETO"
 
 def read(**event: Any) -> Message | Edit | Deletion | None:
     whole = {"type": "message", "channel": "C1", "channel_type": "channel", "user": "UANA", "ts": "1.1", "text": "hola", **event}
-    return read_message(whole, team="T1", bot_user=BOT)
+    return read_message(whole, bot_user=BOT)
 
 
 def test_a_persons_message_is_read_as_it_was_sent() -> None:
-    assert read() == Message(team="T1", channel="C1", ts="1.1", user="UANA", text="hola", source=Source.CHANNEL)
+    assert read() == Message(channel="C1", ts="1.1", user="UANA", text="hola", source=Source.CHANNEL)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_an_edit_counts_only_with_another_text() -> None:
     """Slack reports a change for unfurls and thread replies too; loops of 50 replies came from that."""
     new, old = {"ts": "1.1", "user": "UANA", "text": "adiós"}, {"ts": "1.1", "user": "UANA", "text": "hola"}
     edit = read(subtype="message_changed", message=new, previous_message=old, event_ts="7.000001")
-    whole = Message(team="T1", channel="C1", ts="1.1", user="UANA", text="adiós", source=Source.CHANNEL)
+    whole = Message(channel="C1", ts="1.1", user="UANA", text="adiós", source=Source.CHANNEL)
     assert edit == Edit("T1", "C1", "1.1", "adiós", 7_000_001, whole)
     assert read(subtype="message_changed", message=old, previous_message=old) is None
     assert read(subtype="message_changed", message={**new, "bot_id": "B1"}, previous_message=old) is None
@@ -75,22 +75,22 @@ def test_both_ways_of_deleting_are_understood() -> None:
 def test_a_shortcut_reads_the_message_that_it_was_chosen_on() -> None:
     """People may ask about anything with a text, also a bot's message."""
     body = {"channel": {"id": "C1"}, "message": {"ts": "1.1", "text": "clave bloqueada", "bot_id": "B7"}}
-    message = read_shortcut(body, team="T1", bot_user=BOT)
+    message = read_shortcut(body, bot_user=BOT)
     assert message is not None
     assert (message.source, message.user) == (Source.SHORTCUT, "B7")
-    assert read_shortcut({"channel": {"id": "C1"}, "message": {"ts": "1.1", "text": ""}}, team="T1", bot_user=BOT) is None
-    assert read_shortcut({}, team="T1", bot_user=BOT) is None
+    assert read_shortcut({"channel": {"id": "C1"}, "message": {"ts": "1.1", "text": ""}}, bot_user=BOT) is None
+    assert read_shortcut({}, bot_user=BOT) is None
 
 
 def test_a_few_messages_are_drawn_blind_and_always_the_same() -> None:
     """About the share that is set, and by no choice of anybody's."""
     drawn = [
-        is_drawn(Message(team="T1", channel="C1", ts=f"1700000000.{n:06d}", user="U1", text="hola", source=Source.CHANNEL), 2.0)
+        is_drawn(Message(channel="C1", ts=f"1700000000.{n:06d}", user="U1", text="hola", source=Source.CHANNEL), 2.0)
         for n in range(5000)
     ]
     assert 60 <= sum(drawn) <= 140
-    again = Message(team="T1", channel="C1", ts="1700000000.000007", user="U2", text="otra", source=Source.CHANNEL)
+    again = Message(channel="C1", ts="1700000000.000007", user="U2", text="otra", source=Source.CHANNEL)
     assert is_drawn(again, 2.0) == drawn[7]
     assert not any(
-        is_drawn(Message(team="T1", channel="C1", ts=f"1.{n}", user="U1", text="x", source=Source.CHANNEL), 0) for n in range(500)
+        is_drawn(Message(channel="C1", ts=f"1.{n}", user="U1", text="x", source=Source.CHANNEL), 0) for n in range(500)
     )

@@ -40,11 +40,8 @@ from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
 from model.serving.classifier import load
 from model.store.database import now
-from model.store.gestures import Gestures
-from model.store.registry import Registry
-from model.store.replies import Replies
-from model.store.runs import Runs
-from model.store.store import Labelled, Store
+from model.store.predictions import NewPrediction
+from model.store.store import Store
 from model.store.tables import metadata, promotions, versions
 from tests.slack.test_corrections import eventually
 from tests.test_masking import everything
@@ -100,7 +97,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[D
         return False
 
     wait_until(ready, 30, "both bots listen")
-    store = Store(url)
+    store = Store(url, home)
     yield Door([f"http://127.0.0.1:{port}/slack/events" for port in ports], store, home / "bot.log")
     for process in processes:
         process.terminate()
@@ -136,7 +133,7 @@ def test_a_signed_request_is_let_in(door: Door) -> None:
     """Else the refusals below would show nothing."""
     body = event("10.000001")
     assert door.post(body, signed(body)) == 200
-    assert door.store.find_message(TEAM, "C1", "10.000001") is not None
+    assert door.store.messages.find("C1", "10.000001") is not None
 
 
 FORGERIES: dict[str, Callable[[str], tuple[str, dict[str, str]]]] = {
@@ -163,7 +160,7 @@ def test_a_forged_request_is_refused(door: Door, forgery: str) -> None:
     ts = f"20.{list(FORGERIES).index(forgery):06d}"
     body, headers = FORGERIES[forgery](event(ts))
     assert door.post(body, headers) in {400, 401, 403}
-    assert door.store.find_message(TEAM, "C1", ts) is None
+    assert door.store.messages.find("C1", ts) is None
 
 
 @pytest.mark.parametrize("body", ["", "{", "[1]", "payload=%7B", "payload=[]", "\0", "x" * 2_000_000, '{"a":' * 50_000])
@@ -184,7 +181,7 @@ def test_an_event_that_is_replayed_is_saved_once(door: Door) -> None:
     body = event("30.000001")
     headers = signed(body)
     assert [door.post(body, headers) for _ in range(2)] == [200, 200]
-    assert door.store.counts(None)["messages"] == len(
+    assert door.store.messages.counts(None)["messages"] == len(
         {row for row in everything(door.store).splitlines() if "Perdí mi tarjeta" in row}
     )
 
@@ -194,10 +191,10 @@ def test_a_command_that_is_replayed_is_refused(door: Door) -> None:
     watch, unwatch = command("watch", "1"), command("unwatch", "2")
     recorded = signed(watch, kind="form")
     assert door.post(watch, recorded) == 200
-    assert door.store.channel_mode(TEAM, "C1") == "auto"
+    assert door.store.channels.mode("C1") == "auto"
     assert door.post(unwatch, signed(unwatch, kind="form")) == 200
     assert [door.post(watch, recorded, bot=bot) for bot in (0, 1)] == [401, 401]
-    assert door.store.channel_mode(TEAM, "C1") == "mention"
+    assert door.store.channels.mode("C1") == "mention"
 
 
 def test_another_workspace_is_left_alone_at_the_door(door: Door) -> None:
@@ -234,19 +231,19 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def known(tmp_path: Path) -> Iterator[Store]:
     """A store where the workspace has an answered message, a judgement, a finished run and a version."""
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
-    message = Message(team=TEAM, channel="C1", ts="1.000001", user="U1", text=SECRET, source=Source.CHANNEL)
-    message_id, _ = store.save_message(message)
+    message = Message(channel="C1", ts="1.000001", user="U1", text=SECRET, source=Source.CHANNEL)
+    message_id, _ = store.messages.save(message)
     said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
-    store.save_predictions([Labelled(message_id, 1, said, 0.1)])
-    Replies(store).claim(message_id, "test", 60)
-    Replies(store).record(message_id, "test", state=2, reply_ts="1.000002")
+    store.predictions.save([NewPrediction(message_id, 1, said, 0.1)])
+    store.replies.claim(message_id, "test", 60)
+    store.replies.record(message_id, "test", state=2, reply_ts="1.000002")
     gesture = Gesture(user="U1", handle="h", at=5, kind=Kind.SET, labels=("cajero",))
-    Gestures(store).add(gesture, team=TEAM, channel="C1", item_ts="1.000001", note="de Zoraida")
-    runs = Runs(store)
-    runs.open("U1", team=TEAM, channel="C1")
-    with store.writing() as connection:
+    store.gestures.add(gesture, channel="C1", item_ts="1.000001", note="de Zoraida")
+    runs = store.runs
+    runs.open("U1", channel="C1")
+    with store.database.writing() as connection:
         connection.execute(metadata.tables["runs"].update().values(status_ts="1.000003", report_ts="1.000004"))
     yield store
     store.close()
@@ -377,7 +374,7 @@ async def test_a_command_is_answered_and_its_secret_address_is_nowhere(town: Tow
     changes = ana.changes()
     await ana.command("general", "/beto", "clasifica Perdí la tarjeta y necesito que la bloqueen")
     await until(changes, lambda change: "versión" in str(change.get("message", "")))
-    await eventually(lambda: town.store.counts(None)["reply"] == 0, lambda: "the reply was not recorded")
+    await eventually(lambda: town.store.messages.counts(None)["reply"] == 0, lambda: "the reply was not recorded")
     test_no_token_shows_in_logs_store_queues_or_command_lines(town)
 
 
@@ -388,7 +385,7 @@ def test_settings_and_messages_do_not_show_their_secrets() -> None:
         **{name: SecretStr("hunter2") for name in ("slack_bot_token", "slack_app_token", "slack_signing_secret")},  # type: ignore[arg-type]  # of many kinds
     )  # fmt: skip
     message = Message(
-        team="T", channel="C", ts="1", user="U", text="x", source=Source.COMMAND, response_url="https://hooks.slack.com/hunter2"
+        channel="C", ts="1", user="U", text="x", source=Source.COMMAND, response_url="https://hooks.slack.com/hunter2"
     )
     assert "hunter2" not in f"{settings!r} {settings} {message!r} {message}"
     with pytest.raises(ValidationError) as refused:
@@ -399,7 +396,7 @@ def test_settings_and_messages_do_not_show_their_secrets() -> None:
 def test_no_error_of_the_database_quotes_what_people_wrote(store: Store) -> None:
     """Errors are logged with their tracebacks; SQLAlchemy's show every parameter unless told otherwise."""
     twice = metadata.tables["examples"].insert().values(text_key="k", text="hunter2", labels=[], unknown=[], saved_at=now())
-    with store.writing() as connection:
+    with store.database.writing() as connection:
         connection.execute(twice)
         with pytest.raises(IntegrityError) as refused:
             connection.execute(twice)
@@ -483,11 +480,11 @@ def test_a_folders_name_in_the_database_cannot_lead_out(trained_version: Path, t
     home, outside = tmp_path / "home", tmp_path / "outside"
     outside.mkdir()
     (outside / "precious").touch()
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
-    registry = Registry(store, home)
+    registry = store.registry
     card = json.loads((trained_version / "card.json").read_text(encoding="utf-8"))
-    with store.writing() as connection:
+    with store.database.writing() as connection:
         for number in range(1, 6):
             connection.execute(versions.insert().values(number=number, folder=name, card=card, created_at=now()))
         connection.execute(promotions.insert().values(version=5, promoted_by="x", reason="", promoted_at=now()))

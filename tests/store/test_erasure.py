@@ -15,12 +15,9 @@ from model.learning.dataset import SPLITS
 from model.learning.retraining import _frozen_snapshot, snapshot
 from model.schema import Example, Message, Prediction, Source
 from model.store.database import now
-from model.store.erasure import Forgetting
-from model.store.gestures import Gestures
-from model.store.registry import Registry
-from model.store.replies import Replies
-from model.store.runs import Runs
-from model.store.store import Labelled, Store
+from model.store.erasure import ErasureService
+from model.store.predictions import NewPrediction
+from model.store.store import Store
 from model.store.tables import messages, versions
 from model.text_key import text_key
 from tests.slack.test_corrections import CHANNEL, a_case, eventually
@@ -30,30 +27,30 @@ from tests.town import Town, until
 SECRET = "Mi vecina Filomena Zurita perdió la clave del cajero de Guamaní"
 
 
-def write(store: Store, ts: str, user: str, text: str, team: str = "T1") -> int:
+def write(store: Store, ts: str, user: str, text: str) -> int:
     """A message that was predicted and answered, the reply's ts being its own and a half."""
-    message_id, _ = store.save_message(Message(team=team, channel="C1", ts=ts, user=user, text=text, source=Source.CHANNEL))
+    message_id, _ = store.messages.save(Message(channel="C1", ts=ts, user=user, text=text, source=Source.CHANNEL))
     scores = dict.fromkeys(seed_taxonomy().names, 0.1)
-    store.save_predictions([Labelled(message_id, 1, Prediction(version=1, base="mini", scores=scores, labels=()), 0.1)])
-    Replies(store).claim(message_id, "test", 60)
-    Replies(store).record(message_id, "test", state=2, reply_ts=f"{ts}5")
+    store.predictions.save([NewPrediction(message_id, 1, Prediction(version=1, base="mini", scores=scores, labels=()), 0.1)])
+    store.replies.claim(message_id, "test", 60)
+    store.replies.record(message_id, "test", state=2, reply_ts=f"{ts}5")
     return message_id
 
 
 def judge(store: Store, user: str, ts: str, at: int = 5, note: str | None = None) -> None:
     gesture = Gesture(user=user, handle=f"modal/{user}/{ts}", at=at, kind=Kind.SET, labels=("cajero",), via="modal")
-    Gestures(store).add(gesture, team="T1", channel="C1", item_ts=ts, note=note)
+    store.gestures.add(gesture, channel="C1", item_ts=ts, note=note)
 
 
 def learn(store: Store, home: Path, *, finished: bool = True) -> tuple[int, dict[str, list[Example]]]:
     """A run whose snapshot is frozen; with a version that is kept, where it is `finished`."""
-    run_id, _ = Runs(store).open("U9")
-    workshop = Registry(store, home).workshop(run_id)
-    data = _frozen_snapshot(store, workshop, run_id)
+    run_id, _ = store.runs.open("U9")
+    run_directory = store.registry.run_directory(run_id)
+    data = _frozen_snapshot(store, run_directory, run_id)
     if finished:
-        Runs(store).start(run_id, "test")
-        Runs(store).close(run_id, "test", "done")
-        with store.writing() as connection:
+        store.runs.start(run_id, "test")
+        store.runs.close(run_id, "test", "done")
+        with store.database.writing() as connection:
             row = versions.insert().values(number=run_id, folder=f"v{run_id}", card={}, created_at=now(), run_id=run_id)
             connection.execute(row)
     return run_id, {str(split): examples for split, examples in data.items()}
@@ -68,21 +65,21 @@ def test_a_forgotten_message_leaves_nothing_that_was_said(store: Store) -> None:
     message_id = write(store, "1.1", "U1", SECRET)
     judge(store, "U2", "1.1", note="dice Filomena que urge")
     judge(store, "U3", "1.15")
-    store.save_examples([(text_key(SECRET), Example(text=SECRET, labels=("cajero",)))])
+    store.examples.save([(text_key(SECRET), Example(text=SECRET, labels=("cajero",)))])
     snapshot(store)
-    assert text_key(SECRET) in store.sides()
-    forgetting = Forgetting(store)
-    done, touched = forgetting.carry_out(forgetting.ask("T1", by="U1", message_id=message_id))
+    assert text_key(SECRET) in store.examples.splits()
+    erasure = store.erasure
+    done, touched = erasure.execute(erasure.create_request(by="U1", message_id=message_id))
     assert (done.messages, done.judgements, touched) == (1, 2, [message_id])
     kept = everything(store)
     assert "Filomena" not in kept
     assert "'cajero'" not in kept.replace('"', "'")
     assert text_key(SECRET) not in kept
-    assert store.predictions_of(message_id) == []
-    claim = Replies(store).claim(message_id, "test", 60)
+    assert store.predictions.all_of(message_id) == []
+    claim = store.replies.claim(message_id, "test", 60)
     assert claim is not None
     assert (claim.message.deleted, claim.reply_ts) == (True, "1.15")  # the reply in Slack goes next
-    assert store.save_message(Message(team="T1", channel="C1", ts="1.1", user="U1", text=SECRET, source=Source.CHANNEL)) == (
+    assert store.messages.save(Message(channel="C1", ts="1.1", user="U1", text=SECRET, source=Source.CHANNEL)) == (
         message_id,
         False,
     )
@@ -91,12 +88,12 @@ def test_a_forgotten_message_leaves_nothing_that_was_said(store: Store) -> None:
 
 def test_a_forgotten_text_cannot_be_read_off_the_file(tmp_path: Path) -> None:
     """Whoever copies the SQLite file, with its journal, must not find what was promised to be gone."""
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
     for n in range(20):
         write(store, f"1.{n}1", "U1", f"{SECRET} {n} " * 100)
     assert any(b"Filomena" in file.read_bytes() for file in tmp_path.iterdir())
-    Forgetting(store).carry_out(Forgetting(store).ask("T1", by="U1", user="U1"))
+    store.erasure.execute(store.erasure.create_request(by="U1", user="U1"))
     for file in tmp_path.iterdir():
         assert b"Filomena" not in file.read_bytes(), file.name
     store.close()
@@ -106,24 +103,20 @@ def test_all_of_a_person_goes_and_nobody_elses(store: Store) -> None:
     """Texts, judgements and what is known of them; others' messages are drawn again without them."""
     own = [write(store, f"1.{n}1", "U1", f"{SECRET} número {n}") for n in range(3)]
     other = write(store, "2.1", "U2", "No puedo entrar a la app")
-    elsewhere = write(store, "2.2", "U1", "Otro espacio, otra persona", team="T2")
     judge(store, "U1", "2.1")
     judge(store, "U1", "2.15", at=6)
     judge(store, "U3", "2.1")
-    Gestures(store).note_person("T1", "U1", may_judge=True, expert=False)
-    forgetting = Forgetting(store)
-    assert forgetting.extent("T1", "U1") == (3, 2)
-    done, touched = forgetting.carry_out(forgetting.ask("T1", by="U1", user="U1"))
+    store.gestures.save_person("U1", may_judge=True, expert=False)
+    erasure = store.erasure
+    assert erasure.extent("U1") == (3, 2)
+    done, touched = erasure.execute(erasure.create_request(by="U1", user="U1"))
     assert (done.messages, done.judgements) == (3, 2)
     assert set(touched) == {*own, other}
-    assert forgetting.extent("T1", "U1") == (0, 0)
+    assert erasure.extent("U1") == (0, 0)
     assert "Filomena" not in everything(store)
-    judged = Gestures(store).judged(other, seed_taxonomy())
+    judged = store.gestures.judged(other, seed_taxonomy())
     assert judged is not None
     assert judged.state.judges == ("U3",)
-    kept = store.message(elsewhere)
-    assert kept is not None
-    assert kept.message.text == "Otro espacio, otra persona"
 
 
 def test_what_died_half_way_is_forgotten_to_its_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,31 +124,31 @@ def test_what_died_half_way_is_forgotten_to_its_end(store: Store, monkeypatch: p
     for n in range(5):
         write(store, f"1.{n}1", "U1", f"{SECRET} {n}")
     judge(store, "U1", "1.01")
-    forgetting = Forgetting(store)
-    wish = forgetting.ask("T1", by="U1", user="U1")
-    erase, erased = Forgetting._erase, []
+    erasure = store.erasure
+    request = erasure.create_request(by="U1", user="U1")
+    erase, erased = ErasureService._erase, []
 
-    def dies(self: Forgetting, wish_id: int, team: str, message_id: int) -> set[str]:
+    def dies(self: ErasureService, request_id: int, message_id: int) -> set[str]:
         if len(erased) == 2:
             raise SystemExit
         erased.append(message_id)
-        return erase(self, wish_id, team, message_id)
+        return erase(self, request_id, message_id)
 
-    monkeypatch.setattr(Forgetting, "_erase", dies)
+    monkeypatch.setattr(ErasureService, "_erase", dies)
     with pytest.raises(SystemExit):
-        forgetting.carry_out(wish)
+        erasure.execute(request)
     monkeypatch.undo()
     assert "Filomena" in everything(store)
-    assert forgetting.pending() == []  # who was asked may still be at it
-    with store.writing() as connection:
-        from model.store.tables import forgettings
+    assert erasure.pending() == []  # who was asked may still be at it
+    with store.database.writing() as connection:
+        from model.store.tables import erasure_requests
 
-        connection.execute(forgettings.update().values(asked_at=now() - timedelta(minutes=2)))
-    assert forgetting.pending() == [wish]
-    done, _ = forgetting.carry_out(wish)
+        connection.execute(erasure_requests.update().values(requested_at=now() - timedelta(minutes=2)))
+    assert erasure.pending() == [request]
+    done, _ = erasure.execute(request)
     assert (done.messages, done.judgements) == (5, 1)
     assert "Filomena" not in everything(store)
-    assert forgetting.pending() == []
+    assert erasure.pending() == []
 
 
 def test_the_versions_that_learnt_from_it_are_named(store: Store, tmp_path: Path) -> None:
@@ -168,12 +161,12 @@ def test_the_versions_that_learnt_from_it_are_named(store: Store, tmp_path: Path
     judge(store, "U5", "1.25")
     two, _ = learn(store, tmp_path)
     third = write(store, "1.3", "U6", "La página web no carga desde ayer y no puedo pagar el arriendo")
-    store.save_examples([(text_key("La app se cierra sola"), Example(text="La app se cierra sola", labels=()))])
-    sides = store.sides()
-    forgetting = Forgetting(store)
+    store.examples.save([(text_key("La app se cierra sola"), Example(text="La app se cierra sola", labels=()))])
+    sides = store.examples.splits()
+    erasure = store.erasure
 
     def named(**what: object) -> tuple[int, ...]:
-        return forgetting.carry_out(forgetting.ask("T1", by="U1", **what))[0].versions  # type: ignore[arg-type]  # of many kinds
+        return erasure.execute(erasure.create_request(by="U1", **what))[0].versions  # type: ignore[arg-type]  # of many kinds
 
     taught = [split for split in ("train", "dev") if SECRET in {each.text for each in data[split]}]
     assert taught, f"the example must fall on a side that is learnt from, not on {sides[text_key(SECRET)]}"
@@ -188,19 +181,19 @@ def test_a_frozen_snapshot_forgets_too_and_the_running_training_is_named(store: 
     message_id = write(store, "1.1", "U1", SECRET)
     judge(store, "U2", "1.1")
     imported = "Filomena quiere un préstamo para su moto"
-    store.save_examples([(text_key(imported), Example(text=imported, labels=("prestamo",)))])
+    store.examples.save([(text_key(imported), Example(text=imported, labels=("prestamo",)))])
     run_id, data = learn(store, tmp_path, finished=False)
     assert {SECRET, imported} <= texts_of(data)
     same = write(store, "1.2", "U1", imported)
-    forgetting = Forgetting(store)
-    done, _ = forgetting.carry_out(forgetting.ask("T1", by="U1", message_id=message_id))
+    erasure = store.erasure
+    done, _ = erasure.execute(erasure.create_request(by="U1", message_id=message_id))
     assert (done.versions, done.training) == ((), True)
-    done, _ = forgetting.carry_out(forgetting.ask("T1", by="U1", message_id=same))
+    done, _ = erasure.execute(erasure.create_request(by="U1", message_id=same))
     assert done.training
-    workshop = Registry(store, tmp_path).workshop(run_id)
-    again = _frozen_snapshot(store, workshop, run_id)
+    run_directory = store.registry.run_directory(run_id)
+    again = _frozen_snapshot(store, run_directory, run_id)
     assert "Filomena" not in str(again)
-    assert not any("Filomena" in (workshop / f"{split}.jsonl").read_text(encoding="utf-8") for split in SPLITS)
+    assert not any("Filomena" in (run_directory / f"{split}.jsonl").read_text(encoding="utf-8") for split in SPLITS)
     assert len(texts_of({str(split): each for split, each in again.items()})) == len(texts_of(data)) - 2
 
 
@@ -209,44 +202,42 @@ def test_texts_are_kept_as_long_as_the_workspace_wants(store: Store) -> None:
     old, judged, fresh, edited = (
         write(store, ts, "U1", f"{SECRET} {ts}") for ts in ("1.1", "1.2", "1.3", "1.4")
     )  # fmt: skip
-    theirs = write(store, "9.1", "U1", SECRET, team="T2")
     judge(store, "U2", "1.25", note="de Filomena")
-    with store.writing() as connection:
+    with store.database.writing() as connection:
         long_ago = now() - timedelta(days=40)
-        connection.execute(messages.update().where(messages.c.id.in_([old, judged, edited, theirs])).values(received_at=long_ago))
+        connection.execute(messages.update().where(messages.c.id.in_([old, judged, edited])).values(received_at=long_ago))
         yesterday = (now() - timedelta(days=1)).timestamp()
         connection.execute(messages.update().where(messages.c.id == edited).values(edited_at=int(yesterday * 1e6)))
-    forgetting = Forgetting(store)
-    forgetting.set_retention("T2", days=90)
+    erasure = store.erasure
 
     def kept() -> set[int]:
-        with store.reading() as connection:
+        with store.database.reading() as connection:
             return set(connection.execute(messages.select().where(messages.c.text != "")).scalars())
 
-    assert forgetting.expire(0, 0) == 0
-    assert forgetting.expire(30, 0, batch=1) == 1
-    assert kept() == {judged, fresh, edited, theirs}
-    assert Replies(store).ts_of(old) == "1.15"  # labels stay, and so does the reply
-    assert len(store.predictions_of(old)) == 1
-    assert store.counts("T1")["reply"] == 0 + 1  # only the one that was just judged
-    forgetting.set_retention("T1", corrected_days=35)
-    assert forgetting.expire(30, 0) == 1
-    assert kept() == {fresh, edited, theirs}
+    assert erasure.expire(0, 0) == 0
+    assert erasure.expire(30, 0, batch=1) == 1
+    assert kept() == {judged, fresh, edited}
+    assert store.replies.ts_of(old) == "1.15"  # labels stay, and so does the reply
+    assert len(store.predictions.all_of(old)) == 1
+    assert store.messages.counts()["reply"] == 0 + 1  # only the one that was just judged
+    erasure.set_retention(corrected_days=35)
+    assert erasure.expire(30, 0) == 1
+    assert kept() == {fresh, edited}
     assert "de Filomena" not in everything(store)
-    assert forgetting.retention("T1", 30, 0) == (30, 35)
+    assert erasure.retention(30, 0) == (30, 35)
 
 
-def test_forgetting_waits_for_nothing_newer_to_retrain(store: Store) -> None:
+def test_erasure_waits_for_nothing_newer_to_retrain(store: Store) -> None:
     """Runs count new judgements; those that are gone must not have to be given again first."""
     for n in range(4):
         write(store, f"1.{n}1", "U1", f"{SECRET} {n}")
         judge(store, "U2", f"1.{n}1")
-    runs = Runs(store)
+    runs = store.runs
     run_id, _ = runs.open("U9")
     runs.start(run_id, "test")
     runs.note_version(run_id, "test", 1, 10)
     runs.close(run_id, "test", "done")
-    Forgetting(store).carry_out(Forgetting(store).ask("T1", by="U2", user="U2"))
+    store.erasure.execute(store.erasure.create_request(by="U2", user="U2"))
     write(store, "3.1", "U1", "hola")
     judge(store, "U3", "3.1")
     assert runs.new_judgements() == 1
@@ -277,7 +268,7 @@ async def test_a_person_has_a_message_forgotten_after_being_asked(town: Town, an
         await ana.view_submit(asked["view"]["id"])
         await until(changes, lambda change: "Olvidado: 1 mensajes" in shown(change))
     assert SECRET not in everything(town.store)
-    await eventually(lambda: Replies(town.store).ts_of(case.id) is None, lambda: "the reply still stands")
+    await eventually(lambda: town.store.replies.ts_of(case.id) is None, lambda: "the reply still stands")
     assert case.reply_ts not in {each["ts"] for each in await ana.messages(CHANNEL, case.ts)}
 
 

@@ -5,6 +5,7 @@ import re
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,11 @@ from model.judgements import Kind
 from model.labels import seed_taxonomy
 from model.learning.retraining import judged_examples
 from model.schema import Message, Source
-from model.store.gestures import Gestures
 from model.store.store import Store
 from model.store.tables import gestures, messages
 from tests.bench import growth
 from tests.bench.growth import BLIND, JUDGED, fill, judge, steps
+from tests.rows import count
 
 STORED = 6000
 # What one statement may look at, where every table has thousands: its own rows and those beside them on an index.
@@ -36,28 +37,40 @@ def filled(store: Store) -> Store:
 
 @contextmanager
 def statements(store: Store) -> Iterator[list[tuple[str, Any]]]:
-    """What is executed meanwhile."""
+    """What is executed meanwhile, each with the `set local` of its transaction before it."""
     seen: list[tuple[str, Any]] = []
+    settings: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool) -> None:
-        if re.match(r"select|insert|update|delete", statement, re.IGNORECASE):
-            seen.append((statement, parameters[0] if executemany else parameters))
+        if statement.startswith("set local"):
+            settings.append(statement)
+        elif re.match(r"select|insert|update|delete", statement, re.IGNORECASE):
+            seen.append(("; ".join([*settings, statement]), parameters[0] if executemany else parameters))
 
-    event.listen(store.engine, "before_cursor_execute", note)
+    def end(_connection: Any) -> None:
+        settings.clear()
+
+    listeners = {"before_cursor_execute": note, "commit": end, "rollback": end}
+    for name, listener in listeners.items():
+        event.listen(store.database.engine, name, listener)
     try:
         yield seen
     finally:
-        event.remove(store.engine, "before_cursor_execute", note)
+        for name, listener in listeners.items():
+            event.remove(store.database.engine, name, listener)
 
 
 def complaints(store: Store, statement: str, parameters: Any) -> list[str]:
     """What of this statement would take longer the more is stored."""
-    with store.engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             plan = [row[3] for row in connection.exec_driver_sql(f"explain query plan {statement}", parameters)]
             return [line for line in plan if grows(line)]
         # Small tables are read as a whole where that is allowed; what matters is whether there is another way.
         connection.execute(text("set local enable_seqscan = off"))
+        *settings, statement = statement.split("; ")
+        for setting in settings:
+            connection.execute(text(setting))
         explained = connection.exec_driver_sql(f"explain (analyze, format json) {statement}", parameters).scalar_one()
         connection.rollback()
     touched = rows_of(explained[0]["Plan"])
@@ -65,7 +78,7 @@ def complaints(store: Store, statement: str, parameters: Any) -> list[str]:
 
 
 def grows(line: str) -> bool:
-    """Whether this line of a SQLite plan reads a whole table, a whole workspace or a whole channel."""
+    """Whether this line of a SQLite plan reads a whole table or a whole channel."""
     found = re.match(rf"(SCAN|SEARCH) ({'|'.join(LARGE)})\b(.*)", line)
     if found is None:
         return False
@@ -73,8 +86,7 @@ def grows(line: str) -> bool:
     # Partial indexes hold only the rows that wait, or that are blind; the newest of a table come first without an index.
     partial = "ix_messages_owed" in how or "ix_messages_blind" in how
     by_place_alone = "channel=?" in how and "ts" not in how.split("channel=?")[1]
-    by_team_alone = how.rstrip(")").endswith("(team=?")
-    return not partial and (way == "SCAN" or by_place_alone or by_team_alone)
+    return not partial and (way == "SCAN" or by_place_alone)
 
 
 def rows_of(node: dict[str, Any]) -> int:
@@ -95,7 +107,7 @@ def test_no_step_looks_at_more_rows_the_more_are_stored(filled: Store) -> None:
                 step()
             count += len(seen)
             for statement, parameters in seen:
-                if name == NEWEST and filled.engine.dialect.name == "sqlite":
+                if name == NEWEST and filled.database.engine.dialect.name == "sqlite":
                     continue
                 found |= {(name, each): statement for each in complaints(filled, statement, parameters)}
     assert count > 80
@@ -107,31 +119,31 @@ def test_what_was_judged_is_found_without_looking_at_what_was_not(store: Store, 
     """A retraining every night must not read a year of messages to find what three people said today."""
     fill(store, range(1, STORED + 1), judged_every=BLIND // 2)
     with statements(store) as seen:
-        judged = list(Gestures(store).judged_messages(seed_taxonomy(), blind=blind))
+        judged = list(store.gestures.judged_messages(seed_taxonomy(), blind=blind))
     assert len(judged) == STORED // (BLIND if blind else BLIND // 2)
     assert len(seen) == 5  # those that find the messages; and the page's messages, predictions, gestures and people
     for statement, parameters in seen:
         assert [each for each in complaints(store, statement, parameters) if not each.startswith("SCAN gestures")] == []
 
 
-def test_each_page_of_what_was_judged_looks_its_own_rows_up(postgres_url: str) -> None:
+def test_each_page_of_what_was_judged_looks_its_own_rows_up(postgres_url: str, tmp_path: Path) -> None:
     """PostgreSQL would rather read all replies and gestures for each page: a snapshot of a large team took five minutes."""
-    store = Store(postgres_url)
+    store = Store(postgres_url, tmp_path)
     store.migrate()
     fill(store, range(1, STORED + 1), judged_every=JUDGED)
 
     def read_in_whole() -> int:
         """Rows of the large tables that were read without an index, ever."""
-        with store.engine.connect() as connection:
+        with store.database.engine.connect() as connection:
             connection.execute(text("select pg_stat_force_next_flush()"))
             connection.commit()
-        with store.engine.connect() as connection:
+        with store.database.engine.connect() as connection:
             query = "select sum(seq_tup_read) from pg_stat_user_tables where relname in ('messages', 'replies', 'gestures')"
             return int(connection.execute(text(query)).scalar_one())
 
     before = read_in_whole()
-    assert sum(1 for _ in Gestures(store).judged_messages(seed_taxonomy(), page=50)) == STORED // JUDGED
-    store.engine.dispose()  # its processes tell what they read, at the latest when they end
+    assert sum(1 for _ in store.gestures.judged_messages(seed_taxonomy(), page=50)) == STORED // JUDGED
+    store.database.engine.dispose()  # its processes tell what they read, at the latest when they end
     # What finds the judged ones may read each table twice; twelve pages may not.
     assert read_in_whole() - before <= 2 * (2 * STORED + STORED // JUDGED)
     store.close()
@@ -159,7 +171,7 @@ def test_reading_what_was_judged_takes_a_page_of_memory_however_much_it_is(store
     for numbers in ([], [n for n in range(1, 1201) if n % 8]):
         judge(store, numbers)
         tracemalloc.start()
-        count = sum(1 for _ in Gestures(store).judged_messages(seed_taxonomy(), page=50))
+        count = sum(1 for _ in store.gestures.judged_messages(seed_taxonomy(), page=50))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert count == 150 + len(numbers)
@@ -170,30 +182,18 @@ def test_reading_what_was_judged_takes_a_page_of_memory_however_much_it_is(store
 def test_the_numbers_shown_are_those_of_the_rows_whoever_adds_or_takes_them_away(store: Store) -> None:
     """`/beto estado` no longer counts; what it says must be what a count would say."""
     fill(store, range(1, 301), judged_every=3)
-    message_id, _ = store.save_message(growth_message(301))
-    store.save_message(growth_message(301))
-    assert store.counts(growth.TEAM)["messages"] == store.counts(None)["messages"] == 301
-    assert Gestures(store).count() == 100
-    with store.writing() as connection:
+    message_id, _ = store.messages.save(growth_message(301))
+    store.messages.save(growth_message(301))
+    assert store.messages.counts()["messages"] == 301
+    assert count(store, "gestures") == 100
+    with store.database.writing() as connection:
         connection.execute(messages.delete().where(messages.c.id.in_([message_id, 5, 6])))
         connection.execute(gestures.delete().where(gestures.c.kind == Kind.SET.value))
         left = len(connection.execute(gestures.select()).all())
-    assert store.counts(growth.TEAM) == {"messages": 298, "prediction": 0, "reply": 0}
-    assert Gestures(store).count() == left < 100
-    assert store.counts("T1")["messages"] == 0
-
-
-def test_an_upgrade_counts_what_was_there_before(empty_url: str) -> None:
-    """Who upgrades a bot of a year must not read that it knows nothing."""
-    store = Store(empty_url)
-    store.migrate(to="0002")
-    fill(store, range(1, 101), judged_every=2)
-    store.migrate()
-    assert store.counts(growth.TEAM)["messages"] == store.counts(None)["messages"] == 100
-    assert Gestures(store).count() == 50
-    store.close()
+    assert store.messages.counts() == {"messages": 298, "prediction": 0, "reply": 0}
+    assert count(store, "gestures") == left < 100
 
 
 def growth_message(number: int) -> Message:
     channel, ts = growth._place(number)
-    return Message(team=growth.TEAM, channel=channel, ts=ts, user="U1", text="hola", source=Source.CHANNEL)
+    return Message(channel=channel, ts=ts, user="U1", text="hola", source=Source.CHANNEL)

@@ -15,7 +15,7 @@ from model.store.store import Store
 
 @pytest.fixture
 def runs(store: Store) -> Runs:
-    return Runs(store)
+    return store.runs
 
 
 def dead_owner() -> str:
@@ -125,7 +125,7 @@ def test_a_cancelled_run_whose_process_died_is_cancelled(runs: Runs) -> None:
 
 def test_one_chain_tells_of_a_run_until_all_is_told(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two would draw the same message in turns."""
-    run_id, _ = runs.open("U1", team="T1", channel="C1")
+    run_id, _ = runs.open("U1", channel="C1")
     assert runs.unwatched() == [run_id]
     token = runs.watch(run_id)
     assert runs.watch(run_id) is None
@@ -139,7 +139,7 @@ def test_one_chain_tells_of_a_run_until_all_is_told(runs: Runs, monkeypatch: pyt
     runs.note_told(run_id, "1.2")
     assert runs.look(run_id, second) is None
     assert runs.unwatched() == []
-    assert runs.shown_at("T1", "C1", "1.2").id == run_id
+    assert runs.shown_at("C1", "1.2").id == run_id
 
 
 def test_a_run_that_nobody_is_to_be_told_of_is_told_to_nobody(runs: Runs) -> None:

@@ -13,16 +13,16 @@ from alembic.migration import MigrationContext
 from model.errors import BadSetting, StoreUnavailable
 from model.judgements import Gesture, Kind
 from model.schema import Example, Message, Prediction, Source
-from model.store.gestures import Gestures
-from model.store.replies import Replies
-from model.store.store import Labelled, Store
+from model.store.predictions import NewPrediction
+from model.store.store import Store
 from model.store.tables import metadata
+from tests.rows import count
 
 TEAM, CHANNEL = "T1", "C1"
 
 
 def a_message(ts: str = "1.000001", text: str = "Se tragó mi tarjeta el cajero", **changes: object) -> Message:
-    return Message(team=TEAM, channel=CHANNEL, ts=ts, user="U1", text=text, source=Source.CHANNEL).model_copy(update=changes)
+    return Message(channel=CHANNEL, ts=ts, user="U1", text=text, source=Source.CHANNEL).model_copy(update=changes)
 
 
 def a_prediction(version: int = 1, *labels: str) -> Prediction:
@@ -31,14 +31,14 @@ def a_prediction(version: int = 1, *labels: str) -> Prediction:
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses(store: Store) -> None:
     """An operator who upgrades must not find that code and schema have drifted apart."""
-    with store.engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
     assert differences == []
 
 
-def test_migrating_again_and_at_the_same_time_changes_nothing(empty_url: str) -> None:
+def test_migrating_again_and_at_the_same_time_changes_nothing(empty_url: str, tmp_path: Path) -> None:
     """All processes migrate at start-up, and they start together."""
-    stores = [Store(empty_url) for _ in range(4)]
+    stores = [Store(empty_url, tmp_path) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(Store.migrate, stores))
     stores[0].ping()
@@ -56,7 +56,7 @@ def test_a_database_belongs_to_the_first_workspace_that_asks(store: Store) -> No
 
 def test_processes_that_start_together_on_a_new_sqlite_file_all_start(tmp_path: Path) -> None:
     """`beto up` starts four of them at once on the very first start."""
-    code = "import sys; from model.store.store import Store; store = Store(sys.argv[1]); store.migrate(); store.close()"
+    code = "import sys; from model.store.database import Database; made = Database(sys.argv[1]); made.migrate(); made.close()"
     for attempt in range(3):
         url = f"sqlite:///{tmp_path / f'{attempt}.db'}"
         started = [subprocess.Popen([sys.executable, "-c", code, url], stderr=subprocess.PIPE) for _ in range(6)]
@@ -65,239 +65,238 @@ def test_processes_that_start_together_on_a_new_sqlite_file_all_start(tmp_path: 
 
 def test_threads_take_turns_with_a_sqlite_file(tmp_path: Path) -> None:
     """SQLite lets a writer who comes too early sleep: of eight threads, one waited for two seconds."""
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
     began = threading.Event()
 
     def save() -> None:
         began.set()
-        store.save_message(a_message())
+        store.messages.save(a_message())
 
     other = threading.Thread(target=save)
-    with store.writing():
+    with store.database.writing():
         other.start()
         began.wait(10)
         other.join(0.2)
-        assert store.engine.pool.checkedout() == 1  # the other one has not even asked SQLite
+        assert store.database.engine.pool.checkedout() == 1  # the other one has not even asked SQLite
     other.join(10)
-    assert store.find_message(TEAM, CHANNEL, "1.000001") is not None
+    assert store.messages.find(CHANNEL, "1.000001") is not None
     store.close()
 
 
 def test_a_message_sent_twice_is_kept_once(store: Store) -> None:
     """Slack delivers at least once, under the same or another event id."""
-    first, new = store.save_message(a_message())
-    again, new_again = store.save_message(a_message(source=Source.MENTION))
+    first, new = store.messages.save(a_message())
+    again, new_again = store.messages.save(a_message(source=Source.MENTION))
     assert (first, new, new_again) == (again, True, False)
-    assert store.counts(TEAM)["messages"] == 1
+    assert store.messages.counts()["messages"] == 1
 
 
 def test_two_processes_saving_the_same_message_at_once_keep_one(store: Store) -> None:
     """Two bots may hear the two events of one post at the same moment."""
     with ThreadPoolExecutor(8) as pool:
-        saved = list(pool.map(lambda _: store.save_message(a_message()), range(16)))
+        saved = list(pool.map(lambda _: store.messages.save(a_message()), range(16)))
     assert len({message_id for message_id, _ in saved}) == 1
     assert sum(new for _, new in saved) == 1
 
 
 def test_an_edit_with_the_same_text_is_no_edit(store: Store) -> None:
     """Slack reports an edit for every unfurl; answering each would loop."""
-    message_id, _ = store.save_message(a_message(text="hola"))
-    assert store.edit_message(TEAM, CHANNEL, "1.000001", "hola") is None
-    assert store.edit_message(TEAM, CHANNEL, "1.000001", "hola a todos") == message_id
-    stored = store.message(message_id)
+    message_id, _ = store.messages.save(a_message(text="hola"))
+    assert store.messages.edit(CHANNEL, "1.000001", "hola") is None
+    assert store.messages.edit(CHANNEL, "1.000001", "hola a todos") == message_id
+    stored = store.messages.get(message_id)
     assert stored is not None
     assert (stored.revision, stored.owed, stored.message.text) == (2, "prediction", "hola a todos")
 
 
 def test_a_prediction_of_an_older_text_is_dropped(store: Store) -> None:
     """The edit overtook the prediction; its labels would describe words that nobody sees."""
-    message_id, _ = store.save_message(a_message())
-    store.edit_message(TEAM, CHANNEL, "1.000001", "otro texto")
-    assert store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)]) == [False]
-    assert store.save_predictions([Labelled(message_id, 2, a_prediction(), 0.01)]) == [True]
+    message_id, _ = store.messages.save(a_message())
+    store.messages.edit(CHANNEL, "1.000001", "otro texto")
+    assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)]) == [False]
+    assert store.predictions.save([NewPrediction(message_id, 2, a_prediction(), 0.01)]) == [True]
 
 
 def test_many_predictions_are_kept_at_once_and_each_for_itself(store: Store) -> None:
     """A worker keeps a pass in one transaction; the one whose text was edited meanwhile must not cost the others theirs."""
-    first, second, third, gone = (store.save_message(a_message(f"{n}.000001"))[0] for n in (1, 2, 3, 4))
-    store.edit_message(TEAM, CHANNEL, "2.000001", "otro texto")
-    store.delete_message(TEAM, CHANNEL, "4.000001")
+    first, second, third, gone = (store.messages.save(a_message(f"{n}.000001"))[0] for n in (1, 2, 3, 4))
+    store.messages.edit(CHANNEL, "2.000001", "otro texto")
+    store.messages.delete(CHANNEL, "4.000001")
     wanted = [(third, 1), (second, 1), (first, 1), (gone, 1)]
-    assert store.to_label(wanted, version=1) == [a_message().text, None, a_message().text, None]
-    made = [Labelled(message_id, revision, a_prediction(), 0.01) for message_id, revision in wanted]
-    assert store.save_predictions(made) == [True, False, True, False]
-    assert store.to_label(wanted, version=1) == [None] * 4
-    assert [store.message(each).owed for each in (first, second, third)] == ["reply", "prediction", "reply"]
-    assert store.save_predictions(made) == [False] * 4
-    assert store.save_predictions([]) == store.to_label([], version=1) == []
+    assert store.predictions.texts_to_predict(wanted, version=1) == [a_message().text, None, a_message().text, None]
+    made = [NewPrediction(message_id, revision, a_prediction(), 0.01) for message_id, revision in wanted]
+    assert store.predictions.save(made) == [True, False, True, False]
+    assert store.predictions.texts_to_predict(wanted, version=1) == [None] * 4
+    assert [store.messages.get(each).owed for each in (first, second, third)] == ["reply", "prediction", "reply"]
+    assert store.predictions.save(made) == [False] * 4
+    assert store.predictions.save([]) == store.predictions.texts_to_predict([], version=1) == []
 
 
 def test_two_workers_that_keep_the_same_messages_do_not_lock_each_other_out(store: Store) -> None:
     """The sweep sends again what a slow worker still holds, so two may keep the same, in any order."""
-    ids = [store.save_message(a_message(f"{n}.000001"))[0] for n in range(40)]
-    made = [Labelled(message_id, 1, a_prediction(), 0.01) for message_id in ids]
+    ids = [store.messages.save(a_message(f"{n}.000001"))[0] for n in range(40)]
+    made = [NewPrediction(message_id, 1, a_prediction(), 0.01) for message_id in ids]
     with ThreadPoolExecutor(4) as pool:
-        kept = pool.map(store.save_predictions, [made, made[::-1], made[20:] + made[:20], made])
+        kept = pool.map(store.predictions.save, [made, made[::-1], made[20:] + made[:20], made])
         assert sum(map(sum, kept)) == 40
-    assert {store.message(each).state for each in ids} == {2}
+    assert {store.messages.get(each).state for each in ids} == {2}
 
 
 def test_the_same_prediction_twice_owes_one_reply(store: Store) -> None:
     """A redelivered task must not make the reply flicker."""
-    message_id, _ = store.save_message(a_message())
-    assert store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)]) == [True]
-    state = store.message(message_id).state
-    assert store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)]) == [False]
-    assert store.message(message_id).state == state
-    assert store.to_label([(message_id, 1)], version=1) == [None]
-    assert store.to_label([(message_id, 1)], version=2) == [a_message().text]
+    message_id, _ = store.messages.save(a_message())
+    assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)]) == [True]
+    state = store.messages.get(message_id).state
+    assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)]) == [False]
+    assert store.messages.get(message_id).state == state
+    assert store.predictions.texts_to_predict([(message_id, 1)], version=1) == [None]
+    assert store.predictions.texts_to_predict([(message_id, 1)], version=2) == [a_message().text]
 
 
 def test_only_one_may_post_a_reply_at_a_time(store: Store) -> None:
     """Two reply processes with the same task must not both post."""
-    message_id, _ = store.save_message(a_message())
-    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
+    message_id, _ = store.messages.save(a_message())
+    store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
     with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda n: Replies(store).claim(message_id, f"owner{n}", 60), range(8)))
+        claims = list(pool.map(lambda n: store.replies.claim(message_id, f"owner{n}", 60), range(8)))
     assert sum(claim is not None for claim in claims) == 1
 
 
 def test_a_claim_that_died_is_taken_over_and_known_as_orphaned(store: Store) -> None:
     """Its owner may have posted and then been killed: whoever follows must look into the thread first."""
-    message_id, _ = store.save_message(a_message())
-    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
-    first = Replies(store).claim(message_id, "dies", 0.0)
+    message_id, _ = store.messages.save(a_message())
+    store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
+    first = store.replies.claim(message_id, "dies", 0.0)
     assert first is not None
     assert not first.orphaned
-    second = Replies(store).claim(message_id, "lives", 60)
+    second = store.replies.claim(message_id, "lives", 60)
     assert second is not None
     assert second.orphaned
 
 
 def test_gestures_claims_and_records_at_once_never_lock_each_other_out(store: Store) -> None:
     """All processes touch the same message when fifty people react; a deadlock would cost one of them its work."""
-    message_id, _ = store.save_message(a_message())
-    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
-    gestures = Gestures(store)
+    message_id, _ = store.messages.save(a_message())
+    store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
+    gestures = store.gestures
 
     def react(number: int) -> None:
         for at in range(15):
             gesture = Gesture(user=f"U{number}", handle=f"h{at}", at=at, kind=Kind.LABEL, labels=("app",))
-            gestures.add(gesture, team=TEAM, channel=CHANNEL, item_ts="1.000001" if at % 2 else "9.9")
+            gestures.add(gesture, channel=CHANNEL, item_ts="1.000001" if at % 2 else "9.9")
 
     def draw(number: int) -> None:
         for _ in range(15):
-            claim = Replies(store).claim(message_id, f"owner{number}", 60)
+            claim = store.replies.claim(message_id, f"owner{number}", 60)
             if claim is not None:
-                Replies(store).record(message_id, f"owner{number}", state=claim.message.state, reply_ts="9.9")
+                store.replies.record(message_id, f"owner{number}", state=claim.message.state, reply_ts="9.9")
 
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(work, number) for number in range(4) for work in (react, draw)]:
             future.result()
     draw(9)
-    assert store.message(message_id).owed == "nothing"
-    assert gestures.count() == 60
+    assert store.messages.get(message_id).owed == "nothing"
+    assert count(store, "gestures") == 60
 
 
 def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
     """A new version's prediction that arrives while the reply is being posted must be shown too."""
-    message_id, _ = store.save_message(a_message())
-    store.save_predictions([Labelled(message_id, 1, a_prediction(1), 0.01)])
-    claim = Replies(store).claim(message_id, "one", 60)
-    store.save_predictions([Labelled(message_id, 1, a_prediction(2, "tarjeta"), 0.01)])
-    assert Replies(store).record(message_id, "one", state=claim.message.state, reply_ts="9.9") == "moved on"
-    again = Replies(store).claim(message_id, "one", 60)
+    message_id, _ = store.messages.save(a_message())
+    store.predictions.save([NewPrediction(message_id, 1, a_prediction(1), 0.01)])
+    claim = store.replies.claim(message_id, "one", 60)
+    store.predictions.save([NewPrediction(message_id, 1, a_prediction(2, "tarjeta"), 0.01)])
+    assert store.replies.record(message_id, "one", state=claim.message.state, reply_ts="9.9") == "moved on"
+    again = store.replies.claim(message_id, "one", 60)
     assert again is not None
     assert (again.reply_ts, again.prediction.version) == ("9.9", 2)
-    assert Replies(store).record(message_id, "one", state=again.message.state, reply_ts="9.9") == "shown"
-    assert Replies(store).claim(message_id, "one", 60) is None
+    assert store.replies.record(message_id, "one", state=again.message.state, reply_ts="9.9") == "shown"
+    assert store.replies.claim(message_id, "one", 60) is None
 
 
 def test_a_late_prediction_does_not_talk_over_a_newer_version(store: Store) -> None:
     """A worker that was frozen since before the promotion would take the better labels away again."""
-    message_id, _ = store.save_message(a_message())
-    assert store.save_predictions([Labelled(message_id, 1, a_prediction(2, "tarjeta"), 0.01)]) == [True]
-    assert store.save_predictions([Labelled(message_id, 1, a_prediction(1), 0.01)]) == [False]
-    assert Replies(store).claim(message_id, "one", 60).prediction.version == 2
+    message_id, _ = store.messages.save(a_message())
+    assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(2, "tarjeta"), 0.01)]) == [True]
+    assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(1), 0.01)]) == [False]
+    assert store.replies.claim(message_id, "one", 60).prediction.version == 2
 
 
 def test_a_deleted_message_keeps_no_text_and_loses_its_reply(store: Store) -> None:
     """A person who deletes their words expects them gone."""
-    message_id, _ = store.save_message(a_message())
-    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
-    claim = Replies(store).claim(message_id, "one", 60)
-    Replies(store).record(message_id, "one", state=claim.message.state, reply_ts="9.9")
-    assert store.delete_message(TEAM, CHANNEL, "1.000001") == message_id
-    assert store.delete_message(TEAM, CHANNEL, "1.000001") is None
-    stored = store.message(message_id)
+    message_id, _ = store.messages.save(a_message())
+    store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
+    claim = store.replies.claim(message_id, "one", 60)
+    store.replies.record(message_id, "one", state=claim.message.state, reply_ts="9.9")
+    assert store.messages.delete(CHANNEL, "1.000001") == message_id
+    assert store.messages.delete(CHANNEL, "1.000001") is None
+    stored = store.messages.get(message_id)
     assert stored is not None
     assert (stored.message.text, stored.deleted) == ("", True)
-    claim = Replies(store).claim(message_id, "one", 60)
+    claim = store.replies.claim(message_id, "one", 60)
     assert (claim.reply_ts, claim.prediction) == ("9.9", None)
 
 
 def test_a_deletion_that_overtakes_its_message_keeps_it_from_being_answered(store: Store) -> None:
     """Two sockets, and the shorter way is taken by the later news: the words would be labelled after they were withdrawn."""
-    assert store.delete_message(TEAM, CHANNEL, "1.000001") is None
-    assert store.find_message(TEAM, CHANNEL, "1.000001") is None  # of an old message nobody takes note
-    assert store.delete_message(TEAM, CHANNEL, "1.000001", may_overtake=True) is None
-    message_id, new = store.save_message(a_message())
-    stored = store.message(message_id)
+    assert store.messages.delete(CHANNEL, "1.000001") is None
+    assert store.messages.find(CHANNEL, "1.000001") is None  # of an old message nobody takes note
+    assert store.messages.delete(CHANNEL, "1.000001", may_overtake=True) is None
+    message_id, new = store.messages.save(a_message())
+    stored = store.messages.get(message_id)
     assert (new, stored.deleted, stored.message.text, stored.owed) == (False, True, "", "nothing")
 
 
 def test_what_waits_too_long_is_found_and_then_left_alone_for_a_while(store: Store) -> None:
     """The sweep must bring back what Redis lost, and must not flood the queues with it."""
-    message_id, _ = store.save_message(a_message())
-    assert store.waiting() == []  # its first task is still on its way
-    Replies(store).release(message_id, "nobody", retry_in_s=-1)
-    assert store.waiting() == [(message_id, "prediction")]
-    assert store.waiting() == []
+    message_id, _ = store.messages.save(a_message())
+    assert store.messages.waiting() == []  # its first task is still on its way
+    store.replies.release(message_id, "nobody", retry_in_s=-1)
+    assert store.messages.waiting() == [(message_id, "prediction")]
+    assert store.messages.waiting() == []
 
 
 def test_a_command_forgets_its_response_url_once_it_is_answered(store: Store) -> None:
     """The URL lets anybody write to that person for half an hour."""
-    message_id, _ = store.save_message(a_message(source=Source.COMMAND, response_url="https://hooks.example/secret"))
-    store.save_predictions([Labelled(message_id, 1, a_prediction(), 0.01)])
-    claim = Replies(store).claim(message_id, "one", 60)
+    message_id, _ = store.messages.save(a_message(source=Source.COMMAND, response_url="https://hooks.example/secret"))
+    store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
+    claim = store.replies.claim(message_id, "one", 60)
     assert claim.message.message.response_url == "https://hooks.example/secret"
     assert "secret" not in repr(claim)
-    Replies(store).record(message_id, "one", state=claim.message.state, reply_ts=None)
-    assert store.message(message_id).message.response_url is None
+    store.replies.record(message_id, "one", state=claim.message.state, reply_ts=None)
+    assert store.messages.get(message_id).message.response_url is None
 
 
 def test_a_channel_is_asked_about_only_when_somebody_chose_to_watch_it(store: Store) -> None:
     """An invited bot that labels everything unasked would be thrown out."""
-    assert store.channel_mode(TEAM, CHANNEL) == "mention"
-    assert store.set_channel_mode(TEAM, CHANNEL, "auto")
-    assert not store.set_channel_mode(TEAM, CHANNEL, "auto")
-    assert store.channel_mode(TEAM, CHANNEL) == "auto"
-    assert store.channel_mode("T2", CHANNEL) == "mention"
-    store.rename_channel(TEAM, CHANNEL, "C2")
-    assert store.channel_mode(TEAM, "C2") == "auto"
+    assert store.channels.mode(CHANNEL) == "mention"
+    assert store.channels.set_mode(CHANNEL, "auto")
+    assert not store.channels.set_mode(CHANNEL, "auto")
+    assert store.channels.mode(CHANNEL) == "auto"
+    store.channels.rename(CHANNEL, "C2")
+    assert store.channels.mode("C2") == "auto"
 
 
 def test_an_imported_text_takes_its_new_labels(store: Store) -> None:
     """Somebody mends a spreadsheet and imports it again."""
     first = Example(text="hola", labels=())
-    assert store.save_examples([("k1", first), ("k2", Example(text="pago", labels=("app",)))]) == (2, 0)
+    assert store.examples.save([("k1", first), ("k2", Example(text="pago", labels=("app",)))]) == (2, 0)
     mended = Example(text="hola", labels=("app",))
-    assert store.save_examples([("k1", mended), ("k2", Example(text="pago", labels=("app",)))]) == (0, 1)
-    assert [example.labels for example, _ in store.examples()] == [("app",), ("app",)]
+    assert store.examples.save([("k1", mended), ("k2", Example(text="pago", labels=("app",)))]) == (0, 1)
+    assert [example.labels for example, _ in store.examples.all()] == [("app",), ("app",)]
 
 
-def test_a_database_that_is_away_is_named_as_such() -> None:
+def test_a_database_that_is_away_is_named_as_such(tmp_path: Path) -> None:
     """The operator should read which part is down, not a driver's traceback."""
-    away = Store("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    away = Store("postgresql+psycopg://nobody@127.0.0.1:1/none", tmp_path)
     with pytest.raises(StoreUnavailable, match="database does not answer"):
         away.ping()
     away.close()
 
 
 @pytest.mark.parametrize("url", ["foo", "mysql://u:secret@h/d", "postgresql://u:secret@host:port/d"])
-def test_a_url_of_no_database_is_refused_in_a_sentence_without_the_password(url: str) -> None:
+def test_a_url_of_no_database_is_refused_in_a_sentence_without_the_password(url: str, tmp_path: Path) -> None:
     """The commonest slip of a first deployment deserves no traceback, and no log its secrets."""
     with pytest.raises(BadSetting, match="BETO_DATABASE_URL") as refused:
-        Store(url)
+        Store(url, tmp_path)
     assert "secret" not in str(refused.value)

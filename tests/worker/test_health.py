@@ -4,6 +4,7 @@ import json
 import threading
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
@@ -67,9 +68,9 @@ def test_any_other_path_is_not_found(page: Page) -> None:
     assert [page.get(path)[0] for path in ("/", "/readyz", "/metrics", "/ready/")] == [404] * 4
 
 
-def test_a_database_that_does_not_answer_is_named(store: Store) -> None:
+def test_a_database_that_does_not_answer_is_named(store: Store, tmp_path: Path) -> None:
     """Celery having started says nothing of the database, without which no task can be done."""
     assert database_away(store) is None
-    away = Store(f"postgresql+psycopg://beto@127.0.0.1:{free_port()}/beto")
+    away = Store(f"postgresql+psycopg://beto@127.0.0.1:{free_port()}/beto", tmp_path)
     assert database_away(away) == "the database"
     away.close()

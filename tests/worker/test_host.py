@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from model.store.registry import Registry
 from model.store.store import Store
 from tests.town import publish_version, wait_until
 from worker.host import Host, NoVersion
@@ -17,7 +16,7 @@ from worker.settings import WorkerSettings
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path / 'beto.db'}")
+    opened = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     opened.migrate()
     yield opened
     opened.close()
@@ -81,7 +80,7 @@ def test_a_broken_version_is_refused_aloud_and_the_last_good_one_serves(
     """A disk that filled up while a version was copied must not silence the bot."""
     good = publish()
     wait_until(lambda: host.serving, 30, "a version is in memory")
-    built = Registry(store, tmp_path)
+    built = store.registry
     folder = tmp_path / "versions" / "v2"
     broken = publish()
     weights = folder / "model.safetensors"

@@ -17,7 +17,7 @@ from bot.views import blocks
 from model.errors import StoreUnavailable
 from model.judgements import Gesture, Kind, MessageState
 from model.store.gestures import Judged
-from model.store.store import StoredMessage
+from model.store.messages import StoredMessage
 
 if TYPE_CHECKING:
     from bot.slack.app import Desk
@@ -30,7 +30,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
     """Buttons, modal and shortcut become gestures like any other."""
 
     @app.action(blocks.CORRECT_ACTION)
-    async def on_correct(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
+    async def on_correct(ack: AsyncAck, body: dict[str, Any]) -> None:
         channel, item_ts = body["container"]["channel_id"], body["container"]["message_ts"]
         user = body["user"]["id"]
         gesture = Gesture(
@@ -40,21 +40,19 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             kind=Kind.CORRECT,
             via="button",
         )
-        message_id, _ = await asyncio.to_thread(
-            desk.gestures.add, gesture, team=str(context.team_id), channel=channel, item_ts=item_ts
-        )
+        message_id, _ = await asyncio.to_thread(desk.gestures.add, gesture, channel=channel, item_ts=item_ts)
         await ack()
         if message_id is not None:
             await desk.publish(reply.si(message_id))
 
     @app.action(blocks.EDIT_ACTION)
-    async def on_edit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    async def on_edit(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         opened = await client.views_open(trigger_id=body["trigger_id"], view=blocks.loading(desk.texts))
         channel, item_ts = body["container"]["channel_id"], body["container"]["message_ts"]
 
         def find() -> int | None:
-            return desk.gestures.message_of(str(context.team_id), channel, item_ts)
+            return desk.gestures.message_of(channel, item_ts)
 
         await _fill(desk, client, opened["view"]["id"], await _patiently(find))
 
@@ -62,16 +60,16 @@ def register(app: AsyncApp, desk: "Desk") -> None:
     async def on_shortcut(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
         await ack()
         opened = await client.views_open(trigger_id=body["trigger_id"], view=blocks.loading(desk.texts))
-        message = payloads.read_shortcut(body, team=str(context.team_id), bot_user=str(context.bot_user_id))
+        message = payloads.read_shortcut(body, bot_user=str(context.bot_user_id))
         item_ts = body["message"]["ts"]
         channel = body["channel"]["id"]
 
         def find() -> tuple[int | None, bool]:
             """The message, or the one that this reply of ours is about; saved first where nobody asked about it yet."""
-            known = desk.gestures.message_of(str(context.team_id), channel, item_ts)
+            known = desk.gestures.message_of(channel, item_ts)
             if known is not None or message is None or body["message"].get("user") == context.bot_user_id:
                 return known, False
-            return desk.store.save_message(message)
+            return desk.store.messages.save(message)
 
         message_id, new = await _patiently(find)
         if new and message_id is not None:
@@ -79,7 +77,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         await _fill(desk, client, opened["view"]["id"], message_id)
 
     @app.view(blocks.EDIT_VIEW)
-    async def on_submit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
+    async def on_submit(ack: AsyncAck, body: dict[str, Any]) -> None:
         view, user = body["view"], body["user"]["id"]
         opened = json.loads(view.get("private_metadata") or "{}")
         values = payloads.section(view, "state", "values")
@@ -87,7 +85,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         chosen = tuple(option["value"] for option in picked)
         note = payloads.plain_text(payloads.section(values, blocks.NOTE, blocks.NOTE).get("value") or "").strip() or None
         stored, judged = await asyncio.to_thread(_look, desk, opened.get("message"))
-        if stored is None or judged is None or stored.message.team != context.team_id or stored.deleted:
+        if stored is None or judged is None or stored.deleted:
             await ack(response_action="update", view=blocks.sorry(desk.texts("modal.gone"), desk.texts))
             return
         if _fingerprint(judged.state, stored.revision) != opened.get("seen"):
@@ -112,9 +110,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             labels=tuple(name for name in chosen if name in desk.taxonomy),
             via="modal",
         )
-        await asyncio.to_thread(
-            desk.gestures.add, gesture, team=message.team, channel=message.channel, item_ts=message.ts, note=note
-        )
+        await asyncio.to_thread(desk.gestures.add, gesture, channel=message.channel, item_ts=message.ts, note=note)
         await ack()
         await desk.publish(reply.si(stored.id))
 
@@ -145,7 +141,7 @@ async def _fill(desk: "Desk", client: AsyncWebClient, view_id: str, message_id: 
 def _look(desk: "Desk", message_id: int | None) -> tuple[StoredMessage | None, Judged | None]:
     if message_id is None:
         return None, None
-    return desk.store.message(message_id), desk.gestures.judged(message_id, desk.taxonomy)
+    return desk.store.messages.get(message_id), desk.gestures.judged(message_id, desk.taxonomy)
 
 
 def _modal(desk: "Desk", stored: StoredMessage, judged: Judged, *, chosen: tuple[str, ...], warning: str = "") -> dict[str, Any]:

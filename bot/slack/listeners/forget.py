@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -15,7 +14,7 @@ from bot.outbox.replies import reply
 from bot.slack import history, people
 from bot.views import blocks
 from model.errors import StoreUnavailable
-from model.store.erasure import Forgetting, Forgotten
+from model.store.erasure import Erased
 
 if TYPE_CHECKING:
     from bot.slack.app import Desk
@@ -38,11 +37,11 @@ def register(app: AsyncApp, desk: "Desk") -> None:
     """The answer to the question; its words are in `commands`."""
 
     @app.view(blocks.FORGET_VIEW)
-    async def on_yes(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
-        team, user, view = str(context.team_id), body["user"]["id"], body["view"]
+    async def on_yes(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        user, view = body["user"]["id"], body["view"]
         asked = json.loads(view.get("private_metadata") or "{}")
         message_id, person = asked.get("message"), asked.get("person")
-        author = await asyncio.to_thread(_author, desk, team, message_id) if message_id is not None else person
+        author = await asyncio.to_thread(_author, desk, message_id) if message_id is not None else person
         if author is None:
             await ack(response_action="update", view=blocks.notice(desk.texts("forget.gone"), desk.texts))
             return
@@ -50,7 +49,7 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         if not await people.may_forget(client, desk.settings, user, author=author):
             await ack(response_action="update", view=blocks.notice(desk.texts("forget.refused"), desk.texts))
             return
-        wish = await asyncio.to_thread(Forgetting(desk.store).ask, team, by=user, message_id=message_id, user=person)
+        wish = await asyncio.to_thread(desk.store.erasure.create_request, by=user, message_id=message_id, user=person)
         await ack(response_action="update", view=blocks.notice(desk.texts("forget.working"), desk.texts))
         task = asyncio.create_task(_carry_out(desk, client, wish, view["id"]))
         _at_work.add(task)
@@ -64,7 +63,7 @@ async def forget(desk: "Desk", call: "Call") -> str:
         user = person[1] if person else call.user
         if not await people.may_forget(call.client, desk.settings, call.user, author=user):
             return desk.texts("forget.refused")
-        wrote, said = await asyncio.to_thread(Forgetting(desk.store).extent, call.team, user)
+        wrote, said = await asyncio.to_thread(desk.store.erasure.extent, user)
         if not wrote + said:
             return desk.texts("forget.nothing", user=f"<@{user}>")
         question = desk.texts("forget.ask_person", user=f"<@{user}>", messages=wrote, judgements=said)
@@ -73,8 +72,8 @@ async def forget(desk: "Desk", call: "Call") -> str:
         channel, ts = history.read_link(call.rest)
         if not channel:
             return desk.texts("forget.how")
-        message_id = await asyncio.to_thread(desk.gestures.message_of, call.team, channel, ts)
-        author = None if message_id is None else await asyncio.to_thread(_author, desk, call.team, message_id)
+        message_id = await asyncio.to_thread(desk.gestures.message_of, channel, ts)
+        author = None if message_id is None else await asyncio.to_thread(_author, desk, message_id)
         if author is None:
             return desk.texts("forget.unknown")
         if not await people.may_forget(call.client, desk.settings, call.user, author=author):
@@ -88,7 +87,7 @@ async def forget(desk: "Desk", call: "Call") -> str:
 
 async def keep(desk: "Desk", call: "Call") -> str:
     """The workspace keeps its texts for so many days, or what it chose is told."""
-    forgetting, which = Forgetting(desk.store), "days"
+    forgetting, which = desk.store.erasure, "days"
     words = call.rest.lower().split()
     if words[:1] and words[0] in CORRECTED:
         which, words = "corrected_days", words[1:]
@@ -98,11 +97,9 @@ async def keep(desk: "Desk", call: "Call") -> str:
             return desk.texts("forget.keep_how")
         if not await people.may_train(call.client, desk.settings, call.user):
             return desk.texts("run.refused")
-        await asyncio.to_thread(forgetting.set_retention, call.team, **{which: days})
+        await asyncio.to_thread(forgetting.set_retention, **{which: days})
     settings = desk.settings
-    plain, corrected = await asyncio.to_thread(
-        forgetting.retention, call.team, settings.retention_days, settings.retention_corrected_days
-    )
+    plain, corrected = await asyncio.to_thread(forgetting.retention, settings.retention_days, settings.retention_corrected_days)
     return desk.texts("forget.keep", plain=_days(desk, plain), corrected=_days(desk, corrected))
 
 
@@ -110,16 +107,16 @@ def _days(desk: "Desk", days: int) -> str:
     return desk.texts("forget.days", days=days) if days else desk.texts("forget.forever")
 
 
-def _author(desk: "Desk", team: str, message_id: int) -> str | None:
+def _author(desk: "Desk", message_id: int) -> str | None:
     """Who wrote the message; None where this workspace has no such message, or it is gone."""
-    stored = desk.store.message(message_id)
-    return stored.message.user if stored is not None and stored.message.team == team and not stored.deleted else None
+    stored = desk.store.messages.get(message_id)
+    return stored.message.user if stored is not None and not stored.deleted else None
 
 
 async def _carry_out(desk: "Desk", client: AsyncWebClient, wish: int, view_id: str) -> None:
     """It is forgotten and the modal says so; what fails here the sweep does."""
     try:
-        done, touched = await asyncio.to_thread(Forgetting(desk.store).carry_out, wish)
+        done, touched = await asyncio.to_thread(desk.store.erasure.execute, wish)
         for message_id in touched:
             await desk.publish(reply.si(message_id))
         await client.views_update(view_id=view_id, view=blocks.notice(told(desk, done), desk.texts))
@@ -129,7 +126,7 @@ async def _carry_out(desk: "Desk", client: AsyncWebClient, wish: int, view_id: s
         log.info("wish %s to forget is carried out, and its modal was closed: %s", wish, error.response["error"])
 
 
-def told(desk: "Desk", done: Forgotten) -> str:
+def told(desk: "Desk", done: Erased) -> str:
     """What was forgotten, and what cannot be before the next training."""
     text = desk.texts("forget.done", messages=done.messages, judgements=done.judgements)
     if done.versions:

@@ -25,8 +25,8 @@ def register(app: AsyncApp, desk: "Desk") -> None:
     @app.event("message")
     @app.event("app_mention")
     async def on_message(event: dict[str, Any], context: AsyncBoltContext) -> None:
-        team, bot_user = str(context.team_id), str(context.bot_user_id)
-        match payloads.read_message(event, team=team, bot_user=bot_user):
+        bot_user = str(context.bot_user_id)
+        match payloads.read_message(event, bot_user=bot_user):
             case Message() as message:
                 message_id = await asyncio.to_thread(_save_if_wanted, desk.store, message, desk.settings.blind_percent)
                 if message_id is not None:
@@ -46,9 +46,9 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             await client.chat_postMessage(channel=event["channel"], text=desk.texts("greeting.invited"))
 
     @app.event("channel_id_changed")
-    async def on_channel_id(event: dict[str, Any], context: AsyncBoltContext) -> None:
+    async def on_channel_id(event: dict[str, Any]) -> None:
         old, new = event["old_channel_id"], event["new_channel_id"]
-        await asyncio.to_thread(desk.store.rename_channel, str(context.team_id), old, new)
+        await asyncio.to_thread(desk.store.channels.rename, old, new)
 
 
 def _save_if_wanted(store: Store, message: Message, blind_percent: float, edited_at: int = 0) -> int | None:
@@ -58,10 +58,10 @@ def _save_if_wanted(store: Store, message: Message, blind_percent: float, edited
     if message.source is Source.CHANNEL:
         # Inside a thread people talk about a message; they get an answer there only when they ask for one.
         in_thread = message.thread_ts is not None and message.thread_ts != message.ts
-        if in_thread or store.channel_mode(message.team, message.channel) != "auto":
+        if in_thread or store.channels.mode(message.channel) != "auto":
             return None
         message = message.model_copy(update={"blind": payloads.is_drawn(message, blind_percent)})
-    message_id, new = store.save_message(message, edited_at)
+    message_id, new = store.messages.save(message, edited_at)
     return message_id if new else None
 
 
@@ -69,8 +69,8 @@ def _edit(store: Store, edit: Edit, blind_percent: float) -> tuple[int, int] | N
     """(id, revision) of a message whose text is another now, or that we hear of by its edit first; it is durable then."""
 
     def change() -> tuple[int, int] | None:
-        message_id = store.edit_message(edit.team, edit.channel, edit.ts, edit.text, edit.at)
-        stored = None if message_id is None else store.message(message_id)
+        message_id = store.messages.edit(edit.channel, edit.ts, edit.text, edit.at)
+        stored = None if message_id is None else store.messages.get(message_id)
         return None if stored is None else (stored.id, stored.revision)
 
     changed = change()
@@ -82,4 +82,4 @@ def _edit(store: Store, edit: Edit, blind_percent: float) -> tuple[int, int] | N
 
 
 def _delete(store: Store, gone: Deletion) -> int | None:
-    return store.delete_message(gone.team, gone.channel, gone.ts, may_overtake=payloads.may_overtake(gone))
+    return store.messages.delete(gone.channel, gone.ts, may_overtake=payloads.may_overtake(gone))

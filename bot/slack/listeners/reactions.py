@@ -23,8 +23,6 @@ def register(app: AsyncApp, desk: "Desk") -> None:
         if read is None:
             return
         channel, item_ts, gesture = read
-        message_id, new = await asyncio.to_thread(
-            desk.gestures.add, gesture, team=str(context.team_id), channel=channel, item_ts=item_ts
-        )
+        message_id, new = await asyncio.to_thread(desk.gestures.add, gesture, channel=channel, item_ts=item_ts)
         if message_id is not None and new:
             await desk.publish(reply.si(message_id))

@@ -12,7 +12,6 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.outbox.replies import classify_and_reply
 from bot.slack import history, payloads
-from model.store.replies import Replies
 
 if TYPE_CHECKING:
     from bot.slack.app import Desk
@@ -22,26 +21,26 @@ def register(app: AsyncApp, desk: "Desk") -> None:
     """The shortcuts of this file: label the message that it was chosen on, tell what was said of it."""
 
     @app.shortcut("label_history")
-    async def on_history(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
-        team, channel = str(context.team_id), body["channel"]["id"]
-        message_id = await asyncio.to_thread(desk.gestures.message_of, team, channel, body["message"]["ts"])
+    async def on_history(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        channel = body["channel"]["id"]
+        message_id = await asyncio.to_thread(desk.gestures.message_of, channel, body["message"]["ts"])
         await ack()
-        text = await history.tell(desk, client, message_id, team=team, asked_in=channel)
+        text = await history.tell(desk, client, message_id, asked_in=channel)
         await _tell(client, body, text)
 
     @app.shortcut("classify_message")
     async def on_classify(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
-        message = payloads.read_shortcut(body, team=str(context.team_id), bot_user=str(context.bot_user_id))
+        message = payloads.read_shortcut(body, bot_user=str(context.bot_user_id))
         if message is None:
             await ack()
             await _tell(client, body, desk.texts("ask.no_text"))
             return
-        message_id, new = await asyncio.to_thread(desk.store.save_message, message)
+        message_id, new = await asyncio.to_thread(desk.store.messages.save, message)
         await ack()
         if new:
             await desk.publish(classify_and_reply(message_id, 1))
             return
-        reply_ts = await asyncio.to_thread(Replies(desk.store).ts_of, message_id)
+        reply_ts = await asyncio.to_thread(desk.store.replies.ts_of, message_id)
         if reply_ts is None:
             await _tell(client, body, desk.texts("ask.coming"))
             return

@@ -4,7 +4,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.outbox.reports import report_message, show_run
@@ -26,26 +25,26 @@ REHEARSALS = {"--prueba", "prueba", "--dry-run", "dry-run"}
 def register(app: AsyncApp, desk: "Desk") -> None:
     """The buttons; their words are in `commands`."""
 
-    async def run_of(body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> Run | None:
+    async def run_of(body: dict[str, Any], client: AsyncWebClient) -> Run | None:
         """The run whose button was pressed by somebody who may; None after telling the others why not."""
         channel, ts, user = body["container"]["channel_id"], body["container"]["message_ts"], body["user"]["id"]
         if not await people.may_train(client, desk.settings, user):
             await client.chat_postEphemeral(channel=channel, user=user, text=desk.texts("run.refused"))
             return None
-        return await asyncio.to_thread(desk.runs.shown_at, str(context.team_id), channel, ts)
+        return await asyncio.to_thread(desk.runs.shown_at, channel, ts)
 
     @app.action(run_blocks.CANCEL_ACTION)
-    async def on_cancel(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    async def on_cancel(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
-        run, user = await run_of(body, context, client), body["user"]["id"]
+        run, user = await run_of(body, client), body["user"]["id"]
         if run is not None and not await asyncio.to_thread(desk.runs.cancel, run.id, user):
             channel = body["container"]["channel_id"]
             await client.chat_postEphemeral(channel=channel, user=user, text=desk.texts("run.over"))
 
     @app.action(run_blocks.PROMOTE_ACTION)
-    async def on_promote(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    async def on_promote(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
-        run = await run_of(body, context, client)
+        run = await run_of(body, client)
         if run is not None and run.report is not None:
             user, version = body["user"]["id"], run.report.version
             try:
@@ -58,19 +57,19 @@ def register(app: AsyncApp, desk: "Desk") -> None:
             await _redraw(client, body, run, desk.texts("run.decided_promote", user=f"<@{user}>", version=version))
 
     @app.action(run_blocks.KEEP_ACTION)
-    async def on_keep(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    async def on_keep(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
-        run = await run_of(body, context, client)
+        run = await run_of(body, client)
         if run is not None and run.report is not None:
             await _redraw(client, body, run, desk.texts("run.decided_keep", user=f"<@{body['user']['id']}>"))
 
     @app.action(run_blocks.DETAILS_ACTION)
-    async def on_details(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    async def on_details(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
 
         def look() -> dict[str, Any] | None:
             channel, ts = body["container"]["channel_id"], body["container"]["message_ts"]
-            run = desk.runs.shown_at(str(context.team_id), channel, ts)
+            run = desk.runs.shown_at(channel, ts)
             version = None if run is None else _registry(desk).made_by(run.id)
             if run is None or run.report is None or version is None:
                 return None
@@ -94,7 +93,7 @@ async def retrain(desk: "Desk", call: "Call") -> str:
     if not call.channel.startswith("D") and not await people.is_member(call.client, call.channel):
         return desk.texts("ask.not_member", bot="beto")
     dry = call.rest.lower() in REHEARSALS
-    run_id, new = await asyncio.to_thread(desk.runs.open, call.user, team=call.team, channel=call.channel, dry=dry)
+    run_id, new = await asyncio.to_thread(desk.runs.open, call.user, channel=call.channel, dry=dry)
     if not new:
         run = await asyncio.to_thread(desk.runs.get, run_id)
         if run is None or run.channel is None or run.status_ts is None:
@@ -158,4 +157,4 @@ def _line(desk: "Desk", version: Version, *, is_live: bool) -> str:
 
 
 def _registry(desk: "Desk") -> Registry:
-    return Registry(desk.store, desk.settings.home_folder)
+    return desk.store.registry

@@ -1,0 +1,63 @@
+"""The channels and what each of them chose.
+
+Every method is one transaction (see `database` for what it raises).
+"""
+
+from typing import Literal
+
+from sqlalchemy import false, func, select
+
+from model.store.database import Database
+from model.store.tables import channels, gestures, messages, runs, training_texts
+
+Mode = Literal["auto", "mention"]
+
+
+class Channels:
+    """The channels of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def mode(self, channel: str) -> Mode:
+        """Return `auto` (every message is labelled) or `mention` (where nobody chose: only those that ask for it)."""
+        with self._database.reading() as connection:
+            mode = connection.execute(select(channels.c.mode).where(channels.c.channel == channel)).scalar_one_or_none()
+            return "auto" if mode == "auto" else "mention"
+
+    def set_mode(self, channel: str, mode: Mode) -> bool:
+        """Set the channel's mode; return whether it had another."""
+        with self._database.writing() as connection:
+            before = connection.execute(select(channels.c.mode).where(channels.c.channel == channel)).scalar_one_or_none()
+            insert = self._database.insert(channels).values(channel=channel, mode=mode)
+            connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"mode": mode}))
+            return (before or "mention") != mode
+
+    def seeds(self, channel: str) -> bool:
+        """Return whether the likely labels' emoji are put on this channel's messages."""
+        with self._database.reading() as connection:
+            return bool(connection.execute(select(channels.c.seeds).where(channels.c.channel == channel)).scalar_one_or_none())
+
+    def set_seeds(self, channel: str, seeds: bool) -> None:
+        """Set whether the likely labels' emoji are put on this channel's messages."""
+        with self._database.writing() as connection:
+            insert = self._database.insert(channels).values(channel=channel, mode="mention", seeds=seeds)
+            connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"seeds": seeds}))
+
+    def rename(self, old: str, new: str) -> None:
+        """Move all that is kept under a channel's old id to its new one: Slack changes ids now and then."""
+        with self._database.writing() as connection:
+            # What came under the new id before we heard of it, or the same news twice: the new rows stand.
+            taken = {
+                channels: select(channels.c.channel).where(channels.c.channel == new).exists(),
+                messages: messages.c.ts.in_(select(messages.c.ts).where(messages.c.channel == new)),
+                gestures: false(),
+                runs: false(),
+            }
+            for table, is_taken in taken.items():
+                connection.execute(table.update().where(table.c.channel == old, ~is_taken).values(channel=new))
+            connection.execute(
+                training_texts.update()
+                .where(training_texts.c.text_id.startswith(f"{old}:", autoescape=True))
+                .values(text_id=f"{new}:" + func.substr(training_texts.c.text_id, len(old) + 2))
+            )

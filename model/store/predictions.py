@@ -1,0 +1,135 @@
+"""What the versions say of the messages.
+
+Every method is one transaction (see `database` for what it raises).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from model.schema import Prediction
+from model.store.database import Database, aware, now
+from model.store.pending import RETRY_AFTER_S
+from model.store.tables import messages, predictions
+
+
+@dataclass(frozen=True)
+class NewPrediction:
+    """What a version says of a message's text; `model_s` are the seconds that its pass took in the network."""
+
+    message_id: int
+    revision: int
+    prediction: Prediction
+    model_s: float
+
+
+class Predictions:
+    """The predictions of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def texts_to_predict(self, wanted: Sequence[tuple[int, int]], version: int) -> list[str | None]:
+        """The text of each (message id, revision); None where there is nothing to do.
+
+        That is where the message is gone, has another text by now, or was labelled by this version.
+        """
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(messages.c.id, messages.c.revision, messages.c.text)
+                .outerjoin(
+                    predictions,
+                    (predictions.c.message_id == messages.c.id)
+                    & (predictions.c.revision == messages.c.revision)
+                    & (predictions.c.version == version),
+                )
+                .where(
+                    messages.c.id.in_([message_id for message_id, _ in wanted]),
+                    messages.c.deleted_at.is_(None),
+                    predictions.c.id.is_(None),
+                )
+            ).all()
+        texts = {(row.id, row.revision): row.text for row in rows}
+        return [texts.get(each) for each in wanted]
+
+    def save(self, made: Sequence[NewPrediction]) -> list[bool]:
+        """The predictions are kept and the replies are owed; False for each whose text has changed since, or that was known.
+
+        False also where a later version has spoken: a worker that was frozen does not talk over it.
+        """
+        with self._database.writing() as connection:
+            moment = now()
+            # In the order of their ids, as everywhere: two workers that lock the same rows must not wait for each other.
+            current = {
+                (row.id, row.revision)
+                for row in connection.execute(
+                    select(messages.c.id, messages.c.revision)
+                    .where(messages.c.id.in_([each.message_id for each in made]), messages.c.deleted_at.is_(None))
+                    .order_by(messages.c.id)
+                    .with_for_update()
+                )
+            }
+            latest = {
+                (row.message_id, row.revision): row.version
+                for row in connection.execute(
+                    select(predictions.c.message_id, predictions.c.revision, func.max(predictions.c.version).label("version"))
+                    .where(predictions.c.message_id.in_([message_id for message_id, _ in current]))
+                    .group_by(predictions.c.message_id, predictions.c.revision)
+                )
+            }
+            current -= {
+                (each.message_id, each.revision)
+                for each in made
+                if latest.get((each.message_id, each.revision), 0) > each.prediction.version
+            }
+            rows = [
+                {
+                    "message_id": each.message_id,
+                    "revision": each.revision,
+                    "version": each.prediction.version,
+                    "prediction": each.prediction.model_dump(mode="json"),
+                    "model_s": each.model_s,
+                    "created_at": moment,
+                }
+                for each in made
+                if (each.message_id, each.revision) in current
+            ]
+            if not rows:
+                return [False] * len(made)
+            inserted = self._database.insert_or_ignore(predictions).values(rows).returning(predictions.c.message_id)
+            added = set(connection.execute(inserted).scalars())
+            connection.execute(
+                messages.update()
+                .where(messages.c.id.in_(added))
+                .values(
+                    state=messages.c.state + 1,
+                    owed="reply",
+                    tries=0,
+                    retry_at=moment + timedelta(seconds=RETRY_AFTER_S),
+                )
+            )
+            return [(each.message_id, each.revision) in current and each.message_id in added for each in made]
+
+    def latest(self, message_id: int) -> Prediction | None:
+        """What was said last of the message's present text."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(predictions.c.prediction)
+                .join(messages, (messages.c.id == predictions.c.message_id) & (messages.c.revision == predictions.c.revision))
+                .where(messages.c.id == message_id)
+                .order_by(predictions.c.id.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+            return None if found is None else Prediction.model_validate(found)
+
+    def all_of(self, message_id: int) -> list[tuple[datetime, Prediction]]:
+        """What each version said of the message, of earlier texts too, oldest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(predictions.c.created_at, predictions.c.prediction)
+                .where(predictions.c.message_id == message_id)
+                .order_by(predictions.c.id)
+            ).all()
+            return [(aware(row.created_at), Prediction.model_validate(row.prediction)) for row in rows]
