@@ -368,7 +368,7 @@ def test_the_sweep_sends_again_what_is_owed(workspace: Workspace, redis_url: str
 def test_who_may_judge(workspace: Workspace, settings: dict[str, object], user: str, may_judge: bool, expert: bool) -> None:
     """Everybody but guests and strangers, unless the setting names people or a group; experts are named too."""
     gestures = outgoing.store().gestures
-    people.look_at(outgoing.slack(), gestures, BotSettings(**settings), user=user)
+    people.look_at(outgoing.slack(), gestures, BotSettings(**settings), team=TEAM, user=user)
     message_id = a_predicted_message(outgoing.store(), "1700000000.000100")
     said = Gesture(user=user, handle="h", at=1_800_000_000_000_000, kind=Kind.LABEL, labels=("app",))
     gestures.add(said, channel=CHANNEL, item_ts="1700000000.000100")
