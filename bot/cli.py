@@ -13,7 +13,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 @click.group(context_settings=CONTEXT)
 def beto() -> None:
-    """A Spanish text classifier that lives in a Slack workspace and learns from its corrections.
+    """Run a Spanish text classifier that lives in a Slack workspace and learns from its corrections.
 
     Start with `beto demo`, which needs no Slack and no account.
     """
@@ -96,7 +96,7 @@ def trainer() -> None:
 def simulator(
     host: str, port: int, events_urls: tuple[str, ...], manifests: tuple[Path, ...], rate_limits: bool, clock_scale: float
 ) -> None:
-    """A Slack that fits on this machine, for trying out any Bolt app."""
+    """Run a Slack that fits on this machine, for trying out any Bolt app."""
     _require_simulator()
     import asyncio
     import itertools
@@ -303,7 +303,7 @@ def _require_simulator() -> None:
 
 
 def main() -> None:
-    """The entry point: errors that we know become one sentence and status 1, all others keep their traceback."""
+    """Run the command line: errors that we know become one sentence and status 1, all others keep their traceback."""
     from pydantic import ValidationError
 
     from bot.errors import BotError

@@ -21,27 +21,27 @@ NOTE = "note"
 
 
 def escape(text: str) -> str:
-    """`text` as plain characters in mrkdwn: only `&`, `<` and `>` mean something there (Slack's formatting page)."""
+    """Return `text` as plain characters in mrkdwn: only `&`, `<` and `>` mean something there (Slack's formatting page)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def section(text: str) -> Block:
-    """A paragraph of mrkdwn, cut at Slack's 3,000 characters."""
+    """Build a paragraph of mrkdwn, cut at Slack's 3,000 characters."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text[:3000]}}
 
 
 def context(*texts: str) -> Block:
-    """A small grey line."""
+    """Build a small grey line."""
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:2000]} for text in texts]}
 
 
 def plain_text(text: str) -> Block:
-    """`text` where Slack takes no mrkdwn."""
+    """Build `text` for places where Slack takes no mrkdwn."""
     return {"type": "plain_text", "text": text, "emoji": True}
 
 
 def mentions(users: tuple[str, ...]) -> str:
-    """Mentions of the first five, and how many more."""
+    """Mention the first five people, and say how many more there are."""
     shown = ", ".join(f"<@{user}>" for user in users[:5])
     return shown if len(users) <= 5 else f"{shown} +{len(users) - 5}"
 
@@ -56,7 +56,7 @@ def reply(
     buttons: bool = True,
     older: bool = False,
 ) -> tuple[str, list[Block]]:
-    """The reply in the thread, and its text for notifications: each label that stands, strongest first, and who said what.
+    """Render the reply in the thread and its text for notifications: the labels, strongest first, and who said what.
 
     Where no label stands, the best guess is there as a guess, or that people said so. `stale` gestures were about an
     earlier text. `older`: the version that answered was trained before the labels became what they are.
@@ -88,7 +88,7 @@ def reply(
 
 
 def blind(texts: Texts) -> tuple[str, list[Block]]:
-    """The reply to a message whose labels are hidden until somebody said their own."""
+    """Render the reply to a message whose labels are hidden until somebody said their own."""
     shown = [
         section(texts("reply.blind")),
         {"type": "actions", "elements": [button(EDIT_ACTION, texts("reply.edit"))]},
@@ -98,7 +98,7 @@ def blind(texts: Texts) -> tuple[str, list[Block]]:
 
 
 def digest(lines: list[str], texts: Texts) -> tuple[str, list[Block]]:
-    """One post that answers many messages, a line each, and its text for notifications."""
+    """Render one post that answers many messages, a line each, and its text for notifications."""
     title = texts("digest.title", count=len(lines))
     # Eight lines of a link and some labels stay below the 3,000 characters of a section.
     parts = [section("\n".join(lines[at : at + 8])) for at in range(0, len(lines), 8)]
@@ -106,29 +106,29 @@ def digest(lines: list[str], texts: Texts) -> tuple[str, list[Block]]:
 
 
 def button(action: str, text: str) -> Block:
-    """A plain button; what it is about is looked up from the message that it stands on, never read from the button."""
+    """Build a plain button; what it is about is looked up from the message that it stands on, never read from the button."""
     return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": text, "emoji": True}}
 
 
 def base_name(base: str) -> str:
-    """How the network that answered is called: `mini` is never called BETO."""
+    """Return how the network that answered is called: `mini` is never called BETO."""
     if base == "mini":
         return "mini"
     return "BETO" if "bert-base-spanish-wwm" in base else base.rstrip("/").rsplit("/", 1)[-1]
 
 
 def label_title(name: str, taxonomy: Taxonomy, texts: Texts) -> str:
-    """A label's title; one that was retired since keeps its bare name."""
+    """Return a label's title; one that was retired since keeps its bare name."""
     return texts.title(taxonomy[name]) if name in taxonomy else name
 
 
 def names(labels: tuple[str, ...] | list[str], taxonomy: Taxonomy, texts: Texts) -> str:
-    """The labels' titles in a row; a dash for none."""
+    """Return the labels' titles in a row; a dash for none."""
     return ", ".join(escape(label_title(name, taxonomy, texts)) for name in labels) or texts("reply.no_label")
 
 
 def dispute(label: str, state: LabelState, taxonomy: Taxonomy, texts: Texts) -> str:
-    """The question to those who differ about a label."""
+    """Render the question to those who differ about a label."""
     return texts(
         "reply.ask",
         emoji=_emoji(label, taxonomy),
@@ -139,7 +139,7 @@ def dispute(label: str, state: LabelState, taxonomy: Taxonomy, texts: Texts) -> 
 
 
 def loading(texts: Texts) -> dict[str, Any]:
-    """The modal while the store is asked: Slack lets a trigger open something for three seconds only."""
+    """Render the modal while the store is asked: Slack lets a trigger open something for three seconds only."""
     return {
         "type": "modal",
         "callback_id": EDIT_VIEW,
@@ -159,7 +159,7 @@ def labels_modal(
     metadata: str,
     warning: str = "",
 ) -> dict[str, Any]:
-    """The modal with every label to choose from, its description beside it, and a note."""
+    """Render the modal with every label to choose from, its description beside it, and a note."""
     options = [_option(label.name, taxonomy, texts) for label in taxonomy]
     choice: Block = {
         "type": "multi_static_select",
@@ -203,7 +203,7 @@ def labels_modal(
 
 
 def forget_modal(question: str, texts: Texts, *, metadata: str) -> dict[str, Any]:
-    """The question before something is forgotten; Slack keeps `metadata`, and nobody else can write it."""
+    """Render the question before something is erased; Slack keeps `metadata`, and nobody else can write it."""
     return {
         "type": "modal",
         "callback_id": FORGET_VIEW,
@@ -216,7 +216,7 @@ def forget_modal(question: str, texts: Texts, *, metadata: str) -> dict[str, Any
 
 
 def notice(text: str, texts: Texts) -> dict[str, Any]:
-    """What became of it, in the modal that asked."""
+    """Render what became of it, in the modal that asked."""
     return {
         "type": "modal",
         "title": plain_text(texts("forget.title")),
@@ -226,7 +226,7 @@ def notice(text: str, texts: Texts) -> dict[str, Any]:
 
 
 def sorry(text: str, texts: Texts) -> dict[str, Any]:
-    """A modal that only says why there is nothing to choose."""
+    """Render a modal that only says why there is nothing to choose."""
     return {
         "type": "modal",
         "title": plain_text(texts("modal.title")),
@@ -236,7 +236,7 @@ def sorry(text: str, texts: Texts) -> dict[str, Any]:
 
 
 def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
-    """The app's Home tab: what it does, and what each label means."""
+    """Render the app's Home tab: what it does, and what each label means."""
     labels = [f":{label.emoji}: *{escape(texts.title(label))}*: {escape(label.description)}" for label in taxonomy]
     return {
         "type": "home",
@@ -251,7 +251,7 @@ def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
 
 
 def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, texts: Texts) -> tuple[str, str]:
-    """(mrkdwn, plain) of the labels that stand."""
+    """Return (mrkdwn, plain text) of the labels that stand."""
     unknown_here = [name for name in prediction.labels if name not in state.labels]  # of a set that is no more
     standing = sorted([*state.shown, *unknown_here], key=lambda name: -prediction.scores.get(name, 0.0))
     if not standing:
@@ -274,7 +274,7 @@ def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, t
 
 
 def _who_said_what(state: MessageState, taxonomy: Taxonomy, texts: Texts) -> list[str]:
-    """A line for each kind of word and the same people, and one for each dispute."""
+    """Return a line for each judgement that the same people share, and one for each dispute."""
     together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     lines = []
     for name, label in state.labels.items():
@@ -293,7 +293,7 @@ def _who_said_what(state: MessageState, taxonomy: Taxonomy, texts: Texts) -> lis
 
 
 def _worth_saying(state: MessageState, name: str) -> bool:
-    """Whether a rejected label was ever on show: "correct" also says no to all that nobody thought of."""
+    """Return whether a rejected label was ever shown: "correct" also says no to all that nobody thought of."""
     return name in state.predicted or bool(state.labels[name].yes)
 
 

@@ -15,7 +15,7 @@ INCHES_A_LABEL, WIDTH, DOTS_AN_INCH = 0.34, 7.2, 150
 
 
 def draw(report: Report, taxonomy: Taxonomy, texts: Texts) -> bytes:
-    """A PNG, 1,080 pixels wide, labels in the taxonomy's order from top to bottom."""
+    """Draw a PNG, 1,080 pixels wide, labels in the taxonomy's order from top to bottom."""
     # Half a second and 40 MiB: not before the first report.
     from matplotlib.figure import Figure
 

@@ -16,7 +16,7 @@ BAR = 20  # cells
 
 
 def status(run: Run, texts: Texts) -> tuple[str, list[Block]]:
-    """The status message of a training run, as it is now, and its text for notifications."""
+    """Render the status message of a training run, as it is now, and its text for notifications."""
     who = texts("run.automatic") if run.requested_by == "beto" else texts("run.asked_by", user=f"<@{run.requested_by}>")
     title = texts("run.title_dry" if run.dry else "run.title", run=run.id, who=who)
     line = _line(run, texts)
@@ -71,7 +71,7 @@ def _time_left(seconds: float | None, texts: Texts) -> str:
 def report(
     run: Run, report: Report, live: int, flips: list[str], taxonomy: Taxonomy, texts: Texts, *, decided: str = ""
 ) -> tuple[str, list[Block]]:
-    """What a run has to say: what it learnt from, how good that is, what changes, the verdict, and what one can do.
+    """Render the report of a run: what it learnt from, how good that is, what changes, the verdict, and what one can do.
 
     `live` is the version that answers now; `flips` are lines of mrkdwn; `decided` who did what since, and no buttons then.
     """
@@ -153,7 +153,7 @@ def _reason(reason: Reason, taxonomy: Taxonomy, texts: Texts) -> str:
 
 
 def points(share: float, *, sign: bool = False) -> str:
-    """0.8237 as 82.4: hundredths are what people compare; with `sign`, +1.2 or −0.4, else without any."""
+    """Write 0.8237 as 82.4: hundredths are what people compare; with `sign`, +1.2 or −0.4, else without any."""
     number = round(100 * share, 1)
     if not sign:
         return f"{abs(number):.1f}"
@@ -161,7 +161,7 @@ def points(share: float, *, sign: bool = False) -> str:
 
 
 def details(report: Report, card: Card, taxonomy: Taxonomy, texts: Texts) -> dict[str, Any]:
-    """The modal with every label's F1 and the version's card."""
+    """Render the modal with every label's F1 and the version's card."""
     lines = [
         f"• {escape(label_title(label, taxonomy, texts))} ({change.support}): "
         + (f"{points(change.before)} → " if change.before is not None else "")

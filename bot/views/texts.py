@@ -15,21 +15,21 @@ class Texts:
         self.sentences = sentences
 
     def __call__(self, key: str, **values: object) -> str:
-        """The sentence with its gaps filled."""
+        """Return the sentence with its gaps filled."""
         return self.sentences[key].strip("\n").format(**values)
 
     def title(self, label: Label) -> str:
-        """The label's name for people."""
+        """Return the label's name for people."""
         return label.title if self.language == "es" else label.title_en
 
     def percent(self, probability: float) -> str:
-        """0.923 as `92 %` in Spanish, `92%` in English; never a rounded 0 or 100, which would claim certainty."""
+        """Write 0.923 as `92 %` in Spanish, `92%` in English; never a rounded 0 or 100, which would claim certainty."""
         number = min(max(round(probability * 100), 1), 99)
         return f"{number}\N{NO-BREAK SPACE}%" if self.language == "es" else f"{number}%"
 
 
 @cache
 def load_texts(language: str) -> Texts:
-    """The sentences of `language` ("es" or "en")."""
+    """Return the sentences of `language` ("es" or "en")."""
     raw = resources.files("bot.views").joinpath("locales", f"{language}.toml").read_text(encoding="utf-8")
     return Texts(language, {f"{group}.{key}": value for group, keys in tomllib.loads(raw).items() for key, value in keys.items()})

@@ -24,7 +24,7 @@ class LabelBook:
         self._current = seed_taxonomy()
 
     def current(self) -> Taxonomy:
-        """The labels of today, at most `KNOWN_FOR_S` old; the last ones known while the database is away."""
+        """Return the labels of today, at most `KNOWN_FOR_S` old; the last ones known while the database is away."""
         with self._lock:
             if not self._read_at or time.monotonic() - self._read_at > KNOWN_FOR_S:
                 try:
@@ -37,7 +37,7 @@ class LabelBook:
             return self._current
 
     def record(self, event: LabelEvent) -> Taxonomy:
-        """The event happened; the labels after it. BadData where it cannot be, and nothing is recorded then."""
+        """Record the event and return the labels after it. BadData where it cannot be, and nothing is recorded then."""
         with self._lock:
             with self._database.writing() as connection:
                 if connection.dialect.name == "postgresql":

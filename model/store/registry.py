@@ -40,7 +40,7 @@ class Registry:
         self.versions_folder = home / "versions"
 
     def run_directory(self, run_id: int) -> Path:
-        """A run's own folder, with whatever an earlier attempt left in it; those of other runs are gone.
+        """Return the run's own folder, with whatever an earlier attempt left in it; remove those of other runs.
 
         It is on the same disk as the versions, so that adding what is built there is one rename.
         """
@@ -52,19 +52,19 @@ class Registry:
         return folder
 
     def made_by(self, run_id: int) -> Version | None:
-        """The version that this run made."""
+        """Return the version that this run made."""
         with self._database.reading() as connection:
             row = connection.execute(select(versions).where(versions.c.run_id == run_id)).one_or_none()
             return None if row is None else self._version(row)
 
     def get(self, number: int) -> Version | None:
-        """That version, unless its folder was removed."""
+        """Return that version, unless its folder was removed."""
         with self._database.reading() as connection:
             row = connection.execute(_kept().where(versions.c.number == number)).one_or_none()
             return None if row is None else self._version(row)
 
     def add(self, built: Path, card: Card, run_id: int | None = None) -> Version:
-        """The version folder `built` is moved in, numbered and listed; it is not live by that."""
+        """Move the version folder `built` in, number it and list it; it is not live by that."""
         with self._exclusive_transaction() as connection:
             number = (connection.execute(select(func.max(versions.c.number))).scalar_one() or 0) + 1
             card = card.model_copy(update={"version": number})
@@ -82,9 +82,9 @@ class Registry:
             return Version(number, folder, card, moment)
 
     def promote(self, number: int, *, by: str, reason: str, instead_of: int | Literal["any"] | None = "any") -> bool:
-        """Version `number` is live; workers take it up within seconds. BrokenVersion where there is no such version.
+        """Make version `number` live; workers take it up within seconds. BrokenVersion where there is no such version.
 
-        Nothing happens, and False is returned, where the live version is another than `instead_of` (None: none is).
+        Does nothing and returns False where the live version is another than `instead_of` (None: none is).
         """
         with self._exclusive_transaction() as connection:
             if connection.execute(_kept().where(versions.c.number == number)).first() is None:
@@ -97,7 +97,7 @@ class Registry:
             return True
 
     def remove_old(self, keep: int) -> list[int]:
-        """The folders of all but the newest `keep` versions are gone, and these numbers with them; cards stay.
+        """Remove the folders of all but the newest `keep` versions, and return the numbers of those; cards stay.
 
         Never the live version's, nor that of the one before it, which a rollback goes to.
         """
@@ -112,15 +112,15 @@ class Registry:
         return [row.number for row in old]
 
     def live(self) -> Version | None:
-        """The live version, or None before the first promotion."""
+        """Return the live version, or None before the first promotion."""
         return next(self.promoted(), None)
 
     def before_live(self) -> Version | None:
-        """The version to fall back to: live before the present one, and still there."""
+        """Return the version to fall back to: live before the present one, and still there."""
         return next(itertools.islice(self.promoted(), 1, None), None)
 
     def promoted(self) -> Iterator[Version]:
-        """Every version that was live, the present one first, each once: the order to fall back in."""
+        """Return every version that was live, the present one first, each once: the order to fall back in."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 _kept()
@@ -131,7 +131,7 @@ class Registry:
         return map(self._version, rows)
 
     def all(self) -> list[Version]:
-        """Every version that is kept, oldest first."""
+        """Return every version that is kept, oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(_kept().order_by(versions.c.number)).all()
         return [self._version(row) for row in rows]
@@ -145,7 +145,7 @@ class Registry:
         )
 
     def _folder(self, row: Row[Any]) -> Path:
-        """The version's folder; where somebody altered its name to lead elsewhere, the one that `add` gave it."""
+        """Return the version's folder; where somebody altered its name to lead elsewhere, the one that `add` gave it."""
         return self.versions_folder / (row.folder if is_plain(row.folder) else f"v{row.number}")
 
     @contextmanager

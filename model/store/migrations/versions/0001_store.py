@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """The schema is one step newer."""
+    """Bring the schema one step further."""
     op.create_table(
         "channels",
         sa.Column("team", sa.String(length=32), nullable=False),

@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """The schema is one step newer."""
+    """Bring the schema one step further."""
     op.create_table(
         "sides",
         sa.Column("text_key", sa.String(length=64), nullable=False),

@@ -13,7 +13,7 @@ COUNTED = ("messages", "gestures")
 
 
 def upgrade() -> None:
-    """The schema is one step newer."""
+    """Bring the schema one step further."""
     op.create_table(
         "tallies",
         sa.Column("team", sa.String(length=32), nullable=False),

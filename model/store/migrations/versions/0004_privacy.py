@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """The schema is one step newer."""
+    """Bring the schema one step further."""
     op.create_table(
         "forgettings",
         sa.Column("id", sa.Integer(), nullable=False),

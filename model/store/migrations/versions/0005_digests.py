@@ -8,5 +8,5 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """The schema is one step newer."""
+    """Bring the schema one step further."""
     op.add_column("replies", sa.Column("digest_ts", sa.String(length=64), nullable=True))

@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """The schema is one step newer."""
+    """Bring the schema one step further."""
     op.create_table(
         "workspace",
         sa.Column("id", sa.Integer(), nullable=False),
