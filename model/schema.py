@@ -197,7 +197,10 @@ class Comparison(Frozen):
 class Reason(Frozen):
     """One reason of a verdict, for it (`good`) or against it; the locale files have its sentence."""
 
-    code: Literal["first", "wins", "gains", "equal", "loses", "label_falls", "miscalibrated", "baseline_ahead", "test_set_reused"]
+    code: Literal[
+        "first", "live_broken", "wins", "gains", "equal", "loses", "label_falls", "miscalibrated", "baseline_ahead",
+        "test_set_reused",
+    ]  # fmt: skip
     good: bool
     values: dict[str, float | int | str] = {}
 

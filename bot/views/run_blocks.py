@@ -107,14 +107,17 @@ def report(
         scores.append(texts("run.blind", messages=report.blind.messages, micro=points(report.blind.micro_f1)))
     scores += [_form(tried, texts) for tried in report.forms if tried.form != "fp32"]
     scores += [texts("run.note_batch", note=escape(note)) for note in report.notes]
-    verdict = [texts("run.verdict_yes" if report.verdict.promote else "run.verdict_no")]
+    undecided = any(reason.code == "live_broken" for reason in report.verdict.reasons)
+    outcome = "ask" if undecided else "yes" if report.verdict.promote else "no"
+    verdict = [texts(f"run.verdict_{outcome}")]
     verdict += [f"• {_reason(reason, taxonomy, texts)}" for reason in report.verdict.reasons]
     if live == report.version:
         now = texts("run.now_live", version=live)
     elif run.dry:
         now = texts("run.not_live_dry", version=live)
     else:
-        now = texts("run.waits" if report.verdict.promote and not decided else "run.not_live", version=live)
+        waits = (report.verdict.promote or undecided) and not decided
+        now = texts("run.waits" if waits else "run.not_live", version=live)
     shown = [section(learned), section("\n".join(scores))]
     if flips:
         shown.append(section("\n".join([texts("run.flips"), *flips])))

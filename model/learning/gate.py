@@ -74,17 +74,18 @@ def compare(
     )
 
 
-def decide(comparison: Comparison, *, label_margin: float, uses: int = 0) -> Verdict:
+def decide(comparison: Comparison, *, label_margin: float, uses: int = 0, live_is_broken: bool = False) -> Verdict:
     """Decide whether the candidate should go live, with every reason for and against.
 
     It should where it is better on micro- or macro-F1 than the live version, on neither surely worse, nor worse by more than
     TOLERATED_LOSS, loses no label by more than `label_margin` of F1, and is not worse calibrated. The baseline decides
     nothing: a network may be wanted for its speed of learning, but the report says where the baseline is ahead. `uses` is
-    how many candidates were evaluated on these test texts before.
+    how many candidates were evaluated on these test texts before. `live_is_broken` is true where versions were live before
+    and none of them can be loaded: then there is nothing to compare with, and people have to decide.
     """
     reasons = []
     if comparison.micro_gain is None or comparison.macro_gain is None:
-        reasons.append(Reason(code="first", good=True))
+        reasons.append(Reason(code="live_broken", good=False) if live_is_broken else Reason(code="first", good=True))
     else:
         gains = {"micro": comparison.micro_gain, "macro": comparison.macro_gain}
         better = any(gain.value > 0 for gain in gains.values())

@@ -22,11 +22,11 @@ from model.learning.baseline import load_baseline, truth_of
 from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, write_examples
 from model.learning.evaluation import score
 from model.learning.gate import Answers, compare, decide
-from model.schema import Blind, Example, Flip, Progress, Report, Split
+from model.schema import Blind, Comparison, Example, Flip, Progress, Report, Split
 from model.serving.calibration import Matrix
 from model.settings import ModelSettings
 from model.store.erasure import IMPORTED
-from model.store.registry import Registry, Version
+from model.store.registry import Version
 from model.store.runs import BEAT_EVERY_S, Run, Runs, owner_name
 from model.store.store import Store
 from model.text_key import text_key
@@ -40,49 +40,50 @@ log = logging.getLogger(__name__)
 SHOW_EVERY_S = 0.25
 # Among so many of the newest messages, the labels of at most so many are shown as they were and would be.
 LOOKED_AT, FLIPS_SHOWN = 200, 10
+_EVALUATING = Progress(stage="evaluating", step=1, steps=1)
 
 
 def snapshot(store: Store) -> dict[Split, list[Example]]:
-    """Everything that can be learnt from now: shipped, imported, and judged in chat, each on the side that never changes.
+    """Return everything that can be learnt from now: shipped, imported, and judged in chat, each text in its lasting split.
 
     What nobody decided about a judged message is unknown; a message with nothing decided is left out.
     """
     key_of = cache(text_key)  # asked for three times of every text
-    taxonomy, sides = store.labels.current(), store.examples.splits()
+    taxonomy, splits = store.labels.current(), store.examples.splits()
     shipped = [_today(example, taxonomy, 0) for example in seed_messages()]
     imported = [
         _today(example.model_copy(update={"id": IMPORTED + text_key(example.text)}), taxonomy, int(at.timestamp() * 1e6))
         for example, at in store.examples.all()
     ]
     ours = [*imported, *judged_examples(store)]
-    # Those that have their side come first: what says nearly the same joins them there.
-    ours.sort(key=lambda example: key_of(example.text) not in sides)
-    divided = divide([*shipped, *ours], sides)
+    # Those that have their split come first: what says nearly the same joins them there.
+    ours.sort(key=lambda example: key_of(example.text) not in splits)
+    divided = divide([*shipped, *ours], splits)
     mine = {key_of(example.text) for example in ours}
     keys = {key_of(example.text): split for split in SPLITS for example in divided[split]}
-    store.examples.save_splits({key: split for key, split in keys.items() if key in mine and key not in sides})
+    store.examples.save_splits({key: split for key, split in keys.items() if key in mine and key not in splits})
     if taxonomy.since:
         divided["train"] += _descriptions(taxonomy)
     return divided
 
 
 def _today(example: Example, taxonomy: Taxonomy, at: int) -> Example:
-    """The example in today's labels; of those that were added after it was labelled, nothing is known."""
+    """Return the example in today's labels; of those that were added after it was labelled, nothing is known."""
     labels = taxonomy.today(example.labels)
-    unborn = (name for name, since in taxonomy.since.items() if since > at)
-    unknown = tuple(name for name in taxonomy.today((*example.unknown, *unborn)) if name not in labels)
+    added_later = (name for name, since in taxonomy.since.items() if since > at)
+    unknown = tuple(name for name in taxonomy.today((*example.unknown, *added_later)) if name not in labels)
     return example.model_copy(update={"labels": labels, "unknown": unknown})
 
 
 def _descriptions(taxonomy: Taxonomy) -> list[Example]:
-    """Each label's own description as a message that carries it and no other: all that a new label has to begin with."""
+    """Make a message of each label's description, which carries that label alone: all that a new label has to begin with."""
     return [
         Example(id=f"label:{label.name}", text=f"{label.title}: {label.description}", labels=(label.name,)) for label in taxonomy
     ]
 
 
 def judged_examples(store: Store) -> Iterator[Example]:
-    """Messages as people judged them, oldest first, with those who did."""
+    """Yield messages as people judged them, oldest first, with those who did."""
     for each in store.gestures.judged_messages(store.labels.current()):
         row, state = each.row, each.state
         if len(state.unknown) < len(state.labels) and row.text.strip():
@@ -96,10 +97,10 @@ def judged_examples(store: Store) -> Iterator[Example]:
 
 
 def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
-    """The run is over: done, with or without a new version, failed, or cancelled, and its row says why.
+    """Carry out the run and close it: done, with or without a new version, failed, or cancelled; its row says why.
 
     Nothing happens where it is over already or another living process works on it. The candidate goes live where the
-    verdict says so, the run is no dry one, and BETO_PROMOTION leaves it to us.
+    gate says so, the run is no dry one, and BETO_PROMOTION does not ask people.
     """
     runs, owner = store.runs, owner_name()
     run = runs.start(run_id, owner)
@@ -107,8 +108,8 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
         return
     registry = store.registry
     try:
-        with _signs_of_life(runs, run_id, owner):
-            report = _train_and_judge(store, registry, settings, run, _Shown(runs, run_id, owner))
+        with _heartbeat(runs, run_id, owner):
+            report = _train_and_evaluate(store, settings, run, _ProgressReporter(runs, run_id, owner))
         if report is None:
             runs.close(run_id, owner, "done")
         else:
@@ -116,7 +117,7 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
             registry.remove_old(settings.keep_versions)
     except RunLost as error:
         log.warning("%s", error)
-        return  # what stands in the folder is another's by now
+        return  # the folder is another process's by now
     except RunCancelled:
         runs.close(run_id, owner, "cancelled")
     except SystemExit:
@@ -131,16 +132,16 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
     shutil.rmtree(registry.run_directory(run_id), ignore_errors=True)
 
 
-def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, run: Run, shown: "_Shown") -> Report | None:
-    """The report of a run that made a version; None where there was nothing new to learn from."""
+def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progress: "_ProgressReporter") -> Report | None:
+    """Train the run's version, evaluate it, and return the report; None where there is nothing new to learn from."""
     # Behind the torch door; whoever only looks at runs should not pay for it.
     from model.learning import training
 
-    shown(Progress(stage="preparing"))
-    run_directory = registry.run_directory(run.id)
+    progress(Progress(stage="preparing"))
+    run_directory = store.registry.run_directory(run.id)
     data = _frozen_snapshot(store, run_directory, run.id)
-    live = registry.live()
-    candidate = registry.made_by(run.id)
+    live = store.registry.live()
+    candidate = store.registry.made_by(run.id)
     if candidate is None:
         everything = [example for split in SPLITS for example in data[split]]
         if live is not None and live.card.data_sha256 == data_sha256(everything) and not run.dry:
@@ -155,82 +156,101 @@ def _train_and_judge(store: Store, registry: Registry, settings: ModelSettings, 
             base=settings.base,
             out=built,
             device=settings.device,
-            on_progress=shown,
+            on_progress=progress,
             checkpoint=run_directory / "checkpoint",
         )
         parent = None if live is None else live.number
-        candidate = registry.add(built, card.model_copy(update={"parent": parent}), run.id)
-    shown.now(Progress(stage="evaluating", step=1, steps=1))
-    return _judge(store, registry, settings, run, shown, candidate=candidate, live=live, data=data)
+        candidate = store.registry.add(built, card.model_copy(update={"parent": parent}), run.id)
+    progress.show(_EVALUATING)
+    return _evaluate_candidate(store, settings, run, progress, candidate=candidate, live=live, data=data)
 
 
-def _judge(
+def _evaluate_candidate(
     store: Store,
-    registry: Registry,
     settings: ModelSettings,
     run: Run,
-    shown: "_Shown",
+    progress: "_ProgressReporter",
     *,
     candidate: Version,
     live: Version | None,
     data: dict[Split, list[Example]],
 ) -> Report:
-    """The candidate beside the live version, and live instead of it where that is the verdict."""
+    """Compare the candidate with the version that serves, promote it where the gate says so, and return the report.
+
+    `live` is the version that was live when the run began: the candidate takes no other one's place.
+    """
     from model.serving import classifier
 
+    # The candidate as it will serve, and the version that serves now.
     new = classifier.load(candidate.folder, device=settings.device)
-    old = None
-    if live is not None and live.number != candidate.number:
-        try:
-            old = classifier.load(live.folder, device=settings.device)
-        except BrokenVersion as error:
-            log.warning("version %s cannot be compared with: %s", live.number, error)
+    promoted_before = [version for version in store.registry.promoted() if version.number != candidate.number]
+    serving, old = _load_serving(promoted_before, settings.device)
+
+    # The gate's decision.
     taxonomy = store.labels.current()
-    former = () if old is None else taxonomy.today(old.labels)
-    labels = [name for name in new.labels if name in taxonomy and (old is None or name in former)]
-    test = data["test"]
-    texts = [example.text for example in test]
-    truth, known = truth_of(test, labels)
-    baseline = load_baseline(candidate.folder)
-    columns = [baseline.labels.index(label) for label in labels]
-    baseline_scores = baseline.scores(texts)[:, columns]
-    comparison = compare(
-        truth,
-        known,
-        labels,
-        _answers(new, texts, labels, taxonomy),
-        None if old is None else _answers(old, texts, labels, taxonomy),
-        Answers((baseline_scores >= baseline.threshold).astype(float), baseline_scores),
+    comparison = _compare(candidate, new, old, data["test"], taxonomy)
+    uses = store.runs.uses(len(data["test"]))
+    verdict = decide(
+        comparison, label_margin=settings.label_margin, uses=uses, live_is_broken=serving is None and bool(promoted_before)
     )
-    uses = shown.runs.uses(len(test))
-    verdict = decide(comparison, label_margin=settings.label_margin, uses=uses)
-    flips = _flips(store, old, new, taxonomy) if old is not None else ()
-    shown.runs.note_version(run.id, shown.owner, candidate.number, len(test))
+    store.runs.note_version(run.id, progress.owner, candidate.number, len(data["test"]))
     promoted = False
-    if verdict.promote and not run.dry and (settings.promotion == "auto" or live is None):
-        shown.now(Progress(stage="evaluating", step=1, steps=1))  # not after a cancellation, nor after another took over
-        promoted = registry.promote(
+    if verdict.promote and not run.dry and (settings.promotion == "auto" or not promoted_before):
+        progress.show(_EVALUATING)  # raises after a cancellation, and after another process took the run over
+        promoted = store.registry.promote(
             candidate.number,
             by=run.requested_by,
             reason=f"run {run.id}: micro-F1 {comparison.micro.value:.3f}",
             instead_of=None if live is None else live.number,
         )
+
+    # What people read about it.
     judged = [example for split in SPLITS for example in data[split] if example.by]
-    thanks = Counter(user for example in judged for user in example.by)
+    judges = Counter(user for example in judged for user in example.by)
     return Report(
         version=candidate.number,
-        live=None if old is None or live is None else live.number,
+        live=None if serving is None else serving.number,
         comparison=comparison,
         verdict=verdict,
         promoted=promoted,
         texts={split: len(data[split]) for split in SPLITS},
         corrections=len(judged),
-        judges=tuple(user for user, _ in thanks.most_common()),
-        flips=flips,
-        blind=_blind(store, live),
+        judges=tuple(user for user, _ in judges.most_common()),
+        flips=() if old is None else _flips(store, old, new, taxonomy),
+        blind=_blind(store, serving),
         uses=uses,
-        notes=tuple(shown.notes),
+        notes=tuple(progress.notes),
         forms=candidate.card.forms,
+    )
+
+
+def _load_serving(promoted: Sequence[Version], device: str) -> tuple[Version | None, "Classifier | None"]:
+    """Load the version that the workers serve: the first of these, in the order to fall back in, that is sound."""
+    from model.serving import classifier
+
+    for version in promoted:
+        try:
+            return version, classifier.load(version.folder, device=device)
+        except BrokenVersion as error:
+            log.warning("version %s cannot be compared with, as no worker can serve it: %s", version.number, error)
+    return None, None
+
+
+def _compare(
+    candidate: Version, new: "Classifier", old: "Classifier | None", test: Sequence[Example], taxonomy: Taxonomy
+) -> Comparison:
+    """Compare on the test texts and on the labels that both versions know and that there are today."""
+    former = () if old is None else taxonomy.today(old.labels)
+    labels = [name for name in new.labels if name in taxonomy and (old is None or name in former)]
+    texts = [example.text for example in test]
+    baseline = load_baseline(candidate.folder)
+    scores = baseline.scores(texts)[:, [baseline.labels.index(label) for label in labels]]
+    return compare(
+        *truth_of(test, labels),
+        labels,
+        _answers(new, texts, labels, taxonomy),
+        None if old is None else _answers(old, texts, labels, taxonomy),
+        Answers((scores >= baseline.threshold).astype(float), scores),
     )
 
 
@@ -242,7 +262,7 @@ def _answers(classifier: "Classifier", texts: Sequence[str], labels: Sequence[st
 
 
 def _flips(store: Store, old: "Classifier", new: "Classifier", taxonomy: Taxonomy) -> tuple[Flip, ...]:
-    """The newest messages whose labels would change."""
+    """Return the newest messages whose labels would change."""
     recent = store.messages.recent_texts(LOOKED_AT)
     texts = [text for _, text in recent]
     pairs = zip(recent, map(taxonomy.read, old.predict(texts)), map(taxonomy.read, new.predict(texts)), strict=True)
@@ -254,13 +274,13 @@ def _flips(store: Store, old: "Classifier", new: "Classifier", taxonomy: Taxonom
     return tuple(changed[:FLIPS_SHOWN])
 
 
-def _blind(store: Store, live: Version | None) -> Blind | None:
-    """How right the live version was where nobody could be swayed by it."""
-    if live is None:
+def _blind(store: Store, serving: Version | None) -> Blind | None:
+    """Score the version that serves on the messages that people judged before they saw its labels."""
+    if serving is None:
         return None
     gold, given, taxonomy = [], [], store.labels.current()
     for state, prediction in store.gestures.judged_blind(taxonomy):
-        if prediction.version == live.number:
+        if prediction.version == serving.number:
             known = set(state.labels) - set(state.unknown)
             gold.append({name for name, label in state.labels.items() if label.applies})
             given.append(known.intersection(prediction.labels))
@@ -268,9 +288,9 @@ def _blind(store: Store, live: Version | None) -> Blind | None:
 
 
 def _frozen_snapshot(store: Store, run_directory: Path, run_id: int) -> dict[Split, list[Example]]:
-    """What this run learns from, the same however often its process is killed, but for what was forgotten since.
+    """Return what this run learns from, the same however often its process is killed, but for what was erased since.
 
-    What it learns from is known by then, so that people can be told which version to retrain.
+    It is recorded too, so that people whose texts are erased later can be told which versions learnt from them.
     """
     files = {split: run_directory / f"{split}.jsonl" for split in SPLITS}
     complete, erasure = run_directory / "snapshot.complete", store.erasure
@@ -288,35 +308,38 @@ def _frozen_snapshot(store: Store, run_directory: Path, run_id: int) -> dict[Spl
     return data
 
 
-class _Shown:
-    """What is called after every training step: shows progress now and then, and ends what was cancelled or lost."""
+class _ProgressReporter:
+    """The listener to a training's steps: it shows progress now and then, and ends what was cancelled or lost."""
 
     def __init__(self, runs: Runs, run_id: int, owner: str) -> None:
-        self.runs = runs
-        self.run_id = run_id
         self.owner = owner
         self.notes: list[str] = []
+        self._runs = runs
+        self._run_id = run_id
         self._shown_at = 0.0
 
     def __call__(self, progress: Progress) -> None:
-        """Shown, unless something was a moment ago."""
+        """Show the progress, unless some was shown a moment ago."""
         if progress.note and progress.note not in self.notes:
             self.notes.append(progress.note)
         if time.monotonic() - self._shown_at >= SHOW_EVERY_S:
-            self.now(progress)
+            self.show(progress)
 
-    def now(self, progress: Progress) -> None:
-        """Shown at once; a database that is away for a while does not end a training."""
+    def show(self, progress: Progress) -> None:
+        """Show the progress at once; raise RunCancelled or RunLost where the run must end.
+
+        A database that is away for a while does not end a training.
+        """
         self._shown_at = time.monotonic()
         try:
-            self.runs.beat(self.run_id, self.owner, progress)
+            self._runs.beat(self._run_id, self.owner, progress)
         except StoreUnavailable as error:
             log.warning("progress is not shown: %s", error)
 
 
 @contextmanager
-def _signs_of_life(runs: Runs, run_id: int, owner: str) -> Iterator[None]:
-    """Meanwhile the run is known to live, also where one step takes minutes."""
+def _heartbeat(runs: Runs, run_id: int, owner: str) -> Iterator[None]:
+    """Beat for the run in a thread meanwhile, so that nobody takes it over where one step takes minutes."""
     over = threading.Event()
 
     def beat() -> None:
@@ -326,9 +349,9 @@ def _signs_of_life(runs: Runs, run_id: int, owner: str) -> Iterator[None]:
             except (RunLost, RunCancelled):
                 return  # the training itself hears of it at its next step
             except StoreUnavailable as error:
-                log.warning("no sign of life: %s", error)
+                log.warning("no heartbeat: %s", error)
 
-    thread = threading.Thread(target=beat, name="signs-of-life", daemon=True)
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield

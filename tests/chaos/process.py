@@ -41,15 +41,15 @@ def shorten_waits(pace: float) -> None:
         for name in names:
             setattr(module, name, getattr(module, name) * pace)
     model.store.runs.MOST_ATTEMPTS = MOST_ATTEMPTS
-    train_and_judge = model.learning.retraining._train_and_judge
+    train_and_evaluate = model.learning.retraining._train_and_evaluate
 
     def shortened(*args: Any, **named: Any) -> Any:
         from model.learning import recipe as base  # torch, in the trainer's children only
 
         base.MINI_RECIPE = replace(base.MINI_RECIPE, epochs=EPOCHS)
-        return train_and_judge(*args, **named)
+        return train_and_evaluate(*args, **named)
 
-    model.learning.retraining._train_and_judge = shortened
+    model.learning.retraining._train_and_evaluate = shortened
 
 
 def disable_safeguard(safeguard: str) -> None:

@@ -82,6 +82,14 @@ def test_the_first_version_goes_live() -> None:
     assert decide(judged(spoiled(truth, 0.4), None, truth), label_margin=0.15).promote
 
 
+def test_a_version_that_can_be_compared_with_nothing_waits_for_people() -> None:
+    """It is no first version: somebody is served by another one, of which only the files are broken."""
+    truth = some_texts(50)
+    verdict = decide(judged(spoiled(truth, 0.4), None, truth), label_margin=0.15, live_is_broken=True)
+    assert not verdict.promote
+    assert "live_broken" in codes(verdict.reasons)
+
+
 def test_a_label_that_falls_stops_a_better_candidate() -> None:
     """Better on average is no comfort to those who live off that one label."""
     truth = some_texts(200)

@@ -14,7 +14,6 @@ from model.schema import Example, Message, Source
 from model.serving.version_folder import verify
 from model.settings import ModelSettings
 from model.store.registry import Registry
-from model.store.runs import Runs
 from model.store.store import Store
 from model.text_key import text_key
 from tests.learning.cheques import CORRECTED
@@ -48,11 +47,6 @@ def registry(store: Store, settings: ModelSettings) -> Registry:
     return store.registry
 
 
-@pytest.fixture
-def runs(store: Store) -> Runs:
-    return store.runs
-
-
 def train(store: Store, settings: ModelSettings, **how: bool) -> int:
     run_id, new = store.runs.open("U1", **how)
     assert new
@@ -65,20 +59,20 @@ def teach(store: Store, texts: tuple[str, ...], label: str = "cuenta") -> None:
 
 
 def test_what_is_better_goes_live_unless_it_is_a_rehearsal_or_people_decide(
-    store: Store, runs: Runs, registry: Registry, settings: ModelSettings
+    store: Store, registry: Registry, settings: ModelSettings
 ) -> None:
     """And its report says with what it was compared."""
-    rehearsal = runs.get(train(store, settings, dry=True))
+    rehearsal = store.runs.get(train(store, settings, dry=True))
     assert (rehearsal.status, rehearsal.error) == ("done", None)
     assert rehearsal.report.verdict.promote
     assert not rehearsal.report.promoted
     assert registry.live() is None
-    first = runs.get(train(store, settings))
+    first = store.runs.get(train(store, settings))
     assert "first" in {reason.code for reason in first.report.verdict.reasons}
     assert registry.live().number == first.report.version == 2
 
     store.examples.save([(text_key(example.text), example) for example in seed_messages()[FEW : 2 * FEW]])
-    asked = runs.get(train(store, settings.model_copy(update={"promotion": "ask", "label_margin": 1.0})))
+    asked = store.runs.get(train(store, settings.model_copy(update={"promotion": "ask", "label_margin": 1.0})))
     assert asked.report.live == 2
     assert asked.report.verdict.promote
     assert not asked.report.promoted
@@ -95,19 +89,12 @@ def test_what_is_better_goes_live_unless_it_is_a_rehearsal_or_people_decide(
 
 
 def test_what_is_worse_is_kept_and_does_not_go_live(
-    store: Store, runs: Runs, registry: Registry, settings: ModelSettings, trained_version: Path
+    store: Store, registry: Registry, settings: ModelSettings, trained_version: Path
 ) -> None:
     """A spreadsheet with the columns shifted must not reach the people; its report says why."""
     publish_version(store, settings.home_folder, trained_version)
-    wrong = random.Random(0)
-    names = registry.live().card.labels
-    shifted = [
-        example.model_copy(update={"labels": tuple(wrong.sample(names, 2))})
-        for example in seed_messages()[FEW : 2 * FEW]
-        if split_of(example.text) == "train"
-    ]
-    store.examples.save([(text_key(example.text), example) for example in shifted])
-    run = runs.get(train(store, settings))
+    mislabel(store, registry.live().card.labels)
+    run = store.runs.get(train(store, settings))
     assert run.status == "done"
     assert not run.report.verdict.promote
     assert any(not reason.good for reason in run.report.verdict.reasons)
@@ -115,49 +102,95 @@ def test_what_is_worse_is_kept_and_does_not_go_live(
     assert [version.number for version in registry.all()] == [1, 2]
 
 
-def test_a_base_that_is_gone_fails_with_the_reason_and_leaves_nothing(
-    store: Store, runs: Runs, registry: Registry, settings: ModelSettings
+def mislabel(store: Store, names: tuple[str, ...]) -> None:
+    """As a spreadsheet with its columns shifted would."""
+    wrong = random.Random(0)
+    shifted = [
+        example.model_copy(update={"labels": tuple(wrong.sample(names, 2))})
+        for example in seed_messages()[FEW : 2 * FEW]
+        if split_of(example.text) == "train"
+    ]
+    store.examples.save([(text_key(example.text), example) for example in shifted])
+
+
+def damage(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+
+def test_where_the_live_version_is_broken_the_candidate_must_beat_the_one_that_serves(
+    store: Store, registry: Registry, settings: ModelSettings, trained_version: Path
 ) -> None:
-    run = runs.get(train(store, settings.model_copy(update={"base": str(settings.home_folder / "gone")})))
+    """Workers refuse a broken version and serve the last good one; a worse candidate must not slip in as "the first"."""
+    for _ in range(2):
+        publish_version(store, settings.home_folder, trained_version)
+    damage(registry.live().folder)
+    mislabel(store, registry.live().card.labels)
+    report = store.runs.get(train(store, settings)).report
+    assert report.live == 1
+    assert "first" not in {reason.code for reason in report.verdict.reasons}
+    assert report.comparison.micro_gain.value < 0
+    assert not report.promoted
+    assert registry.live().number == 2
+
+
+def test_where_no_version_can_be_loaded_people_decide(
+    store: Store, registry: Registry, settings: ModelSettings, trained_version: Path
+) -> None:
+    """A worker may still hold a good version in memory: nothing takes its place without having been compared."""
+    publish_version(store, settings.home_folder, trained_version)
+    damage(registry.live().folder)
+    mislabel(store, registry.live().card.labels)
+    report = store.runs.get(train(store, settings)).report
+    assert report.live is None
+    assert [(reason.code, reason.good) for reason in report.verdict.reasons if not reason.good] == [("live_broken", False)]
+    assert not report.promoted
+    assert registry.live().number == 1
+
+
+def test_a_base_that_is_gone_fails_with_the_reason_and_leaves_nothing(
+    store: Store, registry: Registry, settings: ModelSettings
+) -> None:
+    run = store.runs.get(train(store, settings.model_copy(update={"base": str(settings.home_folder / "gone")})))
     assert run.status == "failed"
     assert "gone" in run.error
     assert registry.all() == []
     assert not list(registry.versions_folder.glob("run-*"))
-    assert runs.open("U1")[1]
+    assert store.runs.open("U1")[1]
 
 
 @pytest.fixture
-def killed_when_judging(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def killed_when_evaluating(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     def die(*_: object, **__: object) -> None:
         raise SystemExit(1)
 
-    monkeypatch.setattr(retraining, "_judge", die)
+    monkeypatch.setattr(retraining, "_evaluate_candidate", die)
     return monkeypatch
 
 
 def test_a_run_that_is_taken_up_after_its_version_was_made_makes_no_second_one(
-    store: Store, runs: Runs, registry: Registry, settings: ModelSettings, killed_when_judging: pytest.MonkeyPatch
+    store: Store, registry: Registry, settings: ModelSettings, killed_when_evaluating: pytest.MonkeyPatch
 ) -> None:
     """And nothing is live without a verdict."""
-    run_id, _ = runs.open("U1")
+    run_id, _ = store.runs.open("U1")
     with pytest.raises(SystemExit):
         run_training(store, settings, run_id)
     assert [version.number for version in registry.all()] == [1]
     assert registry.live() is None
-    assert runs.get(run_id).status == "queued"
-    killed_when_judging.undo()
-    killed_when_judging.setattr(retraining, "seed_messages", lambda: seed_messages()[:FEW])
+    assert store.runs.get(run_id).status == "queued"
+    killed_when_evaluating.undo()
+    killed_when_evaluating.setattr(retraining, "seed_messages", lambda: seed_messages()[:FEW])
     run_training(store, settings, run_id)
     assert [version.number for version in registry.all()] == [1]
     assert registry.live().number == 1
-    assert runs.get(run_id).status == "done"
+    assert store.runs.get(run_id).status == "done"
 
 
 def test_a_run_that_is_taken_up_learns_from_what_it_began_with(
-    store: Store, runs: Runs, registry: Registry, settings: ModelSettings, killed_when_judging: pytest.MonkeyPatch
+    store: Store, registry: Registry, settings: ModelSettings, killed_when_evaluating: pytest.MonkeyPatch
 ) -> None:
     """What is judged meanwhile is for the next run: one run has one set of data, and its hash is in the card."""
-    run_id, _ = runs.open("U1")
+    run_id, _ = store.runs.open("U1")
     with pytest.raises(SystemExit):
         run_training(store, settings, run_id)
     files = sorted((registry.versions_folder / f"run-{run_id}").glob("*.jsonl"))
@@ -169,7 +202,7 @@ def test_a_run_that_is_taken_up_learns_from_what_it_began_with(
     assert [file.read_bytes() for file in files] == before
 
 
-def test_a_text_never_changes_sides(store: Store) -> None:
+def test_a_text_never_changes_its_split(store: Store) -> None:
     """Whatever is imported, judged or withdrawn later: what was tested on must never be trained on."""
     teach(store, CORRECTED[:20])
     before = {text_key(example.text): split for split, examples in snapshot(store).items() for example in examples}
@@ -193,34 +226,34 @@ def judge(store: Store, count: int, first: int = 0) -> None:
         gestures.add(gesture, channel="C1", item_ts=ts)
 
 
-def finish_a_run(runs: Runs) -> None:
-    run_id, _ = runs.open("U1")
-    runs.start(run_id, "somebody")
-    runs.note_version(run_id, "somebody", 1, 10)
-    assert runs.close(run_id, "somebody", "done")
+def finish_a_run(store: Store) -> None:
+    run_id, _ = store.runs.open("U1")
+    store.runs.start(run_id, "somebody")
+    store.runs.note_version(run_id, "somebody", 1, 10)
+    assert store.runs.close(run_id, "somebody", "done")
 
 
-def test_a_run_is_due_after_so_many_new_judgements(store: Store, runs: Runs, settings: ModelSettings) -> None:
+def test_a_run_is_due_after_so_many_new_judgements(store: Store, settings: ModelSettings) -> None:
     """Off until it is set; never while one is open; counted from the last run that made a version."""
-    finish_a_run(runs)
+    finish_a_run(store)
     after_ten = WorkerSettings(home=settings.home, database_url=settings.database_url, retrain_after=10)
     judge(store, 9)
-    assert why_due(runs, after_ten) is None
+    assert why_due(store.runs, after_ten) is None
     judge(store, 1, first=9)
-    assert why_due(runs, after_ten) == "10 new judgements"
-    assert why_due(runs, after_ten.model_copy(update={"retrain_after": 0})) is None
-    finish_a_run(runs)
-    assert why_due(runs, after_ten) is None
+    assert why_due(store.runs, after_ten) == "10 new judgements"
+    assert why_due(store.runs, after_ten.model_copy(update={"retrain_after": 0})) is None
+    finish_a_run(store)
+    assert why_due(store.runs, after_ten) is None
 
 
-def test_a_run_is_due_on_a_schedule_only_when_somebody_judged(store: Store, runs: Runs, settings: ModelSettings) -> None:
-    finish_a_run(runs)
+def test_a_run_is_due_on_a_schedule_only_when_somebody_judged(store: Store, settings: ModelSettings) -> None:
+    finish_a_run(store)
     daily = WorkerSettings(home=settings.home, database_url=settings.database_url, retrain_every_h=24)
-    asked_at = runs.last().requested_at
-    assert why_due(runs, daily, asked_at.replace(year=asked_at.year + 1)) is None
+    asked_at = store.runs.last().requested_at
+    assert why_due(store.runs, daily, asked_at.replace(year=asked_at.year + 1)) is None
     judge(store, 1)
-    assert why_due(runs, daily, asked_at) is None
-    assert "hours since the last run" in why_due(runs, daily, asked_at.replace(year=asked_at.year + 1))
+    assert why_due(store.runs, daily, asked_at) is None
+    assert "hours since the last run" in why_due(store.runs, daily, asked_at.replace(year=asked_at.year + 1))
 
 
 def test_old_versions_make_room_but_never_the_live_one_nor_the_one_before(
