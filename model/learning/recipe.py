@@ -60,7 +60,7 @@ def begin(
         # BERT's usual rate at its width; narrower networks bear more.
         learning_rate=5e-5 * 768 / network.config.hidden_size,
         patience=5,
-        # After 15 epochs on 300 messages of 48 labels, a 22M checkpoint told only the most frequent ones (micro-F1 22) at
+        # After 15 epochs on 300 messages of 48 labels, a 22M checkpoint recognised only the most frequent ones (micro-F1 22) at
         # 5e-5 for all layers; nor did it at 5e-4. At 1e-4, and 20 times as much for the new layer, it comes to 62.
         head_lr_multiplier=20.0,
     )

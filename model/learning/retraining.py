@@ -56,7 +56,7 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
         for example, at in store.examples.all()
     ]
     ours = [*imported, *judged_examples(store)]
-    # Those that have their split come first: what says nearly the same joins them there.
+    # Those that have their split come first: their near-duplicates join them there.
     ours.sort(key=lambda example: key_of(example.text) not in splits)
     divided = divide([*shipped, *ours], splits)
     mine = {key_of(example.text) for example in ours}
@@ -134,7 +134,7 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
 
 def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progress: "_ProgressReporter") -> Report | None:
     """Train the run's version, evaluate it, and return the report; None where there is nothing new to learn from."""
-    # Behind the torch door; whoever only looks at runs should not pay for it.
+    # Behind the torch door: who only looks at runs should not pay for loading it.
     from model.learning import training
 
     progress(Progress(stage="preparing"))

@@ -66,7 +66,7 @@ def load(folder: Path, *, device: str = "auto") -> Classifier:
 
     Raises BrokenVersion, naming the file, where one is missing, half written or altered, or where they do not fit.
     """
-    from tokenizers import Tokenizer  # whoever only names the type does without
+    from tokenizers import Tokenizer  # only here: who imports the type alone does not need it
 
     card = verify(folder)
     engine: Engine

@@ -33,7 +33,7 @@ def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, 
     """Write the network to `file`: its inputs are what `engine.packed` makes, its output is `logits` (texts x `labels`).
 
     `weights` are a transformers BertForSequenceClassification's, by their names there. In int8 each row of a matrix has a
-    scale of its own, and so has each token, by its largest activation: what a text gets never depends on its company.
+    scale of its own, and so has each token, by its largest activation: a text's scores never depend on the texts beside it.
     """
     graph = _Graph(weights, form)
     heads, layers, epsilon = config["num_attention_heads"], config["num_hidden_layers"], config["layer_norm_eps"]

@@ -79,7 +79,7 @@ def card_text(card: Card) -> str:
         f"# Version {card.version}: {card.base}",
         "",
         "Gives a Spanish message every label that applies, each with a calibrated probability. Made for the team whose",
-        "corrections it learnt from; elsewhere nobody has judged it. It proposes, and a person decides.",
+        "corrections it learnt from; elsewhere it was not evaluated. It proposes, and a person decides.",
         "",
         f"- **Labels** ({len(card.labels)}): {', '.join(card.labels)}",
         f"- **Learnt from** {card.texts.get('train', 0)} messages; tuned on {card.texts.get('dev', 0)}, tested on "
