@@ -22,7 +22,12 @@ def is_taken(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nobody listens on, and that the system offers to nobody else for a minute.
+
+    A connection that has ended on it leaves it in TIME_WAIT: a server may listen there, but the port does not count as free.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = int(server.getsockname()[1])
+        with socket.create_connection(("127.0.0.1", port)):
+            server.accept()[0].close()  # whoever closes first keeps the port waiting
+        return port

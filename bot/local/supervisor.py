@@ -71,11 +71,11 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, name: str, *arguments: str, module: str = "bot") -> Process:
+    def start(self, name: str, *arguments: str) -> Process:
         """Start `beto NAME ...`, with its output in the logs folder and a health page of its own."""
         command = arguments or (name,)
         tokens = command[0] in SPEAK_TO_SLACK
-        process = Process(name, [sys.executable, "-P", "-m", module, *command], free_port(), tokens)
+        process = Process(name, [sys.executable, "-P", "-m", "bot", *command], free_port(), tokens)
         self.processes.append(process)
         self.spawn(process)
         return process

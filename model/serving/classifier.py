@@ -34,10 +34,6 @@ class Classifier:
         """Return the token ids of each text, with special ones, uncut."""
         return encode(self.tokenizer, texts)
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return how many tokens the network reads for each text, special ones among them; never above `max_tokens`."""
-        return [min(len(ids), self.max_tokens) for ids in self.encode(texts)]
-
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Predict each text, in order; any text will do, also an empty one or one of 40,000 characters."""
         return self.predict_encoded(self.encode(texts))

@@ -17,7 +17,7 @@ from bot.errors import StartRefused
 from bot.local.environment import child_environment
 from bot.local.ports import answers, free_port
 from bot.local.running import read_health
-from bot.local.supervisor import Process, Supervisor
+from bot.local.supervisor import SPEAK_TO_SLACK, Process, Supervisor
 from bot.simulator.server import Simulator
 from model.schema import Card
 from model.store.store import Store
@@ -80,7 +80,9 @@ class Cluster:
 
     def _start(self, name: str, command: str) -> None:
         """Start one of our processes with shortened waits."""
-        process = Process(name, [sys.executable, "-P", "-m", "tests.chaos.process", command], free_port())
+        process = Process(
+            name, [sys.executable, "-P", "-m", "tests.chaos.process", command], free_port(), command in SPEAK_TO_SLACK
+        )
         self.machine.processes.append(process)
         self.machine.spawn(process)
 

@@ -33,7 +33,16 @@ def slack() -> Iterator[SimulatorThread]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Path:
     """A home with a live version: what is started there trains nothing."""
-    folder = tmp_path_factory.mktemp("up") / "home"
+    return live_home(tmp_path_factory.mktemp("up") / "home", trained_version)
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, trained_version: Path) -> Path:
+    """Such a home for one test alone, which ends what runs there."""
+    return live_home(tmp_path / "home", trained_version)
+
+
+def live_home(folder: Path, trained_version: Path) -> Path:
     folder.mkdir()
     store = Store(f"sqlite:///{folder / 'beto.db'}", folder)
     store.migrate()
@@ -191,46 +200,50 @@ def test_a_process_that_was_killed_starts_again_and_up_says_so(up: Running, home
     wait_until(lambda: (now := read_health(port)) is not None and now["pid"] != before["pid"], 60, "another process answers")
 
 
-def test_sigterm_stops_everything_within_fifteen_seconds(up: Running, home: Path) -> None:
-    """What systemd and Docker send, and how long people wait before they pull the plug. Keep this test after those above."""
-    status = up.end(signal.SIGTERM, within_s=15)
+def test_sigterm_stops_everything_within_fifteen_seconds(own_home: Path, slack: SimulatorThread) -> None:
+    """What systemd and Docker send, and how long people wait before they pull the plug."""
+    with started("up", home=own_home, **slack.environment) as running:
+        running.wait_for("The bot hears Slack", 90)
+        running.wait_for("The worker serves", 60)
+        status = running.end(signal.SIGTERM, within_s=15)
     assert status == 0
-    assert len(up.children) >= 5
-    assert up.left() == []
-    assert not (home / "running.json").exists()
+    assert len(running.children) >= 5
+    assert running.left() == []
+    assert not (own_home / "running.json").exists()
 
 
-def test_sigkill_leaves_nothing_running(home: Path, slack: SimulatorThread) -> None:
+def test_sigkill_leaves_nothing_running(own_home: Path, slack: SimulatorThread) -> None:
     """No handler runs then: only the kernel can end the others."""
-    with started("up", home=home, **slack.environment) as running:
-        wait_until((home / "running.json").exists, 60, "every process was started")
+    with started("up", home=own_home, **slack.environment) as running:
+        wait_until((own_home / "running.json").exists, 60, "every process was started")
         running.end(signal.SIGKILL, within_s=5)
         assert len(running.children) >= 5
         wait_until(lambda: not running.left(), 5, "what it had started is dead")
 
 
-def test_sigterm_during_the_start_is_heard(home: Path, slack: SimulatorThread) -> None:
+def test_sigterm_during_the_start_is_heard(own_home: Path, slack: SimulatorThread) -> None:
     """Whoever sees a typing mistake should not have to wait for a minute."""
-    (home / "running.json").unlink(missing_ok=True)
-    with started("up", home=home, **slack.environment) as running:
-        wait_until((home / "running.json").exists, 60, "every process was started")
+    with started("up", home=own_home, **slack.environment) as running:
+        wait_until((own_home / "running.json").exists, 60, "every process was started")
         status = running.end(signal.SIGTERM, within_s=15)
     assert status in (0, 130)  # 0 where it had become ready in the same moment
     assert running.left() == []
 
 
-def test_up_uses_the_redis_that_dotenv_names_and_doctor_says_the_same(home: Path, slack: SimulatorThread, redis_url: str) -> None:
+def test_up_uses_the_redis_that_dotenv_names_and_doctor_says_the_same(
+    own_home: Path, slack: SimulatorThread, redis_url: str
+) -> None:
     """A second machine's worker is on that Redis: with another one here it would never get a task."""
     named = redis_url.removesuffix("/0") + "/11"
-    dotenv = home.parent / ".env"
+    dotenv = own_home.parent / ".env"
     dotenv.write_text(f"BETO_REDIS_URL={named}\n", encoding="utf-8")
     try:
-        with started("up", home=home, **slack.environment) as running:
+        with started("up", home=own_home, **slack.environment) as running:
             running.wait_for("The bot hears Slack", 90)
             with redis.Redis.from_url(redis_url) as client:
                 assert [each for each in client.client_list() if each["db"] == "11"]
             assert not [pid for pid in family(running.process.pid) if any("redis-server" in part for part in command_of(pid))]
-            said = beto("doctor", home=home, **slack.environment)
+            said = beto("doctor", home=own_home, **slack.environment)
             running.end(signal.SIGTERM, within_s=15)
     finally:
         dotenv.unlink()
