@@ -134,7 +134,8 @@ def test_a_trainer_that_is_told_to_stop_hands_its_training_back_in_time(
     publish_version(store, settings.home_folder, trained_version)
     environment = child_environment(None, BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
     with Supervisor(settings.home_folder, environment) as machine:
-        school = School(machine, store, machine.environment.setdefault("BETO_REDIS_URL", machine.start_redis()))
+        url = machine.environment["BETO_REDIS_URL"] = machine.start_redis()
+        school = School(machine, store, url)
         school.keep_a_run_open()
 
         def is_training() -> bool:
