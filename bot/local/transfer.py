@@ -19,7 +19,7 @@ from model.text_key import text_key
 
 
 def import_file(path: Path) -> str:
-    """Every line of the file is in the store, or, where one is wrong, none is (BadData names it); a sentence with counts.
+    """Save every line of the file, or, where one is wrong, none (BadData names it), and return a sentence with counts.
 
     A line with the `id` of a message that we know and with `by` is taken as that person's word on it, unless it says what
     stands already; every other line as a labelled text.
@@ -49,7 +49,7 @@ def import_file(path: Path) -> str:
 
 
 def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = False) -> str:
-    """The file holds every message that was judged, and then every one that was imported; a sentence with the count.
+    """Write every message that was judged, and then every one that was imported, and return a sentence with the count.
 
     With `corrections` only those where people said otherwise than the network. With `pseudonyms` people are named by a
     keyed hash, the same in every export from this BETO_HOME.
@@ -84,7 +84,7 @@ def _corrected(store: Store) -> Iterator[Example]:
 
 
 def _message_of(store: Store, example: Example) -> int | None:
-    """The message of this line, if it names one that we know with the text that it has now, and somebody who judged it."""
+    """Return the message of this line, if it names one that we know with this text, and somebody who judged it."""
     if not example.by or example.id is None or example.id.count(":") != 2:
         return None
     stored = store.messages.find(*example.id.split(":"))
@@ -92,7 +92,7 @@ def _message_of(store: Store, example: Example) -> int | None:
 
 
 def _judge(store: Store, message_id: int, example: Example) -> bool:
-    """Whether the line said something new; it is then the word of each person that it names."""
+    """Save the line as a judgement of each person that it names, and return whether it said something new."""
     gestures = store.gestures
     judged = gestures.judged(message_id, store.labels.current())
     stored = store.messages.get(message_id)
@@ -121,7 +121,7 @@ def _pseudonym(key: bytes, user: str) -> str:
 
 
 def _pseudonym_key() -> bytes:
-    """The key of this BETO_HOME, made when it is first needed; without it nobody can tell who is who by trying ids."""
+    """Return the key of this BETO_HOME, made at its first use; without it nobody can tell who is who by trying ids."""
     path = BotSettings().home_folder / "pseudonyms.key"
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -5,10 +5,10 @@ they cease, another process may take it over, and in the end it is closed as fai
 """
 
 import os
-import socket
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Row, and_, func, or_, select
@@ -281,8 +281,21 @@ class Runs:
 
 
 def owner_name() -> str:
-    """This process, so that others on the same machine can see whether it lives."""
-    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    """Return a name for this process by which others that see the same process ids can tell whether it lives."""
+    return f"{process_ids_of()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+
+
+def process_ids_of() -> str:
+    """Return what tells apart those whose process ids mean the same: the boot of a kernel, and the PID namespace in it.
+
+    Not the host's name, which two containers, or two machines made from one image, may share. Where /proc tells neither,
+    a name that nobody else has: there only silence shows that a process is dead.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}.{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return uuid.uuid4().hex
 
 
 def _owned(run_id: int, owner: str) -> Any:
@@ -294,11 +307,11 @@ def _is_silent(row: Row[Any]) -> bool:
 
 
 def _is_dead(row: Row[Any]) -> bool:
-    """Silent for long; or of this machine, with a process id that nobody has."""
+    """Return whether the run's owner was silent for long, or is a process that we would see here and do not."""
     if _is_silent(row):
         return True
-    host, pid, _ = (row.owner or "//").split("/", 2)
-    if host != socket.gethostname() or not pid:
+    ids_of, pid, _ = (row.owner or "//").split("/", 2)
+    if ids_of != process_ids_of() or not pid:
         return False
     try:
         os.kill(int(pid), 0)

@@ -9,7 +9,7 @@ import pytest
 from model.errors import RunCancelled, RunLost
 from model.schema import Progress
 from model.store import runs as module
-from model.store.runs import MOST_ATTEMPTS, Runs, owner_name
+from model.store.runs import MOST_ATTEMPTS, Runs, owner_name, process_ids_of
 from model.store.store import Store
 
 
@@ -24,7 +24,7 @@ def dead_owner() -> str:
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
-    return f"{socket.gethostname()}/{pid}/x"
+    return f"{process_ids_of()}/{pid}/x"
 
 
 def test_one_training_runs_at_a_time(runs: Runs) -> None:
@@ -51,6 +51,19 @@ def test_a_run_of_a_dead_process_is_taken_over(runs: Runs) -> None:
     assert runs.abandoned() == [run_id]
     assert runs.start(run_id, owner_name()).attempts == 2
     assert runs.abandoned() == []
+
+
+@pytest.mark.parametrize("elsewhere", ["a host of our name", "a container on this machine"])
+def test_who_has_process_ids_of_their_own_is_not_taken_for_dead(runs: Runs, elsewhere: str) -> None:
+    """Two containers may have one hostname; each would see the other's process id unused, and take its training away."""
+    dead = dead_owner()
+    ids_of, rest = dead.split("/", 1)
+    boot = ids_of.split(".")[0]
+    owner = f"{socket.gethostname()}/{rest}" if elsewhere == "a host of our name" else f"{boot}.1/{rest}"
+    run_id, _ = runs.open("U1")
+    assert runs.start(run_id, owner)
+    assert runs.abandoned() == []
+    assert runs.start(run_id, owner_name()) is None
 
 
 def test_a_run_that_is_silent_for_long_is_taken_over(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
