@@ -223,8 +223,9 @@ def import_(file: Path) -> None:
     A line with the id of a message that we know, and with somebody in `by`, is that person's word on that message.
     """
     from bot.local.transfer import import_file
+    from bot.settings import BotSettings
 
-    click.echo(import_file(file))
+    click.echo(import_file(BotSettings(), file))
 
 
 @beto.command("export")
@@ -234,8 +235,9 @@ def import_(file: Path) -> None:
 def export(file: Path, corrections: bool, pseudonyms: bool) -> None:
     """Write the labelled messages, judged and imported, to FILE (JSONL or CSV)."""
     from bot.local.transfer import export_file
+    from bot.settings import BotSettings
 
-    click.echo(export_file(file, corrections=corrections, pseudonyms=pseudonyms))
+    click.echo(export_file(BotSettings(), file, corrections=corrections, pseudonyms=pseudonyms))
 
 
 @beto.command()

@@ -12,6 +12,7 @@ from model.learning.dataset import seed_messages
 from model.masking import ACCOUNT, CARD, CEDULA, LONG, MAIL, PHONE, is_cedula, mask, passes_luhn
 from model.schema import Example, Message, Source
 from model.serving import normalise as speech
+from model.settings import ModelSettings
 from model.store.store import Store
 
 GAPS = ["", " ", "-", ".", "\u00a0", "\u202f", "\u200b", " - ", "–", "/"]
@@ -156,7 +157,7 @@ def everything(store: Store) -> str:
         return "\n".join(str(row) for table in metadata.sorted_tables for row in connection.execute(table.select()))
 
 
-def test_no_door_of_the_store_lets_personal_data_in(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_door_of_the_store_lets_personal_data_in(store: Store, tmp_path: Path) -> None:
     """Messages, edits, commands, notes and imports: one door left open would be the one that is used."""
     message = Message(channel="C1", ts="1.1", user="U1", text=CARD_TEXT, source=Source.CHANNEL)
     store.messages.save(message)
@@ -169,8 +170,7 @@ def test_no_door_of_the_store_lets_personal_data_in(store: Store, tmp_path: Path
 
     file = tmp_path / "more.csv"
     file.write_text(f"text,labels\n{CARD_TEXT} otra vez,ahorro\n", encoding="utf-8")
-    monkeypatch.setenv("BETO_DATABASE_URL", store.database.url)
-    transfer.import_file(file)
+    transfer.import_file(ModelSettings(home=tmp_path, database_url=store.database.url), file)
     kept = everything(store)
     assert kept.count(CARD) >= 6
     assert "1111" not in kept

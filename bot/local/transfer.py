@@ -8,23 +8,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot.settings import BotSettings
 from model.errors import BadData
 from model.judgements import Gesture, Kind
 from model.learning.dataset import read_examples, write_examples
 from model.learning.retraining import judged_examples
 from model.schema import Example
+from model.settings import ModelSettings
 from model.store.store import Store
 from model.text_key import text_key
 
 
-def import_file(path: Path) -> str:
+def import_file(settings: ModelSettings, path: Path) -> str:
     """Save every line of the file, or, where one is wrong, none (BadData names it), and return a sentence with counts.
 
     A line with the `id` of a message that we know and with `by` is taken as that person's word on it, unless it says what
     stands already; every other line as a labelled text.
     """
-    store = _store()
+    store = _open(settings)
     try:
         read = read_examples(path, store.labels.current())
         if nul := next((at for at, example in enumerate(read, 1) if "\0" in example.text), None):
@@ -48,13 +48,13 @@ def import_file(path: Path) -> str:
     )
 
 
-def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = False) -> str:
+def export_file(settings: ModelSettings, path: Path, *, corrections: bool = False, pseudonyms: bool = False) -> str:
     """Write every message that was judged, and then every one that was imported, and return a sentence with the count.
 
     With `corrections` only those where people said otherwise than the network. With `pseudonyms` people are named by a
     keyed hash, the same in every export from this BETO_HOME.
     """
-    store = _store()
+    store = _open(settings)
     try:
         examples = [
             *(_corrected(store) if corrections else judged_examples(store)),
@@ -63,7 +63,7 @@ def export_file(path: Path, *, corrections: bool = False, pseudonyms: bool = Fal
     finally:
         store.close()
     if pseudonyms:
-        key = _pseudonym_key()
+        key = _pseudonym_key(settings.home_folder)
         examples = [
             example.model_copy(update={"by": tuple(_pseudonym(key, user) for user in example.by)}) for example in examples
         ]
@@ -120,9 +120,9 @@ def _pseudonym(key: bytes, user: str) -> str:
     return "P" + hmac.new(key, user.encode(), hashlib.sha256).hexdigest()[:12]
 
 
-def _pseudonym_key() -> bytes:
+def _pseudonym_key(home: Path) -> bytes:
     """Return the key of this BETO_HOME, made at its first use; without it nobody can tell who is who by trying ids."""
-    path = BotSettings().home_folder / "pseudonyms.key"
+    path = home / "pseudonyms.key"
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -132,8 +132,7 @@ def _pseudonym_key() -> bytes:
     return key
 
 
-def _store() -> Store:
-    settings = BotSettings()
+def _open(settings: ModelSettings) -> Store:
     store = Store(settings.store_url, settings.home_folder, mask_personal=settings.mask_personal)
     store.migrate()
     return store
