@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from model import gesture_handles
 from model.errors import BadData
 from model.judgements import Gesture, Kind
 from model.learning.dataset import read_examples, write_examples
@@ -105,7 +106,7 @@ def _judge(store: Store, message_id: int, example: Example) -> bool:
     for user in example.by:
         gesture = Gesture(
             user=user,
-            handle=f"import/{user}/{message.ts}",
+            handle=gesture_handles.of_import(user, message.ts),
             at=time.time_ns() // 1000,
             kind=Kind.SET,
             labels=example.labels,
