@@ -1,5 +1,6 @@
 """Settings of the processes that talk to Slack."""
 
+from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -52,6 +53,21 @@ class BotSettings(WorkerSettings):
     http_host: str = Field(default="127.0.0.1", description="HTTP mode: the address to listen on")
     http_port: int = Field(default=3000, ge=1, le=65535, description="HTTP mode: the port to listen on")
 
+    @cached_property
+    def judge_ids(self) -> tuple[str, ...]:
+        """The ids of BETO_JUDGES: people's, and user groups' that begin with S."""
+        return _ids(self.judges)
+
+    @cached_property
+    def expert_ids(self) -> tuple[str, ...]:
+        """The ids of BETO_EXPERTS, likewise."""
+        return _ids(self.experts)
+
+    @cached_property
+    def trainer_ids(self) -> tuple[str, ...]:
+        """The ids of BETO_TRAINERS, likewise."""
+        return _ids(self.trainers)
+
     @property
     def is_local(self) -> bool:
         """Return whether Slack is a simulator on this machine."""
@@ -74,3 +90,7 @@ class BotSettings(WorkerSettings):
                 "with the scope connections:write on your app's page, Basic Information"
             )
         return found
+
+
+def _ids(listed: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in listed.split(",") if each.strip())

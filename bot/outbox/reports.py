@@ -140,6 +140,21 @@ def _post_report(run: Run, report: Report, channel: str, thread: str) -> str:
     )
 
 
+@app.task(name="bot.decision")
+def show_decision(run_id: int, decision: str, by: str) -> None:
+    """Show under the run's report what somebody decided, and no buttons for that any more."""
+    run = runs().get(run_id)
+    if run is None or run.report is None or run.channel is None or run.report_ts is None:
+        return
+    key = "run.decided_promote" if decision == "promoted" else "run.decided_keep"
+    decided = load_texts(settings().language)(key, user=f"<@{by}>", version=run.report.version)
+    try:
+        text, shown = report_message(run, run.report, decided)
+        slack(PATIENCE_S).chat_update(channel=run.channel, ts=run.report_ts, text=text, blocks=shown)
+    except RateLimited as wait:
+        show_decision.apply_async((run_id, decision, by), countdown=wait.retry_after_s)
+
+
 def report_message(run: Run, report: Report, decided: str = "") -> tuple[str, list[blocks.Block]]:
     """The report as it is now, with links to the messages whose labels would change, and what somebody `decided` since."""
     texts, taxonomy = load_texts(settings().language), labels().current()

@@ -1,4 +1,4 @@
-"""Who is let in: what Slack signed, once, and of the one workspace that this process serves."""
+"""Who is let in: what Slack signed, once, what can be read, and of the one workspace that this process serves."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
@@ -22,48 +22,59 @@ log = logging.getLogger(__name__)
 # Slack's signature is good for five minutes, also five ahead of our clock: so long may the same one come again.
 SIGNED_FOR_S = 600.0
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+class ValidatingApp(AsyncApp):
+    """Bolt, but for requests that it or our listeners cannot read: those are acknowledged, and cost a line in the log.
 
-class SturdyApp(AsyncApp):
-    """Bolt, but for requests that Bolt or our listeners would stumble over: those are left alone, and cost a line in the log."""
+    Listeners get what was read as `parsed`.
+    """
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
-        """Bolt's answer to what can be read; acknowledged is all the rest, since Slack would only repeat it."""
-        if payloads.is_readable(req.body):
-            try:
-                return await super().async_dispatch(req)
-            except (KeyError, IndexError, TypeError, AttributeError):
-                pass  # Bolt's own reading of it: what a listener raises goes to the app's error handler
-        log.warning("a request that lacks what Slack always sends is left alone")
-        return BoltResponse(status=200, body="")
+        """Return Bolt's answer to what can be read; 200 for all the rest, since Slack would only repeat it."""
+        parsed = payloads.parse(req.body)
+        if parsed is None:
+            return left_alone("a request that lacks what Slack always sends")
+        req.context["parsed"] = parsed
+        try:
+            return await super().async_dispatch(req)
+        except Exception:  # the error handler's own, which nobody else would log; not acknowledged, so that it comes again
+            log.exception("a request could not be handled")
+            return BoltResponse(status=500, body="")
 
 
 def own_workspace_only(app: AsyncApp, team: str | None) -> None:
-    """What another workspace sends changes nothing and is told nothing."""
+    """Leave alone what another workspace sends: it changes nothing and is told nothing."""
 
     @app.middleware
     async def let_in(req: AsyncBoltRequest, next_: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
         theirs = req.context.team_id
         if theirs is None or theirs == team:
             return await next_()
-        log.warning("a request of another workspace (%r) is left alone", theirs)
-        return BoltResponse(status=200, body="")  # acknowledged: Slack would only repeat it
+        return left_alone(f"a request of another workspace ({theirs!r})")
 
 
-def signed_by_slack(secret: str, shared: TtlLock) -> Middleware:
-    """Bolt sees only what Slack signed within five minutes and what can be read; the rest costs one line in the log.
+def left_alone(what: str) -> BoltResponse:
+    """Acknowledge a request without doing anything, with a line in the log: Slack would only repeat it."""
+    log.warning("%s is left alone", what)
+    return BoltResponse(status=200, body="")
 
-    Bolt reads a request before it checks the signature, and fails with a traceback on what it cannot read. A command or a
-    click is let in once, by whichever bot `shared` is shared with; events may come again, since Slack repeats those itself
-    and each row that they make has a natural key. At most aiohttp's megabyte is read of anything.
+
+class SignedRequests:
+    """The address that Slack posts to in HTTP mode: only what Slack signed within five minutes reaches the app.
+
+    A command or a click is let in once, by whichever bot shares `locks`; events may come again, since Slack repeats those
+    itself and each row that they make has a natural key. At most aiohttp's megabyte is read of anything.
     """
-    verifier = SignatureVerifier(secret)
-    # What this process saw, too: Redis may be emptied.
-    seen: dict[str, float] = {}
 
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def __init__(self, app: AsyncApp, secret: str, locks: TtlLock) -> None:
+        self._app = app
+        self._verifier = SignatureVerifier(secret)
+        self._locks = locks
+        # What this process saw, too: Redis may be emptied.
+        self._seen: dict[str, float] = {}
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request: the handler for aiohttp."""
         stamp = request.headers.get("X-Slack-Request-Timestamp", "")
         signature = request.headers.get("X-Slack-Signature", "")
         if not re.fullmatch(r"[0-9]{1,12}", stamp) or not signature.isascii():
@@ -72,21 +83,28 @@ def signed_by_slack(secret: str, shared: TtlLock) -> Middleware:
             body = (await request.read()).decode("utf-8")
         except UnicodeDecodeError:
             return _refused(401, "a request that is no text")
-        if not verifier.is_valid(body, stamp, signature):
+        if not self._verifier.is_valid(body, stamp, signature):
             return _refused(401, "a request that Slack did not sign lately")
         kind = _kind_of(body, request.content_type)
         if kind is None:
             return _refused(400, "a request that is no event, command or click")
-        if kind != "event":
-            moment = time.monotonic()
-            while seen and seen[oldest := next(iter(seen))] < moment - SIGNED_FOR_S:
-                del seen[oldest]
-            if signature in seen or not await asyncio.to_thread(shared.lock, f"signed/{signature}", SIGNED_FOR_S):
-                return _refused(401, "a command or click that came before")
-            seen[signature] = moment
-        return await handler(request)
+        if kind != "event" and not await self._is_first(signature):
+            return _refused(401, "a command or click that came before")
+        try:
+            bolt_request = AsyncBoltRequest(body=body, query=request.query_string, headers=dict(request.headers))
+        except (KeyError, IndexError, TypeError, AttributeError):  # Bolt looks into it before we can
+            return await to_aiohttp_response(left_alone("a request that lacks what Slack always sends"))
+        return await to_aiohttp_response(await self._app.async_dispatch(bolt_request))
 
-    return check
+    async def _is_first(self, signature: str) -> bool:
+        """Return whether a request with this signature was let in by nobody before; from now on one was."""
+        moment = time.monotonic()
+        while self._seen and self._seen[oldest := next(iter(self._seen))] < moment - SIGNED_FOR_S:
+            del self._seen[oldest]
+        if signature in self._seen or not await asyncio.to_thread(self._locks.lock, f"signed/{signature}", SIGNED_FOR_S):
+            return False
+        self._seen[signature] = moment
+        return True
 
 
 def _refused(status: int, what: str) -> web.Response:
@@ -95,14 +113,12 @@ def _refused(status: int, what: str) -> web.Response:
 
 
 def _kind_of(body: str, content_type: str) -> str | None:
-    """`event`, or `other` for what Slack sends once; None for what nobody can read."""
+    """Return `event`, or `other` for what Slack sends once; None for what nobody can read."""
     try:
         if content_type == "application/json":
-            event = json.loads(body)
-            return "event" if isinstance(event, dict) and payloads.is_readable(event) else None
+            return "event" if isinstance(json.loads(body), dict) else None
         form = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True, max_num_fields=100).items()}
         sent = json.loads(form["payload"]) if "payload" in form else form
-        known = isinstance(sent, dict) and ("type" in sent or "command" in sent or "ssl_check" in sent)
-        return "other" if known and payloads.is_readable(sent) else None
     except (ValueError, RecursionError):
         return None
+    return "other" if isinstance(sent, dict) and {"type", "command", "ssl_check"} & sent.keys() else None

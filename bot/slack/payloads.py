@@ -1,12 +1,30 @@
-"""Slack's dictionaries to our types. Pure; what cannot be read is None, never an exception."""
+"""What Slack sends, as types: each request is parsed once, where it comes in, and listeners get the result.
+
+Every model holds what our listeners need of one surface and ignores the rest; a request that lacks any of it is None.
+Ids and times are as long as the store's columns, and texts are such as a database keeps.
+"""
 
 import hashlib
-import json
-import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Annotated, Any, Literal, NamedTuple
 
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
+
+from bot.views.blocks import CHOICE, NOTE
+from model import gesture_handles
 from model.judgements import Gesture, Kind
 from model.labels import Taxonomy, canonical_emoji
 from model.schema import Message, Source
@@ -21,90 +39,79 @@ LONGEST = 40_000
 OVERTAKEN_WITHIN_S = 600
 
 
-# Slack's ids and times; the store's columns are no longer.
-_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
-
-
-def is_id(value: object) -> TypeGuard[str]:
-    """Whether this may be an id or a time of Slack's."""
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
-
-
-def section(body: object, *path: str) -> dict[str, Any]:
-    """The dictionary at this place of a payload; an empty one where there is none."""
-    for name in path:
-        body = body.get(name) if isinstance(body, dict) else None
-    return body if isinstance(body, dict) else {}
-
-
-def is_readable(body: dict[str, Any]) -> bool:
-    """Whether a request holds all that a listener takes for granted; what does not is not Slack's, and is nobody's."""
-    if not all(isinstance(body.get(name), dict | None) for name in ("team", "view", "container", "event")):
-        return False
-    if "command" in body:
-        text = body.get("text")
-        named = is_id(body.get("channel_id")) and is_id(body.get("user_id"))
-        return named and (text is None or isinstance(text, str)) and _strings(body, "command", "trigger_id", "response_url")
-    match body.get("type"):
-        case "event_callback":
-            event = section(body, "event")
-            named_ids = {"member_joined_channel": ["channel"], "channel_id_changed": ["old_channel_id", "new_channel_id"]}
-            wanted = named_ids.get(str(event.get("type")), ["user"] if event.get("type") == "app_home_opened" else [])
-            return _strings(event, "type") and all(is_id(event.get(name)) for name in wanted)
-        case "block_actions":
-            container, actions = section(body, "container"), body.get("actions")
-            # Only what stands on a message is ours.
-            where = container.get("type") == "message" and all(
-                is_id(container.get(name)) for name in ("channel_id", "message_ts")
-            )
-            pressed = (
-                isinstance(actions, list) and len(actions) > 0 and all(_strings(each, "action_id", "type") for each in actions)
-            )
-            return where and pressed and is_id(section(body, "user").get("id")) and _strings(body, "trigger_id")
-        case "view_submission":
-            return is_id(section(body, "user").get("id")) and _is_readable_view(section(body, "view"))
-        case "message_action":
-            message = section(body, "message")
-            named = all(is_id(each.get("id")) for each in (section(body, "user"), section(body, "channel")))
-            in_thread = message.get("thread_ts") is None or is_id(message.get("thread_ts"))
-            return (
-                named and in_thread and is_id(message.get("ts")) and _strings(body, "callback_id", "trigger_id", "response_url")
-            )
-    return not {"actions", "view", "callback_id", "event"} & body.keys()  # the rest is acknowledged and forgotten
-
-
-def _is_readable_view(view: dict[str, Any]) -> bool:
-    try:
-        metadata = json.loads(view.get("private_metadata") or "{}")
-    except (TypeError, ValueError, RecursionError):
-        return False
-    message, person = section(metadata).get("message"), section(metadata).get("person")
-    values = section(view, "state", "values")
-    # Each block of ours holds one element of its own name.
-    elements = {name: section(values, name, name) for name in values}
-    chosen = [each for element in elements.values() for each in _list(element.get("selected_options"))]
-    return (
-        _strings(view, "id", "callback_id", "type")
-        and isinstance(metadata, dict)
-        and (message is None or (type(message) is int and 0 <= message < 2**31))
-        and (person is None or is_id(person))
-        and all(isinstance(element.get("value"), str | None) for element in elements.values())
-        and all(isinstance(section(each).get("value"), str) for each in chosen)
-    )
-
-
-def _strings(body: object, *names: str) -> bool:
-    values = [section(body).get(name) for name in names]
-    return all(isinstance(value, str) and plain_text(value) == value for value in values)
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def plain_text(text: str) -> str:
-    """`text` as a database can keep it: without NULs (PostgreSQL takes none) and without halves of characters."""
+    """Return `text` as a database can keep it: without NULs (PostgreSQL takes none) and without halves of characters."""
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def microseconds(ts: object) -> int:
+    """Return Slack's `1716400000.123456` as an integer, exactly; the present time for what is none."""
+    seconds, _, fraction = str(ts).partition(".")
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12) or not (fraction.isascii() and fraction.isdigit()):
+        return time.time_ns() // 1000
+    return int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+# An id or a time of Slack's.
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,32}$")]
+# What a person typed, or what is named by one.
+Text = Annotated[str, BeforeValidator(lambda value: plain_text(value) if isinstance(value, str) else value)]
+# What is given back to Slack as it came.
+Token = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+# A moment of Slack's, in microseconds.
+Moment = Annotated[int, BeforeValidator(microseconds)]
+
+
+class MessageRef(NamedTuple):
+    """Where a message stands: its channel and its `ts`."""
+
+    channel: str
+    ts: str
+
+
+class Payload(BaseModel):
+    """Base of what Slack sends. Errors never quote it: it is people's words."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Other(Payload):
+    """What no listener of ours wants: it is acknowledged and forgotten."""
+
+
+# Events
+
+
+class MessageEvent(Payload):
+    """`message` or `app_mention`, with a text that somebody wrote: a person, a bot, or we ourselves."""
+
+    type: str = "message"
+    channel: Id
+    ts: Id
+    user: Id | None = None
+    bot_id: str | None = None
+    text: Text | None = None
+    thread_ts: Id | None = None
+    channel_type: str | None = None
+
+    def message(self, bot_user: str) -> Message | None:
+        """Return the message that a person wrote, or None for a bot's, ours among them, and for one without a text."""
+        if self.bot_id or self.user is None or self.user == bot_user or self.text is None:
+            return None
+        words = without_mention(self.text, bot_user)
+        if self.channel_type == "im":
+            source = Source.DIRECT
+        elif words != self.text or self.type == "app_mention":
+            source = Source.MENTION
+        else:
+            source = Source.CHANNEL
+        return Message(
+            channel=self.channel, ts=self.ts, user=self.user, text=words, source=source, thread_ts=self.thread_ts
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -127,136 +134,296 @@ class Deletion:
     at: int  # Slack's time of the deletion, microseconds
 
 
-def read_message(event: dict[str, Any], *, bot_user: str) -> Message | Edit | Deletion | None:
-    """What a `message` or `app_mention` event says, or None for what is not ours to read.
+class _Changed(Payload):
+    """The message inside `message_changed`, as it is now."""
 
-    None for bots (ourselves among them), joins and other subtypes, and edits that left the text as it was
-    (Slack sends those for every unfurl and thread reply).
-    """
-    channel = event.get("channel")
-    if not is_id(channel):
-        return None
-    match event.get("subtype"):
-        case "message_changed":
-            return _read_change(event, channel, bot_user)
-        case "message_deleted":
-            ts = event.get("deleted_ts")
-            return Deletion(channel, ts, microseconds(event.get("event_ts"))) if is_id(ts) else None
-        case None | str() as subtype if subtype in SPOKEN:
-            pass
-        case _:
+    ts: Id
+    subtype: str | None = None
+    user: Id | None = None
+    bot_id: str | None = None
+    text: Text | None = None
+    thread_ts: Id | None = None
+
+
+class MessageChanged(Payload):
+    """`message_changed`: an edit, an unfurled link, a new reply in the thread, or the end of a message that has a thread."""
+
+    channel: Id
+    channel_type: str | None = None
+    message: _Changed
+    previous_text: Text | None = Field(None, validation_alias=AliasPath("previous_message", "text"))
+    # `edited.ts` is cut to the second, so a reaction of the same second would seem to come after it.
+    at: Moment = Field(default_factory=_now, validation_alias=AliasChoices("event_ts", AliasPath("message", "edited", "ts")))
+
+    def change(self, bot_user: str) -> Edit | Deletion | None:
+        """Return what happened to a person's message; None for bots and where the text is as it was."""
+        message = self.message
+        if message.subtype == "tombstone":
+            # How Slack deletes a message that has a thread, as all that we answered have.
+            return Deletion(self.channel, message.ts, self.at)
+        if message.bot_id or message.user == bot_user or message.text is None or message.text == self.previous_text:
             return None
-    ts, user, text = event.get("ts"), event.get("user"), event.get("text")
-    if event.get("bot_id") or not is_id(user) or user == bot_user or not is_id(ts) or not isinstance(text, str):
-        return None
-    words = without_mention(text, bot_user)
-    if event.get("channel_type") == "im":
-        source = Source.DIRECT
-    elif words != text or event.get("type") == "app_mention":
-        source = Source.MENTION
-    else:
-        source = Source.CHANNEL
-    thread_ts = event.get("thread_ts")
-    return Message(
-        channel=channel,
-        ts=ts,
-        user=user,
-        text=words,
-        source=source,
-        thread_ts=thread_ts if is_id(thread_ts) else None,
-    )
+        whole = None
+        if message.subtype in SPOKEN:
+            whole = MessageEvent(
+                channel=self.channel,
+                channel_type=self.channel_type,
+                **message.model_dump(include={"ts", "user", "text", "thread_ts"}),
+            ).message(bot_user)
+        return Edit(self.channel, message.ts, without_mention(message.text, bot_user), self.at, whole)
 
 
-def read_shortcut(body: dict[str, Any], *, bot_user: str) -> Message | None:
-    """The message that a message shortcut was chosen on; also a bot's, since a person asked for it. None without text."""
-    message, channel = section(body, "message"), section(body, "channel").get("id")
-    text, ts = message.get("text"), message.get("ts")
-    if not is_id(channel) or not is_id(ts) or not isinstance(text, str):
-        return None
-    words = without_mention(text, bot_user)
-    if not words:
-        return None
-    thread_ts, user = message.get("thread_ts"), message.get("user") or message.get("bot_id")
-    return Message(
-        channel=channel,
-        ts=ts,
-        user=user if is_id(user) else "unknown",
-        text=words,
-        source=Source.SHORTCUT,
-        thread_ts=thread_ts if is_id(thread_ts) else None,
+class MessageDeleted(Payload):
+    """`message_deleted`: how a message without a thread goes."""
+
+    channel: Id
+    ts: Id = Field(validation_alias="deleted_ts")
+    at: Moment = Field(default_factory=_now, validation_alias="event_ts")
+
+    def deletion(self) -> Deletion:
+        """Return what happened."""
+        return Deletion(self.channel, self.ts, self.at)
+
+
+class ReactionEvent(Payload):
+    """`reaction_added` or `reaction_removed`; on what is no message there is no channel."""
+
+    type: str
+    user: Id
+    reaction: Text
+    item_type: str = Field(validation_alias=AliasPath("item", "type"))
+    channel: Id | None = Field(None, validation_alias=AliasPath("item", "channel"))
+    ts: Id | None = Field(None, validation_alias=AliasPath("item", "ts"))
+    at: Moment = Field(default_factory=_now, validation_alias="event_ts")
+
+    def gesture(self, taxonomy: Taxonomy, bot_user: str) -> tuple[MessageRef, Gesture] | None:
+        """Return what the person says of which item; None for the bot's own reactions and for emoji that mean nothing here."""
+        if self.item_type != "message" or self.channel is None or self.ts is None or self.user == bot_user:
+            return None
+        kind, labels = _meaning_of(self.reaction, taxonomy)
+        if kind is None:
+            return None
+        return MessageRef(self.channel, self.ts), Gesture(
+            user=self.user,
+            handle=gesture_handles.of_reaction(self.user, self.ts, self.reaction),
+            at=self.at,
+            kind=kind,
+            labels=labels,
+            withdrawn=self.type == "reaction_removed",
+        )
+
+
+class ChannelJoined(Payload):
+    """`member_joined_channel`."""
+
+    channel: Id
+    user: Id
+    event_ts: Id
+
+
+class ChannelIdChanged(Payload):
+    """`channel_id_changed`."""
+
+    old_channel_id: Id
+    new_channel_id: Id
+
+
+class AppHomeOpened(Payload):
+    """`app_home_opened`, by its tab."""
+
+    user: Id
+    tab: str | None = None
+
+
+# What somebody asks for
+
+
+class SlashCommand(Payload):
+    """`/beto TEXT`."""
+
+    command: Token
+    channel: Id = Field(validation_alias="channel_id")
+    user: Id = Field(validation_alias="user_id")
+    text: Text | None = None
+    trigger_id: Token
+    response_url: Token = Field(repr=False)
+
+
+class _Pressed(Payload):
+    action_id: Token
+    type: Token
+    at: Moment = Field(default_factory=_now, validation_alias="action_ts")
+
+
+class ButtonClick(Payload):
+    """`block_actions` on a message."""
+
+    # Only what stands on a message is ours.
+    on: Literal["message"] = Field(validation_alias=AliasPath("container", "type"))
+    channel: Id = Field(validation_alias=AliasPath("container", "channel_id"))
+    ts: Id = Field(validation_alias=AliasPath("container", "message_ts"))
+    user: Id = Field(validation_alias=AliasPath("user", "id"))
+    actions: tuple[_Pressed, ...] = Field(min_length=1)
+    trigger_id: Token
+    response_url: Token | None = Field(None, repr=False)
+
+    @property
+    def ref(self) -> MessageRef:
+        """The message with the button."""
+        return MessageRef(self.channel, self.ts)
+
+    @property
+    def at(self) -> int:
+        """Slack's time of the click, microseconds."""
+        return self.actions[0].at
+
+
+class MessageShortcut(Payload):
+    """`message_action`: an entry of a message's menu."""
+
+    callback_id: Token
+    channel: Id = Field(validation_alias=AliasPath("channel", "id"))
+    user: Id = Field(validation_alias=AliasPath("user", "id"))
+    ts: Id = Field(validation_alias=AliasPath("message", "ts"))
+    thread_ts: Id | None = Field(None, validation_alias=AliasPath("message", "thread_ts"))
+    text: Text | None = Field(None, validation_alias=AliasPath("message", "text"))
+    author: Id | None = Field(None, validation_alias=AliasPath("message", "user"))
+    bot_id: Id | None = Field(None, validation_alias=AliasPath("message", "bot_id"))
+    trigger_id: Token
+    response_url: Token = Field(repr=False)
+
+    @property
+    def ref(self) -> MessageRef:
+        """The message that it was chosen on."""
+        return MessageRef(self.channel, self.ts)
+
+    def message(self, bot_user: str) -> Message | None:
+        """Return the message, also a bot's, since a person asked about it; None where it has no text."""
+        words = without_mention(self.text or "", bot_user)
+        if not words:
+            return None
+        return Message(
+            channel=self.channel,
+            ts=self.ts,
+            user=self.author or self.bot_id or "unknown",
+            text=words,
+            source=Source.SHORTCUT,
+            thread_ts=self.thread_ts,
+        )
+
+
+class Opened(Payload):
+    """What one of our modals was opened about, which Slack keeps as `private_metadata`: nobody else can write it."""
+
+    message: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
+    person: Id | None = None
+    seen: str | None = None  # what the modal of labels showed, as a hash
+
+
+class _Option(Payload):
+    value: Token
+
+
+class ViewSubmission(Payload):
+    """`view_submission` of one of our modals, with what was chosen and noted in that of labels."""
+
+    user: Id = Field(validation_alias=AliasPath("user", "id"))
+    view_id: Token = Field(validation_alias=AliasPath("view", "id"))
+    callback_id: Token = Field(validation_alias=AliasPath("view", "callback_id"))
+    view_type: Token = Field(validation_alias=AliasPath("view", "type"))
+    opened: Annotated[Json[Opened], BeforeValidator(lambda value: value or "{}")] = Field(
+        Opened(), validation_alias=AliasPath("view", "private_metadata")
     )
+    # Each block of ours holds one element of its own name.
+    options: tuple[_Option, ...] | None = Field(
+        None, validation_alias=AliasPath("view", "state", "values", CHOICE, CHOICE, "selected_options")
+    )
+    text: Text | None = Field(None, validation_alias=AliasPath("view", "state", "values", NOTE, NOTE, "value"))
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of the chosen labels."""
+        return tuple(option.value for option in self.options or ())
+
+    @property
+    def note(self) -> str | None:
+        """What the person noted; None for nothing but spaces."""
+        return (self.text or "").strip() or None
+
+
+# Parsing
+
+
+class _Envelope(Payload):
+    """What Bolt itself reads of a request before any listener does."""
+
+    type: str | None = None
+    command: str | None = None
+    callback_id: str | None = None
+    team: Mapping[str, Any] | None = None
+    view: Mapping[str, Any] | None = None
+    container: Mapping[str, Any] | None = None
+    event: Mapping[str, Any] | None = None
+
+
+class _AnyEvent(Payload):
+    type: Token
+    subtype: str | None = None
+
+
+EVENTS: dict[str, type[Payload]] = {
+    "message": MessageEvent,
+    "app_mention": MessageEvent,
+    "reaction_added": ReactionEvent,
+    "reaction_removed": ReactionEvent,
+    "member_joined_channel": ChannelJoined,
+    "channel_id_changed": ChannelIdChanged,
+    "app_home_opened": AppHomeOpened,
+}
+SUBTYPES: dict[str, type[Payload]] = {"message_changed": MessageChanged, "message_deleted": MessageDeleted}
+INTERACTIONS: dict[str | None, type[Payload]] = {
+    "block_actions": ButtonClick,
+    "view_submission": ViewSubmission,
+    "message_action": MessageShortcut,
+}
+
+
+def parse(body: object) -> Payload | None:
+    """Return what a request says, `Other` for what no listener wants, or None for what lacks what Slack always sends."""
+    try:
+        envelope = _Envelope.model_validate(body)
+        if envelope.type == "event_callback" and envelope.command is None:
+            return parse_event(envelope.event)
+        if envelope.command is not None:
+            return SlashCommand.model_validate(body) if envelope.type is None else None
+        if envelope.type in INTERACTIONS:
+            return INTERACTIONS[envelope.type].model_validate(body)
+    except ValidationError:
+        return None
+    # Bolt would look into these.
+    return None if {"actions", "view", "callback_id", "event"} & set(body) else Other()  # type: ignore[call-overload]  # a mapping: the envelope is valid
+
+
+def parse_event(event: object) -> Payload:
+    """Return what an event of the Events API says, or `Other`; ValidationError where it lacks what Slack always sends."""
+    kind = _AnyEvent.model_validate(event)
+    model = EVENTS.get(kind.type, Other)
+    if model is MessageEvent and kind.subtype not in SPOKEN:
+        model = SUBTYPES.get(str(kind.subtype), Other)
+    return model.model_validate(event)
+
+
+# What it means
 
 
 def without_mention(text: str, bot_user: str) -> str:
-    """`text` without the words that call the bot, as a database can keep it, cut at Slack's own limit."""
-    text = plain_text(text)
+    """Return `text` without the words that call the bot, cut at Slack's own limit."""
     return (text.replace(f"<@{bot_user}>", " ").strip() if f"<@{bot_user}>" in text else text)[:LONGEST]
 
 
-def _read_change(event: dict[str, Any], channel: str, bot_user: str) -> Edit | Deletion | None:
-    message, previous = section(event, "message"), section(event, "previous_message")
-    ts, text = message.get("ts"), message.get("text")
-    if not is_id(ts):
-        return None
-    if message.get("subtype") == "tombstone":
-        # How Slack deletes a message that has a thread, as all that we answered have.
-        return Deletion(channel, ts, microseconds(event.get("event_ts")))
-    if message.get("bot_id") or message.get("user") == bot_user or not isinstance(text, str):
-        return None
-    if text == previous.get("text"):
-        return None
-    # `edited.ts` is cut to the second, so a reaction of the same second would seem to come after it.
-    edited_ts = event.get("event_ts") or section(message, "edited").get("ts")
-    whole = read_message({**message, "channel": channel, "channel_type": event.get("channel_type")}, bot_user=bot_user)
-    return Edit(
-        channel,
-        ts,
-        without_mention(text, bot_user),
-        microseconds(edited_ts),
-        whole if isinstance(whole, Message) else None,
-    )
-
-
 def may_overtake(change: Edit | Deletion) -> bool:
-    """Whether the message that changed is so young that the news of it may still be on its way."""
+    """Return whether the message that changed is so young that the news of it may still be on its way."""
     return change.at - microseconds(change.ts) < OVERTAKEN_WITHIN_S * 1_000_000
-
-
-def read_reaction(event: dict[str, Any], *, taxonomy: Taxonomy, bot_user: str) -> tuple[str, str, Gesture] | None:
-    """(channel, ts of the item, gesture) of a `reaction_added` or `reaction_removed` event.
-
-    None for the bot's own reactions, for what is no message, and for emoji that mean nothing here.
-    """
-    item, user, name = section(event, "item"), event.get("user"), event.get("reaction")
-    channel, item_ts = item.get("channel"), item.get("ts")
-    if item.get("type") != "message" or not is_id(channel) or not is_id(item_ts):
-        return None
-    if not is_id(user) or not isinstance(name, str) or user == bot_user:
-        return None
-    kind, labels = _meaning_of(name, taxonomy)
-    if kind is None:
-        return None
-    return (
-        channel,
-        item_ts,
-        Gesture(
-            user=user,
-            # The whole name, skin tone and all: Slack counts each tone as a reaction of its own.
-            handle=f"reaction/{user}/{item_ts}/{name}"[:255],
-            at=microseconds(event.get("event_ts")),
-            kind=kind,
-            labels=labels,
-            withdrawn=event.get("type") == "reaction_removed",
-        ),
-    )
-
-
-def microseconds(ts: object) -> int:
-    """Slack's `1716400000.123456` as an integer, exactly; the present time for what is none."""
-    seconds, _, fraction = str(ts).partition(".")
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12) or not (fraction.isascii() and fraction.isdigit()):
-        return time.time_ns() // 1000
-    return int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
 
 
 def _meaning_of(name: str, taxonomy: Taxonomy) -> tuple[Kind | None, tuple[str, ...]]:
@@ -268,7 +435,7 @@ def _meaning_of(name: str, taxonomy: Taxonomy) -> tuple[Kind | None, tuple[str, 
     return (None, ()) if label is None else (Kind.LABEL, (label.name,))
 
 
-def is_drawn(message: Message, percent: float) -> bool:
-    """Whether a message is among `percent` of all, by chance, and the same however often Slack sends it."""
+def is_sampled(message: Message, percent: float) -> bool:
+    """Return whether a message is among `percent` of all, by chance, and the same however often Slack sends it."""
     key = f"{message.channel}:{message.ts}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64 < percent / 100

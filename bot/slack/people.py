@@ -1,17 +1,14 @@
-"""Who may judge, and whose word outweighs: asked of Slack, kept in the store. And who may retrain or forget."""
+"""Who may retrain and who may have things erased: asked of Slack each time, since rights change."""
 
 import time
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import BotSettings
 from model.store.gestures import Gestures
-
-if TYPE_CHECKING:
-    from slack_sdk.web.async_client import AsyncWebClient
 
 # A user group changes seldom, and Slack allows 20 such calls a minute (tier 2).
 GROUP_KNOWN_FOR_S = 300.0
@@ -40,10 +37,9 @@ def look_at(slack: WebClient, gestures: Gestures, settings: BotSettings, *, team
     gestures.save_person(user, may_judge=allowed, expert=expert)
 
 
-async def may_train(client: "AsyncWebClient", settings: BotSettings, user: str) -> bool:
-    """Whether this person may retrain, promote and go back: named in BETO_TRAINERS, or else an admin or owner."""
-    ids = _ids(settings.trainers)
-    if not ids:
+async def may_train(client: AsyncWebClient, settings: BotSettings, user: str) -> bool:
+    """Return whether this person may retrain, promote and roll back: named in BETO_TRAINERS, or else an admin or owner."""
+    if not settings.trainer_ids:
         try:
             person = (await client.users_info(user=user))["user"]
         except SlackApiError as error:
@@ -51,19 +47,19 @@ async def may_train(client: "AsyncWebClient", settings: BotSettings, user: str) 
                 raise
             return False
         return bool(person.get("is_admin") or person.get("is_owner"))
-    if user in ids:
+    if user in settings.trainer_ids:
         return True
-    groups = [each for each in ids if each.startswith("S")]
+    groups = [each for each in settings.trainer_ids if each.startswith("S")]
     return any([user in (await client.usergroups_users_list(usergroup=group))["users"] for group in groups])
 
 
-async def may_forget(client: "AsyncWebClient", settings: BotSettings, user: str, *, author: str) -> bool:
-    """Whether this person may have `author`'s words forgotten: their own always, others' as who may retrain."""
+async def may_erase(client: AsyncWebClient, settings: BotSettings, user: str, *, author: str) -> bool:
+    """Return whether this person may have `author`'s words erased: their own always, others' as who may retrain."""
     return user == author or await may_train(client, settings, user)
 
 
-async def is_member(client: "AsyncWebClient", channel: str) -> bool:
-    """Whether the bot is in this channel."""
+async def is_member(client: AsyncWebClient, channel: str) -> bool:
+    """Return whether the bot is in this channel."""
     try:
         info = await client.conversations_info(channel=channel)
     except SlackApiError as error:
@@ -73,13 +69,9 @@ async def is_member(client: "AsyncWebClient", channel: str) -> bool:
     return bool(info["channel"].get("is_member"))
 
 
-def _ids(listed: str) -> list[str]:
-    return [each.strip() for each in listed.split(",") if each.strip()]
-
-
 def _is_among(slack: WebClient, listed: str, user: str) -> bool:
     """Whether `user` is named in the setting, or is in a user group that is (group ids begin with S)."""
-    ids = _ids(listed)
+    ids = [each.strip() for each in listed.split(",") if each.strip()]
     return user in ids or any(user in _members(slack, group) for group in ids if group.startswith("S"))
 
 

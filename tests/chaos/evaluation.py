@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.outbox.replies import METADATA, draw
 from bot.simulator.workspace import Workspace
-from bot.slack.payloads import microseconds, read_reaction
+from bot.slack.payloads import ReactionEvent, microseconds, parse_event
 from bot.views.texts import load_texts
 from model.errors import BrokenVersion
 from model.labels import seed_taxonomy
@@ -146,9 +146,10 @@ def _evaluate_gestures(store: Store, expected: ExpectedState, report: Any) -> in
     )
     made = set()
     for event in [*expected.heard.get("reaction_added", ()), *expected.heard.get("reaction_removed", ())]:
-        read = read_reaction(event, taxonomy=seed_taxonomy(), bot_user="")
-        if read is not None:
-            channel, item, gesture = read
+        parsed = parse_event(event)
+        found = parsed.gesture(seed_taxonomy(), bot_user="") if isinstance(parsed, ReactionEvent) else None
+        if found is not None:
+            (channel, item), gesture = found
             made.add((channel, item, gesture.user, gesture.handle, gesture.at, gesture.withdrawn))
     for key in made:
         if not kept[key]:

@@ -20,12 +20,13 @@ from celery.canvas import Signature
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 
-import bot.slack.app
 from bot.local.ports import free_port
 from bot.settings import BotSettings
 from bot.simulator.delivery import Kind, Unanswered
 from bot.simulator.errors import Json
 from bot.simulator.server import Simulator
+from bot.slack.app import build_app
+from bot.slack.context import build_context
 from model.store.store import Store
 from tests.simulator.conformance import lacks
 
@@ -45,7 +46,7 @@ class Running:
 
 
 @pytest.fixture(params=["socket", "http"])
-async def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def running(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Running]:
     port = free_port()
     url = f"http://127.0.0.1:{port}/slack/events" if request.param == "http" else None
     simulator = Simulator(rate_limits=False, clock_scale=0.2, events_url=url)
@@ -55,7 +56,6 @@ async def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: p
     async def record(signature: Signature[None]) -> None:
         running.tasks.append(str(signature.task))
 
-    monkeypatch.setattr(bot.slack.app, "publish", record)
     store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
     settings = BotSettings(
@@ -67,7 +67,8 @@ async def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: p
     who = AuthorizeResult(
         enterprise_id=None, team_id="T0SIMULADOR", bot_user_id="U0SIMUBETO", bot_id="B0SIMUBETO", bot_token=simulator.bot_token
     )
-    app = bot.slack.app.build_app(settings, store, who=who)
+    context = build_context(settings, store, bot_user="U0SIMUBETO", publish=record)
+    app = build_app(context, who)
     stop: Callable[[], Awaitable[None]]
     if url is None:
         handler = AsyncSocketModeHandler(app, simulator.app_token)

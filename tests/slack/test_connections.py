@@ -163,7 +163,7 @@ from worker.settings import WorkerSettings
 from worker.tasks import TrainerContext
 store = TrainerContext.open(WorkerSettings()).store
 store.migrate()
-print(store.messages.counts(None))
+print(store.messages.counts())
 """
     status, said = run("-c", ask, home=tmp_path, BETO_DATABASE_URL=tls_postgres.format(quote(PASSWORD, safe="")))
     assert status == 0, said

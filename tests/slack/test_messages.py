@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bot.slack.listeners.messages import _delete, _edit, _save_if_wanted
+from bot.slack.listeners.messages import save_deletion, save_edit, save_if_wanted
 from bot.slack.payloads import Deletion, Edit, microseconds
 from model.schema import Message, Source
 from model.store.store import Store
 
-TEAM, CHANNEL, TS = "T1", "C1", "1700000000.000100"
+CHANNEL, TS = "C1", "1700000000.000100"
 FIRST = Message(channel=CHANNEL, ts=TS, user="U1", text="hola", source=Source.CHANNEL)
 
 
@@ -37,13 +37,13 @@ def test_the_outcome_is_the_same_in_every_order(store: Store) -> None:
 def tell(store: Store, news: str, ts: str) -> None:
     """The bot hears of it."""
     if news == "message":
-        _save_if_wanted(store, FIRST.model_copy(update={"ts": ts}), 0)
+        save_if_wanted(store, FIRST.model_copy(update={"ts": ts}), 0)
     elif news == "edit":
-        _edit(store, an_edit("adiós", 5, ts), 0)
+        save_edit(store, an_edit("adiós", 5, ts), 0)
     elif news == "later edit":
-        _edit(store, an_edit("buenas", 9, ts), 0)
+        save_edit(store, an_edit("buenas", 9, ts), 0)
     else:
-        _delete(store, Deletion(CHANNEL, ts, microseconds(ts) + 20_000_000))
+        save_deletion(store, Deletion(CHANNEL, ts, microseconds(ts) + 20_000_000))
 
 
 def test_the_outcome_is_the_same_when_somebody_takes_an_edit_back(store: Store) -> None:
@@ -53,7 +53,7 @@ def test_the_outcome_is_the_same_when_somebody_takes_an_edit_back(store: Store) 
         ts = f"{1_700_000_000 + number}.000100"
         for text, after_s in order:
             if after_s:
-                _edit(store, an_edit(text, after_s, ts), 0)
+                save_edit(store, an_edit(text, after_s, ts), 0)
             else:
                 tell(store, "message", ts)
         stored = store.messages.find(CHANNEL, ts)
@@ -65,8 +65,8 @@ def test_the_outcome_is_the_same_when_somebody_takes_an_edit_back(store: Store) 
 def test_an_edit_counts_whenever_its_message_comes_meanwhile(store: Store, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Two bots: one has the edit in hand while the other saves the message, before or after any look of the first."""
     store.channels.set_mode(CHANNEL, "auto")
-    noun, verb = moment.split(".")
-    look, save, come = getattr(getattr(store, noun), verb), store.messages.save, []
+    noun, _, method = moment.partition(".")
+    look, save, come = getattr(getattr(store, noun), method), store.messages.save, []
 
     def just_before(*args: Any) -> Any:
         if not come:
@@ -79,8 +79,8 @@ def test_an_edit_counts_whenever_its_message_comes_meanwhile(store: Store, monke
             come.append(save(FIRST))
         return seen
 
-    monkeypatch.setattr(getattr(store, noun), verb, just_after if moment == "messages.edit" else just_before)
-    assert _edit(store, an_edit("adiós", 5), 0) is not None
+    monkeypatch.setattr(getattr(store, noun), method, just_after if moment == "messages.edit" else just_before)
+    assert save_edit(store, an_edit("adiós", 5), 0) is not None
     stored = store.messages.find(CHANNEL, TS)
     assert stored is not None
     assert (stored.message.text, stored.owed) == ("adiós", "prediction")
@@ -89,11 +89,11 @@ def test_an_edit_counts_whenever_its_message_comes_meanwhile(store: Store, monke
 def test_an_edit_of_an_old_message_that_nobody_asked_about_is_left_alone(store: Store) -> None:
     """Watching a channel is no wish to see last month's messages answered when somebody mends a typing error."""
     store.channels.set_mode(CHANNEL, "auto")
-    assert _edit(store, an_edit("adiós", 3600), 0) is None
+    assert save_edit(store, an_edit("adiós", 3600), 0) is None
     assert store.messages.find(CHANNEL, TS) is None
 
 
 def test_an_edit_in_a_channel_that_is_not_watched_is_left_alone(store: Store) -> None:
     """An invited bot must not talk unasked."""
-    assert _edit(store, an_edit("adiós", 5), 0) is None
+    assert save_edit(store, an_edit("adiós", 5), 0) is None
     assert store.messages.find(CHANNEL, TS) is None

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.slack.priority import LAST_LANE, Lanes
+from bot import queues
+from bot.slack.priority import LAST, ChannelPriority
 
 
 class Clock:
@@ -20,43 +21,42 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def lanes(clock: Clock) -> Lanes:
-    return Lanes(clock)
+def priority(clock: Clock) -> ChannelPriority:
+    return ChannelPriority(clock)
 
 
-def test_people_who_talk_take_the_first_lane(lanes: Lanes, clock: Clock) -> None:
+def test_people_who_talk_come_first(priority: ChannelPriority, clock: Clock) -> None:
     """Twenty messages in ten seconds are a lively channel, not a flood."""
     for _ in range(200):
         clock.now += 0.51
-        assert lanes.of("C1") == 0
+        assert priority.of("C1") == 0
 
 
-def test_a_flood_takes_slower_lanes_and_only_its_own_channel_does(lanes: Lanes, clock: Clock) -> None:
+def test_a_flood_comes_later_and_only_in_its_own_channel(priority: ChannelPriority, clock: Clock) -> None:
     """An import that somebody posts line by line must not keep a customer's message waiting."""
     found = []
     for _ in range(600):
         clock.now += 0.001
-        found.append(lanes.of("flood"))
-    assert [found.index(lane) for lane in (0, 3, 6, LAST_LANE)] == [0, 20, 100, 500]
+        found.append(priority.of("flood"))
+    assert [found.index(each) for each in (0, 3, 6, LAST)] == [0, 20, 100, 500]
     assert found == sorted(found)
-    assert lanes.of("quiet") == 0
+    assert priority.of("quiet") == 0
     clock.now += 10
-    assert lanes.of("flood") == 0
+    assert priority.of("flood") == 0
 
 
-def test_channels_that_fell_silent_are_forgotten(lanes: Lanes, clock: Clock) -> None:
+def test_channels_that_fell_silent_are_forgotten(priority: ChannelPriority, clock: Clock) -> None:
     """A workspace has ten thousand channels, and the bot runs for months."""
     for n in range(3000):
         clock.now += 1
-        lanes.of(f"C{n}")
-    assert len(lanes._said) <= 1001
+        priority.of(f"C{n}")
+    assert len(priority._written) <= 1001
 
 
-def test_redis_hands_out_the_first_lane_first(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_hands_out_the_first_priority_first(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was said later in a quiet channel is labelled before what still waits of a flood."""
     from kombu import Queue
 
-    from bot.outbox.replies import classify_and_reply
     from worker.app import INFERENCE, app
 
     def taken() -> Iterator[int]:
@@ -69,6 +69,6 @@ def test_redis_hands_out_the_first_lane_first(redis_url: str, monkeypatch: pytes
             yield from got
 
     monkeypatch.setitem(app.conf, "broker_url", redis_url)
-    for message_id, lane in ((1, 9), (2, 3), (3, 9), (4, 0), (5, 6), (6, 0), (7, 3)):
-        classify_and_reply(message_id, 1, lane=lane).apply_async()
+    for message_id, given in ((1, 9), (2, 3), (3, 9), (4, 0), (5, 6), (6, 0), (7, 3)):
+        queues.classify_and_reply(message_id, 1, priority=given).apply_async()
     assert list(taken()) == [4, 6, 2, 7, 5, 1, 3]

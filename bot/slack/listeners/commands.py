@@ -4,145 +4,145 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.outbox.replies import classify_and_reply, reply
+from bot import queues
 from bot.slack import history, payloads, people
-from bot.slack.listeners import forget, training
+from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
+from bot.slack.listeners import erasure, training
+from bot.slack.payloads import SlashCommand
 from bot.views import blocks
 from model.schema import Message, Source
 
-if TYPE_CHECKING:
-    from bot.slack.app import Desk
+Word = Callable[[ListenerContext, Call], Awaitable[str]]
+
+# How each mode of a channel is called in the locale files.
+MODE_KEYS = {"auto": "command.mode_auto", "mention": "command.mode_mention"}
 
 
-@dataclass(frozen=True)
-class Call:
-    """Somebody's `/beto WORD rest`, and the client to ask Slack with."""
-
-    channel: str
-    user: str
-    rest: str
-    trigger: str
-    client: AsyncWebClient
-    response_url: str = field(repr=False)
-
-
-Word = Callable[["Desk", Call], Awaitable[str]]
-
-
-def register(app: AsyncApp, desk: "Desk") -> None:
-    """`/beto` answers its person alone."""
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register `/beto`, which answers its person alone."""
 
     @app.command("/beto")
-    async def on_command(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
-        word, _, rest = (body.get("text") or "").strip().partition(" ")
+    async def on_command(ack: AsyncAck, parsed: SlashCommand) -> None:
+        word, _, rest = (parsed.text or "").strip().partition(" ")
         answer = WORDS.get(word.lower())
         if answer is None:
-            await ack(desk.texts("command.unknown", word=blocks.escape(word[:50]).replace("`", "'")))
+            await ack(context.texts("command.unknown", word=blocks.escape(word[:50]).replace("`", "'")))
             return
         call = Call(
-            channel=body["channel_id"],
-            user=body["user_id"],
+            channel=parsed.channel,
+            user=parsed.user,
             rest=rest.strip(),
-            trigger=body["trigger_id"],
-            client=client,
-            response_url=body["response_url"],
+            trigger_id=parsed.trigger_id,
+            response_url=parsed.response_url,
         )
-        await ack(await answer(desk, call))
+        answering = asyncio.ensure_future(answer(context, call))
+        await asyncio.wait([answering], timeout=ANSWER_WITHIN_S)
+        if answering.done():
+            await ack(answering.result())
+            return
+        # Slack or the database take their time, and Slack gives us three seconds: the answer comes by the response URL.
+        await ack()
+        context.after_ack(_answer_later(context, call, answering), what=f"/beto {word}", response_url=call.response_url)
 
 
-async def tell_help(desk: "Desk", _call: Call) -> str:
-    """What one can do."""
-    return desk.texts("command.help", bot="beto")
+async def _answer_later(context: ListenerContext, call: Call, answering: "asyncio.Future[str]") -> None:
+    if text := await answering:
+        await context.answer(call.response_url, text, what="/beto")
 
 
-async def classify(desk: "Desk", call: Call) -> str:
-    """The text is on its way to its labels; they come by the response URL, a moment later."""
+async def tell_help(context: ListenerContext, _call: Call) -> str:
+    """Tell what one can do."""
+    return context.texts("command.help", bot="beto")
+
+
+async def classify(context: ListenerContext, call: Call) -> str:
+    """Save the text and have it labelled; its labels come by the response URL, a moment later."""
     if not call.rest:
-        return desk.texts("command.no_text")
+        return context.texts("command.no_text")
     message = Message(
         channel=call.channel,
         # Unique for this gesture, and no longer the trigger itself.
-        ts=f"command-{hashlib.sha256(call.trigger.encode()).hexdigest()[:32]}",
+        ts=f"command-{hashlib.sha256(call.trigger_id.encode()).hexdigest()[:32]}",
         user=call.user,
-        text=payloads.plain_text(call.rest)[: payloads.LONGEST],
+        text=call.rest[: payloads.LONGEST],
         source=Source.COMMAND,
         response_url=call.response_url,
     )
-    message_id, new = await asyncio.to_thread(desk.store.messages.save, message)
+    message_id, new = await asyncio.to_thread(context.store.messages.save, message)
     if new:
-        await desk.publish(classify_and_reply(message_id, 1))
+        await context.publish(queues.classify_and_reply(message_id, 1))
     return ""
 
 
-async def watch(desk: "Desk", call: Call) -> str:
-    """Every new message of the channel is labelled."""
+async def watch(context: ListenerContext, call: Call) -> str:
+    """Label every new message of the channel from now on."""
     if call.channel.startswith("D"):
-        return desk.texts("command.direct")
-    changed = await asyncio.to_thread(desk.store.channels.set_mode, call.channel, "auto")
-    if not await people.is_member(call.client, call.channel):
-        return desk.texts("command.watch_outside", bot="beto")
-    return desk.texts("command.watch" if changed else "command.watch_already")
+        return context.texts("command.direct")
+    changed = await asyncio.to_thread(context.store.channels.set_mode, call.channel, "auto")
+    if not await people.is_member(context.slack, call.channel):
+        return context.texts("command.watch_outside", bot="beto")
+    return context.texts("command.watch" if changed else "command.watch_already")
 
 
-async def unwatch(desk: "Desk", call: Call) -> str:
-    """Only what asks for it is labelled."""
+async def unwatch(context: ListenerContext, call: Call) -> str:
+    """Label only what asks for it from now on."""
     if call.channel.startswith("D"):
-        return desk.texts("command.direct")
-    changed = await asyncio.to_thread(desk.store.channels.set_mode, call.channel, "mention")
-    return desk.texts("command.unwatch" if changed else "command.unwatch_already")
+        return context.texts("command.direct")
+    changed = await asyncio.to_thread(context.store.channels.set_mode, call.channel, "mention")
+    return context.texts("command.unwatch" if changed else "command.unwatch_already")
 
 
-async def undo(desk: "Desk", call: Call) -> str:
-    """The person's last gesture that still stands is withdrawn."""
-    last = await asyncio.to_thread(desk.gestures.last_of, call.user)
+async def undo(context: ListenerContext, call: Call) -> str:
+    """Withdraw the person's last gesture that still stands."""
+    gestures = context.store.gestures
+    last = await asyncio.to_thread(gestures.last_of, call.user)
     if last is None:
-        return desk.texts("command.nothing_to_undo")
+        return context.texts("command.nothing_to_undo")
     at = max(time.time_ns() // 1000, last.gesture.at + 1)
     taken_back = last.gesture.model_copy(update={"withdrawn": True, "at": at, "via": "undo"})
-    message_id, _ = await asyncio.to_thread(desk.gestures.add, taken_back, channel=last.channel, item_ts=last.item_ts)
+    message_id, _ = await asyncio.to_thread(gestures.add, taken_back, channel=last.channel, item_ts=last.item_ts)
     if message_id is not None:
-        await desk.publish(reply.si(message_id))
-    link = await history.link_to(call.client, last.channel, last.item_ts)
-    return desk.texts("command.undone", what=history.told(last.gesture, desk.taxonomy, desk.texts), link=link)
+        await context.publish(queues.reply(message_id))
+    link = await history.link_to(context.slack, last.channel, last.item_ts)
+    what = history.phrase(last.gesture, await context.taxonomy(), context.texts)
+    return context.texts("command.undone", what=what, link=link)
 
 
-async def tell_history(desk: "Desk", call: Call) -> str:
-    """The history of the linked message, or of the channel's newest one that we know."""
+async def tell_history(context: ListenerContext, call: Call) -> str:
+    """Tell the history of the linked message, or of the channel's newest one that we know."""
     if call.rest:
-        channel, ts = history.read_link(call.rest)
-        message_id = await asyncio.to_thread(desk.gestures.message_of, channel, ts)
+        ref = history.read_link(call.rest)
+        message_id = None if ref is None else await asyncio.to_thread(context.store.gestures.message_of, *ref)
     else:
-        message_id = await asyncio.to_thread(desk.store.messages.last_in, call.channel)
-    return await history.tell(desk, call.client, message_id, asked_in=call.channel)
+        message_id = await asyncio.to_thread(context.store.messages.last_in, call.channel)
+    return await history.tell(context, message_id, asked_in=call.channel)
 
 
-async def emoji(desk: "Desk", call: Call) -> str:
-    """The channel has the likely labels' emoji put on its messages, or not."""
+async def emoji(context: ListenerContext, call: Call) -> str:
+    """Have the likely labels' emoji put on the channel's messages, or not."""
     on = call.rest.lower() not in {"off", "no"}
-    await asyncio.to_thread(desk.store.channels.set_seeds, call.channel, on)
-    return desk.texts("command.emoji_on" if on else "command.emoji_off")
+    await asyncio.to_thread(context.store.channels.set_seeds, call.channel, on)
+    return context.texts("command.emoji_on" if on else "command.emoji_off")
 
 
-async def status(desk: "Desk", call: Call) -> str:
-    """Which version serves, and what waits."""
+async def status(context: ListenerContext, call: Call) -> str:
+    """Tell which version serves, and what waits."""
+    store, texts = context.store, context.texts
 
     def look() -> str:
-        version = desk.store.registry.live()
+        version = store.registry.live()
         if version is None:
-            return desk.texts("command.status_untrained")
-        return desk.texts(
+            return texts("command.status_untrained")
+        return texts(
             "command.status",
             base=blocks.escape(blocks.base_name(version.card.base)),
             version=version.number,
             since=f"{version.created_at:%Y-%m-%d %H:%M} UTC",
-            mode=desk.texts(f"command.mode_{desk.store.channels.mode(call.channel)}"),
-            **desk.store.messages.counts(),
+            mode=texts(MODE_KEYS[store.channels.mode(call.channel)]),
+            **store.messages.counts(),
         )
 
     return await asyncio.to_thread(look)
@@ -169,14 +169,14 @@ WORDS: dict[str, Word] = {
     "retrain": training.retrain,
     "versiones": training.tell_versions,
     "versions": training.tell_versions,
-    "vuelve": training.go_back,
-    "volver": training.go_back,
-    "rollback": training.go_back,
-    "olvida": forget.forget,
-    "olvidar": forget.forget,
-    "forget": forget.forget,
-    "conserva": forget.keep,
-    "keep": forget.keep,
+    "vuelve": training.roll_back,
+    "volver": training.roll_back,
+    "rollback": training.roll_back,
+    "olvida": erasure.erase,
+    "olvidar": erasure.erase,
+    "forget": erasure.erase,
+    "conserva": erasure.keep,
+    "keep": erasure.keep,
     "estado": status,
     "status": status,
 }

@@ -4,119 +4,116 @@ import asyncio
 import hashlib
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.outbox.replies import classify_and_reply, reply
-from bot.slack import payloads
-from bot.slack.payloads import microseconds
+from bot import queues
+from bot.slack.context import ListenerContext
+from bot.slack.payloads import ButtonClick, MessageShortcut, ViewSubmission
 from bot.views import blocks
+from model import gesture_handles
 from model.errors import StoreUnavailable
 from model.judgements import Gesture, Kind, MessageState
+from model.labels import Taxonomy
 from model.store.gestures import Judged
 from model.store.messages import StoredMessage
-
-if TYPE_CHECKING:
-    from bot.slack.app import Desk
+from model.store.store import Store
 
 # The modal stands open and says "one moment" meanwhile; people wait longer than Slack's three seconds.
 STORE_PATIENCE_S = 30.0
 
+Answer = TypeVar("Answer")
 
-def register(app: AsyncApp, desk: "Desk") -> None:
-    """Buttons, modal and shortcut become gestures like any other."""
+
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register buttons, modal and shortcut, whose gestures are like any other."""
+    store = context.store
 
     @app.action(blocks.CORRECT_ACTION)
-    async def on_correct(ack: AsyncAck, body: dict[str, Any]) -> None:
-        channel, item_ts = body["container"]["channel_id"], body["container"]["message_ts"]
-        user = body["user"]["id"]
+    async def on_correct(ack: AsyncAck, parsed: ButtonClick) -> None:
         gesture = Gesture(
-            user=user,
-            handle=f"button/{user}/{item_ts}",
-            at=microseconds(body["actions"][0].get("action_ts")),
+            user=parsed.user,
+            handle=gesture_handles.of_button(parsed.user, parsed.ts),
+            at=parsed.at,
             kind=Kind.CORRECT,
             via="button",
         )
-        message_id, _ = await asyncio.to_thread(desk.gestures.add, gesture, channel=channel, item_ts=item_ts)
+        message_id, new = await asyncio.to_thread(store.gestures.add, gesture, channel=parsed.channel, item_ts=parsed.ts)
         await ack()
-        if message_id is not None:
-            await desk.publish(reply.si(message_id))
+        if message_id is not None and new:
+            await context.publish(queues.reply(message_id))
 
     @app.action(blocks.EDIT_ACTION)
-    async def on_edit(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+    async def on_edit(ack: AsyncAck, parsed: ButtonClick) -> None:
         await ack()
-        opened = await client.views_open(trigger_id=body["trigger_id"], view=blocks.loading(desk.texts))
-        channel, item_ts = body["container"]["channel_id"], body["container"]["message_ts"]
-
-        def find() -> int | None:
-            return desk.gestures.message_of(channel, item_ts)
-
-        await _fill(desk, client, opened["view"]["id"], await _patiently(find))
+        context.after_ack(_edit_reply(context, parsed), what=blocks.EDIT_ACTION, response_url=parsed.response_url)
 
     @app.shortcut("edit_labels")
-    async def on_shortcut(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    async def on_shortcut(ack: AsyncAck, parsed: MessageShortcut) -> None:
         await ack()
-        opened = await client.views_open(trigger_id=body["trigger_id"], view=blocks.loading(desk.texts))
-        message = payloads.read_shortcut(body, bot_user=str(context.bot_user_id))
-        item_ts = body["message"]["ts"]
-        channel = body["channel"]["id"]
-
-        def find() -> tuple[int | None, bool]:
-            """The message, or the one that this reply of ours is about; saved first where nobody asked about it yet."""
-            known = desk.gestures.message_of(channel, item_ts)
-            if known is not None or message is None or body["message"].get("user") == context.bot_user_id:
-                return known, False
-            return desk.store.messages.save(message)
-
-        message_id, new = await _patiently(find)
-        if new and message_id is not None:
-            await desk.publish(classify_and_reply(message_id, 1))
-        await _fill(desk, client, opened["view"]["id"], message_id)
+        context.after_ack(_edit_message(context, parsed), what="edit_labels", response_url=parsed.response_url)
 
     @app.view(blocks.EDIT_VIEW)
-    async def on_submit(ack: AsyncAck, body: dict[str, Any]) -> None:
-        view, user = body["view"], body["user"]["id"]
-        opened = json.loads(view.get("private_metadata") or "{}")
-        values = payloads.section(view, "state", "values")
-        picked = payloads.section(values, blocks.CHOICE, blocks.CHOICE).get("selected_options") or ()
-        chosen = tuple(option["value"] for option in picked)
-        note = payloads.plain_text(payloads.section(values, blocks.NOTE, blocks.NOTE).get("value") or "").strip() or None
-        stored, judged = await asyncio.to_thread(_look, desk, opened.get("message"))
+    async def on_submit(ack: AsyncAck, parsed: ViewSubmission) -> None:
+        taxonomy, texts = await context.taxonomy(), context.texts
+        stored, judged = await asyncio.to_thread(_look, store, parsed.opened.message, taxonomy)
         if stored is None or judged is None or stored.deleted:
-            await ack(response_action="update", view=blocks.sorry(desk.texts("modal.gone"), desk.texts))
+            await ack(response_action="update", view=blocks.sorry(texts("modal.gone"), texts))
             return
-        if _fingerprint(judged.state, stored.revision) != opened.get("seen"):
+        if _fingerprint(judged.state, stored.revision) != parsed.opened.seen:
             # Shown, not overwritten: what somebody else said since was not known to this person.
-            await ack(
-                response_action="update",
-                view=_modal(
-                    desk,
-                    stored,
-                    judged,
-                    chosen=chosen,
-                    warning=desk.texts("modal.changed", labels=blocks.names(judged.state.shown, desk.taxonomy, desk.texts)),
-                ),
-            )
+            warning = texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, texts))
+            view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning)
+            await ack(response_action="update", view=view)
             return
         message = stored.message
         gesture = Gesture(
-            user=user,
-            handle=f"modal/{user}/{message.ts}/{view['id']}"[:255],
+            user=parsed.user,
+            handle=gesture_handles.of_modal(parsed.user, message.ts, parsed.view_id),
             at=time.time_ns() // 1000,
             kind=Kind.SET,
-            labels=tuple(name for name in chosen if name in desk.taxonomy),
+            labels=tuple(name for name in parsed.chosen if name in taxonomy),
             via="modal",
         )
-        await asyncio.to_thread(desk.gestures.add, gesture, channel=message.channel, item_ts=message.ts, note=note)
+        await asyncio.to_thread(store.gestures.add, gesture, channel=message.channel, item_ts=message.ts, note=parsed.note)
         await ack()
-        await desk.publish(reply.si(stored.id))
+        await context.publish(queues.reply(stored.id))
 
 
-async def _patiently(ask: Any) -> Any:
-    """What `ask` returns, tried again while the database is away; StoreUnavailable after `STORE_PATIENCE_S`."""
+async def _edit_reply(context: ListenerContext, parsed: ButtonClick) -> None:
+    """Open the modal for the message that this reply is about."""
+    view_id = await _open(context, parsed.trigger_id)
+    message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
+    await _fill(context, view_id, message_id)
+
+
+async def _edit_message(context: ListenerContext, parsed: MessageShortcut) -> None:
+    """Open the modal for this message, or for the one that this reply of ours is about; save it where nobody asked before."""
+    view_id = await _open(context, parsed.trigger_id)
+    message = parsed.message(context.bot_user)
+
+    def find() -> tuple[int | None, bool]:
+        known = context.store.gestures.message_of(*parsed.ref)
+        if known is not None or message is None or parsed.author == context.bot_user:
+            return known, False
+        return context.store.messages.save(message)
+
+    message_id, new = await _patiently(find)
+    if new and message_id is not None:
+        await context.publish(queues.classify_and_reply(message_id, 1))
+    await _fill(context, view_id, message_id)
+
+
+async def _open(context: ListenerContext, trigger_id: str) -> str:
+    """Open the modal that says "one moment", at once: Slack allows it for three seconds. Return its id."""
+    opened = await context.slack.views_open(trigger_id=trigger_id, view=blocks.loading(context.texts))
+    return str(opened["view"]["id"])
+
+
+async def _patiently(ask: Callable[[], Answer]) -> Answer:
+    """Return what `ask` returns, tried again while the database is away; StoreUnavailable after `STORE_PATIENCE_S`."""
     deadline = time.monotonic() + STORE_PATIENCE_S
     while True:
         try:
@@ -127,37 +124,40 @@ async def _patiently(ask: Any) -> Any:
             await asyncio.sleep(1)
 
 
-async def _fill(desk: "Desk", client: AsyncWebClient, view_id: str, message_id: int | None) -> None:
-    """The open modal shows the message and its labels, or says why not."""
-    stored, judged = await _patiently(lambda: _look(desk, message_id))
+async def _fill(context: ListenerContext, view_id: str, message_id: int | None) -> None:
+    """Show the message and its labels in the open modal, or why not."""
+    taxonomy, texts = await context.taxonomy(), context.texts
+    stored, judged = await _patiently(lambda: _look(context.store, message_id, taxonomy))
     if stored is None or judged is None or stored.deleted:
-        view = blocks.sorry(desk.texts("modal.gone" if message_id is not None else "ask.no_text"), desk.texts)
+        view = blocks.sorry(texts("modal.gone" if message_id is not None else "ask.no_text"), texts)
     else:
         hidden = stored.message.blind and not judged.state.judges
-        view = _modal(desk, stored, judged, chosen=() if hidden else judged.state.shown)
-    await client.views_update(view_id=view_id, view=view)
+        view = _modal(context, stored, judged, taxonomy, chosen=() if hidden else judged.state.shown)
+    await context.slack.views_update(view_id=view_id, view=view)
 
 
-def _look(desk: "Desk", message_id: int | None) -> tuple[StoredMessage | None, Judged | None]:
+def _look(store: Store, message_id: int | None, taxonomy: Taxonomy) -> tuple[StoredMessage | None, Judged | None]:
     if message_id is None:
         return None, None
-    return desk.store.messages.get(message_id), desk.gestures.judged(message_id, desk.taxonomy)
+    return store.messages.get(message_id), store.gestures.judged(message_id, taxonomy)
 
 
-def _modal(desk: "Desk", stored: StoredMessage, judged: Judged, *, chosen: tuple[str, ...], warning: str = "") -> dict[str, Any]:
+def _modal(
+    context: ListenerContext,
+    stored: StoredMessage,
+    judged: Judged,
+    taxonomy: Taxonomy,
+    *,
+    chosen: tuple[str, ...],
+    warning: str = "",
+) -> dict[str, Any]:
     seen = {"message": stored.id, "seen": _fingerprint(judged.state, stored.revision)}
     return blocks.labels_modal(
-        stored.message.text,
-        chosen,
-        judged.state,
-        desk.taxonomy,
-        desk.texts,
-        metadata=json.dumps(seen),
-        warning=warning,
+        stored.message.text, chosen, judged.state, taxonomy, context.texts, metadata=json.dumps(seen), warning=warning
     )
 
 
 def _fingerprint(state: MessageState, revision: int) -> str:
-    """The same while the text and what people said of it are the same; the network changing its mind is no conflict."""
+    """Return the same while the text and what people said of it are the same; the network changing its mind is no conflict."""
     said = [revision, *((name, label.yes, label.no) for name, label in state.labels.items())]
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]

@@ -1,21 +1,21 @@
 """The app's Home tab."""
 
-from typing import TYPE_CHECKING, Any
-
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack.context import ListenerContext
+from bot.slack.payloads import AppHomeOpened
 from bot.views import blocks
 
-if TYPE_CHECKING:
-    from bot.slack.app import Desk
 
-
-def register(app: AsyncApp, desk: "Desk") -> None:
-    """Opening the Home tab shows what the bot does and what the labels mean."""
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register the listener that shows what the bot does and what the labels mean."""
 
     @app.event("app_home_opened")
-    async def on_home(event: dict[str, Any], client: AsyncWebClient) -> None:
-        if event.get("tab") == "home":
-            view = blocks.home(desk.taxonomy, desk.texts, "beto")
-            await client.views_publish(user_id=event["user"], view=view)
+    async def on_home(parsed: AppHomeOpened) -> None:
+        if parsed.tab == "home":
+            context.after_ack(_show(context, parsed.user), what="app_home_opened")
+
+
+async def _show(context: ListenerContext, user: str) -> None:
+    view = blocks.home(await context.taxonomy(), context.texts, "beto")
+    await context.slack.views_publish(user_id=user, view=view)

@@ -1,28 +1,24 @@
 """Reactions: one tap is one judgement, and taking it back withdraws just that."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
 
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.context.async_context import AsyncBoltContext
 
-from bot.outbox.replies import reply
-from bot.slack import payloads
-
-if TYPE_CHECKING:
-    from bot.slack.app import Desk
+from bot import queues
+from bot.slack.context import ListenerContext
+from bot.slack.payloads import ReactionEvent
 
 
-def register(app: AsyncApp, desk: "Desk") -> None:
-    """Reactions on messages and on replies reach the store; all others are acknowledged and forgotten."""
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register the listener of reactions on messages and on replies; all others are acknowledged and forgotten."""
 
     @app.event("reaction_added")
     @app.event("reaction_removed")
-    async def on_reaction(event: dict[str, Any], context: AsyncBoltContext) -> None:
-        read = payloads.read_reaction(event, taxonomy=desk.taxonomy, bot_user=str(context.bot_user_id))
-        if read is None:
+    async def on_reaction(parsed: ReactionEvent) -> None:
+        found = parsed.gesture(await context.taxonomy(), context.bot_user)
+        if found is None:
             return
-        channel, item_ts, gesture = read
-        message_id, new = await asyncio.to_thread(desk.gestures.add, gesture, channel=channel, item_ts=item_ts)
+        (channel, item_ts), gesture = found
+        message_id, new = await asyncio.to_thread(context.store.gestures.add, gesture, channel=channel, item_ts=item_ts)
         if message_id is not None and new:
-            await desk.publish(reply.si(message_id))
+            await context.publish(queues.reply(message_id))

@@ -1,0 +1,190 @@
+"""What every listener works with: the dependencies that the process's root builds once and hands on."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from celery.canvas import Signature
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler, AsyncServerErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.settings import BotSettings
+from bot.views.texts import Texts, load_texts
+from model.errors import StoreUnavailable
+from model.labels import Taxonomy
+from model.store.store import Store
+
+log = logging.getLogger(__name__)
+
+# Of the three seconds that Slack waits for an acknowledgement.
+PUBLISH_WITHIN_S = 1.0
+ANSWER_WITHIN_S = 1.5
+# A label that was changed is seen so many seconds later at most; a database that does not answer costs a listener no more
+# than the second number, and the labels that were known last are used.
+TAXONOMY_KNOWN_FOR_S = 5.0
+TAXONOMY_WITHIN_S = 0.3
+
+Publish = Callable[[Signature[None]], Awaitable[None]]
+
+
+class Publisher:
+    """Puts tasks on their queues, in threads that do nothing else: a Redis that does not answer holds up nothing but them."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="publish")
+
+    async def __call__(self, signature: Signature[None]) -> None:
+        """Publish the task within PUBLISH_WITHIN_S, or log that it was not: its row is saved, and the sweep finds it."""
+        try:
+            sending = asyncio.get_running_loop().run_in_executor(self._threads, signature.apply_async)
+            await asyncio.wait_for(sending, PUBLISH_WITHIN_S)
+        except Exception as error:  # kombu lets every transport's own exceptions through
+            log.warning("could not publish %s, the sweep will: %r", signature.task, error)
+
+
+class TaxonomyCache:
+    """The current labels for coroutines: the database is read in a thread, and nobody waits for it longer than a moment."""
+
+    def __init__(self, read: Callable[[], Taxonomy], clock: Callable[[], float] = time.monotonic) -> None:
+        self._read = read
+        self._clock = clock
+        self._known: Taxonomy | None = None
+        self._read_at = 0.0
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def current(self) -> Taxonomy:
+        """Return the labels, at most TAXONOMY_KNOWN_FOR_S old; the last ones known while the database does not answer.
+
+        Only before the first answer is it waited for, and StoreUnavailable raised: the root asks once at start-up.
+        """
+        if self._known is None:
+            self._known, self._read_at = await asyncio.to_thread(self._read), self._clock()
+        elif self._clock() - self._read_at > TAXONOMY_KNOWN_FOR_S:
+            if self._refreshing is None or self._refreshing.done():
+                self._refreshing = asyncio.create_task(self._refresh())
+            await asyncio.wait([self._refreshing], timeout=TAXONOMY_WITHIN_S)
+        return self._known
+
+    async def _refresh(self) -> None:
+        try:
+            self._known = await asyncio.to_thread(self._read)
+        except StoreUnavailable as error:
+            log.warning("the labels of %.0f s ago are used: %s", self._clock() - self._read_at, error)
+        # Also where there was no answer: it is asked again later, and not by every listener.
+        self._read_at = self._clock()
+
+
+class Background:
+    """Work that goes on after its request was acknowledged: Slack waits for three seconds, and its own calls may take longer."""
+
+    def __init__(self) -> None:
+        # The event loop keeps only weak references to tasks.
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work`, which handles its own errors."""
+        self.keep(asyncio.create_task(work))
+
+    def keep(self, task: "asyncio.Task[Any]") -> None:
+        """Hold the task until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self, within_s: float) -> None:
+        """Wait for what has been started, at most for so long; the rest is cancelled."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within_s)
+            for task in late:
+                task.cancel()
+
+
+@dataclass(frozen=True)
+class ListenerContext:
+    """Dependencies shared by all listeners."""
+
+    settings: BotSettings
+    store: Store
+    texts: Texts
+    slack: AsyncWebClient
+    bot_user: str
+    publish: Publish
+    labels: TaxonomyCache
+    background: Background = field(default_factory=Background)
+
+    async def taxonomy(self) -> Taxonomy:
+        """Return the current labels (see `TaxonomyCache.current`)."""
+        return await self.labels.current()
+
+    def after_ack(self, work: Coroutine[Any, Any, None], *, what: str, response_url: str | None = None) -> None:
+        """Run `work` once the request is acknowledged; whoever asked is told, and the log holds it, where it fails."""
+        self.background.start(self._watched(work, what, response_url))
+
+    async def tell_failure(self, error: Exception, *, what: str, response_url: str | None) -> None:
+        """Log the error, and tell whoever asked to try again: a click or a command is sent once."""
+        away = isinstance(error, StoreUnavailable)
+        if away:
+            log.warning("%s waits for the database: %s", what, error)
+        else:
+            log.error("a listener failed on %s", what, exc_info=error)
+        if response_url:
+            await self.answer(response_url, self.texts("command.trouble" if away else "command.failed"), what=what)
+
+    async def answer(self, response_url: str, text: str, *, what: str) -> None:
+        """Show `text` to the person alone whose request this is the address of; an address that does not answer is logged."""
+        try:
+            await AsyncWebhookClient(response_url).send(text=text, response_type="ephemeral", replace_original=False)
+        except (OSError, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("%s could not be answered: %r", what, error)
+
+    async def tell(self, text: str, *, channel: str, user: str, thread_ts: str | None = None, response_url: str | None) -> None:
+        """Show `text` to this person alone, in the thread that they are in; by the address where we are no member."""
+        try:
+            await self.slack.chat_postEphemeral(text=text, channel=channel, user=user, thread_ts=thread_ts)
+        except (SlackApiError, OSError, aiohttp.ClientError, TimeoutError):
+            if response_url is None:
+                raise
+            await self.answer(response_url, text, what="an ephemeral message")
+
+    async def _watched(self, work: Coroutine[Any, Any, None], what: str, response_url: str | None) -> None:
+        try:
+            await work
+        except Exception as error:  # nobody else sees it: the request is acknowledged
+            await self.tell_failure(error, what=what, response_url=response_url)
+
+
+@dataclass(frozen=True)
+class Call:
+    """Somebody's `/beto WORD rest`."""
+
+    channel: str
+    user: str
+    rest: str
+    trigger_id: str
+    response_url: str = field(repr=False)
+
+
+def slack_client(settings: BotSettings) -> AsyncWebClient:
+    """Return a client that waits out rate limits and server errors by itself; a local Slack is reached without any proxy."""
+    client = AsyncWebClient(token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, timeout=15)
+    client.retry_handlers += [AsyncRateLimitErrorRetryHandler(max_retry_count=2), AsyncServerErrorRetryHandler()]
+    return client
+
+
+def build_context(settings: BotSettings, store: Store, *, bot_user: str, publish: Publish | None = None) -> ListenerContext:
+    """Build the context of this process; asks nobody anything yet."""
+    return ListenerContext(
+        settings=settings,
+        store=store,
+        texts=load_texts(settings.language),
+        slack=slack_client(settings),
+        bot_user=bot_user,
+        publish=publish or Publisher(),
+        labels=TaxonomyCache(store.labels.current),
+    )

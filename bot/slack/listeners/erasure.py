@@ -1,0 +1,152 @@
+"""Erasure: `/beto olvida`, the question before it, and how long texts are kept."""
+
+import asyncio
+import json
+import logging
+import re
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.errors import SlackApiError
+
+from bot import queues
+from bot.slack import history, people
+from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
+from bot.slack.payloads import ViewSubmission
+from bot.views import blocks
+from model.store.erasure import Erased
+
+log = logging.getLogger(__name__)
+
+_PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+MYSELF = {"yo", "me", "mí", "mi", "mis mensajes", "mine", "my messages", "myself"}
+FOREVER = {"siempre", "forever"}
+CORRECTED = {"corregidos", "corrected"}
+# A year that nobody lives to see is no number of days.
+MOST_DAYS = 36_500
+
+
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register the answer to the question; the words are in `commands`."""
+
+    @app.view(blocks.FORGET_VIEW)
+    async def on_yes(ack: AsyncAck, parsed: ViewSubmission) -> None:
+        requesting = asyncio.ensure_future(_request(context, parsed))
+        # Slack is asked only about others' words, and may take longer than the three seconds that it gives us.
+        await asyncio.wait([requesting], timeout=ANSWER_WITHIN_S)
+        if not requesting.done():
+            await _show(context, ack, "forget.working")
+            context.after_ack(_execute_later(context, requesting, parsed.view_id), what=blocks.FORGET_VIEW)
+            return
+        request = requesting.result()
+        if isinstance(request, str):
+            await _show(context, ack, request)
+            return
+        await _show(context, ack, "forget.working")
+        context.after_ack(_execute(context, request, parsed.view_id), what=blocks.FORGET_VIEW)
+
+
+async def erase(context: ListenerContext, call: Call) -> str:
+    """Ask in a modal whether this message, or all of this person's, is really to be erased."""
+    store, texts = context.store, context.texts
+    person = _PERSON.fullmatch(call.rest)
+    if person or call.rest.lower() in MYSELF:
+        user = person[1] if person else call.user
+        if not await people.may_erase(context.slack, context.settings, call.user, author=user):
+            return texts("forget.refused")
+        wrote, said = await asyncio.to_thread(store.erasure.extent, user)
+        if not wrote + said:
+            return texts("forget.nothing", user=f"<@{user}>")
+        question = texts("forget.ask_person", user=f"<@{user}>", messages=wrote, judgements=said)
+        metadata: dict[str, Any] = {"person": user}
+    else:
+        ref = history.read_link(call.rest)
+        if ref is None:
+            return texts("forget.how")
+        message_id = await asyncio.to_thread(store.gestures.message_of, *ref)
+        author = None if message_id is None else await asyncio.to_thread(_author, context, message_id)
+        if author is None:
+            return texts("forget.unknown")
+        if not await people.may_erase(context.slack, context.settings, call.user, author=author):
+            return texts("forget.refused")
+        question = texts("forget.ask_message", link=await history.link_to(context.slack, *ref), user=f"<@{author}>")
+        metadata = {"message": message_id}
+    view = blocks.forget_modal(question, texts, metadata=json.dumps(metadata))
+    await context.slack.views_open(trigger_id=call.trigger_id, view=view)
+    return ""
+
+
+async def keep(context: ListenerContext, call: Call) -> str:
+    """Set for how many days the workspace keeps its texts, or tell what it chose."""
+    erasure, texts, settings, which = context.store.erasure, context.texts, context.settings, "days"
+    words = call.rest.lower().split()
+    if words[:1] and words[0] in CORRECTED:
+        which, words = "corrected_days", words[1:]
+    if words:
+        days = 0 if words[0] in FOREVER else int(words[0]) if re.fullmatch(r"[0-9]{1,5}", words[0]) else -1
+        if len(words) > 2 or not 0 <= days <= MOST_DAYS:
+            return texts("forget.keep_how")
+        if not await people.may_train(context.slack, settings, call.user):
+            return texts("run.refused")
+        await asyncio.to_thread(erasure.set_retention, **{which: days})
+    plain, corrected = await asyncio.to_thread(
+        erasure.retention, settings.retention_days, settings.retention_corrected_days
+    )  # fmt: skip
+    return texts("forget.keep", plain=_days(context, plain), corrected=_days(context, corrected))
+
+
+def _days(context: ListenerContext, days: int) -> str:
+    return context.texts("forget.days", days=days) if days else context.texts("forget.forever")
+
+
+def _author(context: ListenerContext, message_id: int) -> str | None:
+    """Return who wrote the message; None where there is no such message, or it is gone."""
+    stored = context.store.messages.get(message_id)
+    return stored.message.user if stored is not None and not stored.deleted else None
+
+
+async def _request(context: ListenerContext, parsed: ViewSubmission) -> int | str:
+    """Save what the person confirmed as an erasure request; return its id, or the key of the sentence that says why not."""
+    message_id, person = parsed.opened.message, parsed.opened.person
+    author = await asyncio.to_thread(_author, context, message_id) if message_id is not None else person
+    if author is None:
+        return "forget.gone"
+    # Asked again: between question and answer somebody may have lost the right.
+    if not await people.may_erase(context.slack, context.settings, parsed.user, author=author):
+        return "forget.refused"
+    create = context.store.erasure.create_request
+    return await asyncio.to_thread(create, by=parsed.user, message_id=message_id, user=person)
+
+
+async def _show(context: ListenerContext, ack: AsyncAck, key: str) -> None:
+    """Acknowledge with the sentence in the modal."""
+    await ack(response_action="update", view=blocks.notice(context.texts(key), context.texts))
+
+
+async def _execute_later(context: ListenerContext, requesting: "asyncio.Future[int | str]", view_id: str) -> None:
+    request = await requesting
+    if isinstance(request, str):
+        await context.slack.views_update(view_id=view_id, view=blocks.notice(context.texts(request), context.texts))
+    else:
+        await _execute(context, request, view_id)
+
+
+async def _execute(context: ListenerContext, request: int, view_id: str) -> None:
+    """Erase what was requested, and say so in the modal; what fails here the sweep does."""
+    done, touched = await asyncio.to_thread(context.store.erasure.execute, request)
+    for message_id in touched:
+        await context.publish(queues.reply(message_id))
+    try:
+        await context.slack.views_update(view_id=view_id, view=blocks.notice(told(context, done), context.texts))
+    except SlackApiError as error:
+        log.info("erasure request %s is carried out, and its modal was closed: %s", request, error.response.get("error"))
+
+
+def told(context: ListenerContext, done: Erased) -> str:
+    """Return what was erased, and what cannot be before the next training."""
+    text = context.texts("forget.done", messages=done.messages, judgements=done.judgements)
+    if done.versions:
+        text += "\n" + context.texts("forget.learnt", versions=", ".join(map(str, done.versions)))
+    if done.training:
+        text += "\n" + context.texts("forget.training")
+    return text

@@ -1,0 +1,49 @@
+"""The slack side names tasks that it does not import: each of those names must be a task, on the queue where it is served."""
+
+import importlib
+import inspect
+
+import pytest
+from celery.canvas import Signature
+from kombu import Connection
+
+from bot import queues
+from worker.app import app
+
+for module in ("bot.outbox.replies", "bot.outbox.reports", "worker.tasks"):  # all tasks that there are
+    importlib.import_module(module)
+MADE = {
+    name: function(
+        *range(1, 1 + sum(each.default is inspect.Parameter.empty for each in inspect.signature(function).parameters.values()))
+    )
+    for name, function in vars(queues).items()
+    if inspect.isfunction(function) and function.__module__ == queues.__name__ and not name.startswith("_")
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_every_signature_is_of_a_task_that_takes_its_arguments(name: str) -> None:
+    """A misspelt name would be found by whoever waits for an answer."""
+    signature: Signature[None] | None = MADE[name]
+    while signature is not None:
+        assert signature.immutable
+        task = app.tasks[signature.task]
+        inspect.signature(task.run).bind(*signature.args)
+        links = signature.options.get("link") or []
+        signature = links[0] if links else None
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_every_task_arrives_on_its_own_queue(name: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name alone: nobody who publishes has the task's own settings."""
+    signature = MADE[name]
+    queue = signature.options["queue"]
+    monkeypatch.setitem(app.conf, "broker_url", redis_url)
+    # As a process does that never imported the task.
+    app.send_task(signature.task, signature.args, **signature.options)
+    with Connection(redis_url) as connection:
+        arrived = connection.SimpleQueue(queue)
+        message = arrived.get(timeout=10)
+        assert message.headers["task"] == signature.task
+        message.ack()
+        arrived.close()
