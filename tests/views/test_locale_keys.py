@@ -1,0 +1,58 @@
+"""Every sentence that the code asks for exists in both languages, also where its name is put together."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from bot.slack.history import GESTURE_KEYS
+from bot.slack.listeners.commands import MODE_KEYS
+from bot.views.texts import Texts, load_texts
+from model.judgements import Kind, Status
+from model.schema import Reason
+from model.store.channels import Mode
+
+ROOT = Path(__file__).parents[2]
+LANGUAGES = ("es", "en")
+# Where a key is an f-string: all values that it can have.
+PUT_TOGETHER = {
+    "reply.{status}": [f"reply.{status}" for status in get_args(Status) if status not in {"predicted", "unjudged"}],
+    "run.reason_{reason.code}": [f"run.reason_{code}" for code in get_args(Reason.model_fields["code"].annotation)],
+}
+LOOKED_UP = [*GESTURE_KEYS.values(), *MODE_KEYS.values()]
+KEY = re.compile(r'f?"((?:reply|digest|ask|command|forget|greeting|home|modal|judge|run|versions)\.[a-z_{}.]+)"')
+
+
+@pytest.fixture(params=LANGUAGES)
+def texts(request: pytest.FixtureRequest) -> Texts:
+    return load_texts(request.param)
+
+
+def keys_in_the_code() -> dict[str, Path]:
+    found = {}
+    for folder in ("slack", "outbox", "views"):
+        for path in sorted((ROOT / "bot" / folder).rglob("*.py")):
+            found.update(dict.fromkeys(KEY.findall(path.read_text(encoding="utf-8")), path))
+    return found
+
+
+def test_every_key_in_the_code_has_its_sentence(texts: Texts) -> None:
+    """A missing one is an error in front of a person, or a task that is tried again for ever."""
+    found = keys_in_the_code()
+    assert len(found) > 80, "the pattern no longer finds the keys"
+    plain = {key for key in found if "{" not in key}
+    assert {key for key in plain if key not in texts.sentences} == set()
+
+
+def test_every_key_that_is_put_together_has_its_sentences(texts: Texts) -> None:
+    """Whoever adds a reason, a status or a mode must add its sentence, and whoever adds such a key names its values here."""
+    assert {key for key in keys_in_the_code() if "{" in key} == PUT_TOGETHER.keys()
+    wanted = [*LOOKED_UP, *(key for keys in PUT_TOGETHER.values() for key in keys)]
+    assert [key for key in wanted if key not in texts.sentences] == []
+
+
+def test_every_gesture_and_every_mode_is_named() -> None:
+    """The tables by which they are looked up."""
+    assert set(GESTURE_KEYS) == set(Kind)
+    assert set(MODE_KEYS) == set(get_args(Mode))
