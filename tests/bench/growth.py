@@ -299,7 +299,7 @@ def _snapshot_alone(url: str) -> dict[str, float]:
     snapshot(store)
     whole_s = time.perf_counter() - began
     with store.database.writing() as connection:
-        connection.execute(text("delete from sides"))
+        connection.execute(text("delete from split_assignments"))
     store.close()
     return {
         "judged": judged,
