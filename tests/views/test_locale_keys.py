@@ -18,6 +18,7 @@ LANGUAGES = ("es", "en")
 # Where a key is an f-string: all values that it can have.
 PUT_TOGETHER = {
     "reply.{status}": [f"reply.{status}" for status in get_args(Status) if status not in {"predicted", "unjudged"}],
+    "run.verdict_{outcome}": ["run.verdict_yes", "run.verdict_no", "run.verdict_ask"],
     "run.reason_{reason.code}": [f"run.reason_{code}" for code in get_args(Reason.model_fields["code"].annotation)],
 }
 LOOKED_UP = [*GESTURE_KEYS.values(), *MODE_KEYS.values()]
