@@ -25,7 +25,7 @@ from bot.slack.listeners import commands, corrections, erasure, home, messages, 
 from model.store.store import Store
 from worker import health
 from worker.app import configure
-from worker.process import configure_logging
+from worker.process import configure_logging, database_away
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +95,9 @@ async def run(settings: BotSettings, *, http: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if http:
-        await _serve_http(app, settings, stop)
+        await _serve_http(app, context, stop)
     else:
-        await _serve_sockets(app, settings, stop)
+        await _serve_sockets(app, context, stop)
     await context.background.finish(FINISH_WITHIN_S)
     store.close()
 
@@ -123,11 +123,12 @@ async def _who_am_i(settings: BotSettings) -> AuthorizeResult:
     )
 
 
-async def _serve_sockets(app: AsyncApp, settings: BotSettings, stop: asyncio.Event) -> None:
+async def _serve_sockets(app: AsyncApp, context: ListenerContext, stop: asyncio.Event) -> None:
+    settings = context.settings
     token = settings.slack_app_token.get_secret_value()
     try:
         # Asked once by ourselves: the Socket Mode client takes a refusal for bad weather and would try for ever.
-        await slack_client(settings).apps_connections_open(app_token=token)
+        await context.slack.apps_connections_open(app_token=token)
     except SlackApiError as error:
         raise StartRefused(
             f"Slack refuses SLACK_APP_TOKEN ({error.response.get('error')}): it needs the scope connections:write, "
@@ -142,7 +143,7 @@ async def _serve_sockets(app: AsyncApp, settings: BotSettings, stop: asyncio.Eve
     page = health.serve(
         settings.health_port,
         "bot",
-        lambda: None if all(handler.client.current_session for handler in handlers) else "Slack",
+        lambda: database_away(context.store) if all(each.client.current_session for each in handlers) else "Slack",
         host=settings.health_host,
     )
     try:
@@ -157,7 +158,8 @@ async def _serve_sockets(app: AsyncApp, settings: BotSettings, stop: asyncio.Eve
             await asyncio.to_thread(page.shutdown)
 
 
-async def _serve_http(app: AsyncApp, settings: BotSettings, stop: asyncio.Event) -> None:
+async def _serve_http(app: AsyncApp, context: ListenerContext, stop: asyncio.Event) -> None:
+    settings = context.settings
     secret = settings.slack_signing_secret.get_secret_value()
     server = web.Application()
     server.router.add_post("/slack/events", guard.SignedRequests(app, secret, TtlLock(settings.redis_url)).handle)
@@ -168,7 +170,7 @@ async def _serve_http(app: AsyncApp, settings: BotSettings, stop: asyncio.Event)
     except OSError as error:
         await runner.cleanup()
         raise StartRefused(f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}") from error
-    page = health.serve(settings.health_port, "bot", lambda: None, host=settings.health_host)
+    page = health.serve(settings.health_port, "bot", lambda: database_away(context.store), host=settings.health_host)
     log.info("listening for Slack on http://%s:%s/slack/events", settings.http_host, settings.http_port)
     try:
         await stop.wait()
