@@ -27,7 +27,7 @@ test: $(READY) system-packages
 check: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --num-workers 2
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python .ci/audit
 

@@ -42,7 +42,7 @@ def measure(*, messages: int, seconds: int, rate: float, base: str) -> dict[str,
     with everything(base) as (machine, url, home):
         rest, light, saturated = asyncio.run(_journeys(url, machine, messages, seconds, rate, chat=base == shape.NAME))
         memory = {each.name: (read_health(each.port) or {}).get("resident_mib") for each in machine.processes if each.port}
-    store = Store(ModelSettings(home=home, database_url="").store_url)
+    store = Store(ModelSettings(home=home, database_url="").store_url, home)
     in_model = model_seconds(store)
     store.close()
     result = {

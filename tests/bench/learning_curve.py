@@ -31,14 +31,14 @@ def measure(*, folder: Path, base: str, seeds: Sequence[int], sizes: Sequence[st
             drawn = random.Random(seed).sample(messages, len(messages) if size == "all" else int(size))
             every = 5 if len(drawn) < 200 else 10
             began = time.perf_counter()
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as made:
                 card = train(
                     [example for at, example in enumerate(drawn) if at % every],
                     drawn[::every],
                     test=judged,
                     taxonomy=taxonomy,
                     base=base,
-                    out=Path(folder) / "version",
+                    out=Path(made) / "version",
                     seed=seed,
                 )
             run = {

@@ -94,7 +94,7 @@ def celery(_version: Path) -> Iterator[Asked]:
     over = threading.Event()
 
     def prepare(text: str) -> int:
-        message = Message(team="T", channel="C", ts=f"{next(numbers)}.0", user="U", text=text, source=Source.CHANNEL)
+        message = Message(channel="C", ts=f"{next(numbers)}.0", user="U", text=text, source=Source.CHANNEL)
         return store.messages.save(message)[0]
 
     def ask(message_id: int) -> object:

@@ -24,8 +24,8 @@ def test_the_operations_are_those_that_the_network_needs(monkeypatch: pytest.Mon
     """A limit that is counted too low would make us look better than we are."""
     small: dict[str, Any] = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128}
     monkeypatch.setattr(shape, "SHAPE", small)
-    # Eager: the counter knows no fused attention.
-    config = transformers.BertConfig(vocab_size=99, attn_implementation="eager", **small)
+    eager: dict[str, Any] = {"attn_implementation": "eager"}  # the counter knows no fused attention
+    config = transformers.BertConfig(vocab_size=99, **small, **eager)
     network = transformers.BertForSequenceClassification(config).eval()
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(input_ids=torch.ones(1, 20, dtype=torch.long))

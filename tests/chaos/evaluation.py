@@ -14,7 +14,8 @@ from bot.views.texts import load_texts
 from model.errors import BrokenVersion
 from model.labels import seed_taxonomy
 from model.serving.version_folder import verify
-from model.store.store import Store, StoredMessage
+from model.store.messages import StoredMessage
+from model.store.store import Store
 from model.store.tables import gestures
 from tests.chaos.expected_state import ExpectedState, Place
 

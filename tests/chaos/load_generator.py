@@ -91,7 +91,7 @@ class LoadGenerator:
         if not self.expected.at_rest(REDELIVERY_S[-1] + 1):
             return False
         try:
-            counts = await asyncio.to_thread(self.store.messages.counts, None)
+            counts = await asyncio.to_thread(self.store.messages.counts)
             last = await asyncio.to_thread(self.store.runs.last)
         except StoreUnavailable:  # it is killed, or starting
             return False

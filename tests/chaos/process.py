@@ -5,31 +5,28 @@ away, to see whether the harness would notice: neither variable means anything t
 """
 
 import os
+import pkgutil
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-import bot.outbox.digests
 import bot.outbox.replies
-import bot.outbox.reports
 import model.learning.retraining
 import model.store.gestures
 import model.store.replies
 import model.store.runs
-import model.store.store
-import worker.trainer
 from bot.cli import main
 from model.store.tables import replies
 
 SAFEGUARDS = ("claim", "sweep", "natural key", "look-up")
-# What is waited for, by the module that waits.
+# What is waited for, by the package that waits; whoever imported one of these by name is changed too.
 WAITS = {
-    bot.outbox.replies: ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S", "LINE_LOST_S"),
-    bot.outbox.digests: ("LEASE_S", "RETRY_AFTER_S", "AGAIN_S"),
-    model.store.replies: ("RETRY_AFTER_S",),
-    model.store.store: ("RETRY_AFTER_S", "RETRY_AT_MOST_S"),
-    model.store.runs: ("UNWATCHED_S",),
-    worker.trainer: ("LOOK_EVERY_S",),
+    "bot.outbox": ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S", "LINE_LOST_S"),
+    "model.store": ("RETRY_AFTER_S", "RETRY_AT_MOST_S", "UNWATCHED_S"),
+    "worker.trainer": ("LOOK_EVERY_S",),
 }
 EPOCHS = 1  # a training is to be killed, not to be good
 MOST_ATTEMPTS = 1000  # nor is it to be given up as one that always dies
@@ -37,9 +34,14 @@ MOST_ATTEMPTS = 1000  # nor is it to be given up as one that always dies
 
 def shorten_waits(pace: float) -> None:
     """Multiply the waits of this process by `pace`, and let a training have few epochs."""
-    for module, names in WAITS.items():
+    for package, names in WAITS.items():
+        modules = list(_modules_of(package))
         for name in names:
-            setattr(module, name, getattr(module, name) * pace)
+            waiting = [module for module in modules if hasattr(module, name)]
+            if not waiting:
+                raise AttributeError(f"{package} has no {name} any more")
+            for module in waiting:
+                setattr(module, name, getattr(module, name) * pace)
     model.store.runs.MOST_ATTEMPTS = MOST_ATTEMPTS
     train_and_evaluate = model.learning.retraining._train_and_evaluate
 
@@ -52,13 +54,21 @@ def shorten_waits(pace: float) -> None:
     model.learning.retraining._train_and_evaluate = shortened
 
 
+def _modules_of(package: str) -> Iterator[ModuleType]:
+    """Yield the module of this name and, where it is a package, the modules in it."""
+    top = import_module(package)
+    yield top
+    for each in pkgutil.iter_modules(getattr(top, "__path__", ())):
+        yield import_module(f"{package}.{each.name}")
+
+
 def disable_safeguard(safeguard: str) -> None:
     """Take this safeguard away from the process; an empty name takes none."""
     if safeguard == "claim":
         claim = model.store.replies.Replies.claim
 
         def everybody_may(self: model.store.replies.Replies, message_id: int, owner: str, lease_s: float) -> Any:
-            with self._store.database.writing() as connection:
+            with self._store.writing() as connection:
                 free = {"claimed_by": None, "claimed_until": None}
                 connection.execute(replies.update().where(replies.c.message_id == message_id).values(**free))
             return claim(self, message_id, owner, lease_s)
