@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 READY := $(VENV)/.ready
 
-.PHONY: demo test check system-packages clean
+.PHONY: demo test check pictures system-packages clean
 
 # Everything is installed at the versions of constraints.txt; done again only when they or the dependencies change.
 $(READY): pyproject.toml constraints.txt
@@ -30,6 +30,10 @@ check: $(READY)
 	$(VENV)/bin/mypy --num-workers 2
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python .ci/audit
+
+# The pictures of the documents, taken of the real page.
+pictures: $(READY) system-packages
+	$(VENV)/bin/python -m tests.pictures
 
 system-packages:
 	@.ci/system-packages

@@ -74,9 +74,11 @@ def supervised(machine: Supervisor) -> Iterator[None]:
 
     thread = threading.Thread(target=watch, name="supervisor")
     thread.start()
-    yield
-    over.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

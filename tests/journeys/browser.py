@@ -147,10 +147,10 @@ class Window:
         self.see('body[data-ready="true"][data-online="true"]')
         self.see_none(".loading")
 
-    def resize(self, width: int, height: int) -> None:
-        """Give the page exactly this many pixels; a browser's own bars and least width do not count."""
+    def resize(self, width: int, height: int, *, scale: int = 1) -> None:
+        """Give the page exactly this many pixels, each of `scale` by `scale` real ones; a browser's own bars do not count."""
         self._face()
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
         self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def click(self, css: str) -> None:
@@ -179,7 +179,7 @@ class Window:
         self.see_none("[data-testid=picker]")
 
     def point(self, message: str) -> None:
-        """Move the mouse onto the message, which then shows its toolbar."""
+        """Move the mouse onto the element; a message then shows its toolbar."""
 
         def there() -> bool:
             ActionChains(self.chrome).move_to_element(self.ask("one", message)).perform()

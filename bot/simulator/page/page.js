@@ -86,11 +86,11 @@ async function openChannel(id, { thread = null, push = true, tab = "messages", f
   staged = "";
   renderAll();
   feed.list.setAttribute("aria-label", t("messages_in", { name: titleOf(channel) }));
-  if (thread) openThread(thread, { push: false, focus });
+  if (thread) openThread(thread, { push: false, focus: false }); // one writes into the channel, with the thread beside it
   else closeThread(false);
   updateAddress(push);
   if (tab === "home") home.open(workspace.users.get(theChannel().user));
-  else if (focus && !thread && matchMedia("(hover: hover)").matches) composer.focus();
+  else if (focus && matchMedia("(hover: hover)").matches) composer.focus();
   await guarded(feed.show(id));
   return undefined;
 }
