@@ -82,8 +82,8 @@ def run(*, leave: bool, port: int | None, base: str) -> int:
                 supervisor.wait_ready(process, 60)
             _show_processes(supervisor)
             step = "telling the story"
-            asyncio.run(_unless(stopped_meanwhile, _tell_story(url)))
-            page = f"{url}/?user=ana&channel={CHANNEL}"
+            thread = asyncio.run(_unless(stopped_meanwhile, _tell_story(url)))
+            page = f"{url}/?user=ana&channel={CHANNEL}&thread={thread}"
             click.secho(f"\nLa página del chat: {page}", bold=True)
             if leave:
                 return 0
@@ -171,8 +171,8 @@ def _show_processes(supervisor: Supervisor) -> None:
     click.echo(f"{len(weights)} procesos: {' · '.join(weights)}\n")
 
 
-async def _unless(stopped: Callable[[], bool], telling: Coroutine[None, None, None]) -> None:
-    """Run `telling` to its end; Stopped where that came first."""
+async def _unless(stopped: Callable[[], bool], telling: Coroutine[None, None, str]) -> str:
+    """Run `telling` to its end and return its result; Stopped where that came first."""
     task = asyncio.ensure_future(telling)
     while not task.done():
         await asyncio.wait({task}, timeout=0.2)
@@ -180,11 +180,15 @@ async def _unless(stopped: Callable[[], bool], telling: Coroutine[None, None, No
             task.cancel()
             await asyncio.wait({task})
             raise Stopped
-    task.result()
+    return task.result()
 
 
-async def _tell_story(url: str) -> None:
-    """Post the messages of the story and wait for each one's labels; StartRefused names the one that got none."""
+async def _tell_story(url: str) -> str:
+    """Post the messages of the story and return the ts of the last one that got labels.
+
+    StartRefused names the one that was not answered.
+    """
+    labelled = ""
     people = {name: Person(url, name) for name in ("ana", "luis", "maria")}
     async with people["ana"] as ana, people["luis"], people["maria"]:
         members = next(each["members"] for each in (await ana.state())["channels"] if each["name"] == CHANNEL)
@@ -204,6 +208,8 @@ async def _tell_story(url: str) -> None:
             except TimeoutError:
                 raise StartRefused(f"no labels within {REPLY_WITHIN_S:.0f} s for: {text}") from None
             milliseconds = 1000 * (time.perf_counter() - began)
+            labelled = ts if "%" in reply["text"] else labelled
             click.secho(f"   └ beto: {reply['text']}   ({milliseconds:.0f} ms)", fg="green")
             # Slack takes one post a second and channel; faster than that its limit would be shown, not our speed.
             await asyncio.sleep(1)
+    return labelled

@@ -143,7 +143,7 @@ def test_a_copied_link_is_a_permalink_and_keeps_the_person(slack: SimulatorThrea
     ana.ready()
     ana.see("[data-testid=person][data-person=luis]")
     ana.see(THREAD, "en el hilo")
-    ana.see("[data-testid=composer]:focus")  # the next words go into the channel, not into the thread
+    ana.see_none("[data-testid=thread-composer]:focus")  # the next words are meant for the channel
     reply = ana.message("en el hilo", THREAD)
     ana.choose(reply, "[data-do=copy]")
     ana.until(lambda: copied(ana) != link, "another link")
