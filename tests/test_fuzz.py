@@ -29,7 +29,7 @@ from model.masking import mask
 from model.serving.normalise import ALPHABET, normalise
 from model.serving.version_folder import verify
 from model.store.store import Store
-from tests.slack.test_security import TEAM, dispatcher, known, published, slack, surfaces
+from tests.slack.dispatching import TEAM, dispatcher, known, published, slack, surfaces
 from tests.town import SimulatorThread
 
 __all__ = ["known", "published", "slack"]

@@ -14,6 +14,7 @@ from model.schema import Example, Message, Source
 from model.serving import normalise as speech
 from model.settings import ModelSettings
 from model.store.store import Store
+from tests.store.rows import everything
 
 GAPS = ["", " ", "-", ".", "\u00a0", "\u202f", "\u200b", " - ", "–", "/"]
 WORDS = st.text(alphabet="abc ñÁ,.:;!?()<>&*_~`|@#+-/0123456789\n\u00a0٣４", max_size=40)
@@ -147,14 +148,6 @@ def test_no_shipped_message_is_touched() -> None:
 
 
 CARD_TEXT = "me cobraron dos veces con la 4111 1111 1111 1111"
-
-
-def everything(store: Store) -> str:
-    """Every row of every table, as text."""
-    from model.store.tables import metadata
-
-    with store.database.reading() as connection:
-        return "\n".join(str(row) for table in metadata.sorted_tables for row in connection.execute(table.select()))
 
 
 def test_no_door_of_the_store_lets_personal_data_in(store: Store, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from bot.slack.context import TAXONOMY_KNOWN_FOR_S, Background, TaxonomyCache
 from model.errors import StoreUnavailable
 from model.labels import Taxonomy, seed_taxonomy
 from model.store.store import Store
-from tests.slack.test_security import TEAM, a_context, dispatcher, known, published, slack, surfaces
+from tests.slack.dispatching import TEAM, a_context, dispatcher, known, published, slack, surfaces
 from tests.town import SimulatorThread
 
 __all__ = ["known", "published", "slack"]

@@ -20,8 +20,8 @@ from model.store.predictions import NewPrediction
 from model.store.store import Store
 from model.store.tables import messages, versions
 from model.text_key import text_key
-from tests.slack.test_corrections import CHANNEL, a_case, eventually
-from tests.test_masking import everything
+from tests.slack.cases import CHANNEL, a_case, eventually
+from tests.store.rows import everything
 from tests.town import Town, until
 
 SECRET = "Mi vecina Filomena Zurita perdió la clave del cajero de Guamaní"

@@ -1,0 +1,155 @@
+"""The real app without a socket: fed with requests for everything that it listens to, about a workspace that it knows."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.canvas import Signature
+from slack_bolt.async_app import AsyncBoltRequest
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
+
+from bot.settings import BotSettings
+from bot.simulator.server import Simulator
+from bot.slack.app import build_app
+from bot.slack.context import ListenerContext, build_context
+from bot.slack.listeners.commands import WORDS
+from bot.views import blocks, run_blocks
+from model.judgements import Gesture, Kind
+from model.schema import Message, Prediction, Source
+from model.store.predictions import NewPrediction
+from model.store.store import Store
+from model.store.tables import metadata
+from tests.town import SimulatorThread
+
+ROOT = Path(__file__).parents[2]
+TEAM = "T0SIMULADOR"
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[SimulatorThread]:
+    thread = SimulatorThread(rate_limits=False)
+    yield thread
+    thread.stop()
+
+
+SECRET = "La señora Zoraida perdió la clave"
+
+
+@pytest.fixture
+def published() -> list[str]:
+    """What would be on the queues, whose Redis is not what these tests are about."""
+    return []
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Iterator[Store]:
+    """A store where the workspace has an answered message, a judgement, a finished run and a version."""
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
+    store.migrate()
+    message = Message(channel="C1", ts="1.000001", user="U1", text=SECRET, source=Source.CHANNEL)
+    message_id, _ = store.messages.save(message)
+    said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
+    store.predictions.save([NewPrediction(message_id, 1, said, 0.1)])
+    store.replies.claim(message_id, "test", 60)
+    store.replies.record(message_id, "test", state=2, reply_ts="1.000002")
+    gesture = Gesture(user="U1", handle="h", at=5, kind=Kind.SET, labels=("cajero",))
+    store.gestures.add(gesture, channel="C1", item_ts="1.000001", note="de Zoraida")
+    runs = store.runs
+    runs.open("U1", channel="C1")
+    with store.database.writing() as connection:
+        connection.execute(metadata.tables["runs"].update().values(status_ts="1.000003", report_ts="1.000004"))
+    yield store
+    store.close()
+
+
+def a_context(slack: SimulatorThread, store: Store, home: Path, published: list[str], *, trainers: str = "U1") -> ListenerContext:
+    """What the app's listeners work with, which asks this Slack and notes what it would publish."""
+    environment = {name.lower(): value for name, value in slack.environment.items()}
+    settings = BotSettings(home=home, trainers=trainers, **environment)  # type: ignore[arg-type]  # of many kinds
+
+    async def note(signature: Signature[None]) -> None:
+        published.append(str(signature.task))
+
+    return build_context(settings, store, bot_user="UBETO", publish=note)
+
+
+def dispatcher(
+    slack: SimulatorThread,
+    store: Store,
+    home: Path,
+    published: list[str],
+    *,
+    context: ListenerContext | None = None,
+    wait: bool = True,
+) -> Callable[[dict[str, Any]], Any]:
+    """The real app, fed as Socket Mode feeds it; with `wait` what follows an acknowledgement is over when it has answered."""
+    context = context or a_context(slack, store, home, published)
+    who = AuthorizeResult(
+        enterprise_id=None, team_id=TEAM, bot_user_id="UBETO", bot_id="B1", bot_token=Simulator.bot_token
+    )  # fmt: skip
+    app = build_app(context, who)
+
+    async def dispatch(body: dict[str, Any]) -> Any:
+        try:
+            request = AsyncBoltRequest(body=body, mode="socket_mode")
+        except (TypeError, AttributeError, KeyError, IndexError):
+            return BoltResponse(status=400)  # Bolt's own reading; the Socket Mode client logs it and goes on
+        answer = await app.async_dispatch(request)
+        if wait:
+            await context.background.finish(30)
+        return answer
+
+    return dispatch
+
+
+def surfaces(team: str) -> dict[str, dict[str, Any]]:
+    """A request for each thing that the app listens to, all about what the workspace TEAM has."""
+    base = {"team": {"id": team}, "user": {"id": "U1", "team_id": team}, "trigger_id": "1.1", "api_app_id": "A1"}
+    manifest = json.loads((ROOT / "bot" / "manifest.json").read_text(encoding="utf-8"))
+    made: dict[str, dict[str, Any]] = {}
+    for name, action in [*vars(blocks).items(), *vars(run_blocks).items()]:
+        if name.endswith("_ACTION"):
+            for ts in ("1.000001", "1.000002", "1.000003", "1.000004"):
+                made[f"{action} on {ts}"] = base | {
+                    "type": "block_actions",
+                    "actions": [{"type": "button", "action_id": action, "block_id": "b", "action_ts": "9.9"}],
+                    "container": {"type": "message", "channel_id": "C1", "message_ts": ts}, "channel": {"id": "C1"},
+                }  # fmt: skip
+        if name.endswith("_VIEW"):
+            for metadata_ in ({"message": 1, "seen": ""}, {"message": 1}, {"person": "U1"}):
+                made[f"{action} {metadata_}"] = base | {
+                    "type": "view_submission",
+                    "view": {
+                        "id": "V1", "type": "modal", "callback_id": action, "private_metadata": json.dumps(metadata_),
+                        "state": {"values": {"labels": {"labels": {"selected_options": [{"value": "ahorro"}]}}}},
+                    },
+                }  # fmt: skip
+    for shortcut in manifest["features"]["shortcuts"]:
+        made[f"shortcut {shortcut['callback_id']}"] = base | {
+            "type": "message_action", "callback_id": shortcut["callback_id"], "channel": {"id": "C1"},
+            "message": {"ts": "1.000001", "text": "hola", "user": "U1"}, "response_url": "http://127.0.0.1:1/",
+        }  # fmt: skip
+    link = "https://x.slack.com/archives/C1/p0000000001000001"
+    for word in WORDS:
+        for rest in ("", link, "1", "<@U1>", "corregidos 3", "texto"):
+            made[f"/beto {word} {rest}"] = {
+                "command": "/beto", "text": f"{word} {rest}", "team_id": team, "channel_id": "C1", "user_id": "U1",
+                "trigger_id": f"1.{word}.{rest}", "response_url": "http://127.0.0.1:1/",
+            }  # fmt: skip
+    message = {"channel": "C1", "user": "U1", "ts": "1.000001", "text": "otro", "channel_type": "im"}
+    for each in (
+        {"type": "message", **message},
+        {"type": "message", **message, "ts": "5.000001"},
+        {"type": "app_mention", **message, "ts": "5.000002"},
+        {"type": "message", "subtype": "message_deleted", "channel": "C1", "deleted_ts": "1.000001"},
+        {"type": "message", "subtype": "message_changed", "channel": "C1", "message": message, "previous_message": {}},
+        {"type": "reaction_added", "user": "U2", "reaction": "x", "item": {"type": "message", "channel": "C1", "ts": "1.000001"}},
+        {"type": "channel_id_changed", "old_channel_id": "C1", "new_channel_id": "C2"},
+        {"type": "member_joined_channel", "user": "UBETO", "channel": "C1", "event_ts": "9.000001"},
+        {"type": "app_home_opened", "user": "U1", "tab": "home"},
+    ):
+        made[f"event {each}"] = {"type": "event_callback", "team_id": team, "event": each, "api_app_id": "A1"}
+    return made
