@@ -52,7 +52,7 @@ def bot(http: bool) -> None:
 @beto.command()
 def replies() -> None:
     """Post and redraw the replies in the threads."""
-    from bot.outbox.replies import run_replies
+    from bot.outbox.process import run_replies
 
     run_replies()
 

@@ -2,15 +2,25 @@
 
 from celery.canvas import Signature
 
+from model.store.outbox import reply_key, report_key, status_key
 from worker.app import INFERENCE, TRAINING, app
 
 # The queue of the `replies` process.
 REPLIES = "replies"
 
 
+def deliver(key: str, *, in_turn: bool = False, priority: int = 0) -> Signature[None]:
+    """Return the task that brings a row of the outbox up to date (`model.store.outbox` makes its key).
+
+    `in_turn`: it is its turn in its channel's line.
+    """
+    named = {"in_turn": True} if in_turn else {}
+    return _signature("bot.deliver", (key,), REPLIES, kwargs=named, priority=priority)
+
+
 def reply(message_id: int, *, priority: int = 0) -> Signature[None]:
     """Return the task that brings the message's reply up to date."""
-    return _signature("bot.reply", (message_id,), REPLIES, priority=priority)
+    return deliver(reply_key(message_id), priority=priority)
 
 
 def classify_and_reply(message_id: int, revision: int, *, priority: int = 0) -> Signature[None]:
@@ -20,14 +30,24 @@ def classify_and_reply(message_id: int, revision: int, *, priority: int = 0) -> 
     return signature
 
 
-def run_status(run_id: int, token: str) -> Signature[None]:
-    """Return the task that shows how far the run is until it is over; `token` is of `Runs.watch`."""
-    return _signature("bot.run", (run_id, token), REPLIES)
+def run_status(run_id: int) -> Signature[None]:
+    """Return the task that shows how far the run is; it comes back by itself until the run is over."""
+    return deliver(status_key(run_id))
 
 
-def show_decision(run_id: int, decision: str, by: str) -> Signature[None]:
-    """Return the task that shows under the run's report what `by` decided: `promoted` or `kept`."""
-    return _signature("bot.decision", (run_id, decision, by), REPLIES)
+def run_report(run_id: int) -> Signature[None]:
+    """Return the task that brings the run's report up to date."""
+    return deliver(report_key(run_id))
+
+
+def serve_line(channel: str) -> Signature[None]:
+    """Return the task that serves those who wait in this channel."""
+    return _signature("bot.line", (channel,), REPLIES)
+
+
+def seed(channel: str, ts: str, emoji: str) -> Signature[None]:
+    """Return the task that puts the bot's own reaction on a message."""
+    return _signature("bot.seed", (channel, ts, emoji), REPLIES)
 
 
 def train(run_id: int) -> Signature[None]:

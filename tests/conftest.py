@@ -16,7 +16,7 @@ from bot.local.environment import PROXIES
 from bot.local.ports import answers, free_port
 from bot.local.supervisor import redis_server
 from bot.simulator.person import Person
-from bot.simulator.pytest_plugin import SimulatorThread, slack, slack_options
+from bot.simulator.pytest_plugin import slack, slack_options
 from bot.simulator.server import Simulator
 from model.store.store import Store
 from tests.postgres import new_database, postgres_programs, running_postgres
@@ -166,36 +166,3 @@ async def ana(town: Town) -> AsyncIterator[Person]:
         if town.slack.workspace.bot_user_id not in town.slack.workspace.channel("C0SIMUATENCION").members:
             await person.invite("atencion", town.slack.workspace.bot_user_id)
         yield person
-
-
-@pytest.fixture
-def replies_slack(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[Simulator]:
-    """This process is a replies process for the simulated Slack, in which the bot is a member of #atencion."""
-    import redis
-
-    from bot.outbox import client as outgoing
-    from worker.app import app
-
-    thread = SimulatorThread(rate_limits=False)
-    settings = thread.environment | {
-        "BETO_DATABASE_URL": store_url,
-        "BETO_HOME": str(tmp_path),
-        "BETO_REDIS_URL": redis_url,
-        "BETO_SLACK_RATE": "0",
-        "BETO_EXPERTS": "S0SIMUEXPERTOS",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    kept = [each for each in vars(outgoing).values() if hasattr(each, "cache_clear")]
-    for cached in kept:
-        cached.cache_clear()
-    app.conf.broker_url = redis_url  # read once a process, perhaps by an earlier test
-    outgoing.store().migrate()
-    town = thread.simulator.workspace
-    town.join(town.channel("atencion"), town.user("beto"))
-    redis.Redis.from_url(redis_url).flushall()
-    yield thread.simulator
-    outgoing.store().close()
-    for cached in kept:
-        cached.cache_clear()
-    thread.stop()

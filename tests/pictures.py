@@ -17,6 +17,7 @@ from bot.local.demo import STORY
 from bot.simulator.person import Person
 from tests.journeys.browser import CHANNEL, THREAD, Window, installed, running_browser
 from tests.learning.cheques import CORRECTED, EMOJI
+from tests.outbox_rows import is_told
 from tests.town import Town, running_town, wait_until
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -127,7 +128,7 @@ def take_report(window: Window, town: Town) -> None:
     """Take the report of a retraining, with its picture, in the thread of its status."""
     print("retraining ...", flush=True)
     runs = town.store.runs
-    wait_until(lambda: (run := runs.last()) is not None and run.over and run.told, 900, "the report")
+    wait_until(lambda: (run := runs.last()) is not None and run.over and is_told(town.store, run.id), 900, "the report")
     window.resize(WIDTH, REPORT_HEIGHT, scale=SCALE)
     window.open("ana", "reclamos")
     window.click(f"{window.message('Listo')} [data-testid=replies]")

@@ -32,7 +32,7 @@ NOUNS = {
 
 
 @pytest.mark.parametrize(
-    "module", ["bot.slack.app", "bot.outbox.replies", "bot.simulator.server", "worker.tasks", "model.store.store"]
+    "module", ["bot.slack.app", "bot.outbox.process", "bot.simulator.server", "worker.tasks", "model.store.store"]
 )
 def test_the_small_processes_hold_no_torch(module: str) -> None:
     """bot and replies must stay small enough to run beside anything."""

@@ -9,7 +9,6 @@ import random
 import shutil
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from slack_sdk.errors import SlackApiError
 
+from bot.local.ports import free_port
+from bot.locks import TtlLock
+from bot.outbox.client import RateLimitedClient
+from bot.outbox.context import OutboxContext
+from bot.outbox.judges import Judges
+from bot.outbox.rate_limit import RateLimiter
 from bot.settings import BotSettings
 from bot.slack.payloads import MessageChanged, MessageEvent, MessageShortcut, ReactionEvent, ViewSubmission, parse
+from bot.views.texts import load_texts
 from model.errors import BadData, BrokenVersion
 from model.labels import seed_taxonomy
 from model.learning.dataset import read_examples
@@ -217,32 +223,45 @@ def test_no_setting_fails_but_by_its_name(values: dict[str, str]) -> None:
     assert not [value for value in values.values() if len(value) > 20 and value in refused]
 
 
-@pytest.mark.parametrize("task", ["worker.classify", "worker.train", "bot.reply", "bot.seed", "bot.run"])
+@pytest.mark.parametrize("task", ["worker.classify", "worker.train", "bot.deliver", "bot.seed", "bot.line"])
 def test_odd_arguments_of_tasks_end_that_task_alone(task: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whoever writes to Redis, or an older process beside a newer one, must not stop the workers."""
-    import bot.outbox.client
-    import bot.outbox.replies
-    import bot.outbox.reports
+    import bot.outbox.process  # noqa: F401 - its tasks
     from worker.app import app
     from worker.settings import WorkerSettings
     from worker.tasks import TrainerContext, WorkerContext
 
     store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
-    known_store: Callable[[], Store] = lambda: store  # noqa: E731 - a function under another's name
-    for module in (bot.outbox.client, bot.outbox.replies, bot.outbox.reports):
-        monkeypatch.setattr(module, "store", known_store)
-    made_of_it = (bot.outbox.client.replies, bot.outbox.client.gestures, bot.outbox.client.labels)
-    for cached in made_of_it:
-        cached.cache_clear()
     settings = WorkerSettings(home=tmp_path, database_url="")
-    context = WorkerContext(settings) if task == "worker.classify" else TrainerContext(settings, store)
+    context: WorkerContext | TrainerContext | OutboxContext = TrainerContext(settings, store)
+    if task == "worker.classify":
+        context = WorkerContext(settings)
+    elif task.startswith("bot."):
+        context = unreached_context(store, tmp_path)
     monkeypatch.setattr(app, "context", context)
     for arguments in ([], [None], [-1], ["1"], [2**70], [1, 2, 3, 4, 5], [{}], [[]], ["x" * 10_000, "y"], [0, 0]):
         result = app.tasks[task].apply(args=arguments, throw=False)
         assert result.state in {"SUCCESS", "FAILURE", "RETRY"}
-    for cached in made_of_it:
-        cached.cache_clear()
     if isinstance(context, WorkerContext):
         context.close()
     store.close()
+
+
+def unreached_context(store: Store, home: Path) -> OutboxContext:
+    """What the replies process works with, where neither Redis nor Slack is there."""
+    away, settings = f"redis://127.0.0.1:{free_port()}/0", BotSettings(home=home)
+    limiter = RateLimiter(away)
+    slack = RateLimitedClient(limiter=limiter, token="xoxb-1", base_url=f"http://127.0.0.1:{free_port()}/api/")
+    return OutboxContext(
+        settings=settings,
+        store=store,
+        texts=load_texts("es"),
+        locks=TtlLock(away),
+        limiter=limiter,
+        slack=slack,
+        patient_slack=slack,
+        judges=Judges(slack, store.gestures, settings, "T1"),
+        team="T1",
+        workspace_url="http://127.0.0.1/",
+    )

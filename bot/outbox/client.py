@@ -1,8 +1,7 @@
-"""What the `replies` process speaks to Slack with: its store, its paced client, and what it must know of Slack to use them."""
+"""Slack's Web API as the outbox calls it: once, no faster than Slack allows, and with an outcome that says what is known."""
 
 import time
 from collections.abc import Callable
-from functools import cache
 from http.client import HTTPException
 from typing import Any
 
@@ -10,42 +9,15 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from bot.locks import TtlLock
 from bot.outbox.rate_limit import RateLimiter
-from bot.settings import BotSettings
-from model.store.gestures import Gestures
-from model.store.label_book import LabelBook
-from model.store.replies import Replies
-from model.store.store import Store
+from bot.outbox.states import AmbiguousResult, RateLimited
 
-# Longer than the calls for one reply take; a claim that lives longer belongs to a dead process.
-LEASE_S = 60.0
 CALL_WITHIN_S = 20.0
-# What Slack did not answer is looked at again so much later.
-AGAIN_S = 3.0
 NO_UNFURL: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
-# Slack will never take these, however often we try.
-PERMANENT_ERRORS = {
-    "account_inactive", "cant_update_message", "channel_not_found", "edit_window_closed", "is_archived", "message_not_found",
-    "not_in_channel", "thread_not_found", "restricted_action", "token_revoked",
-}  # fmt: skip
+# Of a channel's newest messages, 200 each: a post that was made a moment ago is not further back.
+MOST_PAGES = 10
 
-
-class RateLimited(Exception):
-    """Nothing was done: `method` may be called again in `retry_after_s` seconds."""
-
-    def __init__(self, method: str, retry_after_s: float) -> None:
-        super().__init__(f"{method} may be called again in {retry_after_s:.1f} s")
-        self.method = method
-        self.retry_after_s = retry_after_s
-
-
-class AmbiguousResult(Exception):
-    """No answer that could be read: the call may have been carried out or not. `late`: it may yet be."""
-
-    def __init__(self, method: str, reason: object, *, late: bool = False) -> None:
-        super().__init__(f"{method} may or may not have been carried out: {reason}")
-        self.late = late
+Message = dict[str, Any]
 
 
 class RateLimitedClient(WebClient):
@@ -83,102 +55,42 @@ class RateLimitedClient(WebClient):
             raise AmbiguousResult(api_method, reason, late=isinstance(reason, TimeoutError)) from None
 
 
+def find_messages(
+    slack: WebClient, channel: str, is_ours: Callable[[Message], bool], *, thread_ts: str | None = None, oldest: str = "0"
+) -> list[str]:
+    """Return the ts of each message of the thread, or of the channel since `oldest`, that `is_ours`, the oldest first.
+
+    Whoever posted one may not have lived to record it. Where the thread's first message is gone, the reply to it may stand in
+    the channel itself.
+    """
+    if thread_ts is not None:
+        try:
+            return _pages(slack.conversations_replies, is_ours, channel=channel, ts=thread_ts)
+        except SlackApiError as error:
+            if error.response.get("error") != "thread_not_found":
+                raise
+            oldest = thread_ts
+    return _pages(slack.conversations_history, is_ours, channel=channel, oldest=oldest)
+
+
+def has_metadata(message: Message, event_type: str, name: str, value: str) -> bool:
+    """Return whether a message carries metadata of this type that says so."""
+    metadata = message.get("metadata") or {}
+    return metadata.get("event_type") == event_type and (metadata.get("event_payload") or {}).get(name) == value
+
+
+def _pages(ask: Callable[..., SlackResponse], is_ours: Callable[[Message], bool], **where: str) -> list[str]:
+    found: list[str] = []
+    cursor = ""
+    for _ in range(MOST_PAGES):
+        page = ask(include_all_metadata=True, limit=200, cursor=cursor, **where)
+        found += [str(message["ts"]) for message in page["messages"] if is_ours(message)]
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            break
+    return sorted(found)
+
+
 def _retry_after(headers: Any) -> float:
     found = next((value for name, value in headers.items() if name.lower() == "retry-after"), "1")
     return float(found if isinstance(found, str) else found[0])
-
-
-@cache
-def store() -> Store:
-    """This process's store."""
-    return Store(settings().store_url, settings().home_folder, mask_personal=settings().mask_personal)
-
-
-@cache
-def settings() -> BotSettings:
-    """This process's settings."""
-    return BotSettings()
-
-
-@cache
-def replies() -> Replies:
-    """What this process's store knows of replies."""
-    return store().replies
-
-
-@cache
-def gestures() -> Gestures:
-    """What people said, in this process's store."""
-    return store().gestures
-
-
-@cache
-def labels() -> LabelBook:
-    """The labels of today, in this process's store."""
-    return store().labels
-
-
-@cache
-def limiter() -> RateLimiter:
-    """How fast Slack lets us go, which all `replies` processes share."""
-    return RateLimiter(settings().redis_url, settings().slack_rate)
-
-
-@cache
-def locks() -> TtlLock:
-    """What the `replies` processes do once together."""
-    return TtlLock(settings().redis_url)
-
-
-@cache
-def slack(patience_s: float = 0.0) -> RateLimitedClient:
-    """This process's Slack client; it waits by itself for at most `patience_s`."""
-    token = settings().slack_bot_token.get_secret_value()
-    return RateLimitedClient(
-        limiter=limiter(), patience_s=patience_s, token=token, base_url=settings().slack_api_url, timeout=CALL_WITHIN_S
-    )
-
-
-@cache
-def workspace() -> dict[str, str]:
-    """Whose token we hold: `team_id`, and `url`, where permalinks begin."""
-    answer = slack(CALL_WITHIN_S).auth_test()
-    return {"team_id": str(answer["team_id"]), "url": str(answer["url"])}
-
-
-def delete_message(channel: str, ts: str) -> None:
-    """Our message is not there; AmbiguousResult where it may be."""
-    try:
-        slack(CALL_WITHIN_S).chat_delete(channel=channel, ts=ts)
-    except RateLimited as wait:
-        raise AmbiguousResult("chat.delete", wait) from None
-    except SlackApiError as error:
-        if (reason := error.response.get("error")) not in PERMANENT_ERRORS:
-            raise AmbiguousResult("chat.delete", reason) from None
-
-
-def find_messages(channel: str, thread: str, kind: str, name: str, value: str) -> list[str]:
-    """The ts of each message of ours in the thread whose metadata is of this kind and says so, the oldest first.
-
-    Whoever posted one may not have lived to record it.
-    Where the thread's first message is gone, the reply to it may stand in the channel itself.
-    """
-    ask: Callable[..., Any] = slack().conversations_replies
-    where: dict[str, Any] = {"ts": thread}
-    found: list[str] = []
-    cursor = ""
-    while True:
-        try:
-            page = ask(channel=channel, include_all_metadata=True, limit=200, cursor=cursor, **where)
-        except SlackApiError as error:
-            if error.response.get("error") != "thread_not_found" or "oldest" in where:
-                raise
-            ask, where = slack().conversations_history, {"oldest": thread}
-            continue
-        for message in page["messages"]:
-            metadata = message.get("metadata") or {}
-            if metadata.get("event_type") == kind and metadata.get("event_payload", {}).get(name) == value:
-                found.append(str(message["ts"]))
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-        if not cursor:
-            return sorted(found)

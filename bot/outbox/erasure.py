@@ -1,28 +1,43 @@
-"""The sweep of what is to be gone: wishes to forget that were not carried out, and texts that were kept long enough."""
+"""The sweep of what is to be gone: erasure requests that were not executed, and texts that were kept long enough."""
 
 import logging
 import time
 
-from bot.outbox.client import settings, store
-from bot.outbox.replies import reply
+from bot import queues
+from bot.outbox.context import OutboxContext
+from model.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
 # Days are what retention is counted in.
 EXPIRE_EVERY_S = 3600.0
 
-_expired_at: list[float] = []
 
+class ErasureSweep:
+    """Executes pending erasure requests and retention; remembers when it last looked at the latter."""
 
-def sweep() -> None:
-    """Every pending wish is carried out; once an hour, what was kept too long is gone."""
-    forgetting = store().erasure
-    for wish in forgetting.pending():
-        done, touched = forgetting.execute(wish)
-        for message_id in touched:
-            reply.delay(message_id)
-        log.info("wish %s is carried out: %s messages and %s judgements", wish, done.messages, done.judgements)
-    if not _expired_at or time.monotonic() - _expired_at[-1] > EXPIRE_EVERY_S:
-        _expired_at[:] = [time.monotonic()]
-        if gone := forgetting.expire(settings().retention_days, settings().retention_corrected_days):
-            log.info("%s texts were kept long enough and are gone", gone)
+    def __init__(self, context: OutboxContext) -> None:
+        self._context = context
+        self._expired_at: float | None = None
+
+    def run(self) -> None:
+        """Execute every pending request, and once an hour the retention; one that fails does not stop the others.
+
+        Raises StoreUnavailable: then none of them can be executed.
+        """
+        erasure, settings = self._context.store.erasure, self._context.settings
+        for request_id in erasure.pending():
+            try:
+                done, touched = erasure.execute(request_id)
+            except StoreUnavailable:
+                raise
+            except Exception:  # it stays pending, and whoever asked for another is not to wait for this one
+                log.exception("erasure request %s could not be executed", request_id)
+                continue
+            for message_id in touched:
+                self._context.publish(queues.reply(message_id))
+            log.info("erasure request %s is executed: %s messages and %s judgements", request_id, done.messages, done.judgements)
+        if self._expired_at is None or time.monotonic() - self._expired_at > EXPIRE_EVERY_S:
+            self._expired_at = time.monotonic()
+            if gone := erasure.expire(settings.retention_days, settings.retention_corrected_days):
+                log.info("%s texts were kept long enough and are gone", gone)

@@ -1,194 +1,210 @@
-"""What people see of a training run: its status message while it lasts, and its report in that message's thread."""
+"""What people see of a training run: its status message while it lasts, and in that message's thread a picture and its report."""
 
 import logging
-import time
-from functools import cache
+from dataclasses import replace
+from http.client import HTTPException
 from typing import Any
 
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.outbox.client import (
-    NO_UNFURL,
-    PERMANENT_ERRORS,
+from bot import queues
+from bot.outbox.client import Message, RateLimitedClient
+from bot.outbox.states import (
+    AGAIN_S,
+    NOT_THERE_AGAIN_S,
     AmbiguousResult,
+    Done,
+    Facts,
     RateLimited,
-    find_messages,
-    labels,
-    settings,
-    slack,
-    store,
+    Subject,
+    Write,
 )
+from bot.outbox.work import Content, Work
 from bot.views import blocks, run_blocks
 from bot.views.charts import draw
-from bot.views.texts import load_texts
 from model.schema import Report
-from model.store.runs import Run, Runs
-from worker.app import app
+from model.store.outbox import SETTLED, State, picture_key, report_key, status_key
+from model.store.runs import Run
 
 log = logging.getLogger(__name__)
 
-METADATA = "beto_run"
-REPORT = "beto_report"
-LOOK_EVERY_S = 1.0
-REDRAW_EVERY_S = 3.0
-# A training tells little; it may wait for its turn here.
-PATIENCE_S = 30.0
+# A run is asked for before its status message is posted, by clocks that may differ.
+BEFORE_S = 60.0
 
 
-@cache
-def runs() -> Runs:
-    """The runs in this process's store."""
-    return store().runs
+class RunWork(Work):
+    """Work on a row that is about a training run."""
+
+    NAMED = "run"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        assert self.row.run_id is not None  # rows of these kinds have one
+        run = self.context.store.runs.get(self.row.run_id)
+        assert run is not None  # runs are never deleted
+        self.run: Run = run
+
+    @property
+    def slack(self) -> RateLimitedClient:
+        """A client that waits for a moment: nobody is in a hurry here."""
+        return self.context.patient_slack
+
+    def name(self) -> str:
+        """Return the run's id."""
+        return str(self.run.id)
 
 
-def follow(run_id: int) -> None:
-    """The run's status message is kept up to date from now on, by one chain of tasks."""
-    token = runs().watch(run_id)
-    if token is not None:
-        show_run.delay(run_id, token)
+class StatusWork(RunWork):
+    """How far the run is, and what came of it."""
+
+    METADATA = "beto_run"
+
+    def facts(self, *, in_turn: bool) -> Facts:
+        """Return what is known before the first call; while the run is not over there is always more to say."""
+        return replace(super().facts(in_turn=in_turn), is_last=self.run.over)
+
+    def oldest(self) -> str:
+        """Return a moment before the status message was posted."""
+        return f"{self.run.requested_at.timestamp() - BEFORE_S:.6f}"
+
+    def render(self) -> Content:
+        """Return how the run is."""
+        return Content(*run_blocks.status(self.run, self.context.texts))
+
+    def follow(self, write: Write) -> None:
+        """Go on with the picture once the end is told."""
+        if write.state is State.SHOWN and self.run.report is not None:
+            self.context.publish(queues.deliver(picture_key(self.run.id)))
 
 
-@app.task(name="bot.run")
-def show_run(run_id: int, token: str, drawn_at: float = 0.0) -> None:
-    """People see how far the run is, and what came of it; looks again in a second while it is not over."""
-    run = runs().look(run_id, token)
-    if run is None:
-        return
-    try:
-        if run.over:
-            _tell_end(run)
-            return
-        if time.time() - drawn_at >= REDRAW_EVERY_S:
-            _show_status(run)
-            drawn_at = time.time()
-    except SlackApiError as error:
-        reason = error.response.get("error", "")
-        if reason not in PERMANENT_ERRORS:
-            raise  # the sweep begins another chain
-        log.warning("run %s can be shown to nobody: %s", run_id, reason)
-        runs().note_told(run_id, None)
-        return
-    except (RateLimited, AmbiguousResult) as error:
-        log.info("run %s is shown later: %s", run_id, error)
-    show_run.apply_async((run_id, token, drawn_at), countdown=LOOK_EVERY_S)
+class InThread(RunWork):
+    """Work on a row that stands in the thread of the run's status message, once that tells the end."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._status = self.context.store.outbox.get(status_key(self.run.id))
+
+    @property
+    def report(self) -> Report:
+        """What the run came to."""
+        assert self.run.report is not None  # rows of these kinds are opened with the report
+        return self.run.report
+
+    def thread_ts(self) -> str | None:
+        """Return the ts of the status message."""
+        return None if self._status is None else self._status.ts
+
+    def facts(self, *, in_turn: bool) -> Facts:
+        """Return what is known before the first call, which waits until the status message tells the end."""
+        facts, status = super().facts(in_turn=in_turn), self._status
+        if self.row.ts is not None:
+            return facts
+        if status is None or status.state is State.GONE:
+            return replace(facts, subject=Subject.UNKNOWN)
+        if status.state is State.REFUSED:
+            again = status.retry_at is not None
+            return replace(facts, waits_s=NOT_THERE_AGAIN_S) if again else replace(facts, refused_with=status.reason or "status")
+        return facts if status.state is State.SHOWN else replace(facts, waits_s=AGAIN_S)
 
 
-def _show_status(run: Run) -> str:
-    """The status message says how the run is; its ts."""
-    assert run.channel is not None  # nobody follows a run that has nobody to tell
-    text, shown = run_blocks.status(run, load_texts(settings().language))
-    post: dict[str, Any] = {
-        "channel": run.channel,
-        "text": text,
-        "blocks": shown,
-        "metadata": {"event_type": METADATA, "event_payload": {"run": str(run.id)}},
-    }
-    if run.status_ts is not None:
-        slack(PATIENCE_S).chat_update(ts=run.status_ts, **post)
-        return run.status_ts
-    # Whoever posted it may not have lived to note it.
-    ts = _find_status(run) or str(slack(PATIENCE_S).chat_postMessage(**post, **NO_UNFURL)["ts"])
-    runs().note_status(run.id, run.channel, ts)
-    return ts
+class PictureWork(InThread):
+    """The picture of a report. The words matter more, and two pictures are worse than none."""
 
+    METADATA = "beto_picture"
 
-def _find_status(run: Run) -> str | None:
-    """The ts of the run's status message, where one stands in its channel that was not noted."""
-    assert run.channel is not None
-    oldest = f"{run.requested_at.timestamp() - 60:.6f}"
-    newer = slack(PATIENCE_S).conversations_history(channel=run.channel, oldest=oldest, limit=200, include_all_metadata=True)
-    for message in newer["messages"]:
-        metadata = message.get("metadata") or {}
-        if metadata.get("event_type") == METADATA and metadata["event_payload"].get("run") == str(run.id):
-            return str(message["ts"])
-    return None
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._uploads = int(self.row.content.get("uploads", 0))
 
+    def facts(self, *, in_turn: bool) -> Facts:
+        """Return what is known before the first call."""
+        return replace(super().facts(in_turn=in_turn), uploads=self._uploads)
 
-def _tell_end(run: Run) -> None:
-    """The status message says how it ended, and the report with its picture is in its thread, once."""
-    status_ts = _show_status(run)
-    assert run.channel is not None
-    report_ts = None
-    if run.report is not None:
-        if run.reporting:
-            report_ts = next(iter(find_messages(run.channel, status_ts, REPORT, "run", str(run.id))), None)
-        if report_ts is None:
-            runs().note_reporting(run.id)
-            report_ts = _post_report(run, run.report, run.channel, status_ts)
-    runs().note_told(run.id, report_ts)
+    def is_ours(self, message: Message) -> bool:
+        """Return whether this message in Slack has the picture: an upload carries no metadata, but its file has a name."""
+        return any(file.get("name") == self._file_name for file in message.get("files") or ())
 
+    def render(self) -> Content:
+        """Return what screen readers say; the picture itself is drawn when it is uploaded."""
+        return Content(self.context.texts("run.picture_alt"))
 
-def _post_report(run: Run, report: Report, channel: str, thread: str) -> str:
-    texts, taxonomy = load_texts(settings().language), labels().current()
-    try:
-        slack(PATIENCE_S).files_upload_v2(
-            channel=channel,
-            thread_ts=thread,
-            content=draw(report, taxonomy, texts),
-            filename=f"beto-{report.version}.png",
-            title=texts("run.picture_title", version=report.version),
-            alt_txt=texts("run.picture_alt"),
-        )
-    except (SlackApiError, AmbiguousResult) as error:  # the words matter more, and two pictures are worse than none
-        log.warning("the picture of run %s could not be shown: %s", run.id, error)
-    text, shown = report_message(run, report)
-    metadata = {"event_type": REPORT, "event_payload": {"run": str(run.id)}}
-    return str(
-        slack(PATIENCE_S).chat_postMessage(
-            channel=channel, thread_ts=thread, text=text, blocks=shown, metadata=metadata, **NO_UNFURL
-        )["ts"]
-    )
-
-
-@app.task(name="bot.decision")
-def show_decision(run_id: int, decision: str, by: str) -> None:
-    """Show under the run's report what somebody decided, and no buttons for that any more."""
-    run = runs().get(run_id)
-    if run is None or run.report is None or run.channel is None or run.report_ts is None:
-        return
-    key = "run.decided_promote" if decision == "promoted" else "run.decided_keep"
-    decided = load_texts(settings().language)(key, user=f"<@{by}>", version=run.report.version)
-    try:
-        text, shown = report_message(run, run.report, decided)
-        slack(PATIENCE_S).chat_update(channel=run.channel, ts=run.report_ts, text=text, blocks=shown)
-    except RateLimited as wait:
-        show_decision.apply_async((run_id, decision, by), countdown=wait.retry_after_s)
-
-
-def report_message(run: Run, report: Report, decided: str = "") -> tuple[str, list[blocks.Block]]:
-    """The report as it is now, with links to the messages whose labels would change, and what somebody `decided` since."""
-    texts, taxonomy = load_texts(settings().language), labels().current()
-    lines = []
-    for flip in report.flips:
-        stored = store().messages.get(flip.message_id)
-        if stored is None or stored.deleted:
-            continue
-        before, after = (blocks.names(labels, taxonomy, texts) for labels in (flip.before, flip.after))
-        lines.append(
-            texts(
-                "run.flip",
-                link=_quoted(stored.message.channel, stored.message.ts, stored.message.text, run),
-                before=before,
-                after=after,
+    def post(self, content: Content) -> Done:
+        """Upload the picture, which is counted before it is tried."""
+        picture = draw(self.report, self.context.store.labels.current(), self.context.texts)
+        self.context.store.outbox.count_upload(self.row.key, self._uploads + 1)
+        try:
+            self.slack.files_upload_v2(
+                channel=self.row.channel,
+                thread_ts=self.thread_ts(),
+                content=picture,
+                filename=self._file_name,
+                title=self.context.texts("run.picture_title", version=self.report.version),
+                alt_txt=content.text,
             )
-        )
-    live = store().registry.live()
-    return run_blocks.report(run, report, 0 if live is None else live.number, lines, taxonomy, texts, decided=decided)
+        except RateLimited:
+            self.context.store.outbox.count_upload(self.row.key, self._uploads)
+            raise
+        except SlackApiError:
+            raise
+        except (OSError, HTTPException, SlackClientError) as error:
+            # The second of its three steps goes by urllib itself, to another host, which may be blocked.
+            raise AmbiguousResult("files.upload", error) from error
+        return Done()  # Slack does not say where it stands
+
+    def follow(self, write: Write) -> None:  # noqa: ARG002 - whatever came of the picture
+        """Go on with the report."""
+        self.context.publish(queues.deliver(report_key(self.run.id)))
+
+    @property
+    def _file_name(self) -> str:
+        return f"beto-{self.report.version}.png"
 
 
-def _quoted(channel: str, ts: str, text: str, run: Run) -> str:
-    """A link to the message, with its first words where those who read this may read it."""
-    try:
-        link = str(slack(PATIENCE_S).chat_getPermalink(channel=channel, message_ts=ts)["permalink"])
-    except SlackApiError:
-        link = ""
-    words = blocks.escape(" ".join(text.split())[:60]).replace("|", " ") if channel == run.channel else ""
-    return f"<{link}|{words or '…'}>" if link else words or "…"
+class ReportWork(InThread):
+    """What a run learnt from, how good that is, what changes, the verdict, and what somebody decided since."""
 
+    METADATA = "beto_report"
 
-def sweep() -> int:
-    """Every run that has something to tell and that nobody tells is followed again; how many."""
-    found = runs().unwatched()
-    for run_id in found:
-        follow(run_id)
-    return len(found)
+    _asks_for_links = True
+
+    def facts(self, *, in_turn: bool) -> Facts:
+        """Return what is known before the first call: the report comes after its picture, or after that was refused."""
+        facts = super().facts(in_turn=in_turn)
+        if self.row.ts is not None or facts.waits_s or facts.subject is not Subject.PRESENT:
+            return facts
+        picture = self.context.store.outbox.get(picture_key(self.run.id))
+        return facts if picture is None or picture.state in SETTLED else replace(facts, waits_s=AGAIN_S)
+
+    def render(self) -> Content:
+        """Return the report as it is now, with links to the messages whose labels would change."""
+        texts, taxonomy, store = self.context.texts, self.context.store.labels.current(), self.context.store
+        lines = []
+        for flip in self.report.flips:
+            stored = store.messages.get(flip.message_id)
+            if stored is None or stored.deleted:
+                continue
+            before, after = (blocks.names(labels, taxonomy, texts) for labels in (flip.before, flip.after))
+            message = stored.message
+            link = self._quoted(message.channel, message.ts, message.text)
+            lines.append(texts("run.flip", link=link, before=before, after=after))
+        live, decided = store.registry.live(), ""
+        if self.run.decided is not None:
+            key = "run.decided_promote" if self.run.decided.decision == "promoted" else "run.decided_keep"
+            decided = texts(key, user=f"<@{self.run.decided.by}>", version=self.report.version)
+        number = 0 if live is None else live.number
+        return Content(*run_blocks.report(self.run, self.report, number, lines, taxonomy, texts, decided=decided))
+
+    def _quoted(self, channel: str, ts: str, text: str) -> str:
+        """Return a link to the message, with its first words where those who read this may read it."""
+        words = blocks.escape(" ".join(text.split())[:60]).replace("|", " ") if channel == self.run.channel else ""
+        link = f"{self.context.workspace_url}archives/{channel}/p{ts.replace('.', '')}"
+        # The report matters more than where its links lead: one call that fails is the last one.
+        if self._asks_for_links:
+            try:
+                link = str(self.slack.chat_getPermalink(channel=channel, message_ts=ts)["permalink"])
+            except SlackApiError:
+                link = ""
+            except (RateLimited, AmbiguousResult) as error:
+                log.info("the links of run %s are made up from here on: %s", self.run.id, error)
+                self._asks_for_links = False
+        return f"<{link}|{words or '…'}>" if link else words or "…"

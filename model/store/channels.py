@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import false, func, select
 
 from model.store.database import Database
-from model.store.tables import channels, gestures, messages, runs, training_texts
+from model.store.tables import channels, gestures, messages, outbox, runs, training_texts
 
 Mode = Literal["auto", "mention"]
 
@@ -53,6 +53,7 @@ class Channels:
                 messages: messages.c.ts.in_(select(messages.c.ts).where(messages.c.channel == new)),
                 gestures: false(),
                 runs: false(),
+                outbox: false(),
             }
             for table, is_taken in taken.items():
                 connection.execute(table.update().where(table.c.channel == old, ~is_taken).values(channel=new))

@@ -16,15 +16,15 @@ from model.schema import Example
 from model.store.database import Database, lock_channel, now
 from model.store.gestures import Gestures, is_judged
 from model.store.label_book import LabelBook
-from model.store.pending import RETRY_AFTER_S, mark_reply_pending
+from model.store.outbox import mark_deleted, mark_expired, mark_reply_due, of_message
 from model.store.tables import (
     erasure_requests,
     examples,
     gestures,
     messages,
+    outbox,
     people,
     predictions,
-    replies,
     runs,
     split_assignments,
     training_texts,
@@ -125,7 +125,7 @@ class ErasureService:
             row = connection.execute(select(messages).where(messages.c.id == message_id).with_for_update()).one()
             if row.deleted_at is not None and not row.user:
                 return set()
-            reply_ts = connection.execute(select(replies.c.ts).where(replies.c.message_id == message_id)).scalar_one_or_none()
+            reply_ts = connection.execute(select(outbox.c.ts).where(*of_message(message_id))).scalar_one_or_none()
             said = connection.execute(
                 gestures.delete().where(
                     gestures.c.channel == row.channel,
@@ -141,12 +141,9 @@ class ErasureService:
                     user="",
                     response_url=None,
                     deleted_at=func.coalesce(messages.c.deleted_at, now()),
-                    state=messages.c.state + 1,
-                    owed="reply",
-                    tries=0,
-                    retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
                 )
             )
+            mark_deleted(connection, message_id)
             keys = {text_key(row.text)} if row.text else set()
             connection.execute(examples.delete().where(examples.c.text_key.in_(keys)))
             _count(connection, request_id, messages_=1, judgements=said)
@@ -172,15 +169,15 @@ class ErasureService:
                 _count(connection, request_id, messages_=0, judgements=gone)
                 on_message = connection.execute(
                     select(messages.c.id)
-                    .outerjoin(replies, replies.c.message_id == messages.c.id)
+                    .outerjoin(outbox, and_(*of_message(messages.c.id)))
                     .where(
                         messages.c.channel == channel,
-                        or_(messages.c.ts == item_ts, replies.c.ts == item_ts),
+                        or_(messages.c.ts == item_ts, outbox.c.ts == item_ts),
                         messages.c.deleted_at.is_(None),
                     )
                 ).scalars()
                 for message_id in list(on_message):
-                    mark_reply_pending(connection, message_id)
+                    mark_reply_due(connection, message_id)
                     touched.append(message_id)
         return touched
 
@@ -232,12 +229,12 @@ class ErasureService:
         if user is not None:
             judged_by = and_(
                 gestures.c.channel == messages.c.channel,
-                or_(gestures.c.item_ts == messages.c.ts, gestures.c.item_ts == replies.c.ts),
+                or_(gestures.c.item_ts == messages.c.ts, gestures.c.item_ts == outbox.c.ts),
             )
             chosen = chosen.union(
                 select(text_id)
                 .select_from(messages)
-                .outerjoin(replies, replies.c.message_id == messages.c.id)
+                .outerjoin(outbox, and_(*of_message(messages.c.id)))
                 .join(gestures, judged_by)
                 .where(gestures.c.user == user)
             )
@@ -299,8 +296,8 @@ class ErasureService:
         judged = is_judged() if corrected else ~is_judged()
         with self._database.writing() as connection:
             rows = connection.execute(
-                select(messages.c.id, messages.c.channel, messages.c.ts, replies.c.ts.label("reply_ts"))
-                .outerjoin(replies, replies.c.message_id == messages.c.id)
+                select(messages.c.id, messages.c.channel, messages.c.ts, outbox.c.ts.label("reply_ts"))
+                .outerjoin(outbox, and_(*of_message(messages.c.id)))
                 .where(
                     messages.c.received_at < since,
                     messages.c.edited_at < int(since.timestamp() * 1e6),
@@ -310,12 +307,9 @@ class ErasureService:
                 .order_by(messages.c.received_at)
                 .limit(batch)
             ).all()
-            # Whatever was still owed after so many days nobody waits for.
-            connection.execute(
-                messages.update()
-                .where(messages.c.id.in_([row.id for row in rows]))
-                .values(text="", response_url=None, owed="nothing")
-            )
+            ids = [row.id for row in rows]
+            connection.execute(messages.update().where(messages.c.id.in_(ids)).values(text="", response_url=None))
+            mark_expired(connection, ids)
             for row in rows if corrected else ():
                 connection.execute(
                     gestures.update()

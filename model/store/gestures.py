@@ -17,8 +17,8 @@ from model.judgements import Gesture, Kind, MessageState, fold
 from model.labels import Taxonomy
 from model.schema import Prediction
 from model.store.database import Database, aware, lock_channel, now
-from model.store.pending import mark_reply_pending
-from model.store.tables import gestures, messages, people, predictions, replies
+from model.store.outbox import mark_reply_due, of_message
+from model.store.tables import gestures, messages, outbox, people, predictions
 
 # People change groups and become guests; a day is as old as what we know of them may be.
 KNOWN_FOR = timedelta(days=1)
@@ -98,7 +98,7 @@ class Gestures:
                 .returning(gestures.c.id)
             ).one_or_none()
             if added is not None and message is not None:
-                mark_reply_pending(connection, message.id)
+                mark_reply_due(connection, message.id)
             return (None if message is None else int(message.id)), added is not None
 
     def message_of(self, channel: str, item_ts: str) -> int | None:
@@ -256,7 +256,9 @@ class Gestures:
         own = {row.id: row for row in rows}
         here = gestures.c.channel == messages.c.channel
         on_message = messages.join(gestures, and_(here, gestures.c.item_ts == messages.c.ts))
-        on_reply = messages.join(replies).join(gestures, and_(here, gestures.c.item_ts == replies.c.ts))
+        on_reply = messages.join(outbox, and_(*of_message(messages.c.id))).join(
+            gestures, and_(here, gestures.c.item_ts == outbox.c.ts)
+        )
         both = union_all(
             *(
                 select(gestures, messages.c.id.label("message_id")).select_from(joined).where(messages.c.id.in_(own))
@@ -323,7 +325,7 @@ def _message_of(connection: Connection, channel: str, item_ts: str) -> Row[Any] 
     if own is not None:
         return own
     # The channel is compared here: asked for it too, SQLite would begin with all messages of the channel.
-    of_replies = select(messages).join(replies).where(replies.c.ts == item_ts)
+    of_replies = select(messages).join(outbox, and_(*of_message(messages.c.id))).where(outbox.c.ts == item_ts)
     return next((row for row in connection.execute(of_replies) if row.channel == channel), None)
 
 
@@ -357,8 +359,9 @@ def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
     here = messages.c.channel == gestures.c.channel
     on_message = gestures.join(messages, and_(here, messages.c.ts == gestures.c.item_ts))
     # Outer joins, because SQLite would begin inner ones with all replies; they give a null for what is about no reply.
-    on_reply = gestures.outerjoin(replies, replies.c.ts == gestures.c.item_ts).outerjoin(
-        messages, and_(here, messages.c.id == replies.c.message_id)
+    is_reply = outbox.c.kind == "reply"
+    on_reply = gestures.outerjoin(outbox, and_(outbox.c.ts == gestures.c.item_ts, is_reply)).outerjoin(
+        messages, and_(here, messages.c.id == outbox.c.message_id)
     )
     both = union(*(select(messages.c.id).select_from(joined) for joined in (on_message, on_reply)))
     return array("q", sorted(found for found in connection.execute(both).scalars() if found is not None))
@@ -371,9 +374,9 @@ def is_judged() -> Any:
     )
     on_reply = (
         select(gestures.c.id)
-        .join(replies, replies.c.ts == gestures.c.item_ts)
+        .join(outbox, outbox.c.ts == gestures.c.item_ts)
         .where(
-            replies.c.message_id == messages.c.id,
+            *of_message(messages.c.id),
             gestures.c.channel == messages.c.channel,
         )
         .exists()

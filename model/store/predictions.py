@@ -5,13 +5,13 @@ Every method is one transaction (see `database` for what it raises).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 
 from model.schema import Prediction
 from model.store.database import Database, aware, now
-from model.store.pending import RETRY_AFTER_S
+from model.store.outbox import mark_predicted
 from model.store.tables import messages, predictions
 
 
@@ -100,16 +100,7 @@ class Predictions:
                 return [False] * len(made)
             inserted = self._database.insert_or_ignore(predictions).values(rows).returning(predictions.c.message_id)
             added = set(connection.execute(inserted).scalars())
-            connection.execute(
-                messages.update()
-                .where(messages.c.id.in_(added))
-                .values(
-                    state=messages.c.state + 1,
-                    owed="reply",
-                    tries=0,
-                    retry_at=moment + timedelta(seconds=RETRY_AFTER_S),
-                )
-            )
+            mark_predicted(connection, added)
             return [(each.message_id, each.revision) in current and each.message_id in added for each in made]
 
     def latest(self, message_id: int) -> Prediction | None:

@@ -11,23 +11,31 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, String, cast, func, literal, select
 from sqlalchemy.exc import IntegrityError
 
 from model.errors import RunCancelled, RunLost, StoreUnavailable
 from model.schema import Progress, Report
 from model.store.database import Database, aware, now, tally
-from model.store.tables import runs
+from model.store.outbox import Kind, mark_run_due, open_report, open_status
+from model.store.tables import outbox, runs
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
+Decision = Literal["promoted", "kept"]
 
 # An owner gives a sign every few seconds, whatever it is doing.
 BEAT_EVERY_S = 5.0
 SILENT_S = 30.0
 # What died so often dies of itself: of memory, most of the time.
 MOST_ATTEMPTS = 3
-# A status message that nobody has looked after for so long is taken over.
-UNWATCHED_S = 15.0
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What somebody decided under a run's report: its version answers, or the one before goes on."""
+
+    decision: Decision
+    by: str
 
 
 @dataclass(frozen=True)
@@ -47,15 +55,18 @@ class Run:
     attempts: int
     cancelled_by: str | None
     channel: str | None
-    status_ts: str | None
-    report_ts: str | None
-    reporting: bool  # somebody began to post the report, and may have died of it
-    told: bool  # all that there is to say was said, or there is nobody to be told
+    status_ts: str | None  # of its status message, once that stands in the channel
+    decided: Decided | None
 
     @property
     def over(self) -> bool:
         """Whether nothing will change any more."""
         return self.status not in {"queued", "running"}
+
+
+_WITH_STATUS = select(runs, outbox.c.ts.label("status_ts")).outerjoin(
+    outbox, outbox.c.key == literal(f"{Kind.STATUS}:") + cast(runs.c.id, String)
+)
 
 
 class Runs:
@@ -84,11 +95,11 @@ class Runs:
                             open=True,
                             judgements=tally(connection, "gestures"),
                             channel=channel,
-                            # Whom nobody asked for, and who has no channel to tell, has nothing to be told.
-                            told_at=None if channel else moment,
                         )
                         .returning(runs.c.id)
                     ).scalar_one()
+                    if channel:  # whom nobody asked for, and who has no channel to tell, has nothing to be told
+                        open_status(connection, run_id, channel)
                     return run_id, True
             except IntegrityError:
                 continue  # another process opened one between our two statements
@@ -97,21 +108,23 @@ class Runs:
     def get(self, run_id: int) -> Run | None:
         """The run as it is now."""
         with self._database.reading() as connection:
-            row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+            row = connection.execute(_WITH_STATUS.where(runs.c.id == run_id)).one_or_none()
             return None if row is None else _run(row)
 
     def last(self) -> Run | None:
         """The newest run."""
         with self._database.reading() as connection:
-            row = connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1)).one_or_none()
+            row = connection.execute(_WITH_STATUS.order_by(runs.c.id.desc()).limit(1)).one_or_none()
             return None if row is None else _run(row)
 
     def shown_at(self, channel: str, ts: str) -> Run | None:
         """The run whose status message or report this is."""
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(runs).where(runs.c.channel == channel, or_(runs.c.status_ts == ts, runs.c.report_ts == ts))
-            ).first()
+            told = outbox.c.kind.in_([Kind.STATUS, Kind.REPORT])
+            # The channel is compared here: there are few posts with the same ts, and no index of both.
+            shown = select(outbox.c.run_id, outbox.c.channel).where(outbox.c.ts == ts, told)
+            run_id = next((row.run_id for row in connection.execute(shown) if row.channel == channel), None)
+            row = connection.execute(_WITH_STATUS.where(runs.c.id == run_id)).one_or_none()
             return None if row is None else _run(row)
 
     def new_judgements(self) -> int:
@@ -136,14 +149,9 @@ class Runs:
             row = connection.execute(select(runs).where(runs.c.id == run_id).with_for_update()).one_or_none()
             if row is None or not row.open or (row.status == "running" and not _is_dead(row)):
                 return None
-            return _run(
-                connection.execute(
-                    runs.update()
-                    .where(runs.c.id == run_id)
-                    .values(status="running", owner=owner, attempts=row.attempts + 1, beat_at=now())
-                    .returning(runs)
-                ).one()
-            )
+            values = {"status": "running", "owner": owner, "attempts": row.attempts + 1, "beat_at": now()}
+            connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
+            return _run(connection.execute(_WITH_STATUS.where(runs.c.id == run_id)).one())
 
     def beat(self, run_id: int, owner: str, progress: Progress | None = None) -> None:
         """The run shows this progress and is known to live.
@@ -182,15 +190,10 @@ class Runs:
             values: dict[str, Any] = {"status": status, "error": error, "open": None, "beat_at": now()}
             if report is not None:
                 values["report"] = report.model_dump(mode="json")
-            return (
-                connection.execute(
-                    runs.update()
-                    .where(runs.c.id == run_id, runs.c.open, runs.c.owner == owner)
-                    .values(**values)
-                    .returning(runs.c.id)
-                ).one_or_none()
-                is not None
-            )
+            closed = connection.execute(_owned(run_id, owner).values(**values).returning(runs.c.channel)).one_or_none()
+            if closed is not None and closed.channel and report is not None:
+                open_report(connection, run_id, closed.channel)
+            return closed is not None
 
     def cancel(self, run_id: int, by: str) -> bool:
         """The run ends: at once where nobody works on it, else within a step. False where it was over."""
@@ -235,49 +238,12 @@ class Runs:
 
     # What people see of it
 
-    def watch(self, run_id: int) -> str | None:
-        """A token for the one chain of tasks that keeps the run's status message; None where one is at it, or all is told."""
-        token = uuid.uuid4().hex
-        moment = now()
+    def decide(self, run_id: int, decision: Decision, by: str) -> None:
+        """Save what somebody decided under the run's report, which is rendered anew to say so."""
         with self._database.writing() as connection:
-            row = connection.execute(
-                runs.update()
-                .where(runs.c.id == run_id, _is_unwatched(moment))
-                .values(watcher=token, watched_at=moment)
-                .returning(runs.c.id)
-            ).one_or_none()
-            return None if row is None else token
-
-    def unwatched(self) -> list[int]:
-        """Runs with something to tell that nobody is telling."""
-        with self._database.reading() as connection:
-            return list(connection.execute(select(runs.c.id).where(_is_unwatched(now()))).scalars())
-
-    def look(self, run_id: int, token: str) -> Run | None:
-        """The run, for the holder of the token; None where there is nothing more to tell, or somebody else tells it."""
-        with self._database.writing() as connection:
-            row = connection.execute(
-                runs.update()
-                .where(runs.c.id == run_id, runs.c.watcher == token, runs.c.told_at.is_(None))
-                .values(watched_at=now())
-                .returning(runs)
-            ).one_or_none()
-            return None if row is None else _run(row)
-
-    def note_status(self, run_id: int, channel: str, ts: str) -> None:
-        """The run's status message is this one."""
-        with self._database.writing() as connection:
-            connection.execute(runs.update().where(runs.c.id == run_id).values(channel=channel, status_ts=ts))
-
-    def note_reporting(self, run_id: int) -> None:
-        """The report is being posted: who comes after must look whether it was."""
-        with self._database.writing() as connection:
-            connection.execute(runs.update().where(runs.c.id == run_id).values(reporting_at=now()))
-
-    def note_told(self, run_id: int, report_ts: str | None) -> None:
-        """All that there is to say of the run was said."""
-        with self._database.writing() as connection:
-            connection.execute(runs.update().where(runs.c.id == run_id).values(told_at=now(), report_ts=report_ts))
+            decided = {"decision": decision, "by": by}
+            connection.execute(runs.update().where(runs.c.id == run_id).values(decided=decided))
+            mark_run_due(connection, run_id)
 
 
 def owner_name() -> str:
@@ -322,11 +288,6 @@ def _is_dead(row: Row[Any]) -> bool:
     return False
 
 
-def _is_unwatched(moment: datetime) -> Any:
-    stale = moment - timedelta(seconds=UNWATCHED_S)
-    return and_(runs.c.told_at.is_(None), or_(runs.c.watched_at.is_(None), runs.c.watched_at < stale))
-
-
 def _run(row: Row[Any]) -> Run:
     return Run(
         id=row.id,
@@ -343,7 +304,5 @@ def _run(row: Row[Any]) -> Run:
         cancelled_by=row.cancelled_by,
         channel=row.channel,
         status_ts=row.status_ts,
-        report_ts=row.report_ts,
-        reporting=row.reporting_at is not None,
-        told=row.told_at is not None,
+        decided=None if row.decided is None else Decided(**row.decided),
     )

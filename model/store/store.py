@@ -12,9 +12,9 @@ from model.store.examples import Examples
 from model.store.gestures import Gestures
 from model.store.label_book import LabelBook
 from model.store.messages import Messages
+from model.store.outbox import Outbox
 from model.store.predictions import Predictions
 from model.store.registry import Registry
-from model.store.replies import Replies
 from model.store.runs import Runs
 from model.store.tables import workspace
 
@@ -33,7 +33,7 @@ class Store:
         self.predictions = Predictions(self.database)
         self.channels = Channels(self.database)
         self.examples = Examples(self.database, self.mask)
-        self.replies = Replies(self.database)
+        self.outbox = Outbox(self.database)
         self.gestures = Gestures(self.database, self.mask)
         self.runs = Runs(self.database)
         self.registry = Registry(self.database, home)

@@ -51,20 +51,8 @@ messages = Table(
     Column("deleted_at", DateTime(timezone=True)),
     Column("revision", Integer, nullable=False),  # of the text: an edit adds one
     Column("edited_at", BigInteger, nullable=False, server_default="0"),  # Slack's time of the last edit, microseconds
-    Column("state", Integer, nullable=False),  # adds one whenever the reply should look different
-    Column("owed", String(16), nullable=False),  # what is still to be done: prediction | reply | nothing
-    Column("tries", Integer, nullable=False, server_default="0"),  # how often the sweep sent it again
-    Column("retry_at", DateTime(timezone=True), nullable=False),  # the sweep leaves it alone until then
     UniqueConstraint("channel", "ts"),
 )
-# The sweep looks only at the few rows that wait, however many are stored.
-Index(
-    "ix_messages_owed",
-    messages.c.retry_at,
-    sqlite_where=text("owed != 'nothing'"),
-    postgresql_where=text("owed != 'nothing'"),
-)
-
 Index("ix_messages_blind", messages.c.id, sqlite_where=text("blind"), postgresql_where=text("blind"))
 
 # Retention looks only at texts that are there.
@@ -89,20 +77,41 @@ predictions = Table(
     UniqueConstraint("message_id", "revision", "version"),
 )
 
-replies = Table(
-    "replies",
+# What is to stand in Slack: replies, questions, digests, what tells of a run, and announcements (`outbox.Kind`).
+outbox = Table(
+    "outbox",
     metadata,
-    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
-    Column("ts", String(64)),  # of the reply in Slack; empty until it is posted
-    Column("shown", Integer, nullable=False),  # the message's state that the reply shows
+    Column("id", Integer, primary_key=True),
+    Column("key", String(255), nullable=False, unique=True),  # "reply:7", "status:3": saving twice makes one row
+    Column("kind", String(16), nullable=False),
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE")),
+    Column("run_id", Integer),
+    Column("channel", String(32), nullable=False),
+    Column("thread_ts", String(64)),
+    Column("ts", String(64)),  # of the post in Slack; empty until there is one
+    Column("state", String(24), nullable=False),  # `outbox.State`
+    Column("wanted", Integer, nullable=False),  # adds one whenever the post should look different
+    Column("shown", Integer, nullable=False, server_default="0"),  # the `wanted` that the post shows
     Column("claimed_by", String(64)),
     Column("claimed_until", DateTime(timezone=True)),
+    Column("tries", Integer, nullable=False, server_default="0"),  # how often the sweep sent it again
+    Column("retry_at", DateTime(timezone=True)),  # the sweep leaves it alone until then; empty: for ever
     Column("posted_at", DateTime(timezone=True)),
-    Column("drawn_at", DateTime(timezone=True)),
-    Column("asked", JSON),  # labels in dispute that the thread was asked about
-    Column("digest_ts", String(64)),  # of the post that answered many messages together, this one among them
+    Column("rendered_at", DateTime(timezone=True)),
+    Column("asked", JSON),  # of a reply: labels in dispute that the thread was asked about
+    Column("digest_id", Integer),  # of a reply: the row that answers it together with others
+    Column("content", JSON),
+    Column("reason", String(255)),  # why Slack refused it
 )
-Index("ix_replies_ts", replies.c.ts)  # a reaction on a reply names only its ts
+# The sweep looks only at the few rows that wait, however many are stored; and so does each channel's line.
+_waits, _turn, _refused = text("retry_at is not null"), text("state = 'waiting_turn'"), text("state = 'refused'")
+Index("ix_outbox_waiting", outbox.c.retry_at, sqlite_where=_waits, postgresql_where=_waits)
+Index("ix_outbox_turn", outbox.c.channel, sqlite_where=_turn, postgresql_where=_turn)
+Index("ix_outbox_refused", outbox.c.channel, sqlite_where=_refused, postgresql_where=_refused)
+_digested = text("digest_id is not null")
+Index("ix_outbox_digest", outbox.c.digest_id, sqlite_where=_digested, postgresql_where=_digested)
+Index("ix_outbox_message", outbox.c.message_id, outbox.c.kind)
+Index("ix_outbox_ts", outbox.c.ts)  # a reaction on a reply, a click on a report, name only its ts
 
 # Append-only: what people did, as they did it. What follows from it is computed (`judgements.fold`).
 gestures = Table(
@@ -250,14 +259,7 @@ runs = Table(
     Column("owner", String(255)),  # the process that works on it
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("cancelled_by", String(64)),
-    # What Slack shows of it; empty where nobody is to be told.
-    Column("channel", String(32)),
-    Column("status_ts", String(64)),
-    Column("report_ts", String(64)),
-    Column("reporting_at", DateTime(timezone=True)),  # when somebody began to post the report
-    Column("told_at", DateTime(timezone=True)),  # when all that there is to say was said
-    Column("watcher", String(32)),  # the one chain of tasks that keeps the status message up to date
-    Column("watched_at", DateTime(timezone=True)),
+    Column("channel", String(32)),  # where it is told; empty where nobody is to be told
+    Column("decided", JSON),  # by whom, and what, after the report
 )
 Index("uq_runs_open", runs.c.open, unique=True)
-Index("ix_runs_status", runs.c.channel, runs.c.status_ts)

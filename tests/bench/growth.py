@@ -26,9 +26,11 @@ from model.learning.dataset import seed_messages
 from model.learning.near_duplicates import first_near_duplicates
 from model.learning.retraining import judged_examples, snapshot
 from model.schema import Message, Prediction, Source
+from model.store.outbox import reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
-from model.store.tables import gestures, messages, predictions, replies
+from model.store.tables import gestures, messages, predictions
+from model.store.tables import outbox as outbox_table
 from tests.bench.machine import machine_facts
 from tests.postgres import new_database, postgres_programs, running_postgres
 
@@ -142,21 +144,21 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     yield "message: save", partial(store.messages.save, message)
     message_id, _ = store.messages.save(message)
 
-    replies = store.replies
+    outbox, key = store.outbox, reply_key(message_id)
 
     def record() -> Callable[[], object]:
-        stored = store.messages.get(message_id)
-        assert stored is not None
-        return partial(replies.record, message_id, "bench", state=stored.state, reply_ts=_reply_ts(number))
+        row = outbox.get(key)
+        assert row is not None
+        return partial(outbox.record, key, "bench", wanted=row.wanted, ts=_reply_ts(number))
 
     labelled = [NewPrediction(message_id, 1, prediction, 0.01)]
     yield "message: to_label", partial(store.predictions.texts_to_predict, [(message_id, 1)], 1)
     yield "message: save_predictions", partial(store.predictions.save, labelled)
-    yield "message: claim_reply", partial(replies.claim, message_id, "bench", 60)
+    yield "message: claim_reply", partial(outbox.claim, key, "bench", 60)
     yield "message: record_reply", record()
     gesture = Gesture(user="U1", handle=f"h{number}", at=time.time_ns() // 1000, kind=Kind.LABEL, labels=NAMES[:1])
     yield "correction: add", partial(said.add, gesture, channel=channel, item_ts=_reply_ts(number))
-    yield "correction: claim_reply", partial(replies.claim, message_id, "bench", 60)
+    yield "correction: claim_reply", partial(outbox.claim, key, "bench", 60)
     yield "correction: judged", partial(said.judged, message_id, taxonomy)
     yield "correction: record_reply", record()
     yield "/beto estado: counts", store.messages.counts
@@ -170,7 +172,8 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     yield "/beto historial: predictions_of", partial(store.predictions.all_of, known)
     yield "/beto historial: history", partial(said.history, known)
     yield "/beto deshacer: last_of", partial(said.last_of, _judge(known))
-    yield "sweep: waiting", partial(store.messages.waiting, 5)
+    yield "sweep: overdue", partial(outbox.overdue, 5)
+    yield "line: waiting", partial(outbox.line, channel, 60, newest_first=False)
     yield "trainer: new_judgements", store.runs.new_judgements
     yield "report: recent_texts", partial(store.messages.recent_texts, 200)
 
@@ -186,7 +189,7 @@ def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
             source = "command" if n % COMMAND == 0 else "channel"
             ts = f"command-{n:032}" if n % COMMAND == 0 else ts
             at = BEGAN + timedelta(seconds=n)
-            yield n, channel, ts, f"U{n % PEOPLE}", next(write), source, n % BLIND == 0, at, 1, 0, 2, "nothing", 0, at
+            yield n, channel, ts, f"U{n % PEOPLE}", next(write), source, n % BLIND == 0, at, 1, 0
 
     def prediction_rows() -> Iterator[tuple[Any, ...]]:
         for n in some:
@@ -196,12 +199,14 @@ def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
     def reply_rows() -> Iterator[tuple[Any, ...]]:
         for n in some:
             at = BEGAN + timedelta(seconds=n + 1)
-            yield n, _reply_ts(n), 2, at, at, "[]"
+            place = _place(n)
+            yield n, f"reply:{n}", "reply", n, *place, _reply_ts(n), "shown", 2, 2, at, at, "[]"
 
-    columns = "id channel ts user text source blind received_at revision edited_at state owed tries retry_at"
+    columns = "id channel ts user text source blind received_at revision edited_at"
     _load(store, messages, columns, message_rows())
     _load(store, predictions, "id message_id revision version prediction model_s created_at", prediction_rows())
-    _load(store, replies, "message_id ts shown posted_at drawn_at asked", reply_rows())
+    columns = "id key kind message_id channel thread_ts ts state wanted shown posted_at rendered_at asked"
+    _load(store, outbox_table, columns, reply_rows())
     judge(store, [n for n in some if n % judged_every == 0])
 
 
@@ -221,7 +226,7 @@ def judge(store: Store, numbers: Sequence[int]) -> None:
     _load(store, gestures, columns, rows())
     if store.database.engine.dialect.name == "postgresql":
         with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in (messages, predictions, gestures):
+            for table in (messages, predictions, gestures, outbox_table):
                 newest = connection.execute(select(func.max(table.c.id))).scalar_one()
                 connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), newest + 1_000_000)))
             connection.execute(text("vacuum analyze"))  # as its own daemon does before long

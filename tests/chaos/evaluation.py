@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bot.outbox.replies import METADATA, draw
+from bot.outbox.replies import ReplyWork, render_reply
 from bot.simulator.workspace import Workspace
 from bot.slack.payloads import ReactionEvent, microseconds, parse_event
 from bot.views.texts import load_texts
 from model.errors import BrokenVersion
 from model.labels import seed_taxonomy
 from model.serving.version_folder import verify
-from model.store.messages import StoredMessage
 from model.store.store import Store
+from model.store.stored_message import StoredMessage
 from model.store.tables import gestures
 from tests.chaos.expected_state import ExpectedState, Place
 
@@ -74,7 +74,7 @@ def _posted(workspace: Workspace) -> dict[Place, list[Place]]:
     posted: dict[Place, list[Place]] = {}
     for channel in workspace.channels.values():
         for ts, metadata in channel.metadata.items():
-            if metadata.get("event_type") == METADATA and ts in channel.messages:
+            if metadata.get("event_type") == ReplyWork.METADATA and ts in channel.messages:
                 _, where, of = metadata["event_payload"]["message"].split(":")
                 posted.setdefault((where, of), []).append((channel.id, ts))
     return posted
@@ -122,7 +122,7 @@ def _expected(store: Store, stored: StoredMessage) -> Any:
     prediction = store.predictions.latest(stored.id)
     if judged is None or prediction is None:
         return None
-    return draw(stored.message, prediction, judged, taxonomy, load_texts("es"))[1]
+    return render_reply(stored.message, prediction, judged, taxonomy, load_texts("es"))[1]
 
 
 def _words(blocks: Any) -> Iterator[str]:

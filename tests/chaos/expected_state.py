@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 
-from bot.outbox.replies import METADATA
+from bot.outbox.replies import ReplyWork
 from bot.simulator.errors import Json
 from bot.simulator.server import Simulator
 from bot.simulator.wire import Transfer
@@ -59,7 +59,7 @@ class ExpectedState:
         message = change.message
         if change.kind == "posted" and message.get("user") == self._bot:
             payload = change.channel.metadata.get(message["ts"], {})
-            if payload.get("event_type") == METADATA:
+            if payload.get("event_type") == ReplyWork.METADATA:
                 _, channel, ts = payload["event_payload"]["message"].split(":")
                 self.replies[channel, ts] = message["ts"]
                 self._unanswered.discard((channel, ts))

@@ -13,19 +13,20 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import bot.outbox.replies
+import bot.outbox.sweep
+import bot.outbox.work
 import model.learning.retraining
 import model.store.gestures
-import model.store.replies
 import model.store.runs
 from bot.cli import main
-from model.store.tables import replies
+from model.store.outbox import Outbox
+from model.store.tables import outbox
 
 SAFEGUARDS = ("claim", "sweep", "natural key", "look-up")
 # What is waited for, by the package that waits; whoever imported one of these by name is changed too.
 WAITS = {
-    "bot.outbox": ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S", "LINE_LOST_S"),
-    "model.store": ("RETRY_AFTER_S", "RETRY_AT_MOST_S", "UNWATCHED_S"),
+    "bot.outbox": ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S", "LINE_LOST_S", "STATUS_EVERY_S"),
+    "model.store": ("RETRY_AFTER_S", "RETRY_AT_MOST_S"),
     "worker.trainer": ("LOOK_EVERY_S",),
 }
 EPOCHS = 1  # a training is to be killed, not to be good
@@ -65,22 +66,22 @@ def _modules_of(package: str) -> Iterator[ModuleType]:
 def disable_safeguard(safeguard: str) -> None:
     """Take this safeguard away from the process; an empty name takes none."""
     if safeguard == "claim":
-        claim = model.store.replies.Replies.claim
+        claim = Outbox.claim
 
-        def everybody_may(self: model.store.replies.Replies, message_id: int, owner: str, lease_s: float) -> Any:
-            with self._store.writing() as connection:
+        def everybody_may(self: Outbox, key: str, owner: str, lease_s: float) -> Any:
+            with self._database.writing() as connection:
                 free = {"claimed_by": None, "claimed_until": None}
-                connection.execute(replies.update().where(replies.c.message_id == message_id).values(**free))
-            return claim(self, message_id, owner, lease_s)
+                connection.execute(outbox.update().where(outbox.c.key == key).values(**free))
+            return claim(self, key, owner, lease_s)
 
-        setattr(model.store.replies.Replies, "claim", everybody_may)  # noqa: B010 - mypy refuses the plain assignment
+        setattr(Outbox, "claim", everybody_may)  # noqa: B010 - mypy refuses the plain assignment
     elif safeguard == "sweep":
-        setattr(bot.outbox.replies, "sweep", lambda: 0)  # noqa: B010 - likewise
+        setattr(bot.outbox.sweep, "sweep", lambda _: 0)  # noqa: B010 - likewise
     elif safeguard == "natural key":
         key = model.store.gestures._key
         setattr(model.store.gestures, "_key", lambda *args: key(*args)[:32] + uuid.uuid4().hex)  # noqa: B010 - likewise
     elif safeguard == "look-up":
-        setattr(bot.outbox.replies, "find_messages", lambda *_: [])  # noqa: B010 - likewise
+        setattr(bot.outbox.work, "find_messages", lambda *_, **__: [])  # noqa: B010 - likewise
     elif safeguard:
         raise ValueError(f"no such safeguard: {safeguard}")
 

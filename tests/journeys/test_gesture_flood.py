@@ -152,7 +152,7 @@ async def flood(town: Town) -> None:
         await asyncio.gather(*(slack.deliver(session, post) for post in shuffled_in_windows(posts, chance)))
         ids = {post["ts"]: town.store.messages.find(CHANNEL, post["ts"]).id for post in posts}
         await settled(town.store)
-        replies = {ts: town.store.replies.ts_of(message_id) for ts, message_id in ids.items()}
+        replies = {ts: town.store.outbox.reply_ts(message_id) for ts, message_id in ids.items()}
         events = random_evening(posts, replies, chance)
         await asyncio.gather(*(slack.deliver(session, event) for event in shuffled_in_windows(events, chance)))
     by_message = defaultdict(list)

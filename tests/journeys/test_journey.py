@@ -12,6 +12,7 @@ import pytest
 
 from bot.local.running import read_health
 from bot.simulator.person import Person
+from tests.outbox_rows import is_settled
 from tests.town import Town, until, wait_until
 
 CARD = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
@@ -46,7 +47,7 @@ async def test_a_message_in_a_watched_channel_gets_its_labels_in_its_thread(town
     assert "%" in str(reply["blocks"])
     assert "mini · versión 1" in str(reply["blocks"])
     stored = town.store.messages.find("C0SIMUATENCION", ts)
-    wait_until(lambda: town.store.messages.get(stored.id).owed == "nothing", 5, "the reply is recorded")
+    wait_until(lambda: is_settled(town.store, stored.id), 5, "the reply is recorded")
 
 
 async def test_an_unwatched_channel_is_left_alone_until_somebody_asks(town: Town, ana: Person) -> None:

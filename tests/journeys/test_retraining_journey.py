@@ -15,6 +15,7 @@ from model.store.runs import Runs
 from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
 from tests.learning.cheques import CORRECTED, EMOJI, LABEL, UNSEEN
+from tests.outbox_rows import is_told, report_ts
 from tests.town import Town, running_town, until, wait_until
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
@@ -92,7 +93,7 @@ async def test_a_run_is_cancelled_by_its_button(school: Town, ana: Person) -> No
     assert await ana.action("run_cancel", channel=CHANNEL, ts=message["ts"])
     wait_until(lambda: runs.get(run_id).status == "cancelled", 10, "it is cancelled")
     wait_until(lambda: not list((school.machine.home / "versions").glob("run-*")), 10, "nothing is left of it")
-    wait_until(lambda: runs.get(run_id).told, 10, "all is told")
+    wait_until(lambda: is_told(school.store, run_id), 10, "all is told")
     message = await status_message(ana, runs, run_id)
     assert "<@U0SIMUANA> lo canceló" in message["text"]
     assert "run_cancel" not in str(message["blocks"])
@@ -121,10 +122,10 @@ async def test_forty_corrections_teach_a_topic_and_going_back_forgets_it(school:
                     break
     assert {"Entreno", "Listo"} <= seen
     run = runs.last()
-    wait_until(lambda: runs.get(run.id).told, 20, "the report is posted")
+    wait_until(lambda: is_told(school.store, run.id), 20, "the report is posted")
     thread = await ana.messages("atencion", status_ts)
     assert [file["mimetype"] for message in thread for file in message.get("files", [])] == ["image/png"]
-    report = next(message for message in thread if message["ts"] == runs.get(run.id).report_ts)
+    report = next(message for message in thread if message["ts"] == report_ts(school.store, run.id))
     assert "40 de ellos corregidos por el equipo" in str(report["blocks"])
     assert "Gracias, <@U0SIMU" in str(report["blocks"])
     assert "Veredicto: mejor" in str(report["blocks"])
@@ -153,7 +154,7 @@ async def test_nothing_new_to_learn_is_said_and_makes_no_version(school: Town, a
     assert await ana.command("atencion", "/beto", "reentrena")
     run_id = runs.last().id
     wait_until(lambda: runs.get(run_id).over, 60, "it is over")
-    wait_until(lambda: runs.get(run_id).told, 20, "all is told")
+    wait_until(lambda: is_told(school.store, run_id), 20, "all is told")
     assert "no hay nada nuevo que aprender" in (await status_message(ana, runs, run_id))["text"]
     assert len(school.store.registry.all()) == 2
 
@@ -186,7 +187,7 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     window.until(lambda: "█" in window.see(status), "a bar that grows", timeout_s=120)
     window.until(lambda: "Listo" in window.see(status), "the end of the run", timeout_s=TRAINED_WITHIN_S)
     run = runs.last()
-    window.until(lambda: runs.get(run.id).told, "the report is posted", timeout_s=20)
+    window.until(lambda: is_told(school.store, run.id), "the report is posted", timeout_s=20)
     window.click(f"{status} [data-testid=replies]")
     window.see(THREAD, "Veredicto")
     window.until(lambda: window.ask("one.naturalWidth", f"{THREAD} img") > 500, "the picture is there")
@@ -194,7 +195,7 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
         window.chrome.save_screenshot(f"{folder}/report.png")
 
     # Details, promotion by the button, and back by a word.
-    report = f'{THREAD} [data-ts="{runs.get(run.id).report_ts}"]'
+    report = f'{THREAD} [data-ts="{report_ts(school.store, run.id)}"]'
     window.click(f"{report} [data-action-id=run_details]")
     window.see("[data-testid=modal]", "parent: ")
     window.press(Keys.ESCAPE)

@@ -1,27 +1,34 @@
 """The replies process's rules where whole journeys cannot aim: what a dead one left, who counts, what Slack refuses."""
 
 import logging
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from slack_sdk.errors import SlackApiError
+from sqlalchemy import text
 
 from bot.local.ports import free_port
-from bot.outbox import client as outgoing
-from bot.outbox import digests, replies
-from bot.settings import BotSettings
+from bot.locks import TtlLock
+from bot.outbox import replies
+from bot.outbox.context import OutboxContext
+from bot.outbox.executor import deliver, serve_line
+from bot.outbox.judges import Judges
+from bot.outbox.replies import QuestionWork, ReplyWork
+from bot.outbox.sweep import Sweeper, sweep
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
-from bot.slack import people
 from bot.slack.payloads import GESTURES
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
+from model.store.database import now
+from model.store.outbox import SETTLED, Row, State, greeting_key, question_key, reply_key
 from model.store.predictions import NewPrediction
-from model.store.replies import PENDING
 from model.store.store import Store
 from tests.town import wait_until
+from worker.app import app
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
 NAMES = seed_taxonomy().names
@@ -45,311 +52,510 @@ def said_by_ana(workspace: Workspace) -> str:
     return str(workspace.post_as_person(workspace.user("ana"), workspace.channel("atencion"), "perdí la tarjeta")["ts"])
 
 
-def bots_posts(ts: str) -> list[str]:
-    thread = outgoing.slack().conversations_replies(channel=CHANNEL, ts=ts)["messages"]
+def judged(store: Store, ts: str, user: str = "U0SIMULUIS", kind: Kind = Kind.NONE, *, at: int = 0, **more: Any) -> None:
+    gesture = Gesture(user=user, handle=f"{user}{at}", at=1_900_000_000_000_000 + at, kind=kind, **more)
+    store.gestures.add(gesture, channel=CHANNEL, item_ts=ts)
+
+
+def bots_posts(context: OutboxContext, ts: str) -> list[str]:
+    thread = context.slack.conversations_replies(channel=CHANNEL, ts=ts)["messages"]
     return [message["ts"] for message in thread if message.get("bot_id")]
 
 
-def test_a_reply_whose_process_died_before_recording_it_is_adopted(workspace: Workspace) -> None:
+def row_of(context: OutboxContext, message_id: int) -> Row:
+    row = context.store.outbox.get(reply_key(message_id))
+    assert row is not None
+    return row
+
+
+def reply(context: OutboxContext, message_id: int) -> None:
+    deliver(context, reply_key(message_id))
+
+
+def reply_again(context: OutboxContext, message_id: int) -> None:
+    """As its task that comes later would, which the queue does not bring here."""
+    context.locks.unlock(f"deliver/{reply_key(message_id)}")
+    reply(context, message_id)
+
+
+def reply_now(context: OutboxContext, message_id: int) -> None:
+    """Until there is nothing more to do; nobody else waits in the channel."""
+
+    def is_settled() -> bool:
+        context.locks.unlock(f"line/{CHANNEL}")
+        reply_again(context, message_id)
+        return row_of(context, message_id).state in SETTLED
+
+    wait_until(is_settled, 10, "it is answered")
+
+
+def test_a_reply_whose_process_died_before_recording_it_is_adopted(context: OutboxContext, workspace: Workspace) -> None:
     """Killed between the post and its record: the next one must find it in the thread, not post a second."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
-    assert outgoing.replies().claim(message_id, "dies", 0.0) is not None
-    dead = outgoing.slack().chat_postMessage(
+    message_id = a_predicted_message(context.store, ts)
+    assert context.store.outbox.claim(reply_key(message_id), "dies", 0.0) is not None
+    dead = context.slack.chat_postMessage(
         channel=CHANNEL,
         thread_ts=ts,
         text="labels",
-        metadata={"event_type": replies.METADATA, "event_payload": {"message": f"{TEAM}:{CHANNEL}:{ts}"}},
+        metadata={"event_type": ReplyWork.METADATA, "event_payload": {"message": f"{TEAM}:{CHANNEL}:{ts}"}},
     )
-    replies.reply(message_id)
-    assert bots_posts(ts) == [dead["ts"]]
-    assert outgoing.replies().ts_of(message_id) == dead["ts"]
+    reply(context, message_id)
+    assert bots_posts(context, ts) == [dead["ts"]]
+    assert context.store.outbox.reply_ts(message_id) == dead["ts"]
 
 
 @ON_SQLITE
 def test_a_database_that_is_away_is_a_line_in_the_log_for_each_task(
-    tmp_path: Path, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    context: OutboxContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A backlog of thousands must not write thousands of tracebacks, in which nobody finds anything."""
     away = Store(f"postgresql+psycopg://beto@127.0.0.1:{free_port()}/beto", tmp_path)
-    with monkeypatch.context() as here:
-        here.setattr(outgoing, "store", lambda: away)
-        outgoing.replies.cache_clear()
-        result = replies.reply.apply((1,), throw=False)
-    outgoing.replies.cache_clear()
+    monkeypatch.setattr(app, "context", replace(context, store=away))
+    from bot.outbox import process
+
+    result = process.deliver.apply(("reply:1",), throw=False)
     away.close()
     assert result.state == "FAILURE"
     told = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [(record.name, bool(record.exc_info)) for record in told] == [("worker.app", False)]
-    assert "bot.reply waits for the sweep: the database does not answer" in caplog.text
+    assert "bot.deliver waits for the sweep: the database does not answer" in caplog.text
     assert "Traceback" not in caplog.text
 
 
-def test_the_same_task_twice_posts_once(workspace: Workspace) -> None:
+def test_the_same_task_twice_posts_once(context: OutboxContext, workspace: Workspace) -> None:
     """Celery delivers at least once."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
-    replies.reply(message_id)
-    replies.reply(message_id)
-    assert len(bots_posts(ts)) == 1
+    message_id = a_predicted_message(context.store, ts)
+    reply(context, message_id)
+    reply(context, message_id)
+    assert len(bots_posts(context, ts)) == 1
 
 
-def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(replies_slack: Simulator) -> None:
+def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(context: OutboxContext, replies_slack: Simulator) -> None:
     """Slack has it, and our side heard of a broken connection: posting again by reflex would answer twice."""
     ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
+    message_id = a_predicted_message(context.store, ts)
     replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
-    replies.reply(message_id)
-    assert outgoing.replies().ts_of(message_id) is None
-    replies.reply(message_id)
-    assert bots_posts(ts) == [outgoing.replies().ts_of(message_id)]
+    reply(context, message_id)
+    assert context.store.outbox.reply_ts(message_id) is None
+    reply(context, message_id)
+    assert bots_posts(context, ts) == [context.store.outbox.reply_ts(message_id)]
 
 
-def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_posted(replies_slack: Simulator) -> None:
+def test_a_look_for_a_lost_post_that_fails_is_done_again_before_anything_is_posted(
+    context: OutboxContext, replies_slack: Simulator
+) -> None:
     """Two faults in a row: the doubt must outlive the second."""
     ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
+    message_id = a_predicted_message(context.store, ts)
     replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
-    replies.reply(message_id)
+    reply(context, message_id)
     replies_slack.faults.fail_next("conversations.replies", "ratelimited", retry_after_s=0)
-    replies.reply(message_id)
-    outgoing.locks().unlock(f"reply/{message_id}")
-    replies.reply(message_id)
-    assert len(bots_posts(ts)) == 1
+    reply(context, message_id)
+    reply_again(context, message_id)
+    assert len(bots_posts(context, ts)) == 1
 
 
 @pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
 def test_a_reply_to_what_was_just_deleted_goes_even_if_slack_does_not_take_it_away_at_once(
-    replies_slack: Simulator, fault: str | int
+    context: OutboxContext, replies_slack: Simulator, fault: str | int
 ) -> None:
     """Slack puts it into the channel itself; whoever is refused its removal must not forget it."""
     workspace = replies_slack.workspace
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
+    message_id = a_predicted_message(context.store, ts)
     channel = workspace.channel("atencion")
     workspace.delete(channel, ts, "U0SIMUANA")  # Slack knows, and its event is on its way to us
     replies_slack.faults.fail_next("chat.delete", fault, retry_after_s=0)
-    replies.reply(message_id)
-    outgoing.store().messages.delete(CHANNEL, ts)
+    reply(context, message_id)
+    context.store.messages.delete(CHANNEL, ts)
     for _ in range(5):
-        outgoing.locks().unlock(f"reply/{message_id}")
-        replies.reply(message_id)
+        reply_again(context, message_id)
     assert not [each for each in channel.messages.values() if each.get("bot_id")]
-    assert outgoing.store().messages.get(message_id).owed == "nothing"
+    assert row_of(context, message_id).state in SETTLED
 
 
 @pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
 def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
-    replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: str | int
+    context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: str | int
 ) -> None:
     """The one who was frozen finds another's reply recorded, and is refused the removal of its own."""
     ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
-    draw = replies.draw
+    message_id = a_predicted_message(context.store, ts)
+    render = replies.render_reply
 
     def frozen(*args: Any) -> Any:
-        monkeypatch.setattr(replies, "draw", draw)
-        with outgoing.store().database.writing() as connection:  # the lease has run out
-            connection.exec_driver_sql("update replies set claimed_by = null, claimed_until = null")
-        replies.reply(message_id)
-        return draw(*args)
+        monkeypatch.setattr(replies, "render_reply", render)
+        with context.store.database.writing() as connection:  # the lease has run out
+            connection.execute(text("update outbox set claimed_by = null, claimed_until = null"))
+        reply(context, message_id)
+        return render(*args)
 
-    monkeypatch.setattr(replies, "draw", frozen)
+    monkeypatch.setattr(replies, "render_reply", frozen)
     replies_slack.faults.fail_next("chat.delete", fault, retry_after_s=0)
-    replies.reply(message_id)
-    outgoing.locks().unlock(f"reply/{message_id}")
-    wait_until(
-        lambda: replies.reply(message_id) or outgoing.store().messages.get(message_id).owed == "nothing",
-        10,
-        "the doubt is settled",
-    )
-    assert bots_posts(ts) == [outgoing.replies().ts_of(message_id)]
+    reply(context, message_id)
+    reply_now(context, message_id)
+    assert bots_posts(context, ts) == [context.store.outbox.reply_ts(message_id)]
 
 
-def test_of_two_replies_the_later_takes_itself_away(workspace: Workspace) -> None:
+def test_of_two_replies_the_later_takes_itself_away(context: OutboxContext, workspace: Workspace) -> None:
     """A process that was frozen for longer than its lease wakes up and posts: somebody else had taken over."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
-    claim = outgoing.replies().claim(message_id, "frozen", 0.0)
+    message_id = a_predicted_message(context.store, ts)
+    claim = context.store.outbox.claim(reply_key(message_id), "frozen", 0.0)
     assert claim is not None
-    replies.reply(message_id)
-    assert outgoing.replies().record(message_id, "frozen", state=claim.message.state, reply_ts="1.000001") == "surplus"
-    assert bots_posts(ts) == [outgoing.replies().ts_of(message_id)]
+    reply(context, message_id)
+    recorded = context.store.outbox.record(reply_key(message_id), "frozen", wanted=claim.row.wanted, ts="1.000001")
+    assert recorded == "surplus"
+    assert bots_posts(context, ts) == [context.store.outbox.reply_ts(message_id)]
 
 
-def test_an_older_drawing_that_comes_late_is_drawn_over(workspace: Workspace) -> None:
+def test_an_older_drawing_that_comes_late_is_drawn_over(context: OutboxContext, workspace: Workspace) -> None:
     """The frozen one wakes up in the middle of a redrawing: the newer state had been shown already."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
-    store = outgoing.store()
-    replies.reply(message_id)
-    reply_ts = outgoing.replies().ts_of(message_id)
-    state = store.messages.get(message_id).state
-    gesture = Gesture(user="U0SIMUMARIA", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
-    store.gestures.add(gesture, channel=CHANNEL, item_ts=ts)
-    outgoing.replies().release(message_id, "nobody", retry_in_s=0)
-    newer = outgoing.replies().claim(message_id, "awake", 60)
-    assert (
-        outgoing.replies().record(message_id, "awake", state=newer.message.state, reply_ts=reply_ts, before=reply_ts) == "shown"
-    )
-    assert outgoing.replies().record(message_id, "frozen", state=state, reply_ts=reply_ts, before=reply_ts) == "moved on"
-    assert store.messages.get(message_id).owed == "reply"
+    message_id = a_predicted_message(context.store, ts)
+    outbox, key = context.store.outbox, reply_key(message_id)
+    reply(context, message_id)
+    reply_ts, older = outbox.reply_ts(message_id), row_of(context, message_id).wanted
+    judged(context.store, ts)
+    newer = outbox.claim(key, "awake", 60)
+    assert newer is not None
+    assert outbox.record(key, "awake", wanted=newer.row.wanted, ts=reply_ts, before=reply_ts) == "recorded"
+    assert row_of(context, message_id).state is State.SHOWN
+    assert outbox.record(key, "frozen", wanted=older, ts=reply_ts, before=reply_ts) == "moved on"
+    assert row_of(context, message_id).state is State.DUE
 
 
-def test_a_reply_to_a_message_that_was_just_deleted_is_not_left_in_the_channel(workspace: Workspace) -> None:
+def test_a_reply_to_a_message_that_was_just_deleted_is_not_left_in_the_channel(
+    context: OutboxContext, workspace: Workspace
+) -> None:
     """Slack puts it into the channel itself, where everybody wonders what it is about."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
+    message_id = a_predicted_message(context.store, ts)
     workspace.delete(workspace.channel("atencion"), ts, "U0SIMUANA")
-    replies.reply(message_id)
+    reply(context, message_id)
     assert not [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
-    assert outgoing.store().messages.get(message_id).owed == "nothing"
+    assert row_of(context, message_id).state in SETTLED
 
 
-def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(replies_slack: Simulator) -> None:
+def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(context: OutboxContext, replies_slack: Simulator) -> None:
     """Killed between the question and its record: the thread has it."""
     ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
-    for number, kind in enumerate((Kind.LABEL, Kind.NONE)):
-        user = ("U0SIMULUIS", "U0SIMUMARIA")[number]
-        gesture = Gesture(user=user, handle=f"h{number}", at=1_900_000_000_000_000 + number, kind=kind, labels=("app",))
-        outgoing.store().gestures.add(gesture, channel=CHANNEL, item_ts=ts)
-    replies_slack.faults.fail_next("conversations.replies", "internal_error")  # the look before the question
-    with pytest.raises(SlackApiError):
-        replies.reply(message_id)
-    replies.reply(message_id)
-    outgoing.replies().release(message_id, "nobody", retry_in_s=0)
-    assert len(bots_posts(ts)) == 2  # the reply and one question
-    posted = {post["metadata"]["event_type"] for post in with_metadata(ts)}
-    assert posted == {replies.METADATA, replies.QUESTION}
-
-
-def with_metadata(ts: str) -> list[dict[str, Any]]:
-    thread = outgoing.slack().conversations_replies(channel=CHANNEL, ts=ts, include_all_metadata=True)["messages"]
-    return [message for message in thread if message.get("bot_id")]
+    message_id = a_predicted_message(context.store, ts)
+    judged(context.store, ts, "U0SIMULUIS", Kind.LABEL, labels=("app",))
+    judged(context.store, ts, "U0SIMUMARIA", at=1)
+    reply(context, message_id)
+    replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
+    for _ in range(3):
+        deliver(context, question_key(message_id, "app"))
+    thread = context.slack.conversations_replies(channel=CHANNEL, ts=ts, include_all_metadata=True)["messages"]
+    posted = [message["metadata"]["event_type"] for message in thread if message.get("bot_id")]
+    assert posted == [ReplyWork.METADATA, QuestionWork.METADATA]
+    question = context.store.outbox.get(question_key(message_id, "app"))
+    assert question is not None
+    assert question.state is State.SHOWN
 
 
 # More than Slack lets us say
 
 
+BUSY = pytest.mark.parametrize("replies_settings", [{"BETO_DIGEST_AFTER": "4"}], indirect=True)
+
+
 @pytest.fixture
-def busy(replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+def busy(context: OutboxContext, workspace: Workspace) -> list[tuple[str, int]]:
     """Six messages in a channel that may have no post for a while: (ts, id), oldest first."""
-    monkeypatch.setenv("BETO_DIGEST_AFTER", "4")
-    outgoing.settings.cache_clear()
-    stamps = [said_by_ana(replies_slack.workspace) for _ in range(6)]
-    found = [(ts, a_predicted_message(outgoing.store(), ts)) for ts in stamps]
-    outgoing.limiter().block_method_for("chat.postMessage", 0.5)
+    stamps = [said_by_ana(workspace) for _ in range(6)]
+    found = [(ts, a_predicted_message(context.store, ts)) for ts in stamps]
+    context.limiter.block_method_for("chat.postMessage", 0.5)
     for _, message_id in found:
-        replies.reply(message_id)
-    wait_until(lambda: outgoing.limiter().take("chat.postMessage") == 0.0, 5, "Slack may be told something again")
+        reply(context, message_id)
+    wait_until(lambda: context.limiter.take("chat.postMessage") == 0.0, 5, "Slack may be told something again")
     return found
 
 
-def test_a_reply_that_must_wait_holds_no_claim_and_is_still_owed(busy: list[tuple[str, int]]) -> None:
+def states(context: OutboxContext, busy: list[tuple[str, int]]) -> list[State]:
+    return [row_of(context, message_id).state for _, message_id in busy]
+
+
+def digests(workspace: Workspace) -> list[dict[str, Any]]:
+    """What the bot has posted in the channel itself."""
+    found = workspace.channel("atencion").messages.values()
+    return [each for each in found if each.get("bot_id") and not each.get("thread_ts")]
+
+
+def digest_of(context: OutboxContext, message_id: int) -> str:
+    """The key of the digest that answers this message."""
+    row_id = row_of(context, message_id).digest_id
+    assert row_id is not None
+    key = context.store.outbox.key_of(row_id)
+    assert key is not None
+    return key
+
+
+@BUSY
+def test_a_reply_that_must_wait_holds_no_claim_and_is_still_due(context: OutboxContext, busy: list[tuple[str, int]]) -> None:
     """Back-pressure: what cannot be said now is kept."""
-    assert all(outgoing.store().messages.get(message_id).owed == "reply" for _, message_id in busy)
-    assert outgoing.replies().line(CHANNEL, 9, newest_first=False) == [message_id for _, message_id in busy]
-    assert outgoing.locks().is_locked(f"line/{CHANNEL}")
+    assert states(context, busy) == [State.WAITING_TURN] * 6
+    keys = [reply_key(message_id) for _, message_id in busy]
+    assert context.store.outbox.line(CHANNEL, 9, newest_first=False) == keys
+    assert context.locks.is_locked(f"line/{CHANNEL}")
 
 
+@BUSY
 @ON_SQLITE
-def test_a_channel_beyond_its_limit_gets_one_post_for_all_that_wait(busy: list[tuple[str, int]], workspace: Workspace) -> None:
+def test_a_channel_beyond_its_limit_gets_one_post_for_all_that_wait(
+    context: OutboxContext, busy: list[tuple[str, int]], workspace: Workspace
+) -> None:
     """Instead of silence for minutes, and of a flood that tells yesterday's labels."""
-    replies.serve_line(CHANNEL)
-    digests = [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
-    assert len(digests) == 1
-    assert all(f"/p{ts.replace('.', '')}" in str(digests[0]["blocks"]) for ts, _ in busy)
-    assert [outgoing.store().messages.get(message_id).owed for _, message_id in busy] == ["nothing"] * 6
+    serve_line(context, CHANNEL)
+    (digest,) = digests(workspace)
+    assert all(f"/p{ts.replace('.', '')}" in str(digest["blocks"]) for ts, _ in busy)
+    assert states(context, busy) == [State.IN_DIGEST] * 6
     for _, message_id in busy:
-        replies.reply(message_id)
-    assert all(bots_posts(ts) == [] for ts, _ in busy)
+        reply(context, message_id)
+    assert all(bots_posts(context, ts) == [] for ts, _ in busy)
 
 
+@BUSY
 def test_a_message_in_a_digest_that_is_corrected_has_its_own_reply_instead(
-    busy: list[tuple[str, int]], workspace: Workspace
+    context: OutboxContext, busy: list[tuple[str, int]], workspace: Workspace
 ) -> None:
     """The digest cannot show who said what; and no message is to be answered in two places."""
-    replies.serve_line(CHANNEL)
-    (ts, message_id), digest = (
-        busy[0],
-        next(each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")),
-    )
-    gesture = Gesture(user="U0SIMULUIS", handle="h", at=1_900_000_000_000_000, kind=Kind.NONE)
-    outgoing.store().gestures.add(gesture, channel=CHANNEL, item_ts=ts)
-    reply_now(message_id)
-    digests.redraw_digest(CHANNEL, digest["ts"], ts)
-    assert len(bots_posts(ts)) == 1
+    serve_line(context, CHANNEL)
+    (ts, message_id), (digest,) = busy[0], digests(workspace)
+    key = digest_of(context, message_id)
+    judged(context.store, ts)
+    reply_now(context, message_id)
+    digest_row = context.store.outbox.get(key)
+    assert digest_row is not None
+    assert digest_row.state is State.DUE  # in the transaction that recorded the reply: Redis is only the road
+    wait_until(lambda: deliver(context, key) or context.store.outbox.get(key).state is State.SHOWN, 5, "the digest is rendered")
+    assert len(bots_posts(context, ts)) == 1
     shown = str(workspace.channel("atencion").messages[digest["ts"]]["blocks"])
     assert f"/p{ts.replace('.', '')}" not in shown
     assert f"/p{busy[1][0].replace('.', '')}" in shown
 
 
+@BUSY
 @ON_SQLITE
-def test_a_digest_whose_answer_was_lost_answers_nobody_twice(busy: list[tuple[str, int]], replies_slack: Simulator) -> None:
-    """Nobody knows what it told: each message gets its own reply, and the digest goes."""
+@pytest.mark.parametrize("fault", ["internal_error", "ratelimited", 503, "answer_lost"])
+def test_a_digest_that_could_not_be_rendered_anew_is_rendered_later(
+    context: OutboxContext, busy: list[tuple[str, int]], replies_slack: Simulator, fault: str | int
+) -> None:
+    """The message is deleted, and a line with its words stays before everybody's eyes for ever."""
+    serve_line(context, CHANNEL)
+    (ts, message_id), (digest,) = busy[0], digests(replies_slack.workspace)
+    key = digest_of(context, message_id)
+    context.store.messages.delete(CHANNEL, ts)
+    row = context.store.outbox.get(key)
+    assert row is not None
+    assert row.state is State.DUE
+    replies_slack.faults.fail_next("chat.update", fault, retry_after_s=0)
+    wait_until(lambda: deliver(context, key) or context.store.outbox.get(key).state is State.SHOWN, 5, "the digest is rendered")
+    assert f"/p{ts.replace('.', '')}" not in str(replies_slack.workspace.channel("atencion").messages[digest["ts"]]["blocks"])
+
+
+@BUSY
+@ON_SQLITE
+def test_a_digest_whose_answer_was_lost_is_found_and_answers_nobody_twice(
+    context: OutboxContext, busy: list[tuple[str, int]], replies_slack: Simulator
+) -> None:
+    """Nobody knows whether it stands there: it is looked for."""
     replies_slack.faults.fail_next("chat.postMessage", "answer_lost")
-    replies.serve_line(CHANNEL)
-    channel = replies_slack.workspace.channel("atencion")
-    digest = next(each["ts"] for each in channel.messages.values() if each.get("bot_id"))
+    serve_line(context, CHANNEL)
+    (digest,) = digests(replies_slack.workspace)
+    key = digest_of(context, busy[0][1])
+    assert context.store.outbox.get(key).ts is None
+    deliver(context, key)
+    assert context.store.outbox.get(key).ts == digest["ts"]
+    assert len(digests(replies_slack.workspace)) == 1
+    assert all(bots_posts(context, ts) == [] for ts, _ in busy)
+
+
+@BUSY
+@ON_SQLITE
+def test_a_digest_that_slack_refuses_leaves_each_message_to_its_own_reply(
+    context: OutboxContext, busy: list[tuple[str, int]], replies_slack: Simulator
+) -> None:
+    """One line that Slack does not take must not silence forty messages."""
+    replies_slack.faults.fail_next("chat.postMessage", "invalid_blocks")
+    serve_line(context, CHANNEL)
+    assert digests(replies_slack.workspace) == []
     for ts, message_id in busy:
-        reply_now(message_id)
-        assert len(bots_posts(ts)) == 1
-    digests.redraw_digest(CHANNEL, PENDING, busy[-1][0])
-    assert digest not in channel.messages
+        reply_now(context, message_id)
+        assert len(bots_posts(context, ts)) == 1
+
+
+@BUSY
+@ON_SQLITE
+def test_a_digest_that_answers_nobody_any_more_goes(
+    context: OutboxContext, busy: list[tuple[str, int]], workspace: Workspace
+) -> None:
+    """An empty list in the channel is noise."""
+    serve_line(context, CHANNEL)
+    key = digest_of(context, busy[0][1])
+    for ts, _ in busy:
+        context.store.messages.delete(CHANNEL, ts)
+    wait_until(lambda: deliver(context, key) or context.store.outbox.get(key).state is State.GONE, 5, "the digest is gone")
+    assert digests(workspace) == []
+
+
+def without_digests(context: OutboxContext, **settings: object) -> OutboxContext:
+    return replace(context, settings=context.settings.model_copy(update={"digest_after": 0, **settings}))
 
 
 @ON_SQLITE
-def test_the_newest_comes_first_where_that_is_wanted(busy: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_comes_first_where_that_is_wanted(
+    context: OutboxContext, busy: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a busy channel the question of this minute matters more than that of an hour ago."""
-    monkeypatch.setenv("BETO_NEWEST_FIRST", "true")
-    monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
-    outgoing.settings.cache_clear()
-    monkeypatch.setattr(outgoing.limiter(), "posts_a_second", 1)
-    replies.serve_line(CHANNEL)
-    assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 0, 0, 0, 0, 1]
+    monkeypatch.setattr(context.limiter, "posts_a_second", 1)
+    serve_line(without_digests(context, newest_first=True), CHANNEL)
+    assert [len(bots_posts(context, ts)) for ts, _ in busy] == [0, 0, 0, 0, 0, 1]
 
 
 @ON_SQLITE
 def test_one_that_slack_refuses_does_not_stop_the_line(
-    busy: list[tuple[str, int]], replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch
+    context: OutboxContext, busy: list[tuple[str, int]], replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that an administrator's rule forbids to answer must not silence the channel."""
-    monkeypatch.setenv("BETO_DIGEST_AFTER", "0")
-    outgoing.settings.cache_clear()
+    monkeypatch.setattr(context.limiter, "posts_a_second", 1)
     replies_slack.faults.fail_next("chat.postMessage", "msg_blocks_too_long")
-    monkeypatch.setattr(outgoing.limiter(), "posts_a_second", 1)
-    replies.serve_line(CHANNEL)
-    replies.serve_line(CHANNEL)
-    assert [len(bots_posts(ts)) for ts, _ in busy] == [0, 1, 0, 0, 0, 0]
+    for _ in range(2):
+        serve_line(without_digests(context), CHANNEL)
+    assert [len(bots_posts(context, ts)) for ts, _ in busy] == [0, 1, 0, 0, 0, 0]
 
 
-def reply_now(message_id: int) -> None:
-    """As soon as a second has passed since it was drawn; nobody else waits in the channel."""
-    outgoing.locks().unlock(f"line/{CHANNEL}")
-    wait_until(
-        lambda: replies.reply(message_id) or outgoing.store().messages.get(message_id).owed == "nothing", 10, "it is answered"
-    )
+# What Slack does not take
 
 
-def test_a_channel_that_threw_the_bot_out_costs_no_endless_tries(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", ["token_revoked", "account_inactive", "invalid_auth", "internal_error"])
+@ON_SQLITE
+def test_a_refusal_that_will_pass_loses_no_reply(context: OutboxContext, replies_slack: Simulator, error: str) -> None:
+    """Somebody renews the token: what was said meanwhile is answered then."""
+    ts = said_by_ana(replies_slack.workspace)
+    message_id = a_predicted_message(context.store, ts)
+    replies_slack.faults.fail_next("chat.postMessage", error)
+    reply(context, message_id)
+    row = row_of(context, message_id)
+    assert (row.state, row.reason, row.retry_at is None) == (State.DUE, error, False)
+    reply(context, message_id)
+    assert len(bots_posts(context, ts)) == 1
+
+
+def test_a_channel_that_the_bot_is_not_in_costs_few_tries_and_no_reply(
+    context: OutboxContext, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thrown out, and invited again an hour later: what was said meanwhile is answered then."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
+    message_id = a_predicted_message(context.store, ts)
     workspace.leave(workspace.channel("atencion"), workspace.user("beto"))
-    with caplog.at_level(logging.WARNING):
-        replies.reply(message_id)
-    assert "can have no reply: not_in_channel" in caplog.text
-    assert outgoing.store().messages.get(message_id).owed == "nothing"
+    for _ in range(3):
+        reply(context, message_id)
+    assert caplog.text.count(f"reply:{message_id} is refused: not_in_channel") == 1
+    row = row_of(context, message_id)
+    assert row.state is State.REFUSED
+    assert row.retry_at is not None
+    assert row.retry_at - now() > timedelta(minutes=59)
+    workspace.join(workspace.channel("atencion"), workspace.user("beto"))
+    assert context.store.outbox.announce(greeting_key(CHANNEL, "1.2"), CHANNEL, "greeting.invited")
+    assert row_of(context, message_id).state is State.DUE
+    assert not context.store.outbox.announce(greeting_key(CHANNEL, "1.2"), CHANNEL, "greeting.invited")
+    wait_until(lambda: reply(context, message_id) or len(bots_posts(context, ts)) == 1, 5, "it is answered")
 
 
-def test_the_sweep_sends_again_what_is_owed(workspace: Workspace, redis_url: str) -> None:
-    """Whatever Redis lost is found in the database."""
+@ON_SQLITE
+def test_what_slack_will_never_take_is_tried_once(context: OutboxContext, replies_slack: Simulator) -> None:
+    """An archived channel with a year of messages must not cost calls for ever."""
+    message_id = a_predicted_message(context.store, said_by_ana(replies_slack.workspace))
+    replies_slack.faults.fail_next("chat.postMessage", "is_archived")
+    for _ in range(3):
+        reply(context, message_id)
+    row = row_of(context, message_id)
+    assert (row.state, row.reason, row.retry_at) == (State.REFUSED, "is_archived", None)
+    assert not context.store.outbox.overdue()
+
+
+@ON_SQLITE
+def test_a_reaction_on_a_text_that_expired_unpredicted_ends(context: OutboxContext, workspace: Workspace) -> None:
+    """It was tried again for ever, with a traceback every minute."""
     ts = said_by_ana(workspace)
-    message_id = a_predicted_message(outgoing.store(), ts)
-    assert replies.sweep() == 0
-    outgoing.replies().release(message_id, "nobody", retry_in_s=-1)
-    assert replies.sweep() == 1
-    assert replies.sweep() == 0
+    message = Message(channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la tarjeta", source=Source.CHANNEL)
+    message_id, _ = context.store.messages.save(message)
+    with context.store.database.writing() as connection:
+        connection.execute(text("update messages set received_at = :then"), {"then": now() - timedelta(days=99)})
+    assert context.store.erasure.expire(90, 90) == 1
+    judged(context.store, ts)
+    reply(context, message_id)
+    row = row_of(context, message_id)
+    assert (row.state, row.retry_at) == (State.GONE, None)
+    with context.store.database.writing() as connection:  # as an older version left it
+        connection.execute(text("update outbox set state = 'due', retry_at = :now"), {"now": now()})
+    reply(context, message_id)
+    assert row_of(context, message_id).state is State.GONE
+    assert bots_posts(context, ts) == []
+
+
+# The sweep
+
+
+def overdue(context: OutboxContext) -> None:
+    """Everything that waits has waited for long."""
+    with context.store.database.writing() as connection:
+        statement = text("update outbox set retry_at = :then where retry_at is not null")
+        connection.execute(statement, {"then": now() - timedelta(minutes=1)})
+    context.locks.unlock("sweep")
+
+
+def test_the_sweep_sends_again_what_is_due(context: OutboxContext, workspace: Workspace) -> None:
+    """Whatever Redis lost is found in the database."""
+    a_predicted_message(context.store, said_by_ana(workspace))
+    assert sweep(context) == 0
+    overdue(context)
+    assert sweep(context) == 1
+    context.locks.unlock("sweep")
+    assert sweep(context) == 0
+
+
+@ON_SQLITE
+def test_while_redis_is_away_nothing_counts_as_tried(
+    context: OutboxContext, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An hour's outage must not make everything wait for five minutes more."""
+    message_id = a_predicted_message(context.store, said_by_ana(workspace))
+    overdue(context)
+    before = row_of(context, message_id)
+    reached, app.conf.broker_url = app.conf.broker_url, f"redis://127.0.0.1:{free_port()}/0"
+    app.pool.force_close_all()
+    try:
+        assert sweep(replace(context, locks=TtlLock(app.conf.broker_url))) == 0
+    finally:
+        app.conf.broker_url = reached
+    assert row_of(context, message_id) == before
+    assert "the sweep could not publish" in caplog.text
+
+
+@ON_SQLITE
+def test_an_erasure_request_that_fails_keeps_nobody_else_waiting(
+    context: OutboxContext, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One person's right to be forgotten must not hang on another's odd row."""
+    erasure = context.store.erasure
+    message_ids = [a_predicted_message(context.store, said_by_ana(workspace)) for _ in range(2)]
+    for message_id in message_ids:
+        erasure.create_request(by="U0SIMUANA", message_id=message_id)
+    with context.store.database.writing() as connection:
+        connection.execute(text("update erasure_requests set requested_at = :then"), {"then": now() - timedelta(minutes=5)})
+        connection.execute(text("update erasure_requests set message_id = null, versions = 'null' where id = 1"))
+    Sweeper(context).look()
+    assert "erasure request 1 could not be executed" in caplog.text
+    assert context.store.messages.get(message_ids[1]).deleted
+    assert erasure.pending() == [1]
+
+
+# Who counts
 
 
 @pytest.mark.parametrize(
@@ -365,11 +571,11 @@ def test_the_sweep_sends_again_what_is_owed(workspace: Workspace, redis_url: str
         ({}, "U0SIMUANA", True, True),
     ],
 )
-def test_who_may_judge(workspace: Workspace, settings: dict[str, object], user: str, may_judge: bool, expert: bool) -> None:
+def test_who_may_judge(context: OutboxContext, settings: dict[str, object], user: str, may_judge: bool, expert: bool) -> None:
     """Everybody but guests and strangers, unless the setting names people or a group; experts are named too."""
-    gestures = outgoing.store().gestures
-    people.look_at(outgoing.slack(), gestures, BotSettings(**settings), team=TEAM, user=user)
-    message_id = a_predicted_message(outgoing.store(), "1700000000.000100")
+    gestures = context.store.gestures
+    judges(context, **settings).look_at(user)
+    message_id = a_predicted_message(context.store, "1700000000.000100")
     said = Gesture(user=user, handle="h", at=1_800_000_000_000_000, kind=Kind.LABEL, labels=("app",))
     gestures.add(said, channel=CHANNEL, item_ts="1700000000.000100")
     other = Gesture(user="U0SIMUMARIA", handle="h2", at=1_800_000_000_000_001, kind=Kind.NONE)
@@ -380,6 +586,41 @@ def test_who_may_judge(workspace: Workspace, settings: dict[str, object], user: 
         gestures.add(other, channel=CHANNEL, item_ts="1700000000.000100")
         status = gestures.judged(message_id, seed_taxonomy()).state.labels["app"].status
         assert status == ("added" if expert else "disputed" if may_judge else "rejected")
+
+
+def judges(context: OutboxContext, **settings: object) -> Judges:
+    """As they are with other settings."""
+    return Judges(context.slack, context.store.gestures, context.settings.model_copy(update=settings), TEAM)
+
+
+@ON_SQLITE
+def test_a_group_that_does_not_exist_is_empty_and_told_once(
+    context: OutboxContext, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A typing error in BETO_JUDGES stopped every reply that somebody had corrected."""
+    ts = said_by_ana(workspace)
+    message_id = a_predicted_message(context.store, ts)
+    mistyped = replace(context, judges=judges(context, judges="S0TYPO"))
+    for at, user in enumerate(("U0SIMULUIS", "U0SIMUMARIA")):
+        judged(context.store, ts, user, at=at)
+    reply(mistyped, message_id)
+    assert len(bots_posts(context, ts)) == 1
+    assert caplog.text.count("S0TYPO, which does not exist") == 1
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("fault", ["internal_error", "ratelimited", 503, "answer_lost"])
+def test_who_could_not_be_told_that_they_do_not_count_costs_no_reply(
+    context: OutboxContext, replies_slack: Simulator, fault: str | int
+) -> None:
+    """The labels matter to everybody."""
+    ts = said_by_ana(replies_slack.workspace)
+    message_id = a_predicted_message(context.store, ts)
+    judged(context.store, ts, "U0SIMUCARLOS")
+    replies_slack.faults.fail_next("chat.postEphemeral", fault)
+    reply(context, message_id)
+    assert len(bots_posts(context, ts)) == 1
+    assert row_of(context, message_id).state is State.SHOWN
 
 
 def test_every_gesture_has_an_emoji_that_is_no_labels() -> None:

@@ -62,5 +62,5 @@ async def a_case(town: Town, ana: Person, luis: Person, text: str = TEXT) -> Cas
     stored = town.store.messages.find(CHANNEL, ts)
     assert stored is not None
     made = Case(town, ana, luis, stored.id, ts, reply["ts"])
-    await eventually(lambda: town.store.replies.ts_of(made.id) is not None, lambda: "the reply was not recorded")
+    await eventually(lambda: town.store.outbox.reply_ts(made.id) is not None, lambda: "the reply was not recorded")
     return made

@@ -22,6 +22,7 @@ from model.schema import Message, Prediction, Source
 from model.store.predictions import NewPrediction
 from model.store.store import Store
 from model.store.tables import metadata
+from tests.outbox_rows import answer
 from tests.town import SimulatorThread
 
 ROOT = Path(__file__).parents[2]
@@ -53,14 +54,14 @@ def known(tmp_path: Path) -> Iterator[Store]:
     message_id, _ = store.messages.save(message)
     said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
     store.predictions.save([NewPrediction(message_id, 1, said, 0.1)])
-    store.replies.claim(message_id, "test", 60)
-    store.replies.record(message_id, "test", state=2, reply_ts="1.000002")
+    answer(store, message_id, "1.000002")
     gesture = Gesture(user="U1", handle="h", at=5, kind=Kind.SET, labels=("cajero",))
     store.gestures.add(gesture, channel="C1", item_ts="1.000001", note="de Zoraida")
     runs = store.runs
     runs.open("U1", channel="C1")
     with store.database.writing() as connection:
-        connection.execute(metadata.tables["runs"].update().values(status_ts="1.000003", report_ts="1.000004"))
+        outbox = metadata.tables["outbox"]
+        connection.execute(outbox.update().where(outbox.c.kind == "status").values(ts="1.000003"))
     yield store
     store.close()
 

@@ -9,6 +9,7 @@ import pytest
 from bot.simulator.person import Person
 from model.labels import seed_taxonomy
 from model.store.tables import messages
+from tests.outbox_rows import is_settled
 from tests.slack.cases import CHANNEL, Case, a_case, eventually
 from tests.town import Town, until
 
@@ -134,7 +135,7 @@ async def test_the_shortcut_corrects_a_message_that_was_never_classified(town: T
     assert stored is not None
     gestures = town.store.gestures
     await eventually(lambda: gestures.judged(stored.id, seed_taxonomy()).state.shown == ("cuenta",), lambda: "not corrected")
-    await eventually(lambda: town.store.replies.ts_of(stored.id) is not None, lambda: "no reply")
+    await eventually(lambda: town.store.outbox.reply_ts(stored.id) is not None, lambda: "no reply")
 
 
 async def test_skin_tones_aliases_and_strange_emoji(case: Case) -> None:
@@ -228,7 +229,7 @@ async def test_fifty_reactions_within_a_second_redraw_the_reply_a_few_times_only
         people.append(maria)
         await asyncio.gather(*(person.react(CHANNEL, case.ts, name) for person in people for name in wanted))
         await case.until(lambda state: sum(len(label.yes) for label in state.labels.values()) == 36)
-        await eventually(lambda: case.town.store.messages.get(case.id).owed == "nothing", lambda: "not drawn")
+        await eventually(lambda: is_settled(case.town.store, case.id), lambda: "not drawn")
     updates = [call for call in list(case.town.slack.transcript)[calls_before:] if call.method == "chat.update"]
     assert 1 <= len(updates) <= 4
 

@@ -8,7 +8,9 @@ import pytest
 from bot.slack.listeners.messages import save_deletion, save_edit, save_if_wanted
 from bot.slack.payloads import Deletion, Edit, microseconds
 from model.schema import Message, Source
+from model.store.outbox import State
 from model.store.store import Store
+from tests.outbox_rows import reply_of
 
 CHANNEL, TS = "C1", "1700000000.000100"
 FIRST = Message(channel=CHANNEL, ts=TS, user="U1", text="hola", source=Source.CHANNEL)
@@ -31,7 +33,7 @@ def test_the_outcome_is_the_same_in_every_order(store: Store) -> None:
         assert stored is not None
         wanted = "" if "deletion" in order else "buenas" if "later edit" in order else "adiós"
         assert (stored.message.text, stored.deleted) == (wanted, "deletion" in order), order
-        assert stored.owed == "prediction" or "deletion" in order
+        assert reply_of(store, stored.id).state is State.AWAITING_PREDICTION or "deletion" in order
 
 
 def tell(store: Store, news: str, ts: str) -> None:
@@ -83,7 +85,7 @@ def test_an_edit_counts_whenever_its_message_comes_meanwhile(store: Store, monke
     assert save_edit(store, an_edit("adiós", 5), 0) is not None
     stored = store.messages.find(CHANNEL, TS)
     assert stored is not None
-    assert (stored.message.text, stored.owed) == ("adiós", "prediction")
+    assert (stored.message.text, reply_of(store, stored.id).state) == ("adiós", State.AWAITING_PREDICTION)
 
 
 def test_an_edit_of_an_old_message_that_nobody_asked_about_is_left_alone(store: Store) -> None:

@@ -16,10 +16,12 @@ from model.learning.retraining import _frozen_snapshot, snapshot
 from model.schema import Example, Message, Prediction, Source
 from model.store.database import now
 from model.store.erasure import ErasureService
+from model.store.outbox import reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
 from model.store.tables import messages, versions
 from model.text_key import text_key
+from tests.outbox_rows import answer
 from tests.slack.cases import CHANNEL, a_case, eventually
 from tests.store.rows import everything
 from tests.town import Town, until
@@ -32,8 +34,7 @@ def write(store: Store, ts: str, user: str, text: str) -> int:
     message_id, _ = store.messages.save(Message(channel="C1", ts=ts, user=user, text=text, source=Source.CHANNEL))
     scores = dict.fromkeys(seed_taxonomy().names, 0.1)
     store.predictions.save([NewPrediction(message_id, 1, Prediction(version=1, base="mini", scores=scores, labels=()), 0.1)])
-    store.replies.claim(message_id, "test", 60)
-    store.replies.record(message_id, "test", state=2, reply_ts=f"{ts}5")
+    answer(store, message_id, f"{ts}5")
     return message_id
 
 
@@ -76,9 +77,9 @@ def test_a_forgotten_message_leaves_nothing_that_was_said(store: Store) -> None:
     assert "'cajero'" not in kept.replace('"', "'")
     assert text_key(SECRET) not in kept
     assert store.predictions.all_of(message_id) == []
-    claim = store.replies.claim(message_id, "test", 60)
+    claim = store.outbox.claim(reply_key(message_id), "test", 60)
     assert claim is not None
-    assert (claim.message.deleted, claim.reply_ts) == (True, "1.15")  # the reply in Slack goes next
+    assert (claim.message.deleted, claim.row.ts) == (True, "1.15")  # the reply in Slack goes next
     assert store.messages.save(Message(channel="C1", ts="1.1", user="U1", text=SECRET, source=Source.CHANNEL)) == (
         message_id,
         False,
@@ -217,7 +218,7 @@ def test_texts_are_kept_as_long_as_the_workspace_wants(store: Store) -> None:
     assert erasure.expire(0, 0) == 0
     assert erasure.expire(30, 0, batch=1) == 1
     assert kept() == {judged, fresh, edited}
-    assert store.replies.ts_of(old) == "1.15"  # labels stay, and so does the reply
+    assert store.outbox.reply_ts(old) == "1.15"  # labels stay, and so does the reply
     assert len(store.predictions.all_of(old)) == 1
     assert store.messages.counts()["reply"] == 0 + 1  # only the one that was just judged
     erasure.set_retention(corrected_days=35)
@@ -268,7 +269,7 @@ async def test_a_person_has_a_message_forgotten_after_being_asked(town: Town, an
         await ana.view_submit(asked["view"]["id"])
         await until(changes, lambda change: "Olvidado: 1 mensajes" in shown(change))
     assert SECRET not in everything(town.store)
-    await eventually(lambda: town.store.replies.ts_of(case.id) is None, lambda: "the reply still stands")
+    await eventually(lambda: town.store.outbox.reply_ts(case.id) is None, lambda: "the reply still stands")
     assert case.reply_ts not in {each["ts"] for each in await ana.messages(CHANNEL, case.ts)}
 
 

@@ -9,8 +9,10 @@ import pytest
 from model.errors import RunCancelled, RunLost
 from model.schema import Progress
 from model.store import runs as module
-from model.store.runs import MOST_ATTEMPTS, Runs, owner_name, process_ids_of
+from model.store.outbox import State, picture_key, report_key, status_key
+from model.store.runs import MOST_ATTEMPTS, Decided, Runs, owner_name, process_ids_of
 from model.store.store import Store
+from tests.outbox_rows import a_report
 
 
 @pytest.fixture
@@ -136,26 +138,44 @@ def test_a_cancelled_run_whose_process_died_is_cancelled(runs: Runs) -> None:
     assert runs.get(run_id).status == "cancelled"
 
 
-def test_one_chain_tells_of_a_run_until_all_is_told(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two would draw the same message in turns."""
+def test_a_run_is_told_by_rows_that_come_with_it(store: Store) -> None:
+    """Whoever dies between asking for a run and telling of it, the sweep tells; and a click finds the run by what was told."""
+    runs, outbox, owner = store.runs, store.outbox, owner_name()
     run_id, _ = runs.open("U1", channel="C1")
-    assert runs.unwatched() == [run_id]
-    token = runs.watch(run_id)
-    assert runs.watch(run_id) is None
-    assert runs.look(run_id, token)
-    assert runs.look(run_id, "another") is None
-    monkeypatch.setattr(module, "UNWATCHED_S", -1.0)  # its process died
-    assert runs.unwatched() == [run_id]
-    second = runs.watch(run_id)
-    assert runs.look(run_id, token) is None
-    assert runs.look(run_id, second)
-    runs.note_told(run_id, "1.2")
-    assert runs.look(run_id, second) is None
-    assert runs.unwatched() == []
-    assert runs.shown_at("C1", "1.2").id == run_id
+    assert [row.key for row in outbox.overdue()] == [status_key(run_id)]
+    claim = outbox.claim(status_key(run_id), "test", 60)
+    assert claim is not None
+    outbox.record(claim.row.key, "test", wanted=1, state=State.DUE, ts="1.1", retry_in_s=3)
+    assert runs.get(run_id).status_ts == "1.1"
+    runs.start(run_id, owner)
+    assert outbox.get(report_key(run_id)) is None
+    assert runs.close(run_id, owner, "done", report=a_report(1))
+    for key in (picture_key(run_id), report_key(run_id)):
+        assert outbox.claim(key, "test", 60) is not None
+    outbox.record(report_key(run_id), "test", wanted=1, ts="1.2")
+    for ts in ("1.1", "1.2"):
+        assert runs.shown_at("C1", ts).id == run_id
+    assert runs.shown_at("C2", "1.2") is None
 
 
-def test_a_run_that_nobody_is_to_be_told_of_is_told_to_nobody(runs: Runs) -> None:
+def test_a_decision_under_a_report_makes_it_due(store: Store) -> None:
+    """The report says who put the version to work, also where the bot process dies on the way."""
+    runs, outbox, owner = store.runs, store.outbox, owner_name()
+    run_id, _ = runs.open("U1", channel="C1")
+    runs.start(run_id, owner)
+    runs.close(run_id, owner, "done", report=a_report(1))
+    for key in (status_key(run_id), report_key(run_id)):
+        outbox.claim(key, "test", 60)
+        outbox.record(key, "test", wanted=1, ts="1.1")
+    runs.decide(run_id, "promoted", "U2")
+    assert runs.get(run_id).decided == Decided("promoted", "U2")
+    assert [outbox.get(key).state for key in (status_key(run_id), report_key(run_id))] == [State.DUE, State.DUE]
+
+
+def test_a_run_that_nobody_is_to_be_told_of_is_told_to_nobody(store: Store) -> None:
     """The first version's training shows nowhere."""
-    runs.open("beto")
-    assert runs.unwatched() == []
+    run_id, _ = store.runs.open("beto")
+    owner = owner_name()
+    store.runs.start(run_id, owner)
+    store.runs.close(run_id, owner, "done", report=a_report(1))
+    assert store.outbox.overdue() == []

@@ -13,9 +13,11 @@ from alembic.migration import MigrationContext
 from model.errors import BadSetting, StoreUnavailable
 from model.judgements import Gesture, Kind
 from model.schema import Example, Message, Prediction, Source
+from model.store.outbox import State, reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
 from model.store.tables import metadata
+from tests.outbox_rows import reply_of
 from tests.rows import count
 
 TEAM, CHANNEL = "T1", "C1"
@@ -107,7 +109,8 @@ def test_an_edit_with_the_same_text_is_no_edit(store: Store) -> None:
     assert store.messages.edit(CHANNEL, "1.000001", "hola a todos") == message_id
     stored = store.messages.get(message_id)
     assert stored is not None
-    assert (stored.revision, stored.owed, stored.message.text) == (2, "prediction", "hola a todos")
+    assert (stored.revision, stored.message.text) == (2, "hola a todos")
+    assert reply_of(store, message_id).state is State.AWAITING_PREDICTION
 
 
 def test_a_prediction_of_an_older_text_is_dropped(store: Store) -> None:
@@ -128,7 +131,7 @@ def test_many_predictions_are_kept_at_once_and_each_for_itself(store: Store) -> 
     made = [NewPrediction(message_id, revision, a_prediction(), 0.01) for message_id, revision in wanted]
     assert store.predictions.save(made) == [True, False, True, False]
     assert store.predictions.texts_to_predict(wanted, version=1) == [None] * 4
-    assert [store.messages.get(each).owed for each in (first, second, third)] == ["reply", "prediction", "reply"]
+    assert [reply_of(store, each).state for each in (first, second, third)] == [State.DUE, State.AWAITING_PREDICTION, State.DUE]
     assert store.predictions.save(made) == [False] * 4
     assert store.predictions.save([]) == store.predictions.texts_to_predict([], version=1) == []
 
@@ -140,16 +143,16 @@ def test_two_workers_that_keep_the_same_messages_do_not_lock_each_other_out(stor
     with ThreadPoolExecutor(4) as pool:
         kept = pool.map(store.predictions.save, [made, made[::-1], made[20:] + made[:20], made])
         assert sum(map(sum, kept)) == 40
-    assert {store.messages.get(each).state for each in ids} == {2}
+    assert {reply_of(store, each).wanted for each in ids} == {2}
 
 
 def test_the_same_prediction_twice_owes_one_reply(store: Store) -> None:
     """A redelivered task must not make the reply flicker."""
     message_id, _ = store.messages.save(a_message())
     assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)]) == [True]
-    state = store.messages.get(message_id).state
+    wanted = reply_of(store, message_id).wanted
     assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)]) == [False]
-    assert store.messages.get(message_id).state == state
+    assert reply_of(store, message_id).wanted == wanted
     assert store.predictions.texts_to_predict([(message_id, 1)], version=1) == [None]
     assert store.predictions.texts_to_predict([(message_id, 1)], version=2) == [a_message().text]
 
@@ -159,20 +162,20 @@ def test_only_one_may_post_a_reply_at_a_time(store: Store) -> None:
     message_id, _ = store.messages.save(a_message())
     store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
     with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda n: store.replies.claim(message_id, f"owner{n}", 60), range(8)))
+        claims = list(pool.map(lambda n: store.outbox.claim(reply_key(message_id), f"owner{n}", 60), range(8)))
     assert sum(claim is not None for claim in claims) == 1
 
 
-def test_a_claim_that_died_is_taken_over_and_known_as_orphaned(store: Store) -> None:
+def test_a_claim_that_died_is_taken_over_and_known_to_be_in_doubt(store: Store) -> None:
     """Its owner may have posted and then been killed: whoever follows must look into the thread first."""
     message_id, _ = store.messages.save(a_message())
     store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
-    first = store.replies.claim(message_id, "dies", 0.0)
+    first = store.outbox.claim(reply_key(message_id), "dies", 0.0)
     assert first is not None
-    assert not first.orphaned
-    second = store.replies.claim(message_id, "lives", 60)
+    assert not first.in_doubt
+    second = store.outbox.claim(reply_key(message_id), "lives", 60)
     assert second is not None
-    assert second.orphaned
+    assert second.in_doubt
 
 
 def test_gestures_claims_and_records_at_once_never_lock_each_other_out(store: Store) -> None:
@@ -188,30 +191,30 @@ def test_gestures_claims_and_records_at_once_never_lock_each_other_out(store: St
 
     def draw(number: int) -> None:
         for _ in range(15):
-            claim = store.replies.claim(message_id, f"owner{number}", 60)
+            claim = store.outbox.claim(reply_key(message_id), f"owner{number}", 60)
             if claim is not None:
-                store.replies.record(message_id, f"owner{number}", state=claim.message.state, reply_ts="9.9")
+                store.outbox.record(claim.row.key, f"owner{number}", wanted=claim.row.wanted, ts="9.9")
 
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(work, number) for number in range(4) for work in (react, draw)]:
             future.result()
     draw(9)
-    assert store.messages.get(message_id).owed == "nothing"
+    assert reply_of(store, message_id).state is State.SHOWN
     assert count(store, "gestures") == 60
 
 
-def test_a_reply_is_owed_until_it_shows_the_latest_state(store: Store) -> None:
+def test_a_reply_is_due_until_it_shows_the_latest_state(store: Store) -> None:
     """A new version's prediction that arrives while the reply is being posted must be shown too."""
     message_id, _ = store.messages.save(a_message())
     store.predictions.save([NewPrediction(message_id, 1, a_prediction(1), 0.01)])
-    claim = store.replies.claim(message_id, "one", 60)
+    claim = store.outbox.claim(reply_key(message_id), "one", 60)
     store.predictions.save([NewPrediction(message_id, 1, a_prediction(2, "tarjeta"), 0.01)])
-    assert store.replies.record(message_id, "one", state=claim.message.state, reply_ts="9.9") == "moved on"
-    again = store.replies.claim(message_id, "one", 60)
+    assert store.outbox.record(claim.row.key, "one", wanted=claim.row.wanted, ts="9.9") == "moved on"
+    again = store.outbox.claim(reply_key(message_id), "one", 60)
     assert again is not None
-    assert (again.reply_ts, again.prediction.version) == ("9.9", 2)
-    assert store.replies.record(message_id, "one", state=again.message.state, reply_ts="9.9") == "shown"
-    assert store.replies.claim(message_id, "one", 60) is None
+    assert (again.row.ts, again.prediction.version) == ("9.9", 2)
+    assert store.outbox.record(again.row.key, "one", wanted=again.row.wanted, ts="9.9") == "recorded"
+    assert store.outbox.claim(reply_key(message_id), "one", 60) is None
 
 
 def test_a_late_prediction_does_not_talk_over_a_newer_version(store: Store) -> None:
@@ -219,22 +222,22 @@ def test_a_late_prediction_does_not_talk_over_a_newer_version(store: Store) -> N
     message_id, _ = store.messages.save(a_message())
     assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(2, "tarjeta"), 0.01)]) == [True]
     assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(1), 0.01)]) == [False]
-    assert store.replies.claim(message_id, "one", 60).prediction.version == 2
+    assert store.outbox.claim(reply_key(message_id), "one", 60).prediction.version == 2
 
 
 def test_a_deleted_message_keeps_no_text_and_loses_its_reply(store: Store) -> None:
     """A person who deletes their words expects them gone."""
     message_id, _ = store.messages.save(a_message())
     store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
-    claim = store.replies.claim(message_id, "one", 60)
-    store.replies.record(message_id, "one", state=claim.message.state, reply_ts="9.9")
+    claim = store.outbox.claim(reply_key(message_id), "one", 60)
+    store.outbox.record(claim.row.key, "one", wanted=claim.row.wanted, ts="9.9")
     assert store.messages.delete(CHANNEL, "1.000001") == message_id
     assert store.messages.delete(CHANNEL, "1.000001") is None
     stored = store.messages.get(message_id)
     assert stored is not None
     assert (stored.message.text, stored.deleted) == ("", True)
-    claim = store.replies.claim(message_id, "one", 60)
-    assert (claim.reply_ts, claim.prediction) == ("9.9", None)
+    claim = store.outbox.claim(reply_key(message_id), "one", 60)
+    assert (claim.row.ts, claim.prediction) == ("9.9", None)
 
 
 def test_a_deletion_that_overtakes_its_message_keeps_it_from_being_answered(store: Store) -> None:
@@ -244,26 +247,32 @@ def test_a_deletion_that_overtakes_its_message_keeps_it_from_being_answered(stor
     assert store.messages.delete(CHANNEL, "1.000001", may_overtake=True) is None
     message_id, new = store.messages.save(a_message())
     stored = store.messages.get(message_id)
-    assert (new, stored.deleted, stored.message.text, stored.owed) == (False, True, "", "nothing")
+    assert (new, stored.deleted, stored.message.text) == (False, True, "")
+    assert reply_of(store, message_id).state is State.GONE
 
 
 def test_what_waits_too_long_is_found_and_then_left_alone_for_a_while(store: Store) -> None:
     """The sweep must bring back what Redis lost, and must not flood the queues with it."""
     message_id, _ = store.messages.save(a_message())
-    assert store.messages.waiting() == []  # its first task is still on its way
-    store.replies.release(message_id, "nobody", retry_in_s=-1)
-    assert store.messages.waiting() == [(message_id, "prediction")]
-    assert store.messages.waiting() == []
+    outbox = store.outbox
+    assert outbox.overdue() == []  # its first task is still on its way
+    outbox.release(reply_key(message_id), "nobody", retry_in_s=-1)
+    (found,) = outbox.overdue()
+    assert (found.message_id, found.revision, found.tries) == (message_id, 1, 0)
+    assert outbox.overdue() == [found]  # until somebody has sent it
+    outbox.note_sent([found])
+    assert outbox.overdue() == []
+    assert reply_of(store, message_id).tries == 1
 
 
 def test_a_command_forgets_its_response_url_once_it_is_answered(store: Store) -> None:
     """The URL lets anybody write to that person for half an hour."""
     message_id, _ = store.messages.save(a_message(source=Source.COMMAND, response_url="https://hooks.example/secret"))
     store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)])
-    claim = store.replies.claim(message_id, "one", 60)
+    claim = store.outbox.claim(reply_key(message_id), "one", 60)
     assert claim.message.message.response_url == "https://hooks.example/secret"
     assert "secret" not in repr(claim)
-    store.replies.record(message_id, "one", state=claim.message.state, reply_ts=None)
+    store.outbox.record(claim.row.key, "one", wanted=claim.row.wanted, ts=None)
     assert store.messages.get(message_id).message.response_url is None
 
 

@@ -84,7 +84,7 @@ def test_an_error_in_a_runs_message_is_only_an_error(error: str, note: str) -> N
     common: dict[str, Any] = {
         "id": 1, "requested_by": "U0ANA", "dry": False, "version": None, "report": None, "beat_at": now(),
         "requested_at": now(), "attempts": 1, "cancelled_by": None, "channel": "C", "status_ts": "1",
-        "report_ts": None, "reporting": False, "told": False,
+        "decided": None,
     }  # fmt: skip
     progress = Progress(stage="training", step=1, steps=2, note=note)
     for run in (

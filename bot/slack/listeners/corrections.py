@@ -18,8 +18,8 @@ from model.errors import StoreUnavailable
 from model.judgements import Gesture, Kind, MessageState
 from model.labels import Taxonomy
 from model.store.gestures import Judged
-from model.store.messages import StoredMessage
 from model.store.store import Store
+from model.store.stored_message import StoredMessage
 
 # The modal stands open and says "one moment" meanwhile; people wait longer than Slack's three seconds.
 STORE_PATIENCE_S = 30.0

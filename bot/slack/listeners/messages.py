@@ -5,7 +5,7 @@ import asyncio
 from slack_bolt.async_app import AsyncApp
 
 from bot import queues
-from bot.slack import outbox_adapter, payloads
+from bot.slack import payloads
 from bot.slack.context import ListenerContext
 from bot.slack.payloads import (
     ChannelIdChanged,
@@ -19,6 +19,7 @@ from bot.slack.payloads import (
 )
 from bot.slack.priority import ChannelPriority
 from model.schema import Message, Source
+from model.store.outbox import greeting_key
 from model.store.store import Store
 
 
@@ -46,7 +47,10 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     @app.event("member_joined_channel")
     async def on_join(parsed: ChannelJoined) -> None:
         if parsed.user == context.bot_user:
-            await outbox_adapter.greet(context, parsed)
+            # A row, since Slack may tell of the same invitation twice, and posting takes longer than it waits for us.
+            key = greeting_key(parsed.channel, parsed.event_ts)
+            await asyncio.to_thread(context.store.outbox.announce, key, parsed.channel, "greeting.invited")
+            await context.publish(queues.deliver(key))
 
     @app.event("channel_id_changed")
     async def on_channel_id(parsed: ChannelIdChanged) -> None:

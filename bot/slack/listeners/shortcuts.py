@@ -40,7 +40,7 @@ async def _tell_why_not(context: ListenerContext, parsed: MessageShortcut, messa
     if message_id is None:
         await _tell(context, parsed, context.texts("ask.no_text"))
         return
-    reply_ts = await asyncio.to_thread(context.store.replies.ts_of, message_id)
+    reply_ts = await asyncio.to_thread(context.store.outbox.reply_ts, message_id)
     if reply_ts is None:
         await _tell(context, parsed, context.texts("ask.coming"))
         return

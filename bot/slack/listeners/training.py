@@ -7,14 +7,14 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot import queues
-from bot.slack import outbox_adapter, people
+from bot.slack import people
 from bot.slack.context import Call, ListenerContext
 from bot.slack.history import link_to
 from bot.slack.payloads import ButtonClick
 from bot.views import blocks, run_blocks
 from model.errors import BrokenVersion
 from model.store.registry import Version
-from model.store.runs import Run
+from model.store.runs import Decision, Run
 
 Press = Callable[[ListenerContext, ButtonClick], Coroutine[Any, Any, None]]
 
@@ -59,14 +59,20 @@ async def _promote(context: ListenerContext, parsed: ButtonClick) -> None:
         kept = ", ".join(str(each.number) for each in await asyncio.to_thread(registry.all))
         await _tell(context, parsed, context.texts("versions.unknown", version=version, all=kept))
         return
-    await outbox_adapter.decide(context, run.id, "promoted", parsed.user)
+    await _decide(context, run, "promoted", parsed.user)
 
 
 async def _keep(context: ListenerContext, parsed: ButtonClick) -> None:
     """Have it shown under the run's report that the version before it goes on."""
     run = await _run_of(context, parsed)
     if run is not None and run.report is not None:
-        await outbox_adapter.decide(context, run.id, "kept", parsed.user)
+        await _decide(context, run, "kept", parsed.user)
+
+
+async def _decide(context: ListenerContext, run: Run, decision: Decision, by: str) -> None:
+    """Save what somebody decided; the report says so then, and has no buttons for that any more."""
+    await asyncio.to_thread(context.store.runs.decide, run.id, decision, by)
+    await context.publish(queues.run_report(run.id))
 
 
 async def _show_details(context: ListenerContext, parsed: ButtonClick) -> None:
@@ -111,7 +117,7 @@ async def retrain(context: ListenerContext, call: Call) -> str:
         if run is None or run.channel is None or run.status_ts is None:
             return texts("run.already_unseen")
         return texts("run.already", link=await link_to(context.slack, run.channel, run.status_ts))
-    await outbox_adapter.follow(context, run_id)
+    await context.publish(queues.run_status(run_id))
     await context.publish(queues.train(run_id))
     return ""
 

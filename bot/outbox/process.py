@@ -1,0 +1,80 @@
+"""The `replies` process: says to Slack what is pending, once, whatever crashes. Its tasks, and how it is built."""
+
+import logging
+import threading
+
+import celery
+from celery import signals
+from slack_sdk.errors import SlackApiError
+
+from bot import queues
+from bot.errors import StartRefused
+from bot.outbox import executor
+from bot.outbox.context import OutboxContext, build_context
+from bot.outbox.states import NOT_THERE, PERMANENT_ERRORS, AmbiguousResult, RateLimited
+from bot.outbox.sweep import Sweeper
+from bot.settings import BotSettings
+from model.store.store import Store
+from worker.app import app, configure, context_of
+from worker.process import configure_logging, consume, database_away
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name="bot.deliver", bind=True)
+def deliver(self: "celery.Task[..., None]", key: str, *, in_turn: bool = False) -> None:
+    """Bring what Slack shows of this row up to date (see `executor.deliver`)."""
+    context: OutboxContext = context_of(self)
+    executor.deliver(context, key, in_turn=in_turn)
+
+
+@app.task(name="bot.line", bind=True)
+def serve_line(self: "celery.Task[..., None]", channel: str) -> None:
+    """Serve those that wait in this channel (see `executor.serve_line`)."""
+    context: OutboxContext = context_of(self)
+    executor.serve_line(context, channel)
+
+
+@app.task(name="bot.seed", bind=True)
+def seed(self: "celery.Task[..., None]", channel: str, ts: str, emoji: str) -> None:
+    """Put the bot's own reaction on a message; it is no judgement of anybody's."""
+    put_reaction(context_of(self), channel, ts, emoji)
+
+
+def put_reaction(context: OutboxContext, channel: str, ts: str, emoji: str) -> None:
+    """Put the bot's own reaction on a message, or see to it that somebody does when Slack allows it."""
+    try:
+        context.slack.reactions_add(channel=channel, timestamp=ts, name=emoji)
+    except RateLimited as wait:
+        context.publish(queues.seed(channel, ts, emoji), countdown_s=wait.retry_after_s)
+    except AmbiguousResult as error:  # one tap less; not worth another try
+        log.info("%s", error)
+    except SlackApiError as error:
+        known = {"already_reacted", "message_not_found", "too_many_reactions", *PERMANENT_ERRORS, *NOT_THERE}
+        if error.response.get("error") not in known:
+            raise
+
+
+def run_replies() -> None:
+    """Say to Slack what is pending, until told to stop. StartRefused where the token or the database is of another workspace."""
+    settings = BotSettings()
+    if not settings.slack_bot_token.get_secret_value():
+        raise StartRefused(
+            "SLACK_BOT_TOKEN is missing: copy the one that begins with xoxb- from your app's page, OAuth & Permissions"
+        )
+    store = Store(settings.store_url, settings.home_folder, mask_personal=settings.mask_personal)
+    configure_logging()
+    configure(settings)
+    store.migrate()
+    app.context = context = build_context(settings, store, wait=threading.Event().wait)
+    sweeper = Sweeper(context)
+    signals.worker_ready.connect(lambda **_: sweeper.start(), weak=False)
+    consume(
+        settings,
+        "replies",
+        queues.REPLIES,
+        ["--pool", "threads", "--concurrency", "8"],
+        why_not_ready=lambda: database_away(store),
+    )
+    sweeper.stop()
+    store.close()

@@ -1,0 +1,73 @@
+"""The sweep: whatever was saved and waits for too long is on the queues again, whatever Redis or a dead process has lost."""
+
+import logging
+import threading
+
+from bot import queues
+from bot.outbox.context import OutboxContext
+from bot.outbox.erasure import ErasureSweep
+from model.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 5.0
+
+
+def sweep(context: OutboxContext) -> int:
+    """Publish a task for each row that has waited for too long; return how many were published.
+
+    Only what is on its way counts as tried: while Redis is away nothing is, and all of it is found again as soon as it is back.
+    """
+    if not context.locks.lock("sweep", SWEEP_EVERY_S / 2):
+        return 0  # another process is at it
+    outbox = context.store.outbox
+    sent = []
+    try:
+        for row in outbox.overdue():
+            if row.revision is not None and row.message_id is not None:
+                task = queues.classify_and_reply(row.message_id, row.revision)
+            else:
+                task = queues.deliver(row.key)
+            task.apply_async()
+            sent.append(row)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # kombu lets every transport's own exceptions through
+        log.warning("the sweep could not publish: %r", error)
+    outbox.note_sent(sent)
+    return len(sent)
+
+
+class Sweeper:
+    """Sweeps the outbox and what is to be erased every SWEEP_EVERY_S, in a thread of its own."""
+
+    def __init__(self, context: OutboxContext) -> None:
+        self._context = context
+        self._erasure = ErasureSweep(context)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
+
+    def start(self) -> None:
+        """Begin to sweep."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Sweep no more."""
+        self._stop.set()
+
+    def look(self) -> None:
+        """Sweep once; neither of the two keeps the other from its work."""
+        for what, look in (("the outbox", lambda: sweep(self._context)), ("what is to be erased", self._erasure.run)):
+            try:
+                found = look()
+            except StoreUnavailable as error:
+                log.warning("the sweep of %s waits for the database: %s", what, error)
+            except Exception:  # the thread must outlive whatever goes wrong; the rows stay for the next round
+                log.exception("the sweep of %s failed", what)
+            else:
+                if found:
+                    log.info("the sweep sent %s rows again", found)
+
+    def _run(self) -> None:
+        while not self._stop.wait(SWEEP_EVERY_S):
+            self.look()

@@ -1,0 +1,679 @@
+"""What is to stand in Slack: a row for each post, with what it should show, what it shows, and who is working on it.
+
+A row is claimed with a lease before Slack is called and recorded after it; whoever dies in between leaves a claim that runs
+out, and the next one looks in Slack first. Every method is one transaction (see `database` for what it raises); the functions
+below the class are parts of other nouns' transactions. Locks are taken in one order everywhere: channel, message, the message's
+row, the digest that answers it.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from model.schema import Prediction, Source
+from model.store.database import Database, aware, lock_channel, now
+from model.store.stored_message import StoredMessage
+from model.store.tables import gestures, messages, outbox, predictions
+
+# What waits longer than this after its last step is sent again by the sweep, then after twice as long, and so on.
+RETRY_AFTER_S = 15.0
+RETRY_AT_MOST_S = 300.0
+
+
+class Kind(StrEnum):
+    """What a row is."""
+
+    REPLY = "reply"  # to a message, in its thread
+    QUESTION = "question"  # to a thread, about a label in dispute
+    DIGEST = "digest"  # the answer to many messages of a channel at once
+    STATUS = "status"  # of a run
+    PICTURE = "picture"  # of a run's report
+    REPORT = "report"  # of a run
+    ANNOUNCEMENT = "announcement"  # to a channel
+
+
+class State(StrEnum):
+    """Where a row is on its way to Slack.
+
+    CLAIMED and UNSURE are not stored: they are read off the claim and the clock (`Row.state_at`).
+    """
+
+    AWAITING_PREDICTION = "awaiting_prediction"  # there is nothing to show yet
+    DUE = "due"  # Slack is to show something else
+    CLAIMED = "claimed"  # somebody is calling Slack
+    WAITING_TURN = "waiting_turn"  # a first reply, in the line of its channel
+    IN_DIGEST = "in_digest"  # another row answers it, together with others
+    UNSURE = "unsure"  # a call was made whose answer nobody knows: look first
+    REFUSED = "refused"  # Slack said no, for `reason`
+    SHOWN = "shown"  # Slack shows what it should
+    GONE = "gone"  # nothing of it stands in Slack, nor should
+
+
+CLAIMABLE = (State.DUE, State.WAITING_TURN)
+SETTLED = (State.IN_DIGEST, State.REFUSED, State.SHOWN, State.GONE)
+
+Recorded = Literal["recorded", "moved on", "surplus"]
+
+
+def reply_key(message_id: int) -> str:
+    """Return the key of the reply to this message."""
+    return f"{Kind.REPLY}:{message_id}"
+
+
+def question_key(message_id: int, label: str) -> str:
+    """Return the key of the question about a label in dispute."""
+    return f"{Kind.QUESTION}:{message_id}:{label}"
+
+
+def status_key(run_id: int) -> str:
+    """Return the key of the run's status message."""
+    return f"{Kind.STATUS}:{run_id}"
+
+
+def picture_key(run_id: int) -> str:
+    """Return the key of the picture of the run's report."""
+    return f"{Kind.PICTURE}:{run_id}"
+
+
+def report_key(run_id: int) -> str:
+    """Return the key of the run's report."""
+    return f"{Kind.REPORT}:{run_id}"
+
+
+def greeting_key(channel: str, event_ts: str) -> str:
+    """Return the key of the greeting in a channel that the bot was invited to, by the event that told so."""
+    return f"greeting:{channel}:{event_ts}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it is now. `state` is what is stored; `wanted` adds one whenever Slack should show something else."""
+
+    id: int
+    key: str
+    kind: Kind
+    message_id: int | None
+    run_id: int | None
+    channel: str
+    thread_ts: str | None
+    ts: str | None
+    state: State
+    wanted: int
+    shown: int
+    claimed_by: str | None
+    claimed_until: datetime | None
+    tries: int
+    retry_at: datetime | None
+    rendered_at: datetime | None
+    asked: tuple[str, ...]
+    digest_id: int | None
+    content: Mapping[str, Any]
+    reason: str | None
+
+    @classmethod
+    def of(cls, row: Any) -> "Row":
+        """Return what a row of `outbox` says."""
+        return cls(
+            id=row.id,
+            key=row.key,
+            kind=Kind(row.kind),
+            message_id=row.message_id,
+            run_id=row.run_id,
+            channel=row.channel,
+            thread_ts=row.thread_ts,
+            ts=row.ts,
+            state=State(row.state),
+            wanted=row.wanted,
+            shown=row.shown,
+            claimed_by=row.claimed_by,
+            claimed_until=_aware(row.claimed_until),
+            tries=row.tries,
+            retry_at=_aware(row.retry_at),
+            rendered_at=_aware(row.rendered_at),
+            asked=tuple(row.asked or ()),
+            digest_id=row.digest_id,
+            content=row.content or {},
+            reason=row.reason,
+        )
+
+    def state_at(self, moment: datetime) -> State:
+        """Return the state at this moment: what is stored, or what the claim makes of it."""
+        if self.state not in CLAIMABLE or self.claimed_until is None:
+            return self.state
+        return State.CLAIMED if self.claimed_until > moment else State.UNSURE
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to bring one row up to date until the lease ends.
+
+    `in_doubt`: an earlier claim ended without a word, so a post that nobody recorded may stand in Slack. `message` is the one
+    that the row is about; `prediction` is of its present text, None where it is gone or not predicted.
+    """
+
+    row: Row
+    in_doubt: bool
+    message: StoredMessage | None = None
+    prediction: Prediction | None = None
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A row that has waited for too long. `revision` is of its message's text where a prediction is awaited."""
+
+    id: int
+    key: str
+    tries: int
+    message_id: int | None
+    revision: int | None
+
+
+class Outbox:
+    """The rows of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str) -> Row | None:
+        """Return the row as it is now."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(outbox).where(outbox.c.key == key)).one_or_none()
+            return None if row is None else Row.of(row)
+
+    def claim(self, key: str, owner: str, lease_s: float) -> Claim | None:
+        """Claim a row for `lease_s` seconds, or return None where nothing is due or somebody else has it.
+
+        Until then `owner` alone may call Slack for it.
+        """
+        with self._database.writing() as connection:
+            row = connection.execute(select(outbox).where(outbox.c.key == key).with_for_update()).one_or_none()
+            moment = now()
+            if row is None or not _is_claimable(row, moment):
+                return None
+            claim: dict[str, Any] = {"claimed_by": owner, "claimed_until": moment + timedelta(seconds=lease_s)}
+            if row.state == State.REFUSED:
+                claim |= {"state": State.DUE, "retry_at": moment + timedelta(seconds=RETRY_AFTER_S)}
+            connection.execute(outbox.update().where(outbox.c.id == row.id).values(**claim))
+            message, prediction = None, None
+            if row.message_id is not None:
+                # A second statement, because it must see what was there when the lock was got, not when it was asked for.
+                latest = (
+                    select(predictions.c.prediction)
+                    .where(predictions.c.message_id == messages.c.id, predictions.c.revision == messages.c.revision)
+                    .order_by(predictions.c.id.desc())
+                    .limit(1)
+                )
+                found = connection.execute(
+                    select(messages, latest.scalar_subquery().label("latest")).where(messages.c.id == row.message_id)
+                ).one()
+                message = StoredMessage.of(found)
+                if found.latest is not None and not message.deleted:
+                    prediction = Prediction.model_validate(found.latest)
+            return Claim(Row.of(row), in_doubt=row.claimed_by is not None, message=message, prediction=prediction)
+
+    def record(
+        self,
+        key: str,
+        owner: str,
+        *,
+        wanted: int,
+        state: State = State.SHOWN,
+        ts: str | None,
+        before: str | None = None,
+        asked: Sequence[str] = (),
+        retry_in_s: float | None = None,
+        reason: str | None = None,
+    ) -> Recorded:
+        """Record that Slack shows `wanted` in the post `ts` (None: there is none any more), and give the claim back.
+
+        `before` is the post that the claim knew of; `asked` are the labels in dispute about which the thread has, or now gets,
+        a question. "moved on": the row is to be rendered once more. "surplus": whoever took over when the lease had run out
+        recorded another post, which counts, and `ts` is to be deleted.
+        """
+        with self._database.writing() as connection:
+            where = select(outbox).where(outbox.c.key == key)
+            row = connection.execute(where).one()
+            dissolves = row.kind == Kind.DIGEST and state is State.REFUSED and ts is None and retry_in_s is None
+            if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+                if row.kind == Kind.REPLY:
+                    lock_channel(connection, row.channel)
+                if dissolves:
+                    members = select(outbox.c.id).where(outbox.c.digest_id == row.id)
+                    connection.execute(members.order_by(outbox.c.id).with_for_update())
+                row = connection.execute(where.with_for_update()).one()
+            moment = now()
+            if row.ts not in (None, before, ts):
+                return self._record_surplus(connection, row, owner, ts, moment)
+            # Somebody may have reacted to the reply before we knew it by its ts.
+            is_reply, is_first = row.kind == Kind.REPLY, ts is not None and row.ts != ts
+            early = is_reply and is_first and _has_gestures(connection, row.channel, ts)
+            is_current = row.wanted == wanted and not early
+            values: dict[str, Any] = {
+                "ts": ts,
+                "wanted": row.wanted + early,
+                "rendered_at": moment,
+                "asked": list(asked),
+                "reason": reason,
+                **_after_record(row, state if is_current else State.DUE, retry_in_s if is_current else RETRY_AFTER_S, moment),
+                # Also when the lease ran out meanwhile: the post is there, whoever holds the claim by now.
+                "claimed_by": case((outbox.c.claimed_by == owner, None), else_=outbox.c.claimed_by),
+                "claimed_until": case((outbox.c.claimed_by == owner, None), else_=outbox.c.claimed_until),
+            }
+            if state is not State.REFUSED:
+                values["shown"] = wanted
+            if ts is not None or state is State.SHOWN:
+                values["posted_at"] = func.coalesce(outbox.c.posted_at, moment)
+            leaves_digest = row.digest_id is not None and ts is not None
+            if leaves_digest:
+                values["digest_id"] = None
+            connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
+            if leaves_digest:
+                _mark_due(connection, outbox.c.id == row.digest_id)
+            if is_reply:
+                self._ask(connection, row, [label for label in asked if label not in (row.asked or ())])
+                if is_current:
+                    answered = (messages.c.id == row.message_id, messages.c.response_url.is_not(None))
+                    connection.execute(messages.update().where(*answered).values(response_url=None))
+            if dissolves:
+                connection.execute(
+                    outbox.update()
+                    .where(outbox.c.digest_id == row.id, outbox.c.state == State.IN_DIGEST)
+                    .values(state=State.DUE, retry_at=moment, digest_id=None)
+                )
+            return "recorded" if is_current else "moved on"
+
+    def _record_surplus(self, connection: Connection, row: Any, owner: str, ts: str | None, moment: datetime) -> Recorded:
+        _give_back(connection, row.id, owner, in_doubt=ts is not None)
+        if ts is None:
+            return "moved on"
+        # Until the surplus is gone the next claim is in doubt, and somebody comes to make it.
+        doubt = {"claimed_by": owner, "claimed_until": moment}
+        connection.execute(outbox.update().where(outbox.c.id == row.id, outbox.c.claimed_by.is_(None)).values(**doubt))
+        connection.execute(
+            outbox.update()
+            .where(outbox.c.id == row.id, outbox.c.state.in_(SETTLED))
+            .values(state=State.DUE, retry_at=moment + timedelta(seconds=RETRY_AFTER_S))
+        )
+        return "surplus"
+
+    def _ask(self, connection: Connection, row: Any, labels: Iterable[str]) -> None:
+        """Open a question to the reply's thread about each of these labels."""
+        for label in labels:
+            connection.execute(
+                _insert_or_ignore(connection).values(
+                    key=question_key(row.message_id, label),
+                    kind=Kind.QUESTION,
+                    message_id=row.message_id,
+                    channel=row.channel,
+                    thread_ts=row.thread_ts,
+                    state=State.DUE,
+                    wanted=1,
+                    retry_at=now(),
+                    content={"label": label},
+                )
+            )
+
+    def release(
+        self,
+        key: str,
+        owner: str,
+        retry_in_s: float,
+        *,
+        state: State = State.DUE,
+        in_doubt: bool = False,
+        reason: str | None = None,
+    ) -> None:
+        """Give the claim back with nothing done; the sweep takes the row up again after `retry_in_s`.
+
+        `in_doubt`: something may have been posted, so the next claim is in doubt too.
+        """
+        with self._database.writing() as connection:
+            moment = now()
+            row = connection.execute(select(outbox).where(outbox.c.key == key).with_for_update()).one()
+            values: dict[str, Any] = {}
+            if row.retry_at is not None:
+                values["retry_at"] = moment + timedelta(seconds=retry_in_s)
+            if row.claimed_by == owner:
+                values |= {"claimed_until": moment} if in_doubt else {"claimed_by": None, "claimed_until": None}
+                if row.state in CLAIMABLE:
+                    values |= {"state": state, "reason": reason}
+            if values:
+                connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
+
+    def count_upload(self, key: str, uploads: int) -> None:
+        """Save how often a picture was uploaded, before it is uploaded once more: whoever dies of it must have been counted."""
+        with self._database.writing() as connection:
+            connection.execute(outbox.update().where(outbox.c.key == key).values(content={"uploads": uploads}))
+
+    # The sweep
+
+    def overdue(self, limit: int = 500) -> list[Overdue]:
+        """Return what has waited for longer than usual, and what is tried again only now and then."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(outbox, messages.c.revision)
+                .outerjoin(messages, and_(messages.c.id == outbox.c.message_id, outbox.c.state == State.AWAITING_PREDICTION))
+                .where(outbox.c.retry_at <= now())
+                .order_by(outbox.c.retry_at)
+                .limit(limit)
+            ).all()
+        return [Overdue(row.id, row.key, row.tries, row.message_id, row.revision) for row in rows]
+
+    def note_sent(self, sent: Sequence[Overdue]) -> None:
+        """Leave these rows alone for a while, since a task for each of them is under way.
+
+        The pause doubles with each try up to RETRY_AT_MOST_S, so a row that cannot be served costs little. What a task has
+        changed meanwhile stays.
+        """
+        if not sent:
+            return
+        moment = now()
+        # In the order of their ids, as everywhere: two that lock the same rows must not wait for each other.
+        rows = [
+            {"row": each.id, "at": moment + timedelta(seconds=min(RETRY_AFTER_S * 2.0 ** min(each.tries, 10), RETRY_AT_MOST_S))}
+            for each in sorted(sent, key=lambda each: each.id)
+        ]
+        with self._database.writing() as connection:
+            connection.execute(
+                outbox.update()
+                .where(outbox.c.id == bindparam("row"), outbox.c.retry_at <= moment)
+                .values(
+                    tries=outbox.c.tries + 1,
+                    retry_at=bindparam("at"),
+                    state=case((outbox.c.state == State.REFUSED, State.DUE.value), else_=outbox.c.state),
+                ),
+                rows,
+            )
+
+    # Lines and digests
+
+    def line(self, channel: str, limit: int, *, newest_first: bool) -> list[str]:
+        """Return the keys of first replies that wait for their turn in the channel, in the order to serve them."""
+        with self._database.reading() as connection:
+            return [row.key for row in connection.execute(_line(channel, limit, newest_first=newest_first))]
+
+    def open_digest(self, channel: str, limit: int, *, newest_first: bool) -> tuple[str | None, list[str]]:
+        """Let one post answer those that wait for their turn in the channel.
+
+        Returns the digest's key (None: there is nobody for it), and the keys of those that want a reply of their own: a post
+        of theirs may stand in the thread already, or another digest answered them before they were corrected.
+        """
+        with self._database.writing() as connection:
+            waiting = _line(channel, limit, newest_first=newest_first).with_for_update(of=outbox, skip_locked=True)
+            rows = connection.execute(waiting).all()
+            fit = [row for row in rows if row.claimed_by is None and row.digest_id is None and row.deleted_at is None]
+            alone = [row.key for row in rows if row not in fit]
+            if not fit:
+                return None, alone
+            key = f"{Kind.DIGEST}:{uuid.uuid4().hex}"
+            stamps = sorted(row.message_ts for row in fit)
+            digest_id = connection.execute(
+                outbox.insert()
+                .values(
+                    key=key,
+                    kind=Kind.DIGEST,
+                    channel=channel,
+                    state=State.DUE,
+                    wanted=1,
+                    retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+                    # By these it is looked for, also when none of them is answered by it any more.
+                    content={"messages": stamps},
+                )
+                .returning(outbox.c.id)
+            ).scalar_one()
+            connection.execute(
+                outbox.update()
+                .where(outbox.c.id.in_([row.id for row in fit]))
+                .values(state=State.IN_DIGEST, digest_id=digest_id, retry_at=None, tries=0, reason=None)
+            )
+            return key, alone
+
+    def members(self, digest: Row) -> list[int]:
+        """Return the ids of the messages that this digest answers, or is to answer, the oldest first.
+
+        One that is corrected while the digest is not posted yet has only its own reply; where it is, the line stands there
+        until that reply does.
+        """
+        answered = outbox.c.state == State.IN_DIGEST if digest.ts is None else outbox.c.ts.is_(None)
+        with self._database.reading() as connection:
+            return list(
+                connection.execute(
+                    select(messages.c.id)
+                    .join(outbox, outbox.c.message_id == messages.c.id)
+                    .where(outbox.c.digest_id == digest.id, answered, messages.c.deleted_at.is_(None))
+                    .order_by(messages.c.ts)
+                ).scalars()
+            )
+
+    # Others
+
+    def announce(self, key: str, channel: str, text_key: str, values: Mapping[str, str | int] | None = None) -> bool:
+        """Save that a text of the locales is to be told in a channel; False where it was saved before.
+
+        A greeting means that the bot is in the channel now: what was refused there is due again.
+        """
+        with self._database.writing() as connection:
+            row = _insert_or_ignore(connection).values(
+                key=key,
+                kind=Kind.ANNOUNCEMENT,
+                channel=channel,
+                state=State.DUE,
+                wanted=1,
+                retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+                content={"text": text_key, "values": dict(values or {})},
+            )
+            new = connection.execute(row.returning(outbox.c.id)).one_or_none() is not None
+            if key.startswith("greeting:"):
+                # In the words of `ix_outbox_refused`, else it would not be used.
+                there = (outbox.c.channel == channel, text("state = 'refused'"), outbox.c.retry_at.is_not(None))
+                connection.execute(outbox.update().where(*there).values(state=State.DUE, tries=0, retry_at=now()))
+            return new
+
+    def reply_ts(self, message_id: int) -> str | None:
+        """Return the ts of the reply to this message, once it stands in the thread."""
+        with self._database.reading() as connection:
+            return connection.execute(select(outbox.c.ts).where(*of_message(message_id))).scalar_one_or_none()
+
+    def key_of(self, row_id: int) -> str | None:
+        """Return the key of the row with this id."""
+        with self._database.reading() as connection:
+            return connection.execute(select(outbox.c.key).where(outbox.c.id == row_id)).scalar_one_or_none()
+
+
+# Parts of other nouns' transactions
+
+
+def of_message(message_id: Any) -> tuple[Any, Any]:
+    """Return the condition for the reply of this message, or of the message in this column."""
+    return outbox.c.message_id == message_id, outbox.c.kind == Kind.REPLY.value
+
+
+def open_reply(connection: Connection, message_id: int, channel: str, thread_ts: str, *, gone: bool = False) -> None:
+    """Open the reply of a message that was just saved: it awaits the prediction, or never comes where the message is `gone`."""
+    connection.execute(
+        _insert_or_ignore(connection).values(
+            key=reply_key(message_id),
+            kind=Kind.REPLY,
+            message_id=message_id,
+            channel=channel,
+            thread_ts=thread_ts,
+            state=State.GONE if gone else State.AWAITING_PREDICTION,
+            wanted=1,
+            retry_at=None if gone else now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+    )
+
+
+def await_prediction(connection: Connection, message_id: int) -> None:
+    """Let the reply wait for the prediction of the message's new text, whoever is working on it."""
+    connection.execute(
+        outbox.update()
+        .where(*of_message(message_id))
+        .values(
+            wanted=outbox.c.wanted + 1,
+            state=State.AWAITING_PREDICTION,
+            tries=0,
+            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+    )
+
+
+def awaiting_prediction() -> Any:
+    """Return the query of the ids of messages that await their prediction."""
+    # Those that wait are few, and the only ones that `ix_outbox_waiting` holds.
+    return select(outbox.c.message_id).where(outbox.c.retry_at.is_not(None), outbox.c.state == State.AWAITING_PREDICTION)
+
+
+def mark_predicted(connection: Connection, message_ids: Iterable[int]) -> None:
+    """Make the replies of these messages due: they have a new prediction."""
+    # In the order of their ids, as everywhere: two that lock the same rows must not wait for each other.
+    replies = (outbox.c.message_id.in_(list(message_ids)), outbox.c.kind == Kind.REPLY.value, outbox.c.state != State.GONE)
+    ids = list(connection.execute(select(outbox.c.id).where(*replies).order_by(outbox.c.id).with_for_update()).scalars())
+    _mark_due(connection, outbox.c.id.in_(ids))
+
+
+def mark_reply_due(connection: Connection, message_id: int) -> None:
+    """Schedule another rendering of the message's reply, after its prediction where that is awaited.
+
+    One that waits for its turn keeps it; what is gone stays so.
+    """
+    connection.execute(
+        outbox.update()
+        .where(*of_message(message_id), outbox.c.state != State.GONE)
+        .values(
+            wanted=outbox.c.wanted + 1,
+            state=case(
+                (outbox.c.state.in_([State.AWAITING_PREDICTION, State.WAITING_TURN]), outbox.c.state), else_=State.DUE.value
+            ),
+            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+    )
+
+
+def mark_deleted(connection: Connection, message_id: int) -> None:
+    """Make the reply of a message that is gone due for deletion, and the digest that answered it for another rendering."""
+    row = connection.execute(
+        outbox.update()
+        .where(*of_message(message_id))
+        .values(
+            wanted=outbox.c.wanted + 1,
+            state=State.DUE,
+            tries=0,
+            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+        .returning(outbox.c.digest_id)
+    ).one()
+    if row.digest_id is not None:
+        _mark_due(connection, outbox.c.id == row.digest_id)
+
+
+def mark_expired(connection: Connection, message_ids: Sequence[int]) -> None:
+    """Settle the replies of these messages, whose texts are gone: after so many days nobody waits for them."""
+    connection.execute(
+        outbox.update()
+        .where(outbox.c.message_id.in_(message_ids), outbox.c.kind == Kind.REPLY.value, outbox.c.retry_at.is_not(None))
+        .values(state=case((outbox.c.ts.is_(None), State.GONE.value), else_=State.SHOWN.value), retry_at=None)
+    )
+
+
+def open_status(connection: Connection, run_id: int, channel: str) -> None:
+    """Open the status message of a run; the sweep finds it at once, whoever asked for the run."""
+    _open_of_run(connection, status_key(run_id), Kind.STATUS, run_id, channel)
+
+
+def open_report(connection: Connection, run_id: int, channel: str) -> None:
+    """Open the picture and the report of a run that is done."""
+    _open_of_run(connection, picture_key(run_id), Kind.PICTURE, run_id, channel)
+    _open_of_run(connection, report_key(run_id), Kind.REPORT, run_id, channel)
+
+
+def mark_run_due(connection: Connection, run_id: int) -> None:
+    """Schedule another rendering of the run's status message and report."""
+    _mark_due(connection, outbox.c.key.in_([status_key(run_id), report_key(run_id)]))
+
+
+def _open_of_run(connection: Connection, key: str, kind: Kind, run_id: int, channel: str) -> None:
+    connection.execute(
+        _insert_or_ignore(connection).values(
+            key=key, kind=kind, run_id=run_id, channel=channel, state=State.DUE, wanted=1, retry_at=now()
+        )
+    )
+
+
+def count_waiting(connection: Connection) -> dict[str, int]:
+    """Return how many messages wait, by what they wait for: `prediction` or `reply`."""
+    awaited = outbox.c.state == State.AWAITING_PREDICTION
+    row = connection.execute(
+        select(func.count().filter(awaited).label("prediction"), func.count().filter(~awaited).label("reply")).where(
+            outbox.c.retry_at.is_not(None),
+            outbox.c.kind == Kind.REPLY,
+            outbox.c.state.in_([State.AWAITING_PREDICTION, *CLAIMABLE]),
+        )
+    ).one()
+    return {"prediction": row.prediction, "reply": row.reply}
+
+
+def _insert_or_ignore(connection: Connection) -> Any:
+    """Return an insert that leaves a row with the same key as it is."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(outbox).on_conflict_do_nothing()
+
+
+def _mark_due(connection: Connection, which: Any) -> None:
+    connection.execute(
+        outbox.update()
+        .where(which)
+        .values(wanted=outbox.c.wanted + 1, state=State.DUE, tries=0, retry_at=now() + timedelta(seconds=RETRY_AFTER_S))
+    )
+
+
+def _after_record(row: Any, state: State, retry_in_s: float | None, moment: datetime) -> dict[str, Any]:
+    """Return state, time and tries of a row that was just recorded; whoever awaits a prediction goes on waiting for it."""
+    if row.state == State.AWAITING_PREDICTION:
+        return {}
+    # Where a later state had been shown before, what was just rendered hides it: it is due again.
+    values = {"state": state, "retry_at": None if retry_in_s is None else moment + timedelta(seconds=retry_in_s)}
+    return values | ({"tries": 0} if state in {State.SHOWN, State.GONE} else {})
+
+
+def _has_gestures(connection: Connection, channel: str, item_ts: str | None) -> bool:
+    on_item = (gestures.c.channel == channel, gestures.c.item_ts == item_ts)
+    return connection.execute(select(gestures.c.id).where(*on_item).limit(1)).first() is not None
+
+
+def _give_back(connection: Connection, row_id: int, owner: str, *, in_doubt: bool) -> None:
+    values = {"claimed_until": now()} if in_doubt else {"claimed_by": None, "claimed_until": None}
+    connection.execute(outbox.update().where(outbox.c.id == row_id, outbox.c.claimed_by == owner).values(**values))
+
+
+def _is_claimable(row: Any, moment: datetime) -> bool:
+    if row.claimed_by is not None and aware(row.claimed_until) > moment:
+        return False
+    if row.state == State.REFUSED:
+        return row.retry_at is not None and aware(row.retry_at) <= moment
+    return row.state in CLAIMABLE
+
+
+def _line(channel: str, limit: int, *, newest_first: bool) -> Any:
+    return (
+        select(outbox, messages.c.ts.label("message_ts"), messages.c.deleted_at)
+        .join(messages, messages.c.id == outbox.c.message_id)
+        .where(
+            outbox.c.channel == channel,
+            text("state = 'waiting_turn'"),  # in the words of `ix_outbox_turn`, else it would not be used
+            messages.c.source != Source.COMMAND.value,
+            or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now()),
+        )
+        .order_by(messages.c.ts.desc() if newest_first else messages.c.ts)
+        .limit(limit)
+    )
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return None if moment is None else aware(moment)

@@ -1,0 +1,41 @@
+"""A message as the store knows it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from model.schema import Message, Source
+from model.store.database import aware
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """A message as the store knows it now; `text` is empty once it was deleted."""
+
+    id: int
+    message: Message
+    revision: int
+    received_at: datetime
+    deleted: bool
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "StoredMessage":
+        """What a row of `messages` says."""
+        return cls(
+            id=row.id,
+            message=Message(
+                channel=row.channel,
+                ts=row.ts,
+                thread_ts=row.thread_ts,
+                user=row.user,
+                text=row.text,
+                source=Source(row.source),
+                response_url=row.response_url,
+                blind=row.blind,
+            ),
+            revision=row.revision,
+            received_at=aware(row.received_at),
+            deleted=row.deleted_at is not None,
+        )
