@@ -18,7 +18,7 @@ _lock = Lock()
 
 
 def look_at(slack: WebClient, gestures: Gestures, settings: BotSettings, *, team: str, user: str) -> None:
-    """The store knows whether this person may judge, and whether as an expert.
+    """Save whether this person may judge, and whether as an expert.
 
     Guests and people from other organisations do not count unless BETO_GUESTS_JUDGE; BETO_JUDGES, where set, names those
     who count. A person whom Slack does not know does not count.

@@ -1,7 +1,7 @@
-"""What is to be gone: a message, all that a person wrote and said, and texts that were kept long enough.
+"""Erasure: a message, all that a person wrote and judged, and texts that were kept long enough.
 
-A wish to forget is a row of its own, so that it is carried out to its end whichever process dies meanwhile. What stays of
-a forgotten message is its row without text and author, so that Slack's redelivery does not bring it back.
+A request is a row of its own, so that it is executed to its end whichever process dies meanwhile. What stays of
+an erased message is its row without text and author, so that Slack's redelivery does not bring it back.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +39,7 @@ IMPORTED = "imported:"
 
 @dataclass(frozen=True)
 class Erased:
-    """What a wish came to: so many messages and judgements are gone; these versions, whose folders are kept, learnt from them.
+    """What a request came to: so many messages and judgements are gone; these versions, whose folders are kept, learnt from them.
 
     `training` is true where the training under way does.
     """
@@ -51,17 +51,17 @@ class Erased:
 
 
 class ErasureService:
-    """What is forgotten in a store."""
+    """The erasure requests of one database, and how long texts are kept."""
 
     def __init__(self, database: Database, gestures: Gestures, labels: LabelBook) -> None:
         self._database = database
         self._gestures = gestures
         self._labels = labels
 
-    # Wishes
+    # Requests
 
     def create_request(self, *, by: str, message_id: int | None = None, user: str | None = None) -> int:
-        """The wish to forget this message, or all of this person's, is durable; its id for `carry_out`."""
+        """Save the request to erase this message, or all of this person's; return its id for `execute`."""
         with self._database.writing() as connection:
             row = erasure_requests.insert().values(
                 user=user, message_id=message_id, requested_by=by, versions=[], requested_at=now()
@@ -69,7 +69,7 @@ class ErasureService:
             return int(connection.execute(row.returning(erasure_requests.c.id)).scalar_one())
 
     def pending(self) -> list[int]:
-        """The wishes that were not carried out to their end, oldest first, but for those of this minute."""
+        """Return the requests that were not executed to their end, oldest first, but for those of this minute."""
         with self._database.reading() as connection:
             return list(
                 connection.execute(
@@ -80,14 +80,14 @@ class ErasureService:
             )
 
     def extent(self, user: str) -> tuple[int, int]:
-        """How many messages and how many judgements of this person are kept."""
+        """Return how many messages and how many judgements of this person are kept."""
         with self._database.reading() as connection:
             wrote = select(func.count()).where(messages.c.user == user)
             said = select(func.count()).where(gestures.c.user == user)
             return int(connection.execute(wrote).scalar_one()), int(connection.execute(said).scalar_one())
 
     def execute(self, request_id: int) -> tuple[Erased, list[int]]:
-        """All of it is gone from the store, and the ids of messages whose reply is to be deleted or drawn again.
+        """Erase all of it; return what that came to, and the ids of messages whose reply is to be deleted or rendered again.
 
         Each message is a transaction of its own: what dies half way is taken up where it stopped, and twice does no harm.
         """
@@ -118,7 +118,7 @@ class ErasureService:
             yield from connection.execute(select(messages.c.id).where(chosen)).scalars()
 
     def _erase(self, request_id: int, message_id: int) -> set[str]:
-        """Nothing of the message is left but its place; the key of the text that it had."""
+        """Leave nothing of the message but its place; return the key of the text that it had."""
         with self._database.writing() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one()
             lock_channel(connection, row.channel)
@@ -150,7 +150,7 @@ class ErasureService:
             return keys
 
     def _delete_judgements(self, request_id: int, user: str) -> list[int]:
-        """The person's judgements are gone; the messages whose labels may stand otherwise now."""
+        """Delete the person's judgements; return the messages whose labels may stand otherwise now."""
         with self._database.reading() as connection:
             items = connection.execute(
                 select(gestures.c.channel, gestures.c.item_ts).where(gestures.c.user == user).distinct()
@@ -182,7 +182,7 @@ class ErasureService:
         return touched
 
     def _delete_splits(self, keys: set[str]) -> None:
-        """No hash of these texts is left, unless another message says the same: that one keeps its side."""
+        """Delete the splits of these texts, unless another message says the same: that one keeps its split."""
         if not keys:
             return
         others = {text_key(each.row.text) for each in self._gestures.judged_messages(self._labels.current())}
@@ -193,7 +193,7 @@ class ErasureService:
     # Versions
 
     def record_training_texts(self, run_id: int, taught: Iterable[Example]) -> None:
-        """The version of this run learns from just these; shipped messages are nobody's."""
+        """Save what the version of this run learns from; shipped messages are nobody's."""
         ids = {example.id for example in taught if example.id is not None and _is_ours(example.id)}
         with self._database.writing() as connection:
             connection.execute(training_texts.delete().where(training_texts.c.run_id == run_id))
@@ -201,7 +201,7 @@ class ErasureService:
                 connection.execute(training_texts.insert(), [{"run_id": run_id, "text_id": text_id} for text_id in some])
 
     def without_erased(self, frozen: Sequence[Example]) -> list[Example]:
-        """Of a snapshot, what was not deleted, forgotten or imported otherwise since it was frozen."""
+        """Return what of a snapshot was not deleted, erased or imported otherwise since it was frozen."""
         ids = [example.id for example in frozen if example.id is not None and _is_ours(example.id)]
         there: set[str] = set()
         with self._database.reading() as connection:
@@ -222,7 +222,7 @@ class ErasureService:
         return [example for example in frozen if example.id not in gone]
 
     def _note_versions(self, request_id: int, user: str | None, message_id: int | None) -> None:
-        """The wish names the versions that learnt from what is about to go; a run under way as its negative id."""
+        """Name in the request the versions that learnt from what is about to go; a run under way as its negative id."""
         own = messages.c.user == user if user is not None else messages.c.id == message_id
         text_id = messages.c.channel + ":" + messages.c.ts
         chosen: Any = select(text_id).where(own)
@@ -322,7 +322,7 @@ class ErasureService:
             return len(rows)
 
     def _empty_journal(self) -> None:
-        """SQLite's write-ahead log holds no old pages any more; where readers are in the way, the next one empties it."""
+        """Empty SQLite's write-ahead log of old pages; where readers are in the way, the next one does."""
         if self._database.engine.dialect.name == "sqlite":
             with self._database.engine.connect() as connection:
                 raw = connection.connection.dbapi_connection

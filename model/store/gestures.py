@@ -72,7 +72,7 @@ class Gestures:
         self._mask = mask
 
     def add(self, gesture: Gesture, *, channel: str, item_ts: str, note: str | None = None) -> tuple[int | None, bool]:
-        """The gesture is durable. Returns the message that it is about, if that is known yet, and whether it is new."""
+        """Save a gesture; return the message that it is about, if that is known yet, and whether it is new."""
         with self._database.writing() as connection:
             lock_channel(connection, channel)
             message = _message_of(connection, channel, item_ts)
@@ -102,13 +102,13 @@ class Gestures:
             return (None if message is None else int(message.id)), added is not None
 
     def message_of(self, channel: str, item_ts: str) -> int | None:
-        """The message that `item_ts` is, or whose reply it is."""
+        """Return the id of the message that `item_ts` is, or whose reply it is."""
         with self._database.reading() as connection:
             row = _message_of(connection, channel, item_ts)
             return None if row is None else int(row.id)
 
     def judged(self, message_id: int, taxonomy: Taxonomy) -> Judged | None:
-        """How the labels of `taxonomy` stand for the message's present text; whatever is older is read in its names."""
+        """Return how the labels of `taxonomy` stand for the message's present text; whatever is older is read in its names."""
         with self._database.reading() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
             if row is None:
@@ -138,13 +138,13 @@ class Gestures:
         )
 
     def history(self, message_id: int) -> list[StoredGesture]:
-        """Every gesture about the message, in Slack's order of time, stale ones among them."""
+        """Return every gesture about the message, in Slack's order of time, stale ones among them."""
         with self._database.reading() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
             return [] if row is None else self._said(connection, [row], given=self._predictions(connection, [row]))[row.id]
 
     def last_of(self, user: str) -> StoredGesture | None:
-        """The newest gesture of this person that still stands."""
+        """Return the newest gesture of this person that still stands."""
         with self._database.reading() as connection:
             gone: set[str] = set()
             for row in connection.execute(
@@ -162,7 +162,7 @@ class Gestures:
         return None
 
     def judged_messages(self, taxonomy: Taxonomy, *, blind: bool = False, page: int = 500) -> Iterator["JudgedMessage"]:
-        """Every message that somebody judged and that still has its text, with its state, oldest first; in small pages.
+        """Yield every message that somebody judged and that still has its text, with its state, oldest first; in small pages.
 
         With `blind` only those whose prediction was hidden. Costs what was judged, however much was not.
         """
@@ -199,7 +199,7 @@ class Gestures:
                 yield JudgedMessage(row, state, tuple(counted), latest)
 
     def judged_blind(self, taxonomy: Taxonomy) -> Iterator[tuple[MessageState, Prediction]]:
-        """What the first person said of each message whose prediction was hidden until then, and that prediction."""
+        """Yield what the first person said of each message whose prediction was hidden until then, and that prediction."""
         for each in self.judged_messages(taxonomy, blind=True):
             own = [said.gesture for said in each.said if said.gesture.kind in OWN_WORDS and not said.gesture.withdrawn]
             if own and each.prediction is not None:
@@ -208,7 +208,7 @@ class Gestures:
     # People
 
     def save_person(self, user: str, *, may_judge: bool, expert: bool) -> None:
-        """What Slack said about this person is known from now on."""
+        """Save what Slack said about this person."""
         values = {"may_judge": may_judge, "expert": expert, "looked_at": now()}
         with self._database.writing() as connection:
             connection.execute(
@@ -218,7 +218,7 @@ class Gestures:
             )
 
     def take_telling(self, user: str) -> bool:
-        """Whether this person is to be told now that their gestures do not count: once a day, by one process."""
+        """Return whether this person is to be told now that their gestures do not count: once a day, by one process."""
         with self._database.writing() as connection:
             moment = now()
             return (
@@ -236,7 +236,7 @@ class Gestures:
             )
 
     def _predictions(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, list[Row[Any]]]:
-        """By message, what the versions said of it, of earlier texts too, oldest first."""
+        """Return by message what the versions said of it, of earlier texts too, oldest first."""
         found: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
         columns = (predictions.c.id, predictions.c.message_id, predictions.c.revision, predictions.c.prediction)
         query: Select[Any] = select(*columns).where(predictions.c.message_id.in_(found)).order_by(predictions.c.id)
@@ -252,7 +252,7 @@ class Gestures:
         *,
         given: Mapping[int, list[Row[Any]]],
     ) -> dict[int, list[StoredGesture]]:
-        """By message, its gestures in Slack's order of time; each with the labels that the network had `given` by then."""
+        """Return by message its gestures in Slack's order of time; each with the labels that the network had `given` by then."""
         own = {row.id: row for row in rows}
         here = gestures.c.channel == messages.c.channel
         on_message = messages.join(gestures, and_(here, gestures.c.item_ts == messages.c.ts))
@@ -312,7 +312,7 @@ def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxonomy: T
 
 
 def _with_meaning(said: list[StoredGesture], *, blind: bool) -> list[StoredGesture]:
-    """Without what agrees or disagrees with a prediction that was hidden: it is shown from the first own word on."""
+    """Leave out what agrees or disagrees with a prediction that was hidden: it is shown from the first own word on."""
     if not blind:
         return said
     own = (each.gesture.at for each in said if each.gesture.kind in OWN_WORDS and not each.gesture.withdrawn)
@@ -344,13 +344,13 @@ def _people(connection: Connection, users: Iterable[str]) -> dict[str, Row[Any]]
 
 
 def _newest(given: Sequence[Row[Any]], revision: int, taxonomy: Taxonomy) -> Prediction | None:
-    """The last prediction of this text, in the labels of today."""
+    """Return the last prediction of this text, in the labels of today."""
     newest = next((row for row in reversed(given) if row.revision == revision), None)
     return None if newest is None else taxonomy.read(Prediction.model_validate(newest.prediction))
 
 
 def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
-    """The messages that anybody ever said something of, in their order: found from what was said, not by looking at each
+    """Return the messages that anybody ever judged, in their order: found from what was said, not by looking at each
     message; the few that are `blind` are looked at.
     """
     if blind:
@@ -368,7 +368,7 @@ def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
 
 
 def is_judged() -> Any:
-    """Whether anybody ever said something of the row of `messages` at hand, as a condition."""
+    """Return whether anybody ever judged the row of `messages` at hand, as a condition."""
     on_message = (
         select(gestures.c.id).where(gestures.c.channel == messages.c.channel, gestures.c.item_ts == messages.c.ts).exists()
     )

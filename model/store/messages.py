@@ -23,7 +23,7 @@ class Messages:
         self._mask = mask
 
     def save(self, message: Message, edited_at: int = 0) -> tuple[int, bool]:
-        """The message is durable. Returns its id, and whether it is new: Slack may send the same one many times.
+        """Save a message; return its id, and whether it is new: Slack may send the same one many times.
 
         `edited_at` is Slack's time of its last edit in microseconds, where the text is no longer the first.
         """
@@ -47,7 +47,7 @@ class Messages:
             return connection.execute(known).scalar_one(), False
 
     def edit(self, channel: str, ts: str, text: str, edited_at: int = 0) -> int | None:
-        """The message has the new text and wants a new prediction; its id, or None where nothing changed.
+        """Save the message's new text, which wants a new prediction; return its id, or None where nothing changed.
 
         `edited_at` is Slack's time of the edit in microseconds: an older edit that comes late changes nothing, and what
         people said before it was about another text.
@@ -78,7 +78,7 @@ class Messages:
             return None if row is None else int(row.id)
 
     def delete(self, channel: str, ts: str, *, may_overtake: bool = False) -> int | None:
-        """The text is gone and the reply is to go; the id, or None where there was no such message.
+        """Delete the text, and have the reply deleted; return the id, or None where there was no such message.
 
         With `may_overtake` a message that nobody has heard of is noted as gone, so that it is not answered when it comes.
         """
@@ -112,13 +112,13 @@ class Messages:
             return None if row is None else int(row.id)
 
     def get(self, message_id: int) -> StoredMessage | None:
-        """The message as it is now."""
+        """Return the message as it is now."""
         with self._database.reading() as connection:
             row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
             return None if row is None else StoredMessage.of(row)
 
     def find(self, channel: str, ts: str) -> StoredMessage | None:
-        """The message with this natural key."""
+        """Return the message with this natural key."""
         with self._database.reading() as connection:
             row = connection.execute(select(messages).where(*_key(channel, ts))).one_or_none()
             return None if row is None else StoredMessage.of(row)
@@ -129,7 +129,7 @@ class Messages:
             return {"messages": tally(connection, "messages"), **count_waiting(connection)}
 
     def last_in(self, channel: str) -> int | None:
-        """The newest message of this channel that we were asked about and that is still there."""
+        """Return the newest message of this channel that we were asked about and that is still there."""
         with self._database.reading() as connection:
             newest: int | None = connection.execute(
                 select(messages.c.id)
@@ -145,7 +145,7 @@ class Messages:
             return newest
 
     def recent_texts(self, limit: int) -> list[tuple[int, str]]:
-        """Ids and texts of the newest messages that were labelled and still have their text, newest first."""
+        """Return ids and texts of the newest messages that were labelled and still have their text, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 select(messages.c.id, messages.c.text)

@@ -32,7 +32,7 @@ class Predictions:
         self._database = database
 
     def texts_to_predict(self, wanted: Sequence[tuple[int, int]], version: int) -> list[str | None]:
-        """The text of each (message id, revision); None where there is nothing to do.
+        """Return the text of each (message id, revision); None where there is nothing to predict.
 
         That is where the message is gone, has another text by now, or was labelled by this version.
         """
@@ -55,7 +55,7 @@ class Predictions:
         return [texts.get(each) for each in wanted]
 
     def save(self, made: Sequence[NewPrediction]) -> list[bool]:
-        """The predictions are kept and the replies are owed; False for each whose text has changed since, or that was known.
+        """Save predictions and make the replies due; False for each whose text has changed since, or that was known.
 
         False also where a later version has spoken: a worker that was frozen does not talk over it.
         """
@@ -104,7 +104,7 @@ class Predictions:
             return [(each.message_id, each.revision) in current and each.message_id in added for each in made]
 
     def latest(self, message_id: int) -> Prediction | None:
-        """What was said last of the message's present text."""
+        """Return the last prediction of the message's present text."""
         with self._database.reading() as connection:
             found = connection.execute(
                 select(predictions.c.prediction)
@@ -116,7 +116,7 @@ class Predictions:
             return None if found is None else Prediction.model_validate(found)
 
     def all_of(self, message_id: int) -> list[tuple[datetime, Prediction]]:
-        """What each version said of the message, of earlier texts too, oldest first."""
+        """Return what each version predicted of the message, of earlier texts too, oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 select(predictions.c.created_at, predictions.c.prediction)

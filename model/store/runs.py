@@ -76,7 +76,7 @@ class Runs:
         self._database = database
 
     def open(self, requested_by: str, *, channel: str | None = None, dry: bool = False) -> tuple[int, bool]:
-        """The id of the one run that is queued or running, and whether this call opened it: the row is the lock."""
+        """Return the id of the one run that is queued or running, and whether this call opened it: the row is the lock."""
         for _ in range(2):
             try:
                 with self._database.writing() as connection:
@@ -106,19 +106,19 @@ class Runs:
         raise StoreUnavailable("two processes keep opening runs at the same moment: try again")
 
     def get(self, run_id: int) -> Run | None:
-        """The run as it is now."""
+        """Return the run as it is now."""
         with self._database.reading() as connection:
             row = connection.execute(_WITH_STATUS.where(runs.c.id == run_id)).one_or_none()
             return None if row is None else _run(row)
 
     def last(self) -> Run | None:
-        """The newest run."""
+        """Return the newest run."""
         with self._database.reading() as connection:
             row = connection.execute(_WITH_STATUS.order_by(runs.c.id.desc()).limit(1)).one_or_none()
             return None if row is None else _run(row)
 
     def shown_at(self, channel: str, ts: str) -> Run | None:
-        """The run whose status message or report this is."""
+        """Return the run whose status message or report this is."""
         with self._database.reading() as connection:
             told = outbox.c.kind.in_([Kind.STATUS, Kind.REPORT])
             # The channel is compared here: there are few posts with the same ts, and no index of both.
@@ -128,7 +128,7 @@ class Runs:
             return None if row is None else _run(row)
 
     def new_judgements(self) -> int:
-        """How many gestures were kept since the newest run that ended with a version was asked for."""
+        """Return how many gestures were kept since the newest run that ended with a version was asked for."""
         with self._database.reading() as connection:
             before = connection.execute(
                 select(runs.c.judgements).where(runs.c.version.is_not(None)).order_by(runs.c.id.desc()).limit(1)
@@ -136,7 +136,7 @@ class Runs:
             return tally(connection, "gestures") - (before or 0)
 
     def uses(self, test_texts: int) -> int:
-        """How many runs were judged on a test split of which today's, with so many texts, is at least half."""
+        """Return how many runs were evaluated on a test split of which today's, with so many texts, is at least half."""
         with self._database.reading() as connection:
             judged = select(func.count()).where(runs.c.test_texts * 2 >= test_texts)
             return int(connection.execute(judged).scalar_one())
@@ -144,7 +144,7 @@ class Runs:
     # Work
 
     def start(self, run_id: int, owner: str) -> Run | None:
-        """The run, owned by `owner` from now on; None where it is over, or a living process works on it."""
+        """Start the run as `owner`, and return it; None where it is over, or a living process works on it."""
         with self._database.writing() as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id).with_for_update()).one_or_none()
             if row is None or not row.open or (row.status == "running" and not _is_dead(row)):
@@ -154,7 +154,7 @@ class Runs:
             return _run(connection.execute(_WITH_STATUS.where(runs.c.id == run_id)).one())
 
     def beat(self, run_id: int, owner: str, progress: Progress | None = None) -> None:
-        """The run shows this progress and is known to live.
+        """Show this progress, and that the run lives.
 
         Raises RunCancelled where somebody wants it to end, and RunLost where it is no longer this owner's.
         """
@@ -174,18 +174,18 @@ class Runs:
             raise RunCancelled(f"run {run_id} was cancelled by {row.cancelled_by}")
 
     def hand_back(self, run_id: int, owner: str) -> None:
-        """The run waits for another process to go on with it, and this attempt does not count."""
+        """Give the run back for another process to go on with; this attempt does not count."""
         with self._database.writing() as connection:
             long_ago = now() - timedelta(seconds=2 * SILENT_S)
             connection.execute(_owned(run_id, owner).values(status="queued", attempts=runs.c.attempts - 1, beat_at=long_ago))
 
     def note_version(self, run_id: int, owner: str, version: int, test_texts: int) -> None:
-        """The run has made this version and judges it on so many test texts."""
+        """Save which version the run has made, and on how many test texts it is evaluated."""
         with self._database.writing() as connection:
             connection.execute(_owned(run_id, owner).values(version=version, test_texts=test_texts))
 
     def close(self, run_id: int, owner: str, status: Status, *, error: str | None = None, report: Report | None = None) -> bool:
-        """The run is over; False where it was already, or is no longer this owner's."""
+        """End the run; False where it was already, or is no longer this owner's."""
         with self._database.writing() as connection:
             values: dict[str, Any] = {"status": status, "error": error, "open": None, "beat_at": now()}
             if report is not None:
@@ -196,7 +196,7 @@ class Runs:
             return closed is not None
 
     def cancel(self, run_id: int, by: str) -> bool:
-        """The run ends: at once where nobody works on it, else within a step. False where it was over."""
+        """Cancel the run: at once where nobody works on it, else within a step. False where it was over."""
         with self._database.writing() as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id).with_for_update()).one_or_none()
             if row is None or not row.open:
@@ -208,7 +208,7 @@ class Runs:
             return True
 
     def abandoned(self) -> list[int]:
-        """Runs that nobody works on and that somebody should: waiting for too long, or of a dead process.
+        """Return the runs that nobody works on and that somebody should: waiting for too long, or of a dead process.
 
         Those that died too often are closed as failed instead, or as cancelled where that was wanted.
         """

@@ -22,7 +22,7 @@ class StoredMessage:
 
     @classmethod
     def of(cls, row: Row[Any]) -> "StoredMessage":
-        """What a row of `messages` says."""
+        """Read a row of `messages`."""
         return cls(
             id=row.id,
             message=Message(
