@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import emoji
+import grimp
 import pytest
 import yaml
 from pydantic import AliasChoices, SecretStr
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from bot.cli import beto
 from bot.local import demo
+from bot.outbox.states import diagram
 from bot.settings import BotSettings
 from bot.slack.listeners.commands import WORDS
 from model.labels import seed_taxonomy
@@ -256,6 +258,39 @@ def test_every_python_block_runs(
     for block in blocks(read(page), "python"):
         folder = str(request.getfixturevalue("trained_version")) if "VERSION" in block else ""
         exec(compile(block.replace("VERSION", folder), page, "exec"), {"__name__": page})
+
+
+def test_the_rooms_run_in_the_processes_that_the_architecture_names() -> None:
+    """Whoever changes a file has to know which process will notice."""
+    graph = grimp.build_graph("bot", "worker", "model")
+    processes = {
+        name: graph.find_upstream_modules(root) | {root}
+        for name, root in {
+            "bot": "bot.slack.app",
+            "replies": "bot.outbox.process",
+            "worker": "worker.inference",
+            "trainer": "worker.trainer",
+        }.items()
+    }
+    rows = re.findall(r"^\| (`.+?`) \| .+ \| ([^|]+) \|$", between(read("docs/architecture.md"), "rooms"), re.MULTILINE)
+    rooms = {room: set(said.split(", ")) for named, said in rows for room in re.findall(r"`([^`]+)`", named)}
+    found: dict[str, set[str]] = {room: set() for room in rooms}
+    for module in sorted(graph.modules):
+        path = module.replace(".", "/")
+        if (ROOT / path).is_dir() or module in {"bot.__main__"}:
+            continue
+        candidates = [room for room in rooms if f"{path}.py" == room or path.startswith(f"{room}/")]
+        assert candidates, f"{path}.py is in no room"
+        found[max(candidates, key=len)] |= {name for name, loaded in processes.items() if module in loaded}
+    for room, said in rooms.items():
+        # What the worker and the trainer import inside a function they load only when they need it: they may say less.
+        assert said & {"bot", "replies"} == found[room] & {"bot", "replies"}, room
+        assert said & set(processes) <= found[room], room
+
+
+def test_the_diagram_of_the_outbox_is_the_one_that_its_states_draw() -> None:
+    """A diagram that somebody drew once would soon be of another program."""
+    assert between(read("docs/architecture.md"), "outbox states") == f"```mermaid\n{diagram()}\n```\n"
 
 
 def test_every_word_of_the_glossary_is_used() -> None:
