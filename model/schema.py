@@ -1,5 +1,7 @@
 """The nouns that travel between processes and into files."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -251,3 +253,41 @@ class Report(Frozen):
     uses: int = 0  # how many earlier candidates were evaluated on these test texts
     notes: tuple[str, ...] = ()
     forms: tuple[TriedForm, ...] = ()  # as in the version's card
+
+
+RunStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+Decision = Literal["promoted", "kept"]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What somebody decided under a run's report: its version answers, or the one before goes on."""
+
+    decision: Decision
+    by: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run; `beat_at` is its last sign of life."""
+
+    id: int
+    requested_by: str
+    dry: bool
+    status: RunStatus
+    progress: Progress | None
+    version: int | None
+    error: str | None
+    report: Report | None
+    beat_at: datetime
+    requested_at: datetime
+    attempts: int
+    cancelled_by: str | None
+    channel: str | None
+    status_ts: str | None  # of its status message, once that stands in the channel
+    decided: Decided | None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.status not in {"queued", "running"}

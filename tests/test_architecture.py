@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -75,3 +76,14 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     code = "import sys, bot.cli; print(sorted({'torch', 'celery', 'sqlalchemy', 'slack_bolt'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=os.environ)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """What must be read together should be one file; imports for checkers alone count too: they are read as well."""
+    graph = grimp.build_graph("bot", "worker", "model", exclude_type_checking_imports=False, cache_dir=None)
+    left = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    while leaves := [module for module, imported in left.items() if not imported & left.keys()]:
+        for module in leaves:
+            del left[module]
+    # What is left is in a circle, or imports one.
+    assert not left

@@ -49,7 +49,6 @@ _CONFIGURATION: dict[str, Any] = {
     "task_routes": {
         "worker.classify": {"queue": INFERENCE},
         "worker.train": {"queue": TRAINING},
-        "bot.*": {"queue": "replies"},
     },
 }
 

@@ -22,9 +22,8 @@ from bot.outbox.states import (
 from bot.outbox.work import Content, Work
 from bot.views import blocks, run_blocks
 from bot.views.charts import draw
-from model.schema import Report
+from model.schema import Report, Run
 from model.store.outbox import SETTLED, State, picture_key, report_key, status_key
-from model.store.runs import Run
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,7 @@ from typing import Any
 from bot.views.blocks import Block, button, escape, label_title, mentions, plain_text, section
 from bot.views.texts import Texts
 from model.labels import Taxonomy
-from model.schema import Card, Reason, Report, TriedForm
-from model.store.runs import Run
+from model.schema import Card, Reason, Report, Run, TriedForm
 
 CANCEL_ACTION = "run_cancel"
 PROMOTE_ACTION = "run_promote"

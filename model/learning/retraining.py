@@ -22,12 +22,12 @@ from model.learning.baseline import load_baseline, truth_of
 from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, write_examples
 from model.learning.evaluation import score
 from model.learning.gate import Answers, compare, decide
-from model.schema import Blind, Comparison, Example, Flip, Progress, Report, Split
+from model.schema import Blind, Comparison, Example, Flip, Progress, Report, Run, Split
 from model.serving.calibration import Matrix
 from model.settings import ModelSettings
 from model.store.erasure import IMPORTED
 from model.store.registry import Version
-from model.store.runs import BEAT_EVERY_S, Run, Runs, owner_name
+from model.store.runs import BEAT_EVERY_S, Runs, owner_name
 from model.store.store import Store
 from model.text_key import text_key
 

@@ -6,62 +6,24 @@ they cease, another process may take it over, and in the end it is closed as fai
 
 import os
 import uuid
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Row, String, cast, func, literal, select
 from sqlalchemy.exc import IntegrityError
 
 from model.errors import RunCancelled, RunLost, StoreUnavailable
-from model.schema import Progress, Report
+from model.schema import Decided, Decision, Progress, Report, Run, RunStatus
 from model.store.database import Database, aware, now, tally
 from model.store.outbox import Kind, mark_run_due, open_report, open_status
 from model.store.tables import outbox, runs
-
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
-Decision = Literal["promoted", "kept"]
 
 # An owner gives a sign every few seconds, whatever it is doing.
 BEAT_EVERY_S = 5.0
 SILENT_S = 30.0
 # What died so often dies of itself: of memory, most of the time.
 MOST_ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class Decided:
-    """What somebody decided under a run's report: its version answers, or the one before goes on."""
-
-    decision: Decision
-    by: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training run; `beat_at` is its last sign of life."""
-
-    id: int
-    requested_by: str
-    dry: bool
-    status: Status
-    progress: Progress | None
-    version: int | None
-    error: str | None
-    report: Report | None
-    beat_at: datetime
-    requested_at: datetime
-    attempts: int
-    cancelled_by: str | None
-    channel: str | None
-    status_ts: str | None  # of its status message, once that stands in the channel
-    decided: Decided | None
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing will change any more."""
-        return self.status not in {"queued", "running"}
 
 
 _WITH_STATUS = select(runs, outbox.c.ts.label("status_ts")).outerjoin(
@@ -184,8 +146,10 @@ class Runs:
         with self._database.writing() as connection:
             connection.execute(_owned(run_id, owner).values(version=version, test_texts=test_texts))
 
-    def close(self, run_id: int, owner: str, status: Status, *, error: str | None = None, report: Report | None = None) -> bool:
-        """End the run; False where it was already, or is no longer this owner's."""
+    def close(
+        self, run_id: int, owner: str, status: RunStatus, *, error: str | None = None, report: Report | None = None
+    ) -> bool:
+        """End the run; False where it was over already, or is no longer this owner's."""
         with self._database.writing() as connection:
             values: dict[str, Any] = {"status": status, "error": error, "open": None, "beat_at": now()}
             if report is not None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.local.demo import STORY
+from model.schema import Run
 from model.settings import ModelSettings
-from model.store.runs import Run
 from model.store.store import Store
 from tests.terminal import Said, beto, lives, started
 from tests.town import wait_until

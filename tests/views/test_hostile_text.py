@@ -11,9 +11,8 @@ from bot.views import blocks, run_blocks
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind, fold
 from model.labels import Label, LabelEvent, seed_taxonomy
-from model.schema import Prediction, Progress
+from model.schema import Prediction, Progress, Run
 from model.store.database import now
-from model.store.runs import Run
 
 ES, SEEDS = load_texts("es"), seed_taxonomy()
 HOSTILE = st.one_of(

@@ -9,8 +9,7 @@ import pytest
 from bot.views import run_blocks
 from bot.views.texts import load_texts
 from model.labels import seed_taxonomy
-from model.schema import Comparison, Interval, LabelChange, Reason, Report, Verdict
-from model.store.runs import Run
+from model.schema import Comparison, Interval, LabelChange, Reason, Report, Run, Verdict
 from model.store.store import Store
 
 # A value for each name that a sentence of a reason may hold.

@@ -13,8 +13,8 @@ from bot.slack.history import link_to
 from bot.slack.payloads import ButtonClick
 from bot.views import blocks, run_blocks
 from model.errors import BrokenVersion
+from model.schema import Decision, Run
 from model.store.registry import Version
-from model.store.runs import Decision, Run
 
 Press = Callable[[ListenerContext, ButtonClick], Coroutine[Any, Any, None]]
 
