@@ -10,7 +10,7 @@ from kombu import Connection
 from bot import queues
 from worker.app import app
 
-for module in ("bot.outbox.replies", "bot.outbox.reports", "worker.tasks"):  # all tasks that there are
+for module in ("bot.outbox.process", "worker.tasks"):  # all tasks that there are
     importlib.import_module(module)
 MADE = {
     name: function(

@@ -34,8 +34,8 @@ class Judges:
         Guests and people from other organisations do not count unless BETO_GUESTS_JUDGE; BETO_JUDGES, where set, names those
         who count. A person whom Slack does not know does not count.
         """
-        expert = self._is_among(self._settings.experts, user)
-        allowed = not self._settings.judges.strip() or self._is_among(self._settings.judges, user) or expert
+        expert = self._is_among(self._settings.expert_ids, user)
+        allowed = not self._settings.judge_ids or self._is_among(self._settings.judge_ids, user) or expert
         if allowed and not self._settings.guests_judge:
             try:
                 person = self._slack.users_info(user=user)["user"]
@@ -47,9 +47,8 @@ class Judges:
             allowed = not (foreign or person.get("is_restricted") or person.get("is_ultra_restricted") or person.get("is_bot"))
         self._gestures.save_person(user, may_judge=allowed, expert=expert)
 
-    def _is_among(self, listed: str, user: str) -> bool:
+    def _is_among(self, ids: tuple[str, ...], user: str) -> bool:
         """Return whether `user` is named in the setting, or is in a user group that is (group ids begin with S)."""
-        ids = [each.strip() for each in listed.split(",") if each.strip()]
         return user in ids or any(user in self._members(group) for group in ids if group.startswith("S"))
 
     def _members(self, group: str) -> frozenset[str]:
