@@ -10,7 +10,23 @@ import pytest
 
 TOWNS = ("socket-sqlite", "http-postgresql")
 # Begun last, one of these would be the one that all wait for.
-LONGEST: tuple[str, ...] = ()
+LONGEST = (
+    "tests/journeys/test_retraining_journey.py",
+    "http-postgresql",
+    "tests/learning/test_retraining_kills.py",
+    "socket-sqlite",
+    "tests/learning/test_training.py",
+    "tests/local/test_demo.py",
+    "tests/outbox/test_fault_matrix.py",
+    "tests/learning/test_retraining.py",
+    "tests/chaos/test_chaos.py",
+    "tests/journeys/test_browser.py",
+    "tests/test_compose.py",
+    "tests/local/test_up.py",
+    "tests/test_cli.py",
+    "tests/journeys/test_gesture_flood.py",
+    "tests/local/test_doctor.py",
+)
 
 
 def unit_of(nodeid: str) -> str:

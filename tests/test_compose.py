@@ -195,9 +195,9 @@ def services(
     folder = tmp_path_factory.mktemp("compose")
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute("create database compose")
-    store = Store(f"{postgres_server}/compose".replace("postgresql://", "postgresql+psycopg://"), Path())
+    store = Store(f"{postgres_server}/compose".replace("postgresql://", "postgresql+psycopg://"), folder)
     store.migrate()
-    publish_version(store, folder, trained_version)
+    publish_version(store, trained_version)
     store.close()
     lacking = folder / "lacking"
     lacking.mkdir()

@@ -40,8 +40,8 @@ async def until(changes: Changes, wanted: Callable[[Json], object], timeout_s: f
     raise AssertionError("the person has left")
 
 
-def publish_version(store: Store, home: Path, trained: Path) -> int:
-    """A copy of the trained folder is the store's live version."""
+def publish_version(store: Store, trained: Path) -> int:
+    """Make a copy of the trained folder the live version, and return its number."""
     registry = store.registry
     built = registry.run_directory(0) / "version"
     shutil.copytree(trained, built)
@@ -92,7 +92,7 @@ def running_town(
     )
     store = Store(store_url, home)
     store.migrate()
-    publish_version(store, home, trained)
+    publish_version(store, trained)
     environment = child_environment(
         None,
         BETO_HOME=str(home),

@@ -92,7 +92,7 @@ def test_what_is_worse_is_kept_and_does_not_go_live(
     store: Store, registry: Registry, settings: ModelSettings, trained_version: Path
 ) -> None:
     """A spreadsheet with the columns shifted must not reach the people; its report says why."""
-    publish_version(store, settings.home_folder, trained_version)
+    publish_version(store, trained_version)
     mislabel(store, registry.live().card.labels)
     run = store.runs.get(train(store, settings))
     assert run.status == "done"
@@ -123,7 +123,7 @@ def test_where_the_live_version_is_broken_the_candidate_must_beat_the_one_that_s
 ) -> None:
     """Workers refuse a broken version and serve the last good one; a worse candidate must not slip in as "the first"."""
     for _ in range(2):
-        publish_version(store, settings.home_folder, trained_version)
+        publish_version(store, trained_version)
     damage(registry.live().folder)
     mislabel(store, registry.live().card.labels)
     report = store.runs.get(train(store, settings)).report
@@ -138,7 +138,7 @@ def test_where_no_version_can_be_loaded_people_decide(
     store: Store, registry: Registry, settings: ModelSettings, trained_version: Path
 ) -> None:
     """A worker may still hold a good version in memory: nothing takes its place without having been compared."""
-    publish_version(store, settings.home_folder, trained_version)
+    publish_version(store, trained_version)
     damage(registry.live().folder)
     mislabel(store, registry.live().card.labels)
     report = store.runs.get(train(store, settings)).report
@@ -260,7 +260,7 @@ def test_old_versions_make_room_but_never_the_live_one_nor_the_one_before(
     store: Store, registry: Registry, trained_version: Path
 ) -> None:
     for _ in range(3):
-        publish_version(store, registry.versions_folder.parent, trained_version)
+        publish_version(store, trained_version)
     registry.promote(1, by="U1", reason="")
     for _ in range(3):
         built = registry.run_directory(0) / "version"

@@ -89,7 +89,7 @@ def test_trainers_that_are_killed_at_random_moments_leave_a_sound_registry(
 ) -> None:
     """Power cuts, the kernel's hunger for memory, impatient operators."""
     rng = random.Random(int(os.environ.get("BETO_SEED", "0")))
-    publish_version(store, settings.home_folder, trained_version)
+    publish_version(store, trained_version)
     environment = child_environment(None, BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
     with Supervisor(settings.home_folder, environment) as machine:
         url = machine.environment["BETO_REDIS_URL"] = machine.start_redis()
@@ -131,7 +131,7 @@ def test_a_trainer_that_is_told_to_stop_hands_its_training_back_in_time(
     settings: ModelSettings, store: Store, trained_version: Path, tmp_path: Path
 ) -> None:
     """A deployment in the middle of a training: nobody waits for its end, and a stop is no death that counts against the run."""
-    publish_version(store, settings.home_folder, trained_version)
+    publish_version(store, trained_version)
     environment = child_environment(None, BETO_HOME=str(settings.home_folder), BETO_DATABASE_URL="", BETO_BASE="mini")
     with Supervisor(settings.home_folder, environment) as machine:
         url = machine.environment["BETO_REDIS_URL"] = machine.start_redis()

@@ -46,7 +46,7 @@ def live_home(folder: Path, trained_version: Path) -> Path:
     folder.mkdir()
     store = Store(f"sqlite:///{folder / 'beto.db'}", folder)
     store.migrate()
-    publish_version(store, folder, trained_version)
+    publish_version(store, trained_version)
     store.close()
     return folder
 

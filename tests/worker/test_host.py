@@ -33,7 +33,7 @@ def host(store: Store, tmp_path: Path) -> Iterator[Host]:
 @pytest.fixture
 def publish(store: Store, tmp_path: Path, trained_version: Path) -> Callable[[], int]:
     """A new live version at each call; its number."""
-    return lambda: publish_version(store, tmp_path, trained_version)
+    return lambda: publish_version(store, trained_version)
 
 
 def test_without_a_version_the_asker_is_told_after_his_patience(host: Host) -> None:
