@@ -15,7 +15,6 @@ LONG = 300  # lines
 # Product files that are longer, each with the one noun that it holds.
 NOUNS = {
     "bot/cli.py": "the command line",
-    "bot/outbox/replies.py": "the replies",
     "bot/outbox/states.py": "the states of what is owed to Slack",
     "bot/simulator/blocks.py": "Block Kit as Slack checks it",
     "bot/simulator/people.py": "the person API",
@@ -28,7 +27,6 @@ NOUNS = {
     "model/store/erasure.py": "the erasure of what people wrote",
     "model/store/gestures.py": "the gestures",
     "model/store/outbox.py": "the outbox",
-    "model/store/runs.py": "the runs",
 }
 
 
