@@ -23,7 +23,7 @@ _CONFIGURATION: dict[str, Any] = {
     "broker_transport_options": {
         # Longer than any training, else Redis hands a running task to a second trainer.
         "visibility_timeout": 6 * 3600,
-        # A task with priority 0 is taken before those with 3, 6 and 9 (`bot.slack.priority`).
+        # A task with priority 0, which its publisher chooses, is taken before those with 3, 6 and 9.
         "queue_order_strategy": "priority",
         "priority_steps": [0, 3, 6, 9],
         "socket_connect_timeout": 3,

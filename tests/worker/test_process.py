@@ -40,3 +40,8 @@ def test_the_application_is_configured_by_the_settings_it_is_given(monkeypatch: 
     configure(WorkerSettings(redis_url="redis://127.0.0.1:9/3"))
     monkeypatch.setenv("BETO_REDIS_URL", "redis://127.0.0.1:9/4")
     assert app.conf.broker_url == "redis://127.0.0.1:9/3"
+
+
+def test_the_worker_routes_its_own_tasks_and_knows_no_others() -> None:
+    """Whoever publishes a task of another package names its queue; the worker passes on what it was given."""
+    assert {name.split(".")[0] for name in app.conf.task_routes} == {"worker"}
