@@ -63,6 +63,11 @@ class Transport:
         """Count the app's open connections."""
         return 0
 
+    @property
+    def deaf(self) -> int:
+        """Count those of them through which nothing arrives any more."""
+        return 0
+
     def start(self) -> None:
         """Begin to deliver."""
 

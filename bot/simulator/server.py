@@ -119,7 +119,7 @@ class Simulator:
         self.apps[0].uninstall()
 
     def disturb(self, what: str) -> None:
-        """Disturb the first app's sockets: "refresh", "warning", "abort", "freeze", "thaw", "link_disabled"..."""
+        """Disturb the first app's sockets: "refresh", "warning", "abort", "freeze", "deaf", "thaw"..."""
         self.apps[0].transport.disturb(what)
 
     async def start(self) -> None:

@@ -7,7 +7,7 @@ import secrets
 import uuid
 from typing import Literal, NamedTuple
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from bot.simulator.clock import Clock, Timer
 from bot.simulator.delivery import ACK_WITHIN_S, Delivery, Kind, Transport, Unanswered
@@ -38,6 +38,8 @@ class _Connection:
         self.transport = transport
         self.outbox: asyncio.Queue[str] = asyncio.Queue()
         self.leaving = False  # it gets no new payloads while there is another
+        self.deaf = False  # what it is sent gets lost, though pings are answered
+        self.half_closed = False
         self._thawed = asyncio.Event()
         self._thawed.set()
 
@@ -47,13 +49,26 @@ class _Connection:
             while True:
                 frame = await self.outbox.get()
                 await self._thawed.wait()
-                await self.socket.send_str(frame)
+                if not self.half_closed:
+                    await self.socket.send_str(frame)
         except ConnectionError:
             return  # what was not sent times out and is sent again through another socket
 
     def say(self, frame: Json) -> None:
-        """Queue a frame to be sent after all earlier ones."""
-        self.outbox.put_nowait(json.dumps(frame))
+        """Queue a frame to be sent after all earlier ones; one that is deaf is sent nothing."""
+        if not self.deaf:
+            self.outbox.put_nowait(json.dumps(frame))
+
+    async def read(self, frame: WSMessage) -> str | None:
+        """Return the text of a frame from the app; answer a ping, as aiohttp would where a half-closed socket could not break."""
+        if frame.type is WSMsgType.PING and not self.half_closed:
+            await self.socket.pong(frame.data)
+        return frame.data if frame.type is WSMsgType.TEXT else None
+
+    def half_close(self) -> None:
+        """Close the sending half of the TCP connection: what is sent gets lost, and what the app sends still arrives."""
+        self.half_closed = True
+        self.transport.write_eof()
 
     def freeze(self) -> None:
         """Keep the connection open but dead: nothing is read, no ping is answered, nothing is written."""
@@ -62,6 +77,7 @@ class _Connection:
 
     def thaw(self) -> None:
         """Let the connection work again."""
+        self.deaf = False
         if not self._thawed.is_set():
             self._thawed.set()
             self.transport.resume_reading()
@@ -84,6 +100,11 @@ class SocketMode(Transport):
         """Count the app's open websockets."""
         return len(self._connections)
 
+    @property
+    def deaf(self) -> int:
+        """Count the app's open websockets that are deaf."""
+        return sum(connection.deaf for connection in self._connections)
+
     def new_ticket(self) -> str:
         """Create a ticket that opens one websocket, once, within a minute."""
         now = self.clock.unix()
@@ -96,7 +117,7 @@ class SocketMode(Transport):
         """Serve one websocket until it closes."""
         if self._tickets.pop(request.query.get("ticket", ""), 0.0) < self.clock.unix():
             return web.Response(status=401, text="this ticket is unknown, used or too old: call apps.connections.open")
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=False)  # a pong into a half-closed connection would raise
         await socket.prepare(request)
         assert isinstance(request.transport, asyncio.Transport)
         connection = _Connection(socket, request.transport)
@@ -113,8 +134,8 @@ class SocketMode(Transport):
             while self._waiting:
                 self._deliver(self._waiting.popleft())
             async for frame in socket:
-                if frame.type is WSMsgType.TEXT:
-                    self._acknowledge(frame.data)
+                if (text := await connection.read(frame)) is not None:
+                    self._acknowledge(text)
         finally:
             self._connections.remove(connection)
             writer.cancel()
@@ -133,17 +154,19 @@ class SocketMode(Transport):
             await connection.socket.close(code=WSCloseCode.GOING_AWAY)
 
     def disturb(self, what: str) -> None:
-        """Disturb the oldest socket, or all of them.
+        """Disturb the oldest socket that is not deaf, or all of them.
 
         - "refresh": it is asked to make room for a new one, and closed after ten of Slack's seconds
         - "warning": it is told ten seconds before that it will be closed
         - "abort": its TCP connection is reset
         - "freeze": it stays open and is dead, until "thaw"
+        - "deaf": it stays open and answers pings, and whatever is sent through it gets lost, until "thaw"
+        - "half-closed": the sending half of its TCP connection is closed, and whatever is sent through it gets lost
         - "link_disabled": Socket Mode is switched off, for all sockets and for good (until "link_enabled")
 
         Raises ValueError for anything else; does nothing where no socket is open.
         """
-        fresh = [one for one in self._connections if not one.leaving]
+        fresh = [one for one in self._connections if not one.leaving and not one.deaf]
         if what == "link_enabled":
             self.enabled = True
         elif what == "link_disabled":
@@ -153,7 +176,7 @@ class SocketMode(Transport):
         elif what == "thaw":
             for connection in self._connections:
                 connection.thaw()
-        elif what not in ("refresh", "warning", "abort", "freeze"):
+        elif what not in ("refresh", "warning", "abort", "freeze", "deaf", "half-closed"):
             raise ValueError(f"no such disturbance: {what}")
         elif fresh and what == "refresh":
             self._retire(fresh[0], "refresh_requested", WARNED_BEFORE_S)
@@ -161,6 +184,10 @@ class SocketMode(Transport):
             self._retire(fresh[0], "warning", WARNED_BEFORE_S)
         elif fresh and what == "abort":
             fresh[0].transport.abort()
+        elif fresh and what == "deaf":
+            fresh[0].deaf = True
+        elif fresh and what == "half-closed":
+            fresh[0].half_close()
         elif fresh:
             fresh[0].freeze()
 

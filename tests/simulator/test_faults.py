@@ -232,6 +232,58 @@ async def test_a_frozen_peer_answers_no_ping(simulator: Simulator, app: App, ses
         pass
 
 
+async def test_a_deaf_socket_answers_pings_and_brings_nothing(
+    simulator: Simulator, app: App, session: aiohttp.ClientSession
+) -> None:
+    """The zombie of Socket Mode: whoever looks at the connection alone sees that all is well, for hours."""
+    say(simulator, "antes")
+    await app.message()
+    await settled(simulator)
+    simulator.disturb("deaf")
+    say(simulator, "hola")
+    await app.socket.ping()
+    while (frame := await app.socket.receive(timeout=10)).type is not aiohttp.WSMsgType.PONG:
+        assert frame.type is not aiohttp.WSMsgType.TEXT
+    assert simulator.sockets == 1
+    other = await App(simulator, session).connect()
+    again = asyncio.create_task(other.message())
+    for _ in range(20):  # each redelivery takes one of the two sockets by chance
+        simulator.clock.step(400)
+        say(simulator, "hola")
+    assert text(await again) == "hola"
+    simulator.disturb("thaw")
+    listening = [asyncio.create_task(one.message()) for one in (app, other)]
+    while not listening[0].done():
+        say(simulator, "después")
+        await asyncio.sleep(0)
+    listening[1].cancel()
+    assert text(await listening[0]) in {"después", "hola"}
+
+
+async def test_the_next_deaf_socket_is_another_one(simulator: Simulator, app: App, session: aiohttp.ClientSession) -> None:
+    """A whole app can be made deaf, whose sockets are two."""
+    await app.frame()
+    await (await App(simulator, session).connect()).frame()
+    deaf = []
+    for _ in range(3):
+        simulator.disturb("deaf")
+        deaf.append(simulator.apps[0].transport.deaf)
+    assert deaf == [1, 2, 2]
+
+
+async def test_a_half_closed_socket_sends_nothing_and_still_reads(simulator: Simulator, app: App) -> None:
+    """Slack's side has ended and nobody has said so; what the app still sends arrives, and what is sent to it gets lost."""
+    app.acknowledges = False
+    say(simulator, "antes")
+    envelope = await app.message()
+    simulator.disturb("half-closed")
+    say(simulator, "nunca")
+    await app.socket.send_json({"envelope_id": envelope["envelope_id"]})
+    assert (await app.socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSED
+    outcomes = [one.outcome for one in simulator.wire if one.kind == "event" and one.request["event"].get("text") == "antes"]
+    assert outcomes == ["ok"]
+
+
 async def test_a_connection_can_be_reset(simulator: Simulator, app: App) -> None:
     """Without a close frame, as when a router restarts."""
     simulator.disturb("abort")
