@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Awaitable, Callable
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import aiohttp
@@ -21,11 +22,13 @@ from bot.locks import TtlLock
 from bot.settings import BotSettings
 from bot.slack import guard
 from bot.slack.context import ListenerContext, build_context, slack_client
+from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
 from bot.slack.listeners import commands, corrections, erasure, home, messages, reactions, shortcuts, training
 from model.store.store import Store
 from worker import health
 from worker.app import configure
 from worker.process import configure_logging, database_away
+from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -137,20 +140,16 @@ async def _serve_sockets(app: AsyncApp, context: ListenerContext, stop: asyncio.
     except (OSError, aiohttp.ClientError) as error:
         raise StartRefused(f"Slack cannot be reached at {settings.slack_api_url}: {error}") from error
     handlers = [
-        AsyncSocketModeHandler(app, app_token=token, ping_interval=10, web_client=slack_client(settings))
+        AsyncSocketModeHandler(app, app_token=token, ping_interval=PING_EVERY_S, web_client=slack_client(settings))
         for _ in range(CONNECTIONS)
     ]
-    page = health.serve(
-        settings.health_port,
-        "bot",
-        lambda: database_away(context.store) if all(each.client.current_session for each in handlers) else "Slack",
-        host=settings.health_host,
-    )
+    hearing = Hearing([each.client for each in handlers], Missed(context.store, context.slack))
+    page = _health_page(context, hearing)
     try:
         for handler in handlers:
             await handler.connect_async()
         log.info("connected to Slack by %d sockets", CONNECTIONS)
-        await stop.wait()
+        await _watched(hearing, stop)
     finally:
         for handler in handlers:
             await handler.close_async()
@@ -170,14 +169,38 @@ async def _serve_http(app: AsyncApp, context: ListenerContext, stop: asyncio.Eve
     except OSError as error:
         await runner.cleanup()
         raise StartRefused(f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}") from error
-    page = health.serve(settings.health_port, "bot", lambda: database_away(context.store), host=settings.health_host)
+    hearing = Hearing([])
+    page = _health_page(context, hearing)
     log.info("listening for Slack on http://%s:%s/slack/events", settings.http_host, settings.http_port)
     try:
-        await stop.wait()
+        await _watched(hearing, stop)
     finally:
         await runner.cleanup()
         if page is not None:
             await asyncio.to_thread(page.shutdown)
+
+
+def _health_page(context: ListenerContext, hearing: Hearing) -> ThreadingHTTPServer | None:
+    """Serve the page of this process, which is ready while it hears Slack and the database answers."""
+    settings = context.settings
+    return health.serve(
+        settings.health_port,
+        "bot",
+        lambda: hearing.why_not_ready() or database_away(context.store),
+        host=settings.health_host,
+    )
+
+
+async def _watched(hearing: Hearing, stop: asyncio.Event) -> None:
+    """Wait until told to stop; end the process where it hears nothing any more."""
+    watching = asyncio.create_task(hearing.watch())
+    watchdog = Watchdog(hearing.why_stuck)
+    watchdog.start()
+    try:
+        await stop.wait()
+    finally:
+        watchdog.stop()
+        watching.cancel()
 
 
 def run_bot(*, http: bool) -> None:

@@ -33,6 +33,14 @@ class Channels:
             connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"mode": mode}))
             return (before or "mention") != mode
 
+    def watched(self, limit: int) -> list[str]:
+        """Return the channels whose every message is labelled and of which one is kept, those with the newest first."""
+        newest = func.max(messages.c.id)
+        wanted = select(channels.c.channel).join(messages, messages.c.channel == channels.c.channel)
+        with self._database.reading() as connection:
+            found = wanted.where(channels.c.mode == "auto").group_by(channels.c.channel).order_by(newest.desc()).limit(limit)
+            return [str(channel) for channel in connection.execute(found).scalars()]
+
     def seeds(self, channel: str) -> bool:
         """Return whether the likely labels' emoji are put on this channel's messages."""
         with self._database.reading() as connection:
