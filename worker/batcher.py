@@ -65,6 +65,11 @@ class Batcher(Generic[Item, Answer]):
             asked.answer.cancel()  # not yet begun: nobody works for a caller who has left
             raise
 
+    @property
+    def ended_threads(self) -> int:
+        """Count the threads that ended though nobody closed the batcher: what only ends a process ended them."""
+        return 0 if self._ended else sum(not thread.is_alive() for thread in self._threads)
+
     def close(self) -> None:
         """Answer everything that was asked before, and end the threads."""
         with self._changed:

@@ -92,6 +92,14 @@ class Host:
         [ids] = classifier.encode([text])
         return self._batcher.ask(Encoded(classifier, ids), timeout_s - (time.monotonic() - began))
 
+    def why_stuck(self) -> str | None:
+        """Return which of the threads has ended that `close` did not end; None where all are alive."""
+        if self._batcher.ended_threads:
+            return f"{self._batcher.ended_threads} ended threads of the network's batcher"
+        if self._watcher.ident is not None and not self._stop.is_set() and not self._watcher.is_alive():
+            return "the ended thread that looks which version is live"
+        return None
+
     @property
     def serving(self) -> int:
         """Return the number of the version in memory; 0 before the first is loaded."""

@@ -4,6 +4,9 @@ from worker.app import INFERENCE, app
 from worker.process import consume, database_away, need
 from worker.settings import WorkerSettings
 
+# A task asks three times (see `worker.tasks`), each time with PATIENCE_S; it waits for nothing else.
+LONGEST_TASK_S = 300.0
+
 
 def run_worker() -> None:
     """Host the live version and label what is queued, until told to stop."""
@@ -20,6 +23,8 @@ def run_worker() -> None:
         INFERENCE,
         ["--pool", "threads", "--concurrency", str(settings.concurrency)],
         why_not_ready=lambda: database_away(context.store) or (None if context.host.serving else "a live version"),
+        why_stuck=context.why_stuck,
+        longest_task_s=LONGEST_TASK_S,
         details=lambda: {"serving": context.host.serving},
     )
     context.close()

@@ -15,7 +15,9 @@ from celery import signals
 from model.errors import BadSetting, StoreUnavailable
 from worker import health
 from worker.app import app, configure
+from worker.consumer import Consumer
 from worker.settings import WorkerSettings
+from worker.watchdog import Watchdog
 
 PR_SET_PDEATHSIG = 1
 # What a process that was told to stop may take to finish what it has in hand. The rest is in the store, and the sweep finds it.
@@ -73,22 +75,30 @@ def consume(
     arguments: Sequence[str],
     *,
     why_not_ready: health.Ready = lambda: None,
+    why_stuck: health.Ready = lambda: None,
+    longest_task_s: float = 0.0,
     details: Callable[[], dict[str, object]] = dict,
 ) -> None:
     """Consume `queue` as a Celery worker until told to stop, with a health page.
 
     It then finishes the tasks in hand, for at most DRAIN_WITHIN_S, and gives back to the queue what it has not begun.
-    The process is ready when Celery has reached Redis and `why_not_ready` returns None.
+    The process is ready when Celery has reached Redis, takes what is in the queue, and neither `why_stuck` nor `why_not_ready`
+    names a reason. One that takes nothing, or whose `why_stuck` goes on to name a reason, ends (see `Watchdog`). No task takes
+    longer than `longest_task_s`, if that is not 0.
     """
     configure_logging()
     configure(settings)
     ready = threading.Event()
+    consumer = Consumer(queue, longest_task_s=longest_task_s)
+    watchdog = Watchdog(lambda: (consumer.look() or why_stuck()) if ready.is_set() else None)
     signals.worker_shutting_down.connect(_end_in_time, weak=False)
+    signals.worker_shutting_down.connect(lambda **_: watchdog.stop(), weak=False)
     signals.worker_ready.connect(lambda **_: ready.set(), weak=False)
+    watchdog.start()
     health.serve(
         settings.health_port,
         name,
-        lambda: why_not_ready() if ready.is_set() else "Redis",
+        lambda: (consumer.why_not_ready() or why_stuck() or why_not_ready()) if ready.is_set() else "Redis",
         host=settings.health_host,
         details=details,
     )

@@ -36,6 +36,13 @@ class WorkerContext:
             self.store.predictions.save, budget=AT_ONCE, everybody=(StoreUnavailable,)
         )
 
+    def why_stuck(self) -> str | None:
+        """Return which of the threads has ended that `close` did not end; None where all are alive."""
+        for name, ended in (("texts", self.texts.ended_threads), ("predictions", self.predictions.ended_threads)):
+            if ended:
+                return f"the ended thread of the batcher of {name}"
+        return self.host.why_stuck()
+
     def close(self) -> None:
         """Answer everything that was asked, end all threads and close the store."""
         self.texts.close()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import billiard
 from celery import signals
+from celery.worker import state
 
 from model.errors import StoreUnavailable
 from model.store.runs import Runs
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # How often the trainer looks whether there is something to train.
 LOOK_EVERY_S = 2.0
+# Twelve beats of a run (`model.store.runs`) did not come.
+HEARTBEAT_SILENT_S = 60.0
 
 
 class RunKeeper:
@@ -86,6 +89,23 @@ def why_due(runs: Runs, settings: WorkerSettings, moment: datetime | None = None
     return None
 
 
+def why_stuck(context: TrainerContext, keeper: threading.Thread, *, busy: bool) -> str | None:
+    """Return what of this process has come to an end unseen: the thread that keeps runs, or the heartbeat of the run at work.
+
+    `busy`: a child of this process is at work.
+    """
+    if keeper.ident is not None and not keeper.is_alive():
+        return "the ended thread that looks after runs"
+    try:
+        run = context.store.runs.last() if busy else None
+    except StoreUnavailable:
+        return None  # nobody can beat now
+    if run is None or run.status != "running" or run.beat_at is None or run.cancelled_by is not None:
+        return None
+    silent_s = (datetime.now(UTC) - run.beat_at).total_seconds()
+    return f"the heartbeat of run {run.id}, which came last {silent_s:.0f} s ago" if silent_s >= HEARTBEAT_SILENT_S else None
+
+
 def run_trainer() -> None:
     """Train until told to stop, each run in a child whose memory goes with it."""
     need("trainer", "model", ("torch", "transformers", "onnx", "sklearn", "scipy"))
@@ -110,6 +130,7 @@ def run_trainer() -> None:
         TRAINING,
         ["--pool", "prefork", "--concurrency", "1", "--max-tasks-per-child", "1"],
         why_not_ready=lambda: database_away(context.store),
+        why_stuck=lambda: why_stuck(context, keeper, busy=bool(state.active_requests)),
     )
     stop.set()
 

@@ -20,6 +20,9 @@ from worker.process import configure_logging, consume, database_away
 
 log = logging.getLogger(__name__)
 
+# Each call to Slack ends within CALL_WITHIN_S (20 s), and no row takes more than some ten of them.
+LONGEST_TASK_S = 600.0
+
 
 @app.task(name="bot.deliver", bind=True)
 def deliver(self: "celery.Task[..., None]", key: str, *, in_turn: bool = False) -> None:
@@ -75,6 +78,8 @@ def run_replies() -> None:
         queues.REPLIES,
         ["--pool", "threads", "--concurrency", "8"],
         why_not_ready=lambda: database_away(store),
+        why_stuck=sweeper.why_stuck,
+        longest_task_s=LONGEST_TASK_S,
     )
     sweeper.stop()
     store.close()

@@ -55,6 +55,11 @@ class Sweeper:
         """Sweep no more."""
         self._stop.set()
 
+    def why_stuck(self) -> str | None:
+        """Return that the thread has ended, where `stop` did not end it; else None."""
+        ended = self._thread.ident is not None and not self._stop.is_set() and not self._thread.is_alive()
+        return "the ended thread of the sweep" if ended else None
+
     def look(self) -> None:
         """Sweep once; neither of the two keeps the other from its work."""
         for what, look in (("the outbox", lambda: sweep(self._context)), ("what is to be erased", self._erasure.run)):

@@ -350,6 +350,8 @@ def _heartbeat(runs: Runs, run_id: int, owner: str) -> Iterator[None]:
                 return  # the training itself hears of it at its next step
             except StoreUnavailable as error:
                 log.warning("no heartbeat: %s", error)
+            except Exception:  # the thread must live to beat again
+                log.exception("no heartbeat")
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
