@@ -6,6 +6,7 @@ After Redis was away, Celery can be connected and take nothing (celery#10205, #8
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from celery import signals
 from celery.worker import state
@@ -79,6 +80,7 @@ def queue_length(queue: str) -> int:
     """
     with app.connection_for_read() as connection:
         connection.connect()
+        channel: Any  # kombu's stubs know less of it than its documentation
         with connection.channel() as channel:
             try:
                 return int(channel.queue_declare(queue, passive=True).message_count)

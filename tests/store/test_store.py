@@ -286,6 +286,16 @@ def test_a_channel_is_asked_about_only_when_somebody_chose_to_watch_it(store: St
     assert store.channels.mode("C2") == "auto"
 
 
+def test_the_channels_to_hear_of_are_the_watched_ones_with_messages(store: Store) -> None:
+    """Whoever asks Slack what was missed asks where people write, and not in a channel that it was never told of."""
+    for channel in ("C1", "C2", "C3", "C4"):
+        store.channels.set_mode(channel, "mention" if channel == "C3" else "auto")
+    for number, channel in enumerate(("C2", "C1", "C3", "C2")):
+        store.messages.save(a_message(channel=channel, ts=f"{number}.000001"))
+    assert store.channels.watched(10) == ["C2", "C1"]
+    assert store.channels.watched(1) == ["C2"]
+
+
 def test_an_imported_text_takes_its_new_labels(store: Store) -> None:
     """Somebody mends a spreadsheet and imports it again."""
     first = Example(text="hola", labels=())
