@@ -111,6 +111,11 @@ class PictureWork(InThread):
 
     METADATA = "beto_picture"
 
+    @property
+    def slack(self) -> RateLimitedClient:
+        """A client that waits for nothing: three calls, each of them slow, must end within a lease."""
+        return self.context.slack
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._uploads = int(self.row.content.get("uploads", 0))

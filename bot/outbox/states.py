@@ -19,6 +19,7 @@ AGAIN_S = 3.0
 REFUSED_AGAIN_S = 30.0
 # Channels that the bot is not in: it is told when it joins one, so this is for what it was not told.
 NOT_THERE_AGAIN_S = 3600.0
+MOST_DOUBLED = 5
 # Between two renderings of the same row. Slack allows an update about once a second, and people read no faster; a training
 # tells little.
 REDRAW_EVERY_S = 1.0
@@ -65,6 +66,7 @@ class Facts:
     in_order: bool = False  # posts of its kind are made one after the other in a channel
     behind_others: bool = False  # somebody else's turn is first
     uploads: int = 0  # attempts so far, of a picture
+    tries: int = 0  # how often the sweep sent it again
     is_last: bool = True  # what is shown now stays, until somebody wants it to look different
 
 
@@ -241,7 +243,7 @@ def after(facts: Facts, action: Action, outcome: Outcome | None) -> Facts | Writ
         case TakeTurn():
             return Write(State.WAITING_TURN, retry_in_s=1.0 + RETRY_AFTER_S, turn_s=1.0)
         case Settle(state, reason):
-            retry_in_s = NOT_THERE_AGAIN_S if state is State.REFUSED and reason in NOT_THERE else None
+            retry_in_s = _not_there_again_s(facts) if state is State.REFUSED and reason in NOT_THERE else None
             return Write(state, recorded=True, ts=_known(facts), retry_in_s=retry_in_s, reason=reason)
     match outcome:
         case Unprepared(cause=cause):
@@ -292,6 +294,11 @@ def _later(facts: Facts, seconds: float) -> Write:
     )
 
 
+def _not_there_again_s(facts: Facts) -> float:
+    """Return ever longer pauses: a busy channel that the bot has left has thousands of rows, and each try is a call."""
+    return NOT_THERE_AGAIN_S * 2.0 ** min(facts.tries, MOST_DOUBLED)
+
+
 def _unprepared(facts: Facts, cause: RateLimited | AmbiguousResult | Refused) -> Write:
     if isinstance(cause, Refused):
         return Write(State.DUE, in_doubt=facts.in_doubt, retry_in_s=REFUSED_AGAIN_S, reason=cause.error)
@@ -300,7 +307,7 @@ def _unprepared(facts: Facts, cause: RateLimited | AmbiguousResult | Refused) ->
 
 def _refused(facts: Facts, action: Action, no: Refused) -> Facts | Write:
     not_there, ts = no.error in NOT_THERE, _known(facts)
-    retry_in_s = NOT_THERE_AGAIN_S if not_there else None
+    retry_in_s = _not_there_again_s(facts) if not_there else None
     if isinstance(action, Delete) and (no.error in NOTHING_TO_DELETE or (no.permanent and action.ts != ts)):
         return _without(facts, action.ts)  # it is not there, or nobody can take it away any more
     if not (no.permanent or not_there):
@@ -313,7 +320,7 @@ def _refused(facts: Facts, action: Action, no: Refused) -> Facts | Write:
         return Write(State.DUE, in_doubt=facts.in_doubt, retry_in_s=REFUSED_AGAIN_S, reason=no.error)
     if isinstance(action, Look) or (isinstance(action, Delete) and action.ts != ts):
         # Nobody can look, so nobody may post: the doubt stays.
-        return Write(State.REFUSED, in_doubt=True, retry_in_s=NOT_THERE_AGAIN_S, reason=no.error)
+        return Write(State.REFUSED, in_doubt=True, retry_in_s=_not_there_again_s(facts), reason=no.error)
     return Write(State.REFUSED, recorded=True, ts=ts, retry_in_s=retry_in_s, reason=no.error)
 
 

@@ -40,7 +40,8 @@ class Work:
 
     def facts(self, *, in_turn: bool) -> Facts:  # noqa: ARG002 - only replies have turns
         """Return what is known before the first call."""
-        return Facts(kind=self.row.kind, ts=self.row.ts, in_doubt=self.claim.in_doubt, early_s=self._early_s())
+        row = self.row
+        return Facts(row.kind, ts=row.ts, in_doubt=self.claim.in_doubt, early_s=self._early_s(), tries=row.tries)
 
     def name(self) -> str:
         """Return what our post of this row is called in its metadata."""

@@ -34,7 +34,9 @@ def _line(run: Run, texts: Texts) -> str:
             return texts("run.unchanged")
         case "done":
             assert run.report is not None
-            return texts("run.promoted" if run.report.promoted else "run.kept", version=run.report.version)
+            # Somebody may have put it to work since.
+            answers = run.report.promoted or (run.decided is not None and run.decided.decision == "promoted")
+            return texts("run.promoted" if answers else "run.kept", version=run.report.version)
         case "failed":
             return texts("run.failed", error=escape(run.error or "?")[:1500])
         case "cancelled":

@@ -374,15 +374,23 @@ class Outbox:
         if not sent:
             return
         moment = now()
-        # In the order of their ids, as everywhere: two that lock the same rows must not wait for each other.
-        rows = [
-            {"row": each.id, "at": moment + timedelta(seconds=min(RETRY_AFTER_S * 2.0 ** min(each.tries, 10), RETRY_AT_MOST_S))}
-            for each in sorted(sent, key=lambda each: each.id)
-        ]
         with self._database.writing() as connection:
+            # Whoever holds one of them is changing it.
+            free = select(outbox.c.id).where(outbox.c.id.in_([each.id for each in sent]), outbox.c.retry_at <= moment)
+            ids = set(connection.execute(free.with_for_update(skip_locked=True)).scalars())
+            rows = [
+                {
+                    "row": each.id,
+                    "at": moment + timedelta(seconds=min(RETRY_AFTER_S * 2.0 ** min(each.tries, 10), RETRY_AT_MOST_S)),
+                }
+                for each in sent
+                if each.id in ids
+            ]
+            if not rows:
+                return
             connection.execute(
                 outbox.update()
-                .where(outbox.c.id == bindparam("row"), outbox.c.retry_at <= moment)
+                .where(outbox.c.id == bindparam("row"))
                 .values(
                     tries=outbox.c.tries + 1,
                     retry_at=bindparam("at"),
