@@ -24,6 +24,7 @@ from bot.locks import TtlLock
 from bot.outbox.client import RateLimitedClient
 from bot.outbox.context import OutboxContext
 from bot.outbox.judges import Judges
+from bot.outbox.public_channels import PublicChannels
 from bot.outbox.rate_limit import RateLimiter
 from bot.settings import BotSettings
 from bot.slack.payloads import MessageChanged, MessageEvent, MessageShortcut, ReactionEvent, ViewSubmission, parse
@@ -262,6 +263,7 @@ def unreached_context(store: Store, home: Path) -> OutboxContext:
         slack=slack,
         patient_slack=slack,
         judges=Judges(slack, store.gestures, settings, "T1"),
+        public_channels=PublicChannels(slack),
         team="T1",
         workspace_url="http://127.0.0.1/",
     )

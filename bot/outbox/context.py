@@ -11,6 +11,7 @@ from bot.errors import StartRefused
 from bot.locks import TtlLock
 from bot.outbox.client import CALL_WITHIN_S, RateLimitedClient
 from bot.outbox.judges import Judges
+from bot.outbox.public_channels import PublicChannels
 from bot.outbox.rate_limit import RateLimiter
 from bot.outbox.states import AmbiguousResult, RateLimited
 from bot.settings import BotSettings
@@ -37,6 +38,7 @@ class OutboxContext:
     slack: RateLimitedClient  # waits for nothing: what must wait is on the queue again
     patient_slack: RateLimitedClient
     judges: Judges
+    public_channels: PublicChannels
     team: str
     workspace_url: str  # where permalinks begin
 
@@ -77,6 +79,7 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
         slack=slack,
         patient_slack=patient_slack,
         judges=Judges(slack, store.gestures, settings, team),
+        public_channels=PublicChannels(patient_slack),
         team=team,
         workspace_url=workspace_url,
     )

@@ -182,15 +182,21 @@ class ReportWork(InThread):
     def render(self) -> Content:
         """Return the report as it is now, with links to the messages whose labels would change."""
         texts, taxonomy, store = self.context.texts, self.context.store.labels.current(), self.context.store
-        lines = []
+        lines, hidden = [], 0
         for flip in self.report.flips:
             stored = store.messages.get(flip.message_id)
-            if stored is None or stored.deleted:
+            # A blind message's labels would be told here before anybody has judged it.
+            if stored is None or stored.deleted or stored.message.blind:
+                continue
+            message = stored.message
+            if not self._may_be_told_of(message.channel):
+                hidden += 1
                 continue
             before, after = (blocks.names(labels, taxonomy, texts) for labels in (flip.before, flip.after))
-            message = stored.message
             link = self._quoted(message.channel, message.ts, message.text)
             lines.append(texts("run.flip", link=link, before=before, after=after))
+        if hidden:
+            lines.append(texts.counted("run.flips_hidden" if lines else "run.flips_all_hidden", hidden))
         live, decided = store.registry.live(), ""
         if self.run.decided is not None:
             key = "run.decided_promote" if self.run.decided.decision == "promoted" else "run.decided_keep"
@@ -198,9 +204,13 @@ class ReportWork(InThread):
         number = 0 if live is None else live.number
         return Content(*run_blocks.report(self.run, self.report, number, lines, taxonomy, texts, decided=decided))
 
+    def _may_be_told_of(self, channel: str) -> bool:
+        """Return whether those who read this may know of messages in that channel."""
+        return channel == self.row.channel or self.context.public_channels.has(channel)
+
     def _quoted(self, channel: str, ts: str, text: str) -> str:
-        """Return a link to the message, with its first words where those who read this may read it."""
-        words = blocks.escape(" ".join(text.split())[:60]).replace("|", " ") if channel == self.run.channel else ""
+        """Return a link to the message, with its first words where it is in this channel: guests do not see other public ones."""
+        words = blocks.escape(" ".join(text.split())[:60]).replace("|", " ") if channel == self.row.channel else ""
         link = f"{self.context.workspace_url}archives/{channel}/p{ts.replace('.', '')}"
         # The report matters more than where its links lead: one call that fails is the last one.
         if self._asks_for_links:

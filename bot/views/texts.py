@@ -18,6 +18,10 @@ class Texts:
         """Return the sentence with its gaps filled."""
         return self.sentences[key].strip("\n").format(**values)
 
+    def counted(self, key: str, count: int, **values: object) -> str:
+        """Return the sentence that fits the number, `key` or `key`_one, with its gaps filled."""
+        return self(f"{key}_one" if count == 1 else key, count=count, **values)
+
     def title(self, label: Label) -> str:
         """Return the label's name for people."""
         return label.title if self.language == "es" else label.title_en

@@ -16,7 +16,7 @@ from model.store.runs import owner_name
 from model.store.store import Store
 from tests.outbox_rows import a_report
 
-CHANNEL, OTHER = "C0SIMUATENCION", "C0SIMUFRAUDES"
+CHANNEL, OTHER = "C0SIMUATENCION", "C0SIMURECLAMOS"
 ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
 
@@ -67,7 +67,7 @@ def test_a_decision_is_shown_with_all_links_whatever_becomes_of_them(
     impatient = replace(context, patient_slack=context.slack)
     store, channel = context.store, replies_slack.workspace.channel("atencion")
     workspace = replies_slack.workspace
-    workspace.join(workspace.channel("fraudes"), workspace.user("beto"))
+    workspace.join(workspace.channel("reclamos"), workspace.user("beto"))
     ids = []
     for place in (CHANNEL, OTHER):
         ts = str(workspace.post_as_person(workspace.user("ana"), workspace.channel(place), "la app no abre")["ts"])
@@ -100,5 +100,5 @@ def test_a_decision_is_shown_with_all_links_whatever_becomes_of_them(
     assert "<@U0SIMUANA> puso a responder la versión 2" in after
     assert "run_promote" not in after
     assert after.count("|la app no abre>") == (fault != "internal_error")  # what Slack knows no link of has none
-    assert "|…>" in after  # in another channel: a link, and no words
+    assert "|…>" in after  # in another public channel: a link, and no words
     assert "desde ahora responde la versión 2" in channel.messages[status.ts]["text"]

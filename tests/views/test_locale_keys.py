@@ -53,6 +53,18 @@ def test_every_key_that_is_put_together_has_its_sentences(texts: Texts) -> None:
     assert [key for key in wanted if key not in texts.sentences] == []
 
 
+def test_what_is_counted_has_its_singular(texts: Texts) -> None:
+    """`1 mensajes` is wrong in both languages."""
+    counted = {
+        key
+        for path in (ROOT / "bot").rglob("*.py")
+        for call in re.findall(r"\.counted\(([^()]+)", path.read_text(encoding="utf-8"))
+        for key in re.findall(r'"([a-z]+\.[a-z_]+)"', call)
+    }
+    assert counted
+    assert {key.removesuffix("_one") for key in texts.sentences if key.endswith("_one")} == counted
+
+
 def test_every_gesture_and_every_mode_is_named() -> None:
     """The tables by which they are looked up."""
     assert set(GESTURE_KEYS) == set(Kind)
