@@ -84,9 +84,8 @@ class ReplyWork(AboutMessage):
             judged = gestures.judged(self.stored.id, taxonomy)
         assert judged is not None  # the message is there
         self._strangers = judged.strangers
-        new = [label for label in judged.state.disputed if label not in self.row.asked]
         if self.stored.message.source is not Source.COMMAND:
-            self.asked = (*self.row.asked, *new)
+            self.disputed = tuple(judged.state.disputed)
         text, shown = render_reply(self.stored.message, prediction, judged, taxonomy, self.context.texts)
         return Content(text, shown)
 
@@ -107,8 +106,9 @@ class ReplyWork(AboutMessage):
 
     def follow(self, write: Write) -> None:
         """Ask about labels in dispute, offer the likely ones, and tell those whose word does not count."""
-        for label in self.asked[len(self.row.asked) :]:
-            self.context.publish(queues.deliver(question_key(self.stored.id, label)))
+        for label in self.disputed:
+            if label not in self.row.asked:
+                self.context.publish(queues.deliver(question_key(self.stored.id, label)))
         if self.row.digest_id is not None and (digest := self.context.store.outbox.key_of(self.row.digest_id)) is not None:
             self.context.publish(queues.deliver(digest))
         if write.state is not State.SHOWN:

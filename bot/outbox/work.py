@@ -34,7 +34,7 @@ class Work:
         self.context = context
         self.claim = claim
         self.row = claim.row
-        self.asked: tuple[str, ...] = claim.row.asked
+        self.disputed: tuple[str, ...] = ()  # labels that the thread is to be asked about
 
     # What there is to know
 

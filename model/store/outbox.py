@@ -226,15 +226,15 @@ class Outbox:
         state: State = State.SHOWN,
         ts: str | None,
         before: str | None = None,
-        asked: Sequence[str] = (),
+        disputed: Sequence[str] = (),
         retry_in_s: float | None = None,
         reason: str | None = None,
     ) -> Recorded:
         """Record that Slack shows `wanted` in the post `ts` (None: there is none any more), and give the claim back.
 
-        `before` is the post that the claim knew of; `asked` are the labels in dispute about which the thread has, or now gets,
-        a question. "moved on": the row is to be rendered once more. "surplus": whoever took over when the lease had run out
-        recorded another post, which counts, and `ts` is to be deleted.
+        `before` is the post that the claim knew of; `disputed` are the labels about each of which the thread is asked once.
+        "moved on": the row is to be rendered once more. "surplus": whoever took over when the lease had run out recorded another
+        post, which counts, and `ts` is to be deleted.
         """
         with self._database.writing() as connection:
             where = select(outbox).where(outbox.c.key == key)
@@ -258,7 +258,7 @@ class Outbox:
                 "ts": ts,
                 "wanted": row.wanted + early,
                 "rendered_at": moment,
-                "asked": list(asked),
+                "asked": list(dict.fromkeys([*(row.asked or ()), *disputed])),
                 "reason": reason,
                 **_after_record(row, state if is_current else State.DUE, retry_in_s if is_current else RETRY_AFTER_S, moment),
                 # Also when the lease ran out meanwhile: the post is there, whoever holds the claim by now.
@@ -276,7 +276,7 @@ class Outbox:
             if leaves_digest:
                 _mark_due(connection, outbox.c.id == row.digest_id)
             if is_reply:
-                self._ask(connection, row, [label for label in asked if label not in (row.asked or ())])
+                self._ask(connection, row, disputed)
                 if is_current:
                     answered = (messages.c.id == row.message_id, messages.c.response_url.is_not(None))
                     connection.execute(messages.update().where(*answered).values(response_url=None))
@@ -303,19 +303,25 @@ class Outbox:
         return "surplus"
 
     def _ask(self, connection: Connection, row: Any, labels: Iterable[str]) -> None:
-        """Open a question to the reply's thread about each of these labels."""
+        """Open a question to the reply's thread about each of these labels, if there was none.
+
+        One that was opened and not posted, since the dispute had ended by then, is due again.
+        """
         for label in labels:
+            key, due = question_key(row.message_id, label), {"state": State.DUE, "retry_at": now()}
+            if label in (row.asked or ()):
+                connection.execute(outbox.update().where(outbox.c.key == key, outbox.c.state == State.GONE).values(**due))
+                continue
             connection.execute(
                 _insert_or_ignore(connection).values(
-                    key=question_key(row.message_id, label),
+                    key=key,
                     kind=Kind.QUESTION,
                     message_id=row.message_id,
                     channel=row.channel,
                     thread_ts=row.thread_ts,
-                    state=State.DUE,
                     wanted=1,
-                    retry_at=now(),
                     content={"label": label},
+                    **due,
                 )
             )
 

@@ -257,6 +257,27 @@ def test_a_question_that_was_asked_and_not_recorded_is_not_asked_again(context: 
     assert question.state is State.SHOWN
 
 
+@ON_SQLITE
+def test_a_dispute_that_ended_before_it_was_asked_about_is_asked_about_when_it_comes_again(
+    context: OutboxContext, workspace: Workspace
+) -> None:
+    """A question to a thread that agrees is noise; one that is never asked leaves the label open for ever."""
+    ts = said_by_ana(workspace)
+    message_id = a_predicted_message(context.store, ts)
+    judged(context.store, ts, "U0SIMULUIS", Kind.LABEL, labels=("app",))
+    judged(context.store, ts, "U0SIMUMARIA", at=1)
+    reply(context, message_id)
+    judged(context.store, ts, "U0SIMUMARIA", at=2, kind=Kind.LABEL, labels=("app",))
+    key = question_key(message_id, "app")
+    deliver(context, key)
+    assert context.store.outbox.get(key).state is State.GONE
+    judged(context.store, ts, "U0SIMUMARIA", at=3)
+    reply_now(context, message_id)
+    deliver(context, key)
+    assert context.store.outbox.get(key).state is State.SHOWN
+    assert len(bots_posts(context, ts)) == 2
+
+
 # More than Slack lets us say
 
 

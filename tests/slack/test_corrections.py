@@ -163,8 +163,11 @@ async def test_opinions_that_are_even_are_asked_about_once(case: Case) -> None:
         await maria.unreact(CHANNEL, case.ts, EMOJI["ahorro"])
         await case.until(lambda state: state.labels["ahorro"].status == "disputed")
     await case.until_shown("Ahorro e inversión: en disputa")
-    asked = [each["text"] for each in await case.ana.messages(CHANNEL, case.ts) if "Cambien su reacción" in each["text"]]
-    about = [text for text in asked if "Ahorro" in text]
+    about: list[str] = []
+    async with asyncio.timeout(15):
+        while not about:
+            asked = [each["text"] for each in await case.ana.messages(CHANNEL, case.ts)]
+            about = [text for text in asked if "Cambien su reacción" in text and "Ahorro" in text]
     assert len(about) == 1
     assert "<@U0SIMUANA>" in about[0]
     assert "<@U0SIMULUIS>" in about[0]
