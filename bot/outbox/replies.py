@@ -94,14 +94,7 @@ class ReplyWork(AboutMessage):
         url = self.stored.message.response_url
         if not url:
             return Done()
-        try:
-            sent = WebhookClient(url, timeout=RESPONSE_WITHIN_S).send(
-                text=content.text, blocks=content.blocks, response_type="ephemeral"
-            )
-        except (OSError, HTTPException) as error:
-            raise AmbiguousResult("response_url", error) from None
-        if sent.status_code >= 500 or sent.status_code == 429:
-            raise AmbiguousResult("response_url", sent.status_code)
+        post_to(url, content)
         return Done()
 
     def follow(self, write: Write) -> None:
@@ -199,3 +192,15 @@ def render_reply(
     older = set(read.scores) != set(taxonomy.names)
     private = message.source is Source.COMMAND
     return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older)
+
+
+def post_to(response_url: str, content: Content) -> None:
+    """Show the content, once, to the person whose command this is the address of; AmbiguousResult where it may not be there."""
+    # Without a list of its own slack_sdk posts again, by itself, what was cut off.
+    client = WebhookClient(response_url, timeout=RESPONSE_WITHIN_S, retry_handlers=[])
+    try:
+        sent = client.send(text=content.text, blocks=content.blocks, response_type="ephemeral")
+    except (OSError, HTTPException) as error:
+        raise AmbiguousResult("response_url", error) from None
+    if sent.status_code >= 500 or sent.status_code == 429:
+        raise AmbiguousResult("response_url", sent.status_code)

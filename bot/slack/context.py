@@ -11,11 +11,11 @@ from typing import Any
 import aiohttp
 from celery.canvas import Signature
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler, AsyncServerErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.settings import BotSettings
+from bot.slack.retries import retry_handlers
 from bot.views.texts import Texts, load_texts
 from model.errors import StoreUnavailable
 from model.labels import Taxonomy
@@ -139,7 +139,8 @@ class ListenerContext:
     async def answer(self, response_url: str, text: str, *, what: str) -> None:
         """Show `text` to the person alone whose request this is the address of; an address that does not answer is logged."""
         try:
-            await AsyncWebhookClient(response_url).send(text=text, response_type="ephemeral", replace_original=False)
+            client = AsyncWebhookClient(response_url, retry_handlers=retry_handlers())
+            await client.send(text=text, response_type="ephemeral", replace_original=False)
         except (OSError, aiohttp.ClientError, TimeoutError) as error:
             log.warning("%s could not be answered: %r", what, error)
 
@@ -171,10 +172,9 @@ class Call:
 
 
 def slack_client(settings: BotSettings) -> AsyncWebClient:
-    """Return a client that waits out rate limits and server errors by itself; a local Slack is reached without any proxy."""
-    client = AsyncWebClient(token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, timeout=15)
-    client.retry_handlers += [AsyncRateLimitErrorRetryHandler(max_retry_count=2), AsyncServerErrorRetryHandler()]
-    return client
+    """Return a client that waits out rate limits by itself, and repeats what repeats harmlessly (see `retries`)."""
+    token = settings.slack_bot_token.get_secret_value()
+    return AsyncWebClient(token=token, base_url=settings.slack_api_url, timeout=15, retry_handlers=retry_handlers())
 
 
 def build_context(settings: BotSettings, store: Store, *, bot_user: str, publish: Publish | None = None) -> ListenerContext:

@@ -1,0 +1,56 @@
+"""Which calls to Slack are made again where Slack did not answer: those alone that change nothing.
+
+Slack has no idempotency key. A 500 or a connection that is lost may come after the call was carried out, and what is then posted
+again stands there twice (python-slack-sdk#1487). So what shows something to people is called once, and whoever asked hears that
+it failed; only a refusal by the rate limit (429) and a connection that was never made are certain to have done nothing.
+
+slack_sdk hands every status from 400 on to its handlers since 3.48, and adds one for lost connections to every client that is
+not given a list of its own.
+"""
+
+from urllib.parse import urlsplit
+
+from aiohttp import ClientConnectorError
+from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryState
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+    AsyncServerErrorRetryHandler,
+)
+
+# Of a method's name, the last word: it reads.
+READS = frozenset({"conversations", "get", "getPermalink", "history", "info", "list", "members", "replies", "test"})
+# A second ticket for a socket costs nothing, and an open conversation is opened again.
+HARMLESS = frozenset({"apps.connections.open", "conversations.open"})
+
+
+def repeats_harmlessly(url: str) -> bool:
+    """Return whether a call of the method at this address changes nothing that a second one would change again."""
+    method = urlsplit(url).path.rpartition("/api/")[2]
+    return method in HARMLESS or ("." in method and method.rpartition(".")[2] in READS)
+
+
+class ServerErrorHandler(AsyncServerErrorRetryHandler):
+    """Calls once more what Slack answered with 500 or 503, if that is harmless."""
+
+    async def _can_retry_async(
+        self, *, state: RetryState, request: HttpRequest, response: HttpResponse | None = None, error: Exception | None = None
+    ) -> bool:
+        failed = await super()._can_retry_async(state=state, request=request, response=response, error=error)
+        return failed and repeats_harmlessly(request.url)
+
+
+class ConnectionErrorHandler(AsyncConnectionErrorRetryHandler):
+    """Calls once more what never reached Slack, and what was cut off, if that is harmless."""
+
+    async def _can_retry_async(
+        self, *, state: RetryState, request: HttpRequest, response: HttpResponse | None = None, error: Exception | None = None
+    ) -> bool:
+        failed = await super()._can_retry_async(state=state, request=request, response=response, error=error)
+        return failed and (isinstance(error, ClientConnectorError) or repeats_harmlessly(request.url))
+
+
+def retry_handlers() -> list[AsyncRetryHandler]:
+    """Return the handlers of every client on this side, instead of slack_sdk's own."""
+    return [ConnectionErrorHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=2), ServerErrorHandler()]
