@@ -104,7 +104,7 @@ class Batcher(Generic[Item, Answer]):
         if not batch:
             return
         try:
-            answers = self._answer([asked.item for asked in batch])
+            answers = list(self._answer([asked.item for asked in batch]))
         except Exception as error:
             if len(batch) == 1 or isinstance(error, self._everybody):
                 for asked in batch:

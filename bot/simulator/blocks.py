@@ -27,6 +27,7 @@ from bot.simulator.shapes import (
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
+MENU_OPTIONS = 100
 MESSAGE_CHARACTERS = 13_200  # of all blocks as JSON; undocumented, measured by users (bolt-js#2509)
 VIEW_BYTES = 250_000
 
@@ -74,6 +75,19 @@ def check_view(view: Any, kind: str) -> Json:
     }  # fmt: skip
     texts = {key: _complete_text(view[key]) for key in ("title", "close", "submit") if view.get(key)}
     return {**defaults, **view, **texts, "blocks": _complete_all(view["blocks"])}
+
+
+def check_options(answer: Json) -> list[Json]:
+    """Return the options of an app's answer to `block_suggestion`, groups flattened; raises SlackError where Slack shows none."""
+    errors: Errors = []
+    if "option_groups" in answer:
+        _GROUPS(answer["option_groups"], "/option_groups", errors)
+    else:
+        array(_ONE_OPTION, MENU_OPTIONS, 0)(answer.get("options"), "/options", errors)
+    if errors:
+        raise _invalid(errors)
+    offered: list[Json] = answer.get("options") or [one for group in answer.get("option_groups", ()) for one in group["options"]]
+    return [{**one, "text": _complete_text(one["text"])} for one in offered]
 
 
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:

@@ -11,6 +11,7 @@ from bot.simulator.response_urls import ResponseUrls
 from bot.simulator.views import Views
 from bot.simulator.workspace import Bot, Channel, User, Workspace
 
+_MENUS_KEPT = 100  # of those with an external source: the options that were offered in them can be chosen
 _CHANNEL_NAMES = {"im": "directmessage", "group": "privategroup"}
 # For each kind of element: the field that holds what a person chose, and the field with its initial value.
 _SELECTIONS: dict[str, tuple[str, str]] = {
@@ -62,6 +63,8 @@ class Interactions:
             one["callback_id"]: one for one in manifest["features"].get("shortcuts", ()) if one["type"] == "message"
         }
         self._message_states: dict[tuple[str, str, str], Json] = {}
+        # For each place with a menu of the app's own search: what the app offered there, by value.
+        self._suggested: dict[tuple[str, ...], dict[str, Json]] = {}
 
     async def command(self, user: User, channel: Channel, command: str, text: str) -> bool:
         """Send a slash command; show what the app answers in its acknowledgement."""
@@ -92,6 +95,7 @@ class Interactions:
         ephemeral = workspace.ephemerals.get((channel.id, user.id), {}).get(ts)
         message = ephemeral or workspace.message(channel, ts)
         block, element = _find_element(message.get("blocks", []), action_id, block_id)
+        element = self._with_options(element, (user.id, channel.id, ts, block["block_id"], action_id))
         action = self._action(block, element, chosen)
         values = self._message_states.setdefault((channel.id, ts, user.id), initial_values(message["blocks"]))
         _note(values, block, element, action)
@@ -115,6 +119,7 @@ class Interactions:
         """Press a button, or use another element, of a modal or a Home tab; `given` holds the values of its other elements."""
         view = self._views.get(user.id, view_id)
         block, element = _find_element(view["blocks"], action_id, block_id)
+        element = self._with_options(element, (user.id, view_id, block["block_id"], action_id))
         action = self._action(block, element, chosen)
         values = _filled(view, given)
         _note(values, block, element, action)
@@ -124,6 +129,49 @@ class Interactions:
             "container": {"type": "view", "view_id": view_id}, "view": view, "actions": [action],
         }  # fmt: skip
         return await self._ask("interactive", payload, user, "el botón") is not None
+
+    async def suggest(
+        self, user: User, where: str | tuple[Channel, str], action_id: str, block_id: str | None, typed: str
+    ) -> list[Json] | None:
+        """Ask the app for the options that match what the person typed in a menu with an external source.
+
+        `where` is a view's id, or a channel and a message's ts. None where the app did not answer, or with what Slack does
+        not show: the person is told.
+        """
+        place: Json
+        key: tuple[str, ...]
+        if isinstance(where, str):
+            view = self._views.get(user.id, where)
+            shown, key = view["blocks"], (user.id, where)
+            place = {"container": {"type": "view", "view_id": where}, "view": view}
+        else:
+            channel, ts = where
+            ephemeral = self._workspace.ephemerals.get((channel.id, user.id), {}).get(ts)
+            message = ephemeral or self._workspace.message(channel, ts)
+            shown, key = message.get("blocks", []), (user.id, channel.id, ts)
+            container = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": ephemeral is not None}
+            place = {"container": container, "channel": self._channel(channel)} | ({} if ephemeral else {"message": message})
+        block, element = _find_element(shown, action_id, block_id)
+        if not element["type"].endswith("external_select"):
+            raise SlackError("unsupported_element")
+        # Unlike every other interaction it has no trigger: nothing can be opened because somebody types.
+        payload = self._interaction("block_suggestion", user) | place
+        del payload["trigger_id"]
+        payload |= {"action_id": action_id, "block_id": block["block_id"], "value": typed}
+        answer = await self._ask("interactive", payload, user, "la búsqueda")
+        if answer is None:
+            return None
+        try:
+            offered = blocks.check_options(answer)
+        except SlackError as error:
+            detail = json.dumps(error.reply, ensure_ascii=False)
+            self._tell(user.id, {"type": "notice", "level": "error", "text": f"La lista no se pudo cargar: {detail}"})
+            return None
+        known = self._suggested.setdefault((*key, block["block_id"], action_id), {})
+        known.update({option["value"]: option for option in offered})
+        while len(self._suggested) > _MENUS_KEPT:
+            del self._suggested[next(iter(self._suggested))]
+        return offered
 
     async def shortcut(self, user: User, channel: Channel, ts: str, callback_id: str) -> bool:
         """Send a message shortcut, chosen in the channel or in a thread."""
@@ -194,6 +242,13 @@ class Interactions:
             text = f"{what} falló: {self._bot.app_name} {reason} ({error.code})."
             self._tell(user.id, {"type": "notice", "level": "error", "text": text[0].upper() + text[1:]})
             return None
+
+    def _with_options(self, element: Json, key: tuple[str, ...]) -> Json:
+        """Return a menu of an external source with what was offered in it; any other element as it is."""
+        if not element["type"].endswith("external_select"):
+            return element
+        initial = [*element.get("initial_options", ()), *([element["initial_option"]] if "initial_option" in element else ())]
+        return element | {"options": [*initial, *self._suggested.get(key, {}).values()]}
 
     def _interaction(self, kind: str, user: User, view_id: str | None = None) -> Json:
         workspace = self._workspace

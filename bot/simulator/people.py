@@ -58,6 +58,7 @@ class People:
             "command": self._command, "action": self._action, "shortcut": self._shortcut, "view_submit": self._view_submit,
             "view_close": self._view_close, "open_dm": self._open_dm, "invite": self._invite, "kick": self._kick,
             "home": self._home, "archive": self._archive, "unarchive": self._unarchive, "rename": self._rename,
+            "suggest": self._suggest,
         }  # fmt: skip
 
     # --- HTTP ---
@@ -183,11 +184,19 @@ class People:
             app = self._app_of_view(user, view_id)
             return {"acknowledged": await app.interactions.press_in_view(user, view_id, action_id, block_id, body, _values(body))}
         channel, ts = self._seen_channel(user, body), _text(body, "ts")
-        message = self._workspace.ephemerals.get((channel.id, user.id), {}).get(ts) or self._workspace.message(channel, ts)
-        for app in self._apps:
-            if app.bot.app_id == message.get("app_id"):
-                return {"acknowledged": await app.interactions.press(user, channel, ts, action_id, block_id, body)}
-        raise SlackError("action_not_found")
+        interactions = self._app_of_message(user, channel, ts).interactions
+        return {"acknowledged": await interactions.press(user, channel, ts, action_id, block_id, body)}
+
+    async def _suggest(self, user: User, body: Json) -> Json:
+        action_id, block_id, typed = _text(body, "action_id"), body.get("block_id") or None, str(body.get("typed") or "")
+        if body.get("view_id"):
+            view_id = _text(body, "view_id")
+            found = await self._app_of_view(user, view_id).interactions.suggest(user, view_id, action_id, block_id, typed)
+        else:
+            channel, ts = self._seen_channel(user, body), _text(body, "ts")
+            interactions = self._app_of_message(user, channel, ts).interactions
+            found = await interactions.suggest(user, (channel, ts), action_id, block_id, typed)
+        return {"acknowledged": found is not None, "options": found or []}
 
     async def _shortcut(self, user: User, body: Json) -> Json:
         channel = self._seen_channel(user, body)
@@ -257,6 +266,13 @@ class People:
             if app.user.id == bot.id:
                 return app
         raise SlackError("user_not_found")
+
+    def _app_of_message(self, user: User, channel: Channel, ts: str) -> App:
+        message = self._workspace.ephemerals.get((channel.id, user.id), {}).get(ts) or self._workspace.message(channel, ts)
+        for app in self._apps:
+            if app.bot.app_id == message.get("app_id"):
+                return app
+        raise SlackError("action_not_found")
 
     def _app_of_view(self, user: User, view_id: str) -> App:
         for app in self._apps:

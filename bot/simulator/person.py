@@ -142,6 +142,21 @@ class Person:
         where = {"channel": channel, "ts": ts, "view_id": view_id, "block_id": block_id}
         return await self._interact("action", action_id=action_id, **where, **chosen)
 
+    async def suggest(
+        self,
+        action_id: str,
+        typed: str,
+        *,
+        channel: str | None = None,
+        ts: str | None = None,
+        view_id: str | None = None,
+        block_id: str | None = None,
+    ) -> list[Json]:
+        """Type in a menu with an external source, and return the options that the app offers (none where it did not answer)."""
+        where = {"channel": channel, "ts": ts, "view_id": view_id, "block_id": block_id}
+        found: list[Json] = (await self._post("suggest", action_id=action_id, typed=typed, **where))["options"]
+        return found
+
     async def shortcut(self, channel: str, ts: str, callback_id: str, app: str | None = None) -> bool:
         """Choose a message shortcut; `app` is the app's id, for when two apps have the same callback_id."""
         return await self._interact("shortcut", channel=channel, ts=ts, callback_id=callback_id, app=app)

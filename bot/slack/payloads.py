@@ -312,6 +312,14 @@ class MessageShortcut(Payload):
         )
 
 
+class LabelSearch(Payload):
+    """`block_suggestion`: what somebody typed so far in the menu of labels."""
+
+    action_id: Token
+    user: Id = Field(validation_alias=AliasPath("user", "id"))
+    typed: Text = Field(validation_alias="value")
+
+
 class Opened(Payload):
     """What one of our modals was opened about, which Slack keeps as `private_metadata`: nobody else can write it."""
 
@@ -385,6 +393,7 @@ INTERACTIONS: dict[str | None, type[Payload]] = {
     "block_actions": ButtonClick,
     "view_submission": ViewSubmission,
     "message_action": MessageShortcut,
+    "block_suggestion": LabelSearch,
 }
 
 

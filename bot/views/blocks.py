@@ -3,6 +3,7 @@
 Here are the pieces and what shows labels; what shows a training run is in `run_blocks`.
 """
 
+import unicodedata
 from typing import Any
 
 from bot.views.texts import Texts
@@ -18,6 +19,8 @@ EDIT_VIEW = "labels_view"
 FORGET_VIEW = "forget_view"
 CHOICE = "labels"
 NOTE = "note"
+# Slack shows so many options, of a menu that comes whole and of an answer to what somebody typed.
+MOST_OPTIONS = 100
 
 
 def escape(text: str) -> str:
@@ -131,7 +134,7 @@ def dispute(label: str, state: LabelState, taxonomy: Taxonomy, texts: Texts) -> 
     """Render the question to those who differ about a label."""
     return texts(
         "reply.ask",
-        emoji=_emoji(label, taxonomy),
+        sign=_sign(label, taxonomy),
         title=escape(label_title(label, taxonomy, texts)),
         yes=mentions(state.yes),
         no=mentions(state.no),
@@ -159,15 +162,21 @@ def labels_modal(
     metadata: str,
     warning: str = "",
 ) -> dict[str, Any]:
-    """Render the modal with every label to choose from, its description beside it, and a note."""
+    """Render the modal with every label to choose from, its description beside it, and a note.
+
+    From `MOST_OPTIONS` labels on, the menu asks for those that match what is typed (see `label_options`).
+    """
     options = [_option(label.name, taxonomy, texts) for label in taxonomy]
     choice: Block = {
         "type": "multi_static_select",
         "action_id": CHOICE,
         "placeholder": plain_text(texts("modal.choose")),
-        "options": options,
         "focus_on_load": True,
     }
+    if len(options) < MOST_OPTIONS:
+        choice["options"] = options
+    else:
+        choice |= {"type": "multi_external_select", "min_query_length": 0}
     if initial := [option for option in options if option["value"] in chosen]:
         choice["initial_options"] = initial
     quoted = escape(text) if len(text) <= 600 else escape(text[:600]) + "…"
@@ -200,6 +209,24 @@ def labels_modal(
             },
         ],
     }
+
+
+def label_options(typed: str, taxonomy: Taxonomy, texts: Texts) -> list[Block]:
+    """Return the options that match what somebody typed in the modal's menu, at most `MOST_OPTIONS`.
+
+    All words must be in a label's titles, name or description; case and accents do not count. Matches in the title come
+    first, each kind in the labels' order.
+    """
+    words = _fold(typed).split()
+    in_title, elsewhere = [], []
+    for label in taxonomy:
+        title = _fold(texts.title(label))
+        anywhere = f"{title} {_fold(' '.join((label.name, label.title, label.title_en, label.description)))}"
+        if all(word in title for word in words):
+            in_title.append(label.name)
+        elif all(word in anywhere for word in words):
+            elsewhere.append(label.name)
+    return [_option(name, taxonomy, texts) for name in (in_title + elsewhere)[:MOST_OPTIONS]]
 
 
 def forget_modal(question: str, texts: Texts, *, metadata: str) -> dict[str, Any]:
@@ -237,7 +264,11 @@ def sorry(text: str, texts: Texts) -> dict[str, Any]:
 
 def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
     """Render the app's Home tab: what it does, and what each label means."""
-    labels = [f":{label.emoji}: *{escape(texts.title(label))}*: {escape(label.description)}" for label in taxonomy]
+    labels = [
+        f"{_sign(label.name, taxonomy)}*{escape(texts.title(label))}*"
+        + (f": {escape(label.description)}" if label.description else "")
+        for label in taxonomy
+    ]
     return {
         "type": "home",
         "blocks": [
@@ -260,7 +291,7 @@ def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, t
         best = max(prediction.scores, key=lambda name: prediction.scores[name], default="")
         if not best or state.judges:
             return texts("reply.none_short"), texts("reply.none_short")
-        guess = {"emoji": _emoji(best, taxonomy), "title": escape(label_title(best, taxonomy, texts))}
+        guess = {"sign": _sign(best, taxonomy), "title": escape(label_title(best, taxonomy, texts))}
         return texts("reply.none", percent=texts.percent(prediction.scores[best]), **guess), texts("reply.none_short")
     pieces, plain = [], []
     for name in standing:
@@ -268,7 +299,7 @@ def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, t
         status = state.labels[name].status if name in state.labels else "predicted"
         # What people said needs no probability any more.
         mark = texts.percent(prediction.scores[name]) if status == "predicted" else {"added": "+"}.get(status, "✓")
-        pieces.append(texts("reply.label", emoji=_emoji(name, taxonomy), title=escape(title), mark=mark))
+        pieces.append(texts("reply.label", sign=_sign(name, taxonomy), title=escape(title), mark=mark))
         plain.append(f"{title} {mark}")
     return "   ".join(pieces), " · ".join(plain)
 
@@ -299,12 +330,18 @@ def _worth_saying(state: MessageState, name: str) -> bool:
 
 def _option(name: str, taxonomy: Taxonomy, texts: Texts) -> Block:
     label = taxonomy[name]
-    return {
-        "text": {"type": "plain_text", "text": f":{label.emoji}: {texts.title(label)}"[:75], "emoji": True},
-        "value": name,
-        "description": plain_text(label.description if len(label.description) <= 75 else label.description[:74] + "…"),
-    }
+    text = f"{_sign(name, taxonomy)}{texts.title(label)}"
+    option: Block = {"text": plain_text(text[:75]), "value": name}
+    if label.description:  # Slack refuses an empty one, and the whole modal with it
+        option["description"] = plain_text(label.description if len(label.description) <= 75 else label.description[:74] + "…")
+    return option
 
 
-def _emoji(name: str, taxonomy: Taxonomy) -> str:
-    return (taxonomy[name].emoji or "label") if name in taxonomy else "label"
+def _sign(name: str, taxonomy: Taxonomy) -> str:
+    """Return the label's emoji with a space after it; nothing for a label that has none, or that was retired since."""
+    return f":{taxonomy[name].emoji}: " if name in taxonomy and taxonomy[name].emoji else ""
+
+
+def _fold(text: str) -> str:
+    """Return `text` without case and accents."""
+    return "".join(each for each in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(each))

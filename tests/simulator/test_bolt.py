@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.local.ports import free_port
+from bot.simulator.errors import SlackError
 from bot.simulator.person import Changes, Person
 from bot.simulator.server import Simulator
 
@@ -408,6 +409,77 @@ async def test_a_modal_can_be_updated_pushed_and_cleared_by_the_answer(bot, ana)
     await ana.view_submit(pushed["id"], CHOSEN)
     closed = [(await until(changes, "view_closed"))["view_id"] for _ in range(2)]
     assert closed == [pushed["id"], first["id"]]
+
+
+SEARCHED = {
+    "type": "multi_external_select", "action_id": "city", "min_query_length": 0,
+    "placeholder": {"type": "plain_text", "text": "Ciudad"},
+}  # fmt: skip
+CITIES = [{"text": {"type": "plain_text", "text": name}, "value": name.lower()} for name in ("Quito", "Quevedo")]
+
+
+async def test_a_menu_of_an_external_source_asks_the_app_for_what_is_typed(bot, ana):
+    """In a modal with its metadata, in a message with the message; nothing can be opened because of it."""
+    asked: list[dict[str, Any]] = []
+    pressed: list[dict[str, Any]] = []
+
+    @bot.app.options("city")
+    async def search(ack: Any, body: dict[str, Any]) -> None:
+        asked.append(body)
+        await ack(options=[city for city in CITIES if city["value"].startswith(body["value"])])
+
+    @bot.app.shortcut("edit_labels")
+    async def open_modal(ack: Any, shortcut: dict[str, Any], client: AsyncWebClient) -> None:
+        await ack()
+        field = {"type": "input", "block_id": "where", "label": {"type": "plain_text", "text": "Dónde"}, "element": SEARCHED}
+        await client.views_open(trigger_id=shortcut["trigger_id"], view=MODAL | {"blocks": [field]})
+
+    @bot.app.action("city")
+    async def choose(ack: Any, body: dict[str, Any]) -> None:
+        pressed.append(body)
+        await ack()
+
+    ts = await ana.message("general", "me robaron")
+    changes = ana.changes()
+    await ana.shortcut("general", ts, "edit_labels")
+    view = (await until(changes, "view"))["view"]
+    found = await ana.suggest("city", "qui", view_id=view["id"])
+    assert [one["value"] for one in found] == ["quito"]
+    assert asked[0].keys() == {
+        "type", "user", "api_app_id", "token", "team", "enterprise", "is_enterprise_install", "container", "view", "action_id",
+        "block_id", "value",
+    }  # fmt: skip
+    assert (asked[0]["value"], asked[0]["block_id"], asked[0]["view"]["private_metadata"]) == ("qui", "where", "secreto")
+    assert await ana.suggest("city", "x", view_id=view["id"]) == []
+
+    row = {"type": "actions", "block_id": "row", "elements": [SEARCHED]}
+    shown = await bot.client.chat_postMessage(channel=GENERAL, text="x", blocks=[row])
+    with pytest.raises(SlackError, match="unknown_option"):  # nobody was offered it yet
+        await ana.action("city", channel=GENERAL, ts=shown["ts"], selected_options=["quevedo"])
+    assert len(await ana.suggest("city", "qu", channel=GENERAL, ts=shown["ts"])) == 2
+    assert asked[-1]["message"]["ts"] == shown["ts"]
+    assert await ana.action("city", channel=GENERAL, ts=shown["ts"], selected_options=["quevedo"])
+    assert [one["value"] for one in pressed[0]["actions"][0]["selected_options"]] == ["quevedo"]
+    with pytest.raises(SlackError, match="action_not_found"):
+        await ana.suggest("right", "qu", channel=GENERAL, ts=shown["ts"])
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"options": CITIES * 51}, {"options": [{"text": "Quito", "value": "quito"}]}, {"option_groups": [{}]}]
+)
+async def test_options_that_slack_does_not_show_are_not_shown(bot, ana, answer):
+    """An answer that is too long or of another form: Slack's menu stays empty, and so must ours."""
+
+    @bot.app.options("city")
+    async def search(ack: Any) -> None:
+        await ack(**answer)
+
+    row = {"type": "actions", "block_id": "row", "elements": [SEARCHED]}
+    shown = await bot.client.chat_postMessage(channel=GENERAL, text="x", blocks=[row])
+    changes = ana.changes()
+    assert await ana.suggest("city", "qu", channel=GENERAL, ts=shown["ts"]) == []
+    notice = await until(changes, "notice")
+    assert "La lista no se pudo cargar" in notice["text"]
 
 
 async def test_the_home_tab_is_published_for_one_person(bot, ana):

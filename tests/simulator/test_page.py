@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,19 @@ from typing import Any
 import aiohttp
 import pytest
 from selenium.webdriver import Chrome, Keys
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.simulator.person import Person
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import PAGE, Simulator
 from bot.views.texts import load_texts
 from model.labels import seed_taxonomy
+from model.store.store import Store
 from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
+from tests.slack.connected import connected, grow
 
 AXE = Path(__file__).parent.parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
 TOOLS, TRANSFER = "[data-testid=tools]", "[data-testid=transfer]"
@@ -37,7 +43,9 @@ def ana(slack: SimulatorThread, chrome: Chrome) -> Iterator[Window]:
     window.resize(1280, 800)
     yield window
     window.resize(1280, 800)
-    assert complaints(chrome) == []
+    found = complaints(chrome)
+    chrome.get("about:blank")  # or the page would look for a simulator that is gone, and complain in the next test
+    assert found == []
 
 
 def call(slack: SimulatorThread, method: str, **arguments: Any) -> dict[str, Any]:
@@ -336,3 +344,92 @@ def _rows(node: object) -> list[list[str]]:
         return [node]
     inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     return [row for each in inner for row in _rows(each)]
+
+
+# --- menus that ask the app ---
+
+
+@pytest.mark.parametrize("labels", [101, 400])
+def test_a_label_among_hundreds_is_found_by_typing(
+    slack: SimulatorThread, ana: Window, tmp_path: Path, migrated_file: Path, labels: int
+) -> None:
+    """The product's own modal, with more labels than a menu holds: typed, chosen, saved, and still chosen when opened again."""
+    shutil.copyfile(migrated_file, tmp_path / "beto.db")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
+    grow(store, labels)
+    form = "[data-testid=modal]:has([data-testid=modal-submit])"
+    last = f"tema_{labels - 1}"
+    with connected(slack, store, tmp_path, []):
+        ana.open("ana", "general")
+        ana.write("perdí mi tarjeta")
+        message = ana.message("perdí mi tarjeta")
+        ana.choose(message, "[data-callback-id=edit_labels]")
+        ana.see(f"{form} .multi-open:focus")
+        ana.click(f"{form} .multi-open")
+        ana.see(".multi-option")
+        ana.until(lambda: ana.script("return document.querySelectorAll('.multi-option').length") == 100, "a hundred labels")
+        ana.press(f"tema {labels - 1}")
+        ana.see(".multi-option", f"Tema número {labels - 1}")
+        ana.until(lambda: ana.script("return document.querySelectorAll('.multi-option').length") == 1, "one label")
+        ana.press(Keys.ENTER)
+        ana.see(f"{form} .chip[data-value={last}]")
+        ana.press("no hay tal cosa")
+        ana.see(".picker-none", "no hay tal cosa")
+        ana.press(Keys.ENTER, Keys.ESCAPE)
+        ana.click("[data-testid=modal-submit]")
+        ana.see_none("[data-testid=modal]")
+        ts = ana.ask("one.dataset.ts", message)
+        stored = store.messages.find("C0SIMUGENERAL", ts)
+        assert stored is not None
+        judged = store.gestures.judged(stored.id, store.labels.current())
+        assert judged is not None
+        assert judged.state.shown == (last,)
+        ana.choose(message, "[data-callback-id=edit_labels]")
+        assert ana.see(f"{form} .chip[data-value={last}]").startswith(f"Tema número {labels - 1}")
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["external_select", "multi_external_select"])
+def test_a_menu_asks_the_app_from_as_many_characters_on_as_it_says(slack: SimulatorThread, ana: Window, kind: str) -> None:
+    """Three if it says nothing; Slack's own default."""
+    asked: list[str] = []
+    app = AsyncApp(
+        client=AsyncWebClient(token=Simulator.bot_token, base_url=f"{slack.url}/api/"), signing_secret=Simulator.signing_secret
+    )
+
+    @app.options("city")
+    async def search(ack: Any, body: dict[str, Any]) -> None:
+        asked.append(body["value"])
+        await ack(options=[{"text": {"type": "plain_text", "text": "Quito"}, "value": "quito"}])
+
+    chosen: list[dict[str, Any]] = []
+
+    @app.action("city")
+    async def choose(ack: Any, body: dict[str, Any]) -> None:
+        chosen.append(body["actions"][0])
+        await ack()
+
+    async def connect() -> AsyncSocketModeHandler:
+        handler = AsyncSocketModeHandler(app, app_token=Simulator.app_token)
+        await handler.connect_async()
+        return handler
+
+    handler = slack.run(connect())
+    furnish(slack)
+    row = {"type": "actions", "elements": [{"type": kind, "action_id": "city"}]}
+    call(slack, "chat.postMessage", channel="C0SIMUGENERAL", text="x", blocks=json.dumps([row]))
+    ana.open("ana", "general")
+    ana.click("#main [data-action-id=city] .multi-open")
+    ana.press("qu")
+    ana.see(".picker-none")
+    assert asked == []
+    ana.press("i")
+    ana.click(".multi-option[data-value=quito]")
+    ana.press(Keys.ESCAPE)
+    ana.see("#main .chip", "Quito")
+    ana.until(lambda: chosen, "the choice reaches the app")
+    assert asked == ["qui"]
+    option = {"text": {"type": "plain_text", "text": "Quito", "emoji": True}, "value": "quito"}
+    given = chosen[0]["selected_option"] if kind == "external_select" else chosen[0]["selected_options"]
+    assert given == (option if kind == "external_select" else [option])
+    slack.run(handler.close_async())

@@ -128,6 +128,10 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
                         "state": {"values": {"labels": {"labels": {"selected_options": [{"value": "ahorro"}]}}}},
                     },
                 }  # fmt: skip
+    made["search"] = base | {
+        "type": "block_suggestion", "action_id": blocks.CHOICE, "block_id": blocks.CHOICE, "value": "tarjeta",
+        "container": {"type": "view", "view_id": "V1"}, "view": {"id": "V1", "type": "modal", "callback_id": blocks.EDIT_VIEW},
+    }  # fmt: skip
     for shortcut in manifest["features"]["shortcuts"]:
         made[f"shortcut {shortcut['callback_id']}"] = base | {
             "type": "message_action", "callback_id": shortcut["callback_id"], "channel": {"id": "C1"},

@@ -9,6 +9,7 @@ from bot.slack.payloads import (
     ButtonClick,
     Deletion,
     Edit,
+    LabelSearch,
     MessageChanged,
     MessageDeleted,
     MessageEvent,
@@ -167,6 +168,19 @@ A_COMMAND = {
 }  # fmt: skip
 
 
+A_SEARCH = {
+    "type": "block_suggestion", "user": {"id": "UANA"}, "container": {"type": "view", "view_id": "V1"},
+    "action_id": "labels", "block_id": "labels", "value": "tarj\0eta", "view": A_SUBMISSION["view"],
+}  # fmt: skip
+
+
+def test_a_search_is_read_as_what_was_typed() -> None:
+    """It comes at every pause of somebody who types, and must be answered at once."""
+    search = parse(A_SEARCH)
+    assert isinstance(search, LabelSearch)
+    assert (search.action_id, search.typed, search.user) == ("labels", "tarjeta", "UANA")
+
+
 def test_clicks_submissions_and_commands_are_read_once_and_whole() -> None:
     """A listener that had to look into the dictionary again could fail where nobody looks."""
     click, submission, command = parse(A_CLICK), parse(A_SUBMISSION), parse(A_COMMAND)
@@ -188,6 +202,8 @@ def test_clicks_submissions_and_commands_are_read_once_and_whole() -> None:
         A_SUBMISSION | {"view": None},
         A_SUBMISSION | {"view": A_SUBMISSION["view"] | {"private_metadata": "{"}},  # type: ignore[operator]  # a dictionary, seen above
         A_SUBMISSION | {"view": A_SUBMISSION["view"] | {"private_metadata": '{"message": 4294967296}'}},  # type: ignore[operator]  # likewise
+        A_SEARCH | {"value": None},
+        A_SEARCH | {"user": "UANA"},
         A_COMMAND | {"channel_id": "C" * 33},
         A_COMMAND | {"type": "event_callback"},
         A_COMMAND | {"trigger_id": "1\0"},

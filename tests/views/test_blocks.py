@@ -1,13 +1,14 @@
 """What a reply looks like."""
 
 import json
+import re
 
 import pytest
 
 from bot.views import blocks
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind, fold
-from model.labels import seed_taxonomy
+from model.labels import Label, Taxonomy, seed_taxonomy
 from model.schema import Prediction
 
 
@@ -111,3 +112,56 @@ def test_a_version_of_an_older_set_of_labels_says_so() -> None:
     for older in (False, True):
         _, shown = blocks.reply(prediction, state, seed_taxonomy(), load_texts("es"), older=older)
         assert ("aprendió con las etiquetas de antes" in str(shown[-1])) == older
+
+
+def test_a_label_without_an_emoji_shows_none_anywhere() -> None:
+    """`::` looks broken, and the emoji of another thing looks like one that could be tapped."""
+    bare = Label(name="cheque", title="Cheques", title_en="Cheques", emoji="", description="")
+    taxonomy, texts = Taxonomy([*seed_taxonomy(), bare]), load_texts("es")
+    said_no_and_yes = (
+        Gesture(user="U1", handle="a", at=1, kind=Kind.LABEL, labels=("cheque",)),
+        Gesture(user="U2", handle="b", at=2, kind=Kind.NONE),
+    )
+    disputed = fold(said_no_and_yes, names=taxonomy.names, predicted=())
+    shown: dict[str, object] = {
+        "the Home tab": blocks.home(taxonomy, texts, "beto"),
+        "the modal": blocks.labels_modal("hola", (), None, taxonomy, texts, metadata=""),
+        "a search": blocks.label_options("cheque", taxonomy, texts),
+        "a question": blocks.dispute("cheque", disputed.labels["cheque"], taxonomy, texts),
+    }
+    for name, labels in {"a label": ("cheque",), "a guess": ()}.items():
+        prediction = Prediction(version=1, base="mini", scores={"cheque": 0.9}, labels=labels)
+        state = fold((), names=taxonomy.names, predicted=labels)
+        shown[f"a reply with {name}"] = blocks.reply(prediction, state, taxonomy, texts)
+    for where, what in shown.items():
+        words = json.dumps(what, ensure_ascii=False)
+        assert "Cheques" in words, where
+        assert "::" not in words, where
+        assert not re.search(r":[a-z_]+:\W*Cheques", words), where
+    modal = json.dumps(shown["the modal"], ensure_ascii=False)
+    assert ":credit_card: Tarjeta" in modal
+    assert '"text": ""' not in modal  # Slack refuses an empty description, and the whole modal with it
+
+
+def test_labels_are_found_by_what_people_type_in_any_case_and_without_accents() -> None:
+    """With hundreds of labels typing is the only way to one."""
+    taxonomy = seed_taxonomy()
+
+    def found(typed: str, language: str = "es") -> list[str]:
+        return [option["value"] for option in blocks.label_options(typed, taxonomy, load_texts(language))]
+
+    assert found("") == list(taxonomy.names)
+    assert found("  INVERSION ahorro ") == ["ahorro"]
+    assert found("Préstamo")[0] == found("prestamo", "en")[0] == "prestamo"
+    by_description = taxonomy["fraude"].description.split()[-1].strip(".")
+    assert "fraude" in found(by_description)
+    assert found("xyzzy") == []
+
+
+def test_a_match_in_the_title_comes_before_one_in_a_description() -> None:
+    """Only the first hundred are shown."""
+    labels = [
+        Label(name=f"n{n}", title=f"T{n}", title_en="x", emoji="", description="como un cheque") for n in range(150)
+    ] + [Label(name="c", title="Cheque", title_en="Check", emoji="", description="")]  # fmt: skip
+    options = blocks.label_options("cheque", Taxonomy(labels), load_texts("es"))
+    assert [option["value"] for option in options] == ["c", *(f"n{n}" for n in range(99))]

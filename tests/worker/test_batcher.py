@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -148,6 +149,17 @@ def test_a_wrong_number_of_answers_is_told_to_all_and_the_thread_lives_on(return
         batcher.ask("a", 10)
     wrong.clear()
     assert batcher.ask("b", 10) == "b"
+    batcher.close()
+
+
+def test_an_answer_that_is_no_sequence_fails_its_batch_and_the_thread_lives_on(recorder: Recorder) -> None:
+    """A bug in whoever answers must be heard at once, by those who asked, and by nobody after them."""
+    broken: list[Any] = [None, 7, (1 // 0 for _ in range(1))]
+    batcher: Batcher[str, str] = Batcher(lambda items: broken.pop(0) if broken else recorder(items), budget=30)
+    for error in (TypeError, TypeError, ZeroDivisionError):
+        with pytest.raises(error):
+            batcher.ask("a", 10)
+    assert batcher.ask("b", 10) == "B"
     batcher.close()
 
 

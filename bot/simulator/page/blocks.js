@@ -6,9 +6,11 @@ import { channelNode, emojiNode, link, mention, mrkdwn, textObject } from "./mrk
 import { t } from "./words.js";
 
 export class Surface {
-  /** `onact({block_id, action_id, ...payload})` returns a promise: whether the simulator took the action. */
-  constructor(onact) {
+  /** `onact({block_id, action_id, ...payload})` returns a promise: whether the simulator took the action.
+   * `suggest({block_id, action_id, typed})` returns a promise of the options that the app offers for what was typed. */
+  constructor(onact, suggest = async () => []) {
     this.onact = onact;
+    this.suggest = suggest;
     this.controls = []; // {block, element, control}
   }
 
@@ -25,7 +27,7 @@ export class Surface {
   /** Make the control of an element and remember it under its block. */
   add(block, element, { acts = true, props = {} } = {}) {
     const onact = (payload) => (acts ? this.onact({ block_id: block.block_id, action_id: element.action_id, ...payload }) : undefined);
-    const made = control(element, onact, props);
+    const made = control(element, onact, props, (typed) => this.suggest({ block_id: block.block_id, action_id: element.action_id, typed }));
     if (!made) return h("span", { class: "unknown", text: t("not_shown", { type: element.type }) });
     this.controls.push({ block, element, control: made });
     return made.node;

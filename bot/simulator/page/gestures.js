@@ -18,6 +18,9 @@ export async function tryTo(verb, body = {}) {
   }
 }
 
+/** Return the options that the app offers for what was typed in one of its menus; none after a refusal. */
+export const suggest = async (body) => (await tryTo("suggest", body))?.options ?? [];
+
 /** Add our reaction `name` to the message, or remove it if it is there. */
 export function toggleReaction(channel, message, name) {
   const mine = message.reactions?.find((reaction) => reaction.name === name)?.users.includes(workspace.me.id);

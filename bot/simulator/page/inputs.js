@@ -91,9 +91,23 @@ function workspaceSelect(element, onact, props) {
   return { node, value, set: (entry) => { node.value = entry[key] ?? ""; }, focus: () => node.focus() };
 }
 
-function multiSelect(element, onact, props) {
-  const all = optionsOf(element);
-  let picked = (element.initial_options ?? []).map((option) => all.find((one) => one.value === option.value)).filter(Boolean);
+/**
+ * Make a menu that is searched by typing, for many options or for one. Where the app has the options (an external source),
+ * it is asked for those that match: from `min_query_length` characters on, three if it names none, as in Slack.
+ */
+function searchedSelect(element, onact, props, suggest) {
+  const external = element.type.endsWith("external_select");
+  const many = element.type.startsWith("multi_");
+  const shortest = element.min_query_length ?? 3;
+  const all = external ? [] : optionsOf(element);
+  // An external option is known once it was chosen before or offered: always as the same object.
+  const known = (option) => {
+    const found = all.find((one) => one.value === option.value);
+    if (found || !external) return found;
+    all.push(option);
+    return option;
+  };
+  let picked = (element.initial_options ?? [element.initial_option]).filter(Boolean).map(known).filter(Boolean);
   const id = `m${crypto.randomUUID().slice(0, 8)}`;
   const chips = h("span", { class: "chips" });
   const node = h("div", { class: "multi", dataset: { actionId: element.action_id } });
@@ -113,24 +127,37 @@ function multiSelect(element, onact, props) {
   };
   const toggle = (option) => {
     if (picked.includes(option)) picked = picked.filter((one) => one !== option);
+    else if (!many) picked = [option];
     else if (!element.max_selected_items || picked.length < element.max_selected_items) picked = all.filter((one) => one === option || picked.includes(one));
     renderChips();
   };
-  const value = () => ({ type: element.type, selected_options: picked.map(chosen) });
+  const value = () => ({ type: element.type, ...(many ? { selected_options: picked.map(chosen) } : { selected_option: chosen(picked[0]) }) });
 
   const open = () => {
     const before = picked;
     // Not of type "search": there Esc empties the field, and here it must close the list.
     const search = h("input", { type: "text", class: "field", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", spellcheck: "false", dataset: { testid: "multi-search" } });
-    const list = h("div", { class: "multi-list", role: "listbox", id, "aria-multiselectable": "true", "aria-label": t("choose_many") });
-    const render = () => {
-      const wanted = fold(search.value.trim());
-      const shown = all.filter((option) => fold(`${words(option.text)} ${words(option.description)}`).includes(wanted));
+    const list = h("div", { class: "multi-list", role: "listbox", id, "aria-multiselectable": String(many), "aria-label": t("choose_many") });
+    let turn = 0;
+    const render = async () => {
+      const typed = search.value.trim();
+      if (!external) return draw(all.filter((option) => fold(`${words(option.text)} ${words(option.description)}`).includes(fold(typed))));
+      const mine = ++turn;
+      list.setAttribute("aria-busy", "true");
+      await new Promise((done) => setTimeout(done, typed ? 150 : 0)); // somebody who types fast asks once
+      if (mine !== turn) return;
+      const offered = typed.length < shortest ? [] : await suggest(typed);
+      if (mine !== turn) return;
+      list.removeAttribute("aria-busy");
+      draw(offered.map((option) => Object.assign(known(option), option)));
+    };
+    const draw = (shown) => {
       list.replaceChildren(...shown.map((option) => h("button", {
         type: "button", class: "multi-option", role: "option", "aria-selected": String(picked.includes(option)), tabindex: "-1", dataset: { value: option.value },
         onclick: (event) => {
           toggle(option);
           event.currentTarget.setAttribute("aria-selected", String(picked.includes(option)));
+          if (!many) close();
         },
       }, h("span", { class: "box" }, icon("check")), h("span", {}, textObject(option.text), option.description ? h("small", {}, textObject(option.description)) : null))));
       if (!shown.length) list.append(h("p", { class: "picker-none", text: t("no_match", { text: search.value }) }));
@@ -142,7 +169,7 @@ function multiSelect(element, onact, props) {
       if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.isComposing) return;
       event.preventDefault();
       if (!search.value.trim()) return close();
-      if (!list.querySelector("button")) return;
+      if (list.getAttribute("aria-busy") || !list.querySelector("button")) return;
       list.querySelector("button").click();
       search.value = "";
       render();
@@ -158,8 +185,7 @@ function multiSelect(element, onact, props) {
   return {
     node, value, focus: () => opener.focus(),
     set: (entry) => {
-      const values = (entry.selected_options ?? []).map((option) => option.value);
-      picked = all.filter((option) => values.includes(option.value));
+      picked = (entry.selected_options ?? [entry.selected_option]).filter(Boolean).map(known).filter(Boolean);
       renderChips();
     },
   };
@@ -203,16 +229,17 @@ function textInput(element, onact, props) {
 const KINDS = {
   button, overflow,
   static_select: staticSelect,
-  multi_static_select: multiSelect,
+  multi_static_select: searchedSelect, multi_external_select: searchedSelect, external_select: searchedSelect,
   users_select: workspaceSelect, channels_select: workspaceSelect, conversations_select: workspaceSelect,
   checkboxes: (element, onact, props) => choices(element, onact, props, true),
   radio_buttons: (element, onact, props) => choices(element, onact, props, false),
   plain_text_input: textInput, number_input: textInput, datepicker: textInput, timepicker: textInput, email_text_input: textInput, url_text_input: textInput,
 };
 
-/** Make the control for a Block Kit element, or return null where the page has none. `props` are attributes such as aria-label. */
-export function control(element, onact, props = {}) {
-  return KINDS[element.type]?.(element, onact, props) ?? null;
+/** Make the control for a Block Kit element, or return null where the page has none. `props` are attributes such as aria-label;
+ * `suggest(typed)` promises the options of a menu with an external source. */
+export function control(element, onact, props = {}, suggest = async () => []) {
+  return KINDS[element.type]?.(element, onact, props, suggest) ?? null;
 }
 
 /** Return whether nothing was entered or chosen. */

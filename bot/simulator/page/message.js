@@ -3,7 +3,7 @@
 import { avatar, h, icon } from "./dom.js";
 import { attachment, picture, Surface } from "./blocks.js";
 import { emojiOf, meaningNamed } from "./emoji.js";
-import { pickReaction, toggleReaction, tryTo } from "./gestures.js";
+import { pickReaction, suggest, toggleReaction, tryTo } from "./gestures.js";
 import { mention, mrkdwn, onlyEmoji, plain, typed } from "./mrkdwn.js";
 import { authorOf, nameOf, workspace } from "./workspace.js";
 import { clock, count, fullDate, moment, names, t } from "./words.js";
@@ -64,8 +64,8 @@ function happened(message) {
 
 /** Render text or blocks, then attachments and files. */
 function body(message, view) {
-  const surface = new Surface((payload) => tryTo("action", {
-    channel: view.channel, ts: message.ts, ...(message.thread_ts ? { thread_ts: message.thread_ts } : {}), ...payload }));
+  const where = { channel: view.channel, ts: message.ts, ...(message.thread_ts ? { thread_ts: message.thread_ts } : {}) };
+  const surface = new Surface((payload) => tryTo("action", { ...where, ...payload }), (payload) => suggest({ ...where, ...payload }));
   if (message.subtype === "tombstone") return h("div", { class: "message-body" }, h("div", { class: "text hint", text: t("tombstone") }));
   const edited = message.edited && !message.bot_id ? h("span", { class: "edited", text: ` ${t("edited")}` }) : null;
   // A person's rich_text repeats the text, and the text is what mrkdwn() renders.

@@ -3,11 +3,13 @@
 import { avatar, fill, h } from "./dom.js";
 import { Surface } from "./blocks.js";
 import { dialog, toast } from "./floating.js";
-import { tryTo } from "./gestures.js";
+import { suggest, tryTo } from "./gestures.js";
 import { isEmpty, wordsOf } from "./inputs.js";
 import { act, Refused } from "./wire.js";
 import { theBot } from "./workspace.js";
 import { t } from "./words.js";
+
+const surfaceOf = ({ id }) => new Surface((payload) => tryTo("action", { view_id: id, ...payload }), (payload) => suggest({ view_id: id, ...payload }));
 
 /** The open modals, the top one last. */
 export class Modals {
@@ -73,7 +75,7 @@ export class Modals {
     const focused = box.contains(document.activeElement) ? document.activeElement.closest("[data-action-id]")?.dataset.actionId : null;
     const again = box.dataset.viewId === view.id;
     Object.assign(box.dataset, { viewId: view.id, callbackId: view.callback_id ?? "" });
-    top.surface = new Surface((payload) => tryTo("action", { view_id: view.id, ...payload }));
+    top.surface = surfaceOf(view);
     box.querySelector("h2").textContent = wordsOf(view.title);
     fill(box.querySelector(".dialog-body"), top.surface.render(view.blocks));
     top.surface.restore(top.values);
@@ -183,7 +185,7 @@ export class Home {
       return;
     }
     const view = this.#view;
-    const surface = new Surface((payload) => tryTo("action", { view_id: view.id, ...payload }));
+    const surface = surfaceOf(view);
     this.element.replaceChildren(h("div", { class: "home-body" }, surface.render(view.blocks)));
   }
 }

@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot import queues
 from bot.slack.context import ListenerContext
-from bot.slack.payloads import ButtonClick, MessageShortcut, ViewSubmission
+from bot.slack.payloads import ButtonClick, LabelSearch, MessageShortcut, ViewSubmission
 from bot.views import blocks
 from model import gesture_handles
 from model.errors import StoreUnavailable
@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
-    """Register buttons, modal and shortcut, whose gestures are like any other."""
+    """Register buttons, modal, its menu and shortcut, whose gestures are like any other."""
     store = context.store
 
     @app.action(blocks.CORRECT_ACTION)
@@ -54,6 +54,10 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     async def on_shortcut(ack: AsyncAck, parsed: MessageShortcut) -> None:
         await ack()
         context.after_ack(_edit_message(context, parsed), what="edit_labels", response_url=parsed.response_url)
+
+    @app.options(blocks.CHOICE)
+    async def on_search(ack: AsyncAck, parsed: LabelSearch) -> None:
+        await ack(options=blocks.label_options(parsed.typed, await context.taxonomy(), context.texts))
 
     @app.view(blocks.EDIT_VIEW)
     async def on_submit(ack: AsyncAck, parsed: ViewSubmission) -> None:

@@ -1,0 +1,52 @@
+"""The real app, connected to a simulated Slack by a real socket, in the simulator's own thread: no other process is needed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.simulator.server import Simulator
+from bot.slack.app import build_app
+from model.labels import Label, LabelEvent, seed_taxonomy
+from model.store.store import Store
+from model.store.tables import label_events
+from tests.slack.dispatching import a_context
+from tests.town import SimulatorThread
+
+
+@contextmanager
+def connected(slack: SimulatorThread, store: Store, home: Path, published: list[str]) -> Iterator[None]:
+    """The app hears this Slack, where it is a member of #general; `published` gets what it would put on the queues."""
+    workspace = slack.simulator.workspace
+
+    async def connect() -> AsyncSocketModeHandler:
+        workspace.join(workspace.channel("general"), workspace.user("beto"))
+        app = build_app(a_context(slack, store, home, published), who)
+        handler = AsyncSocketModeHandler(app, app_token=Simulator.app_token)
+        await handler.connect_async()
+        return handler
+
+    who = AuthorizeResult(
+        enterprise_id=None, team_id=workspace.team_id, bot_user_id=workspace.bot_user_id, bot_id="B1",
+        bot_token=Simulator.bot_token,
+    )  # fmt: skip
+    handler = slack.run(connect())
+    try:
+        yield
+    finally:
+        slack.run(handler.close_async())
+
+
+def grow(store: Store, labels: int) -> None:
+    """Add labels without an emoji, and without a description, to the shipped ones until there are so many: "Tema número N".
+
+    Before anybody has asked the store for its labels.
+    """
+    events = []
+    for number in range(len(seed_taxonomy()), labels):
+        label = Label(name=f"tema_{number}", title=f"Tema número {number}", title_en=f"Topic {number}", emoji="", description="")
+        events.append({"event": LabelEvent(kind="add", name=label.name, label=label, at=1, by="U1").model_dump(mode="json")})
+    with store.database.writing() as connection:  # one by one, each would be folded with all before it
+        connection.execute(label_events.insert(), events)
