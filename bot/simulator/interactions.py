@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from bot.simulator import blocks, composer
+from bot.simulator import blocks, composer, inputs
 from bot.simulator.delivery import Kind, Transport, Unanswered
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.response_urls import ResponseUrls
@@ -13,30 +13,6 @@ from bot.simulator.workspace import Bot, Channel, User, Workspace
 
 _MENUS_KEPT = 100  # of those with an external source: the options that were offered in them can be chosen
 _CHANNEL_NAMES = {"im": "directmessage", "group": "privategroup"}
-# For each kind of element: the field that holds what a person chose, and the field with its initial value.
-_SELECTIONS: dict[str, tuple[str, str]] = {
-    "static_select": ("selected_option", "initial_option"),
-    "external_select": ("selected_option", "initial_option"),
-    "radio_buttons": ("selected_option", "initial_option"),
-    "overflow": ("selected_option", ""),
-    "multi_static_select": ("selected_options", "initial_options"),
-    "multi_external_select": ("selected_options", "initial_options"),
-    "checkboxes": ("selected_options", "initial_options"),
-    "users_select": ("selected_user", "initial_user"),
-    "multi_users_select": ("selected_users", "initial_users"),
-    "conversations_select": ("selected_conversation", "initial_conversation"),
-    "multi_conversations_select": ("selected_conversations", "initial_conversations"),
-    "channels_select": ("selected_channel", "initial_channel"),
-    "multi_channels_select": ("selected_channels", "initial_channels"),
-    "datepicker": ("selected_date", "initial_date"),
-    "timepicker": ("selected_time", "initial_time"),
-    "datetimepicker": ("selected_date_time", "initial_date_time"),
-    "plain_text_input": ("value", "initial_value"),
-    "email_text_input": ("value", "initial_value"),
-    "url_text_input": ("value", "initial_value"),
-    "number_input": ("value", "initial_value"),
-    "rich_text_input": ("rich_text_value", "initial_value"),
-}
 
 
 class Interactions:
@@ -94,11 +70,11 @@ class Interactions:
         workspace = self._workspace
         ephemeral = workspace.ephemerals.get((channel.id, user.id), {}).get(ts)
         message = ephemeral or workspace.message(channel, ts)
-        block, element = _find_element(message.get("blocks", []), action_id, block_id)
+        block, element = inputs.find(message.get("blocks", []), action_id, block_id)
         element = self._with_options(element, (user.id, channel.id, ts, block["block_id"], action_id))
         action = self._action(block, element, chosen)
-        values = self._message_states.setdefault((channel.id, ts, user.id), initial_values(message["blocks"]))
-        _note(values, block, element, action)
+        values = self._message_states.setdefault((channel.id, ts, user.id), inputs.initial_values(message["blocks"]))
+        inputs.note(values, block, element, action)
         container: Json = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": ephemeral is not None}
         if "thread_ts" in message:
             container["thread_ts"] = message["thread_ts"]
@@ -118,11 +94,11 @@ class Interactions:
     ) -> bool:
         """Press a button, or use another element, of a modal or a Home tab; `given` holds the values of its other elements."""
         view = self._views.get(user.id, view_id)
-        block, element = _find_element(view["blocks"], action_id, block_id)
+        block, element = inputs.find(view["blocks"], action_id, block_id)
         element = self._with_options(element, (user.id, view_id, block["block_id"], action_id))
         action = self._action(block, element, chosen)
-        values = _filled(view, given)
-        _note(values, block, element, action)
+        values = inputs.filled(view, given)
+        inputs.note(values, block, element, action)
         view = self._views.set_state(view_id, values)
         modal = view_id if view["type"] == "modal" else None
         payload = self._interaction("block_actions", user, modal) | {
@@ -151,7 +127,7 @@ class Interactions:
             shown, key = message.get("blocks", []), (user.id, channel.id, ts)
             container = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": ephemeral is not None}
             place = {"container": container, "channel": self._channel(channel)} | ({} if ephemeral else {"message": message})
-        block, element = _find_element(shown, action_id, block_id)
+        block, element = inputs.find(shown, action_id, block_id)
         if not element["type"].endswith("external_select"):
             raise SlackError("unsupported_element")
         # Unlike every other interaction it has no trigger: nothing can be opened because somebody types.
@@ -190,8 +166,8 @@ class Interactions:
     async def submit(self, user: User, view_id: str, given: Json) -> bool:
         """Submit a modal with the values given; fields that are missing keep their initial values."""
         view = self._views.get(user.id, view_id)
-        values = _filled(view, given)
-        errors = _unfilled(view["blocks"], values)
+        values = inputs.filled(view, given)
+        errors = inputs.unfilled(view["blocks"], values)
         if errors:
             self._tell(user.id, {"type": "view_errors", "view_id": view_id, "errors": errors})
             raise SlackError("missing_fields", errors=errors)
@@ -274,80 +250,4 @@ class Interactions:
             return action | {name: element[name] for name in ("text", "value", "style", "url") if name in element}
         if "placeholder" in element:
             action["placeholder"] = element["placeholder"]
-        return action | _choice(element, chosen)
-
-
-def initial_values(view_blocks: list[Json]) -> Json:
-    """Return `state.values` of blocks in which nobody has typed or chosen anything."""
-    values: Json = {}
-    for block, element in blocks.elements(view_blocks):
-        if element["type"] in _SELECTIONS and element["type"] != "overflow":
-            name, initial = _SELECTIONS[element["type"]]
-            empty: object = [] if name.endswith("s") else None
-            one = {"type": element["type"], name: element.get(initial, empty)}
-            values.setdefault(block["block_id"], {})[element["action_id"]] = one
-    return values
-
-
-def _filled(view: Json, given: Json) -> Json:
-    """Return `state.values` of the view with the values given since; values of elements that the view lacks are left out."""
-    values: Json = initial_values(view["blocks"])
-    for source in (view["state"]["values"], given):
-        for block_id, actions in source.items():
-            known = values.get(block_id, {})
-            known.update({action_id: state for action_id, state in actions.items() if action_id in known})
-    return values
-
-
-def _choice(element: Json, chosen: Json) -> Json:
-    """Return the chosen field in Slack's form. An option is given whole or by its value, under its field's name or as `value`."""
-    if element["type"] not in _SELECTIONS:
-        raise SlackError("unsupported_element")
-    name, _ = _SELECTIONS[element["type"]]
-    given = chosen.get(name, chosen.get("value", chosen.get("values")))
-    if name == "selected_option":
-        return {name: _offered(element, given)}
-    if name == "selected_options":
-        return {name: [_offered(element, one) for one in given or ()]}
-    return {name: given}
-
-
-def _offered(element: Json, given: object) -> Json:
-    value = given.get("value") if isinstance(given, dict) else given
-    offered = [*element.get("options", ()), *(one for group in element.get("option_groups", ()) for one in group["options"])]
-    for option in offered:
-        if option["value"] == value:
-            return dict(option)
-    raise SlackError("unknown_option")
-
-
-def _note(values: Json, block: Json, element: Json, action: Json) -> None:
-    if element["type"] in _SELECTIONS and element["type"] != "overflow":
-        name, _ = _SELECTIONS[element["type"]]
-        values.setdefault(block["block_id"], {})[element["action_id"]] = {"type": element["type"], name: action[name]}
-
-
-def _find_element(in_blocks: list[Json], action_id: str, block_id: str | None) -> tuple[Json, Json]:
-    for block, element in blocks.elements(in_blocks):
-        if element["action_id"] == action_id and block_id in (None, block["block_id"]):
-            return block, element
-    raise SlackError("action_not_found")
-
-
-def _unfilled(view_blocks: list[Json], values: Json) -> dict[str, str]:
-    """Return what Slack's client refuses before the app is told: required fields that are empty, text of a wrong length."""
-    errors: dict[str, str] = {}
-    for block in view_blocks:
-        if block["type"] != "input":
-            continue
-        element = block["element"]
-        state = values.get(block["block_id"], {}).get(element["action_id"], {})
-        name = _SELECTIONS.get(element["type"], ("value", ""))[0]
-        given = state.get(name)
-        if not given and not block.get("optional"):
-            errors[block["block_id"]] = "Completa este campo obligatorio."
-        elif isinstance(given, str) and len(given) > element.get("max_length", 3000):
-            errors[block["block_id"]] = f"Como máximo {element.get('max_length', 3000)} caracteres."
-        elif isinstance(given, str) and given and len(given) < element.get("min_length", 0):
-            errors[block["block_id"]] = f"Al menos {element['min_length']} caracteres."
-    return errors
+        return action | inputs.choice(element, chosen)
