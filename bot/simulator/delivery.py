@@ -64,9 +64,9 @@ class Transport:
         return 0
 
     @property
-    def deaf(self) -> int:
-        """Count those of them through which nothing arrives any more."""
-        return 0
+    def deaf(self) -> tuple[int, ...]:
+        """Return the numbers of those through which nothing arrives any more; each that is opened has its own."""
+        return ()
 
     def start(self) -> None:
         """Begin to deliver."""

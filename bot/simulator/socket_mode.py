@@ -5,6 +5,7 @@ import json
 import random
 import secrets
 import uuid
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -33,7 +34,8 @@ class _Sent(NamedTuple):
 class _Connection:
     """One open websocket and the frames to be sent through it."""
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+    def __init__(self, number: int, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+        self.number = number
         self.socket = socket
         self.transport = transport
         self.outbox: asyncio.Queue[str] = asyncio.Queue()
@@ -75,9 +77,16 @@ class _Connection:
         self._thawed.clear()
         self.transport.pause_reading()
 
+    def deafen(self) -> None:
+        """Let get lost what is sent from now on; pings are answered."""
+        self.deaf = True
+
+    def hear(self) -> None:
+        """Send again what there is to send."""
+        self.deaf = False
+
     def thaw(self) -> None:
         """Let the connection work again."""
-        self.deaf = False
         if not self._thawed.is_set():
             self._thawed.set()
             self.transport.resume_reading()
@@ -91,6 +100,7 @@ class SocketMode(Transport):
         self.enabled = True
         self._app_id = app_id
         self._tickets: dict[str, float] = {}
+        self._opened = 0
         self._connections: list[_Connection] = []
         self._sent: dict[str, _Sent] = {}
         self._closing: set[asyncio.Task[bool]] = set()
@@ -101,9 +111,9 @@ class SocketMode(Transport):
         return len(self._connections)
 
     @property
-    def deaf(self) -> int:
-        """Count the app's open websockets that are deaf."""
-        return sum(connection.deaf for connection in self._connections)
+    def deaf(self) -> tuple[int, ...]:
+        """Return the numbers of the app's open websockets that are deaf."""
+        return tuple(connection.number for connection in self._connections if connection.deaf)
 
     def new_ticket(self) -> str:
         """Create a ticket that opens one websocket, once, within a minute."""
@@ -120,7 +130,8 @@ class SocketMode(Transport):
         socket = web.WebSocketResponse(autoping=False)  # a pong into a half-closed connection would raise
         await socket.prepare(request)
         assert isinstance(request.transport, asyncio.Transport)
-        connection = _Connection(socket, request.transport)
+        self._opened += 1
+        connection = _Connection(self._opened, socket, request.transport)
         if len(self._connections) >= MAX_CONNECTIONS or self.faults.take_refused_socket():
             connection.say(self._disconnect("too_many_websockets"))
             await socket.send_str(connection.outbox.get_nowait())
@@ -160,36 +171,32 @@ class SocketMode(Transport):
         - "warning": it is told ten seconds before that it will be closed
         - "abort": its TCP connection is reset
         - "freeze": it stays open and is dead, until "thaw"
-        - "deaf": it stays open and answers pings, and whatever is sent through it gets lost, until "thaw"
+        - "deaf": it stays open and answers pings, and whatever is sent through it gets lost, until "hear"
         - "half-closed": the sending half of its TCP connection is closed, and whatever is sent through it gets lost
         - "link_disabled": Socket Mode is switched off, for all sockets and for good (until "link_enabled")
 
         Raises ValueError for anything else; does nothing where no socket is open.
         """
-        fresh = [one for one in self._connections if not one.leaving and not one.deaf]
-        if what == "link_enabled":
-            self.enabled = True
-        elif what == "link_disabled":
-            self.enabled = False
-            for connection in list(self._connections):
+        everyone = {"thaw": _Connection.thaw, "hear": _Connection.hear}
+        one: dict[str, Callable[[_Connection], None]] = {
+            "refresh": lambda connection: self._retire(connection, "refresh_requested", WARNED_BEFORE_S),
+            "warning": lambda connection: self._retire(connection, "warning", WARNED_BEFORE_S),
+            "abort": lambda connection: connection.transport.abort(),
+            "freeze": _Connection.freeze,
+            "deaf": _Connection.deafen,
+            "half-closed": _Connection.half_close,
+        }
+        if what in ("link_enabled", "link_disabled"):
+            self.enabled = what == "link_enabled"
+            for connection in [] if self.enabled else list(self._connections):
                 self._retire(connection, "link_disabled", 0.0)
-        elif what == "thaw":
+        elif what in everyone:
             for connection in self._connections:
-                connection.thaw()
-        elif what not in ("refresh", "warning", "abort", "freeze", "deaf", "half-closed"):
+                everyone[what](connection)
+        elif what not in one:
             raise ValueError(f"no such disturbance: {what}")
-        elif fresh and what == "refresh":
-            self._retire(fresh[0], "refresh_requested", WARNED_BEFORE_S)
-        elif fresh and what == "warning":
-            self._retire(fresh[0], "warning", WARNED_BEFORE_S)
-        elif fresh and what == "abort":
-            fresh[0].transport.abort()
-        elif fresh and what == "deaf":
-            fresh[0].deaf = True
-        elif fresh and what == "half-closed":
-            fresh[0].half_close()
-        elif fresh:
-            fresh[0].freeze()
+        elif fresh := [each for each in self._connections if not each.leaving and not each.deaf]:
+            one[what](fresh[0])
 
     def _retire(self, connection: _Connection, reason: Reason, close_after_s: float) -> None:
         self.wire.settle(self.wire.begin("socket", reason, {"connections": self.sockets}))

@@ -1,4 +1,4 @@
-"""The faults of a chaos run: processes are killed and frozen, Redis is emptied, sockets are cut."""
+"""The faults of a chaos run: processes are killed and frozen, Redis is emptied, sockets are cut or go deaf."""
 
 import asyncio
 import os
@@ -15,6 +15,65 @@ from bot.local.supervisor import Process
 from bot.simulator.server import Simulator
 from tests.chaos.cluster import Cluster
 from tests.chaos.plan import Plan
+from worker.watchdog import STUCK_STATUS
+
+
+class Deafness:
+    """Makes sockets deaf, and measures how long the bot takes to notice.
+
+    Only the bot itself ends a deaf socket, by opening another one or by ending; where a bot process was killed meanwhile, nobody
+    knows whether it would have.
+    """
+
+    def __init__(self, cluster: Cluster, simulator: Simulator) -> None:
+        self.noticed_s: list[float] = []
+        self.counts: Counter[str] = Counter()
+        self._cluster, self._simulator = cluster, simulator
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    def begin(self) -> None:
+        """Make the oldest socket deaf that is not, and wait in the background until the bot ends it."""
+        before = self._deaf()
+        self._simulator.disturb("deaf")
+        new = set(self._deaf()) - set(before)
+        if not new:
+            self.counts["no socket was open"] += 1
+            return
+        task = asyncio.create_task(self._wait(new.pop()))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    def end(self) -> None:
+        """Wait no more: what is deaf now was not noticed."""
+        for task in self._waiting:
+            self.counts["not noticed before the end"] += not task.done()
+            task.cancel()
+        self._simulator.disturb("hear")
+
+    def result(self) -> dict[str, Any]:
+        """Return the seconds from deafness to another socket, and what else became of deaf sockets."""
+        return {"noticed_s": [round(seconds, 1) for seconds in sorted(self.noticed_s)], **self.counts}
+
+    def _deaf(self) -> tuple[int, ...]:
+        return self._simulator.apps[0].transport.deaf
+
+    async def _wait(self, number: int) -> None:
+        began, bots = time.monotonic(), self._bots()
+        while number in self._deaf():  # noqa: ASYNC110 - another process ends it, no event of ours
+            await asyncio.sleep(0.05)
+        lasted_s = time.monotonic() - began
+        await asyncio.sleep(0.5)  # a process is seen to have ended a moment after its sockets; it starts again after a second
+        now = self._bots()
+        if now.keys() == bots.keys() and all(status in (None, STUCK_STATUS) for status in now.values()):
+            self.noticed_s.append(lasted_s)
+        else:
+            self.counts["ended with their process"] += 1
+
+    def _bots(self) -> dict[int, int | None]:
+        """Return the bot processes' pids, and with which status each has ended; None where it lives."""
+        named = self._cluster.processes.items()
+        bots = [process.popen for name, process in named if name.startswith("bot") and process.popen is not None]
+        return {popen.pid: popen.poll() for popen in bots}
 
 
 class FaultInjector:
@@ -31,8 +90,10 @@ class FaultInjector:
         schedule += [("term", self._rng.choice(names)) for _ in range(plan.kills // 5)]
         schedule += [("flush", "redis")] * (plan.kills // 8 + 1)
         schedule += [("socket", self._rng.choice(("abort", "refresh", "freeze"))) for _ in range(plan.kills // 3)]
+        schedule += [("socket", "deaf")] * (plan.kills // 8 + 1)
         self._rng.shuffle(schedule)
         self.schedule = schedule
+        self.deaf = Deafness(cluster, simulator)
         self._thaws: set[asyncio.Task[None]] = set()
 
     def moments(self, actions: int) -> list[int]:
@@ -47,6 +108,9 @@ class FaultInjector:
                 client = redis.Redis.from_url(self.cluster.machine.environment["BETO_REDIS_URL"], socket_timeout=1)
                 await asyncio.to_thread(client.flushall)
         elif what == "socket":
+            if whom == "deaf":
+                self.deaf.begin()
+                return
             self.simulator.disturb(whom)
             if whom == "freeze":
                 self._later(self._rng.uniform(1, 6), lambda: self.simulator.disturb("thaw"))
@@ -78,9 +142,10 @@ class FaultInjector:
         task.add_done_callback(self._thaws.discard)
 
     def stop(self) -> None:
-        """End what lasts: frozen processes and sockets go on."""
+        """End what lasts: frozen processes and sockets go on, deaf ones hear again."""
         for task in self._thaws:
             task.cancel()
+        self.deaf.end()
         self.simulator.disturb("thaw")
         for process in self.cluster.processes.values():
             process.deaths = 0

@@ -62,6 +62,7 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
                 "without": plan.without,
                 **found,
                 "calm": calm,
+                "deaf": injector.deaf.result(),
                 "disturbances": dict(sorted(injector.done.items())),
                 "kills": sum(count for what, count in injector.done.items() if what.startswith("kill ")),
                 "faults": people.expected.faults(),

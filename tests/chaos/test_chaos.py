@@ -23,11 +23,12 @@ WITHOUT = os.environ.get("BETO_CHAOS_WITHOUT_ALL")
 
 @pytest.mark.usefixtures("postgres_server")  # for its word on a missing PostgreSQL
 def test_two_of_each_process_on_postgresql_answer_every_message_once_whatever_dies(trained_version: Path) -> None:
-    """Nobody watches the machine at night: kills, freezes, an emptied Redis, cut sockets, a Slack that fails."""
+    """Nobody watches the machine at night: kills, freezes, an emptied Redis, cut and deaf sockets, a Slack that fails."""
     plan = Plan(messages=60, gestures=30, kills=10, retrainings=0, twice=True, postgres=True)
     found = run(plan, trained_version)
     assert is_right(found), found
     assert found["kills"] == plan.kills
+    assert found["disturbances"]["socket deaf"] == 2
 
 
 async def test_the_evaluation_tells_a_lost_message_from_one_that_somebody_deleted(simulator: Simulator, tmp_path: Path) -> None:

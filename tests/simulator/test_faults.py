@@ -251,7 +251,7 @@ async def test_a_deaf_socket_answers_pings_and_brings_nothing(
         simulator.clock.step(400)
         say(simulator, "hola")
     assert text(await again) == "hola"
-    simulator.disturb("thaw")
+    simulator.disturb("hear")
     listening = [asyncio.create_task(one.message()) for one in (app, other)]
     while not listening[0].done():
         say(simulator, "después")
@@ -267,7 +267,7 @@ async def test_the_next_deaf_socket_is_another_one(simulator: Simulator, app: Ap
     deaf = []
     for _ in range(3):
         simulator.disturb("deaf")
-        deaf.append(simulator.apps[0].transport.deaf)
+        deaf.append(len(simulator.apps[0].transport.deaf))
     assert deaf == [1, 2, 2]
 
 

@@ -111,7 +111,7 @@ async def test_sockets_that_bring_nothing_of_what_slack_has_are_deaf(simulator: 
     assert reason == f"Slack: 1 messages in {GENERAL} were not heard, the first posted at {ts}"
     assert bot.hearing.why_not_ready() == reason
     assert [await client.is_connected() for client in bot.clients] == [True, True]
-    simulator.disturb("thaw")
+    simulator.disturb("hear")
     bot.say("ya oigo")
     await bot.hears("ya oigo")
     assert bot.hearing.why_not_ready() is None

@@ -140,7 +140,7 @@ export class Tools {
       group("fault_calls", method, failure, retry, button("fail", "fail_next", () => ({ method: method.value, failure: code(), retry_after_s: Number(retry.value) })),
         button("slow", "delay_calls", () => ({ method: method.value, seconds: 5 })), button("history", "limit_history")),
       h("p", { class: "hint", text: t("fault_failures") }),
-      group("fault_sockets", ["refresh", "warning", "abort", "freeze", "deaf", "half-closed", "thaw", "link_disabled", "link_enabled"].map(disturb), button("turn_away", "turn_away"), button("subscribe", "subscribe"), button("uninstall", "uninstall")),
+      group("fault_sockets", ["refresh", "warning", "abort", "freeze", "deaf", "hear", "half-closed", "thaw", "link_disabled", "link_enabled"].map(disturb), button("turn_away", "turn_away"), button("subscribe", "subscribe"), button("uninstall", "uninstall")),
       group("fault_chaos", seed, share, button("start", "chaos", () => ({ seed: Number(seed.value), share: Number(share.value) / 100 })), button("calm", "calm")),
       group("fault_clock", scale, button("rescale", "rescale", () => ({ scale: Number(scale.value) })), [3, 60, 300, 3600].map((seconds) => h("button", {
         type: "button", class: "button", dataset: { testid: `step-${seconds}` }, onclick: () => this.#order("step", { seconds }) }, `+${seconds} s`))),
