@@ -91,7 +91,7 @@ async def run(settings: BotSettings, *, http: bool) -> None:
             f"the database belongs to the workspace {owner}, and SLACK_BOT_TOKEN is of {who.team_id}: labels and versions are "
             "shared by all that is in one database, so give each workspace its own (BETO_DATABASE_URL, or BETO_HOME)"
         )
-    context = build_context(settings, store, bot_user=str(who.bot_user_id))
+    context = build_context(settings, store, bot_user=str(who.bot_user_id), team=who.team_id)
     await context.taxonomy()
     app = build_app(context, who)
     stop = asyncio.Event()

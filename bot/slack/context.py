@@ -16,6 +16,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.settings import BotSettings
 from bot.slack.retries import retry_handlers
+from bot.slack.visibility import Visibility
 from bot.views.texts import Texts, load_texts
 from model.errors import StoreUnavailable
 from model.labels import Taxonomy
@@ -116,6 +117,7 @@ class ListenerContext:
     bot_user: str
     publish: Publish
     labels: TaxonomyCache
+    visibility: Visibility
     background: Background = field(default_factory=Background)
 
     async def taxonomy(self) -> Taxonomy:
@@ -177,14 +179,18 @@ def slack_client(settings: BotSettings) -> AsyncWebClient:
     return AsyncWebClient(token=token, base_url=settings.slack_api_url, timeout=15, retry_handlers=retry_handlers())
 
 
-def build_context(settings: BotSettings, store: Store, *, bot_user: str, publish: Publish | None = None) -> ListenerContext:
-    """Build the context of this process; asks nobody anything yet."""
+def build_context(
+    settings: BotSettings, store: Store, *, bot_user: str, team: str | None = None, publish: Publish | None = None
+) -> ListenerContext:
+    """Build the context of this process; asks nobody anything yet. `team`: the workspace, others' people are outsiders."""
+    slack = slack_client(settings)
     return ListenerContext(
         settings=settings,
         store=store,
         texts=load_texts(settings.language),
-        slack=slack_client(settings),
+        slack=slack,
         bot_user=bot_user,
         publish=publish or Publisher(),
         labels=TaxonomyCache(store.labels.current),
+        visibility=Visibility(slack, settings, team),
     )

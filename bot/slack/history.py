@@ -49,18 +49,17 @@ async def link_to(client: AsyncWebClient, channel: str, ts: str) -> str:
         return "-"
 
 
-async def tell(context: ListenerContext, message_id: int | None, *, asked_in: str) -> str:
-    """Return the history as mrkdwn. A message of a private place other than `asked_in` is not told."""
+async def tell(context: ListenerContext, message_id: int | None, *, asked_by: str) -> str:
+    """Return the history as mrkdwn: of what this person may see, and with notes where they may judge."""
     store, texts = context.store, context.texts
     stored = None if message_id is None else await asyncio.to_thread(store.messages.get, message_id)
-    if stored is None:
+    if stored is None or not await context.visibility.may_see(asked_by, stored.message):
         return texts("command.history_none")
     message = stored.message
-    if message.channel != asked_in and not message.channel.startswith("C"):
-        return texts("command.history_none")
     taxonomy = await context.taxonomy()
     predicted = await asyncio.to_thread(store.predictions.all_of, stored.id)
     said = await asyncio.to_thread(store.gestures.history, stored.id)
+    with_notes = any(each.note for each in said) and await context.visibility.may_judge(asked_by)
     if message.blind and not any(each.gesture.kind in OWN_WORDS for each in said):
         predicted = []
     lines = [
@@ -85,7 +84,7 @@ async def tell(context: ListenerContext, message_id: int | None, *, asked_in: st
             what=phrase(each.gesture, taxonomy, texts),
             stale=texts("command.history_stale") if each.stale else "",
         )
-        if each.note:
+        if each.note and with_notes:
             line += texts("command.history_note", note=blocks.escape(each.note))
         lines.append((at.timestamp(), line))
     link = await link_to(context.slack, message.channel, message.ts)

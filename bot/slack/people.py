@@ -32,7 +32,21 @@ async def is_member(client: AsyncWebClient, channel: str) -> bool:
     try:
         info = await client.conversations_info(channel=channel)
     except SlackApiError as error:
-        if error.response.get("error") != "channel_not_found":
+        # A private channel that we are not in does not exist for us; a group's direct messages are in no scope of ours.
+        if error.response.get("error") not in {"channel_not_found", "missing_scope"}:
             raise
-        return False  # a private channel that we are not in does not exist for us
+        return False
     return bool(info["channel"].get("is_member"))
+
+
+async def may_answer(client: AsyncWebClient, channel: str, ts: str) -> bool:
+    """Return whether the bot is where this message stands, so that it can answer there."""
+    if not channel.startswith("D"):
+        return await is_member(client, channel)
+    try:  # no scope of ours lets us ask about direct messages, and Slack gives nobody a link to other people's
+        await client.chat_getPermalink(channel=channel, message_ts=ts)
+    except SlackApiError as error:
+        if error.response.get("error") not in {"channel_not_found", "message_not_found"}:
+            raise
+        return False
+    return True

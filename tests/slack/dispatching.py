@@ -74,7 +74,7 @@ def a_context(slack: SimulatorThread, store: Store, home: Path, published: list[
     async def note(signature: Signature[None]) -> None:
         published.append(str(signature.task))
 
-    return build_context(settings, store, bot_user="UBETO", publish=note)
+    return build_context(settings, store, bot_user="UBETO", team=TEAM, publish=note)
 
 
 def dispatcher(

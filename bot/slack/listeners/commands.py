@@ -118,7 +118,7 @@ async def tell_history(context: ListenerContext, call: Call) -> str:
         message_id = None if ref is None else await asyncio.to_thread(context.store.gestures.message_of, *ref)
     else:
         message_id = await asyncio.to_thread(context.store.messages.last_in, call.channel)
-    return await history.tell(context, message_id, asked_in=call.channel)
+    return await history.tell(context, message_id, asked_by=call.user)
 
 
 async def emoji(context: ListenerContext, call: Call) -> str:

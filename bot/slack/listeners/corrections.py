@@ -3,23 +3,29 @@
 import asyncio
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import aiohttp
 from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.errors import SlackApiError
 
 from bot import queues
-from bot.slack.context import ListenerContext
+from bot.slack.context import ANSWER_WITHIN_S, ListenerContext
 from bot.slack.payloads import ButtonClick, LabelSearch, MessageShortcut, ViewSubmission
 from bot.views import blocks
 from model import gesture_handles
 from model.errors import StoreUnavailable
 from model.judgements import Gesture, Kind, MessageState
 from model.labels import Taxonomy
+from model.schema import Message
 from model.store.gestures import Judged
 from model.store.store import Store
 from model.store.stored_message import StoredMessage
+
+log = logging.getLogger(__name__)
 
 # The modal stands open and says "one moment" meanwhile; people wait longer than Slack's three seconds.
 STORE_PATIENCE_S = 30.0
@@ -66,7 +72,18 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         if stored is None or judged is None or stored.deleted:
             await ack(response_action="update", view=blocks.sorry(texts("modal.gone"), texts))
             return
-        if _fingerprint(judged.state, stored.revision) != parsed.opened.seen:
+        is_news = _fingerprint(judged.state, stored.revision) != parsed.opened.seen
+        sees = await _sees_in_time(context, parsed.user, stored.message)
+        if sees is None and not is_news:
+            # What they chose is still there; nothing is said, or saved, that they may not know.
+            view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=texts("command.failed"))
+            await ack(response_action="update", view=view)
+            return
+        if not sees:
+            sentence = texts("command.failed" if sees is None else "ask.hidden")
+            await ack(response_action="update", view=blocks.sorry(sentence, texts))
+            return
+        if is_news:
             # Shown, not overwritten: what somebody else said since was not known to this person.
             warning = texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, texts))
             view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning)
@@ -86,28 +103,36 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         await context.publish(queues.reply(stored.id))
 
 
+async def _sees_in_time(context: ListenerContext, user: str, message: Message) -> bool | None:
+    """Return whether this person may see the message; None where Slack does not say so in time for our own answer."""
+    try:
+        return await asyncio.wait_for(context.visibility.may_see(user, message), ANSWER_WITHIN_S)
+    except (SlackApiError, OSError, aiohttp.ClientError, TimeoutError) as error:
+        log.warning("whether a person may see a message is not known: %r", error)
+        return None
+
+
 async def _edit_reply(context: ListenerContext, parsed: ButtonClick) -> None:
     """Open the modal for the message that this reply is about."""
     view_id = await _open(context, parsed.trigger_id)
     message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
-    await _fill(context, view_id, message_id)
+    await _fill(context, view_id, message_id, parsed.user)
 
 
 async def _edit_message(context: ListenerContext, parsed: MessageShortcut) -> None:
     """Open the modal for this message, or for the one that this reply of ours is about; save it where nobody asked before."""
     view_id = await _open(context, parsed.trigger_id)
-    message = parsed.message(context.bot_user)
-
-    def find() -> tuple[int | None, bool]:
-        known = context.store.gestures.message_of(*parsed.ref)
-        if known is not None or message is None or parsed.author == context.bot_user:
-            return known, False
-        return context.store.messages.save(message)
-
-    message_id, new = await _patiently(find)
-    if new and message_id is not None:
-        await context.publish(queues.classify_and_reply(message_id, 1))
-    await _fill(context, view_id, message_id)
+    message = None if parsed.author == context.bot_user else parsed.message(context.bot_user)
+    message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
+    if message_id is None and message is not None:
+        if not await context.visibility.may_see(parsed.user, message):
+            await _refuse(context, view_id)
+            return
+        saved, new = await _patiently(lambda: context.store.messages.save(message))
+        if new:
+            await context.publish(queues.classify_and_reply(saved, 1))
+        message_id = saved
+    await _fill(context, view_id, message_id, parsed.user)
 
 
 async def _open(context: ListenerContext, trigger_id: str) -> str:
@@ -128,12 +153,20 @@ async def _patiently(ask: Callable[[], Answer]) -> Answer:
             await asyncio.sleep(1)
 
 
-async def _fill(context: ListenerContext, view_id: str, message_id: int | None) -> None:
+async def _refuse(context: ListenerContext, view_id: str) -> None:
+    """Say in the open modal that nothing of this message is told to this person."""
+    await context.slack.views_update(view_id=view_id, view=blocks.sorry(context.texts("ask.hidden"), context.texts))
+
+
+async def _fill(context: ListenerContext, view_id: str, message_id: int | None, user: str) -> None:
     """Show the message and its labels in the open modal, or why not."""
     taxonomy, texts = await context.taxonomy(), context.texts
     stored, judged = await _patiently(lambda: _look(context.store, message_id, taxonomy))
     if stored is None or judged is None or stored.deleted:
         view = blocks.sorry(texts("modal.gone" if message_id is not None else "ask.no_text"), texts)
+    elif not await context.visibility.may_see(user, stored.message):
+        await _refuse(context, view_id)
+        return
     else:
         hidden = stored.message.blind and not judged.state.judges
         view = _modal(context, stored, judged, taxonomy, chosen=() if hidden else judged.state.shown)

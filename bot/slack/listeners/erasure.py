@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -14,6 +15,7 @@ from bot.slack import history, people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.payloads import ViewSubmission
 from bot.views import blocks
+from model.schema import Message
 from model.store.erasure import Erased
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,14 @@ FOREVER = {"siempre", "forever"}
 CORRECTED = {"corregidos", "corrected"}
 # A year that nobody lives to see is no number of days.
 MOST_DAYS = 36_500
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A saved erasure request, and whether its person may be told what it came to."""
+
+    id: int
+    sees: bool
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
@@ -64,12 +74,16 @@ async def erase(context: ListenerContext, call: Call) -> str:
         if ref is None:
             return texts("forget.how")
         message_id = await asyncio.to_thread(store.gestures.message_of, *ref)
-        author = None if message_id is None else await asyncio.to_thread(_author, context, message_id)
-        if author is None:
+        message = None if message_id is None else await asyncio.to_thread(_message, context, message_id)
+        if message is None:
             return texts("forget.unknown")
-        if not await people.may_erase(context.slack, context.settings, call.user, author=author):
-            return texts("forget.refused")
-        question = texts("forget.ask_message", link=await history.link_to(context.slack, *ref), user=f"<@{author}>")
+        sees = await context.visibility.may_see(call.user, message)
+        if not await people.may_erase(context.slack, context.settings, call.user, author=message.user):
+            return texts("forget.refused" if sees else "forget.unknown")
+        if sees:
+            question = texts("forget.ask_message", link=await history.link_to(context.slack, *ref), user=f"<@{message.user}>")
+        else:  # they may have it erased, and are told nothing of it
+            question = texts("forget.ask_hidden")
         metadata = {"message": message_id}
     view = blocks.forget_modal(question, texts, metadata=json.dumps(metadata))
     await context.slack.views_open(trigger_id=call.trigger_id, view=view)
@@ -99,23 +113,25 @@ def _days(context: ListenerContext, days: int) -> str:
     return context.texts("forget.days", days=days) if days else context.texts("forget.forever")
 
 
-def _author(context: ListenerContext, message_id: int) -> str | None:
-    """Return who wrote the message; None where there is no such message, or it is gone."""
+def _message(context: ListenerContext, message_id: int) -> Message | None:
+    """Return the message; None where there is no such message, or it is gone."""
     stored = context.store.messages.get(message_id)
-    return stored.message.user if stored is not None and not stored.deleted else None
+    return stored.message if stored is not None and not stored.deleted else None
 
 
-async def _request(context: ListenerContext, parsed: ViewSubmission) -> int | str:
-    """Save what the person confirmed as an erasure request; return its id, or the key of the sentence that says why not."""
+async def _request(context: ListenerContext, parsed: ViewSubmission) -> _Request | str:
+    """Save what the person confirmed as an erasure request; return it, or the key of the sentence that says why not."""
     message_id, person = parsed.opened.message, parsed.opened.person
-    author = await asyncio.to_thread(_author, context, message_id) if message_id is not None else person
+    message = await asyncio.to_thread(_message, context, message_id) if message_id is not None else None
+    author = person if message is None else message.user
     if author is None:
         return "forget.gone"
     # Asked again: between question and answer somebody may have lost the right.
     if not await people.may_erase(context.slack, context.settings, parsed.user, author=author):
         return "forget.refused"
+    sees = message is None or await context.visibility.may_see(parsed.user, message)
     create = context.store.erasure.create_request
-    return await asyncio.to_thread(create, by=parsed.user, message_id=message_id, user=person)
+    return _Request(await asyncio.to_thread(create, by=parsed.user, message_id=message_id, user=person), sees)
 
 
 async def _show(context: ListenerContext, ack: AsyncAck, key: str) -> None:
@@ -123,7 +139,7 @@ async def _show(context: ListenerContext, ack: AsyncAck, key: str) -> None:
     await ack(response_action="update", view=blocks.notice(context.texts(key), context.texts))
 
 
-async def _execute_later(context: ListenerContext, requesting: "asyncio.Future[int | str]", view_id: str) -> None:
+async def _execute_later(context: ListenerContext, requesting: "asyncio.Future[_Request | str]", view_id: str) -> None:
     request = await requesting
     if isinstance(request, str):
         await context.slack.views_update(view_id=view_id, view=blocks.notice(context.texts(request), context.texts))
@@ -131,20 +147,23 @@ async def _execute_later(context: ListenerContext, requesting: "asyncio.Future[i
         await _execute(context, request, view_id)
 
 
-async def _execute(context: ListenerContext, request: int, view_id: str) -> None:
+async def _execute(context: ListenerContext, request: _Request, view_id: str) -> None:
     """Erase what was requested, and say so in the modal; what fails here the sweep does."""
-    done, touched = await asyncio.to_thread(context.store.erasure.execute, request)
+    done, touched = await asyncio.to_thread(context.store.erasure.execute, request.id)
     for message_id in touched:
         await context.publish(queues.reply(message_id))
     try:
-        await context.slack.views_update(view_id=view_id, view=blocks.notice(told(context, done), context.texts))
+        await context.slack.views_update(view_id=view_id, view=blocks.notice(told(context, done, request), context.texts))
     except SlackApiError as error:
-        log.info("erasure request %s is carried out, and its modal was closed: %s", request, error.response.get("error"))
+        log.info("erasure request %s is carried out, and its modal was closed: %s", request.id, error.response.get("error"))
 
 
-def told(context: ListenerContext, done: Erased) -> str:
+def told(context: ListenerContext, done: Erased, request: _Request) -> str:
     """Return what was erased, and what cannot be before the next training."""
-    text = context.texts("forget.done", messages=done.messages, judgements=done.judgements)
+    if request.sees:
+        text = context.texts("forget.done", messages=done.messages, judgements=done.judgements)
+    else:
+        text = context.texts("forget.done_hidden")
     if done.versions:
         text += "\n" + context.texts("forget.learnt", versions=", ".join(map(str, done.versions)))
     if done.training:

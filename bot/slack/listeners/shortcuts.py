@@ -5,8 +5,8 @@ import asyncio
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot import queues
-from bot.slack import history
-from bot.slack.context import ListenerContext
+from bot.slack import history, people
+from bot.slack.context import ANSWER_WITHIN_S, ListenerContext
 from bot.slack.payloads import MessageShortcut
 
 
@@ -21,25 +21,40 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
     @app.shortcut("classify_message")
     async def on_classify(ack: AsyncAck, parsed: MessageShortcut) -> None:
-        message = parsed.message(context.bot_user)
-        message_id, new = (None, False) if message is None else await asyncio.to_thread(context.store.messages.save, message)
+        classifying = asyncio.ensure_future(_classify(context, parsed))
+        # Slack is asked where we are, and may take longer than the three seconds that it gives us.
+        await asyncio.wait([classifying], timeout=ANSWER_WITHIN_S)
         await ack()
-        if new and message_id is not None:
-            await context.publish(queues.classify_and_reply(message_id, 1))
-        else:
-            what = "classify_message"
-            context.after_ack(_tell_why_not(context, parsed, message_id), what=what, response_url=parsed.response_url)
+        context.after_ack(_finish(classifying), what="classify_message", response_url=parsed.response_url)
 
 
 async def _tell_history(context: ListenerContext, parsed: MessageShortcut, message_id: int | None) -> None:
-    await _tell(context, parsed, await history.tell(context, message_id, asked_in=parsed.channel))
+    await _tell(context, parsed, await history.tell(context, message_id, asked_by=parsed.user))
 
 
-async def _tell_why_not(context: ListenerContext, parsed: MessageShortcut, message_id: int | None) -> None:
-    """Tell the person that there is nothing to label, or where the labels are, or that they are coming."""
-    if message_id is None:
+async def _finish(work: "asyncio.Future[None]") -> None:
+    await work
+
+
+async def _classify(context: ListenerContext, parsed: MessageShortcut) -> None:
+    """Save the message and have it labelled, where an answer can stand; tell the person why not elsewhere."""
+    message = parsed.message(context.bot_user)
+    if message is None:
         await _tell(context, parsed, context.texts("ask.no_text"))
-        return
+    elif not await people.may_answer(context.slack, *parsed.ref):
+        await _tell(context, parsed, context.texts("ask.not_member", bot="beto"))
+    elif not await context.visibility.may_see(parsed.user, message):
+        await _tell(context, parsed, context.texts("ask.hidden"))
+    else:
+        message_id, new = await asyncio.to_thread(context.store.messages.save, message)
+        if new:
+            await context.publish(queues.classify_and_reply(message_id, 1))
+        else:
+            await _tell_where(context, parsed, message_id)
+
+
+async def _tell_where(context: ListenerContext, parsed: MessageShortcut, message_id: int) -> None:
+    """Tell the person where the labels are, or that they are coming."""
     reply_ts = await asyncio.to_thread(context.store.outbox.reply_ts, message_id)
     if reply_ts is None:
         await _tell(context, parsed, context.texts("ask.coming"))

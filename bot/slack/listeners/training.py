@@ -116,6 +116,8 @@ async def retrain(context: ListenerContext, call: Call) -> str:
         run = await asyncio.to_thread(runs.get, run_id)
         if run is None or run.channel is None or run.status_ts is None:
             return texts("run.already_unseen")
+        if run.channel != call.channel and not await context.visibility.reads(call.user, run.channel):
+            return texts("run.already_unseen")
         return texts("run.already", link=await link_to(context.slack, run.channel, run.status_ts))
     await context.publish(queues.run_status(run_id))
     await context.publish(queues.train(run_id))
