@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text
+from sqlalchemy import Connection, String, and_, bindparam, case, cast, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.schema import Prediction, Source
 from model.store.database import Database, aware, lock_channel, now
 from model.store.stored_message import StoredMessage
-from model.store.tables import gestures, messages, outbox, predictions
+from model.store.tables import gestures, messages, outbox, predictions, runs
 
 # What waits longer than this after its last step is sent again by the sweep, then after twice as long, and so on.
 RETRY_AFTER_S = 15.0
@@ -536,6 +536,7 @@ def await_prediction(connection: Connection, message_id: int) -> None:
             retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
         )
     )
+    _mark_quoting_due(connection, [message_id])
 
 
 def awaiting_prediction() -> Any:
@@ -546,10 +547,8 @@ def awaiting_prediction() -> Any:
 
 def mark_predicted(connection: Connection, message_ids: Iterable[int]) -> None:
     """Make the replies of these messages due: they have a new prediction."""
-    # In the order of their ids, as everywhere: two that lock the same rows must not wait for each other.
     replies = (outbox.c.message_id.in_(list(message_ids)), outbox.c.kind == Kind.REPLY.value, outbox.c.state != State.GONE)
-    ids = list(connection.execute(select(outbox.c.id).where(*replies).order_by(outbox.c.id).with_for_update()).scalars())
-    _mark_due(connection, outbox.c.id.in_(ids))
+    _mark_in_order(connection, *replies)
 
 
 def mark_reply_due(connection: Connection, message_id: int) -> None:
@@ -571,7 +570,7 @@ def mark_reply_due(connection: Connection, message_id: int) -> None:
 
 
 def mark_deleted(connection: Connection, message_id: int) -> None:
-    """Make the reply of a message that is gone due for deletion, and the digest that answered it for another rendering."""
+    """Make the reply of a message that is gone due for deletion, and what else of ours quotes it for another rendering."""
     row = connection.execute(
         outbox.update()
         .where(*of_message(message_id))
@@ -585,15 +584,22 @@ def mark_deleted(connection: Connection, message_id: int) -> None:
     ).one()
     if row.digest_id is not None:
         _mark_due(connection, outbox.c.id == row.digest_id)
+    _mark_quoting_due(connection, [message_id])
 
 
 def mark_expired(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Settle the replies of these messages, whose texts are gone: after so many days nobody waits for them."""
+    """Settle the replies of these messages, whose texts are gone: after so many days nobody waits for them.
+
+    Digests and reports that quote them are due.
+    """
     connection.execute(
         outbox.update()
         .where(outbox.c.message_id.in_(message_ids), outbox.c.kind == Kind.REPLY.value, outbox.c.retry_at.is_not(None))
         .values(state=case((outbox.c.ts.is_(None), State.GONE.value), else_=State.SHOWN.value), retry_at=None)
     )
+    replies = select(outbox.c.digest_id).where(outbox.c.message_id.in_(message_ids), outbox.c.digest_id.is_not(None))
+    _mark_in_order(connection, outbox.c.id.in_(list(connection.execute(replies.distinct()).scalars())))
+    _mark_quoting_due(connection, message_ids)
 
 
 def open_status(connection: Connection, run_id: int, channel: str) -> None:
@@ -645,6 +651,27 @@ def _mark_due(connection: Connection, which: Any) -> None:
         .where(which)
         .values(wanted=outbox.c.wanted + 1, state=State.DUE, tries=0, retry_at=now() + timedelta(seconds=RETRY_AFTER_S))
     )
+
+
+def _mark_in_order(connection: Connection, *which: Any) -> None:
+    # In the order of their ids, as everywhere: two that lock the same rows must not wait for each other.
+    ids = list(connection.execute(select(outbox.c.id).where(*which).order_by(outbox.c.id).with_for_update()).scalars())
+    if ids:
+        _mark_due(connection, outbox.c.id.in_(ids))
+
+
+def _mark_quoting_due(connection: Connection, message_ids: Sequence[int]) -> None:
+    """Schedule another rendering of the reports that quote these messages, whose words are not what they were."""
+    reports = select(runs.c.id, runs.c.report).where(runs.c.report.is_not(None), runs.c.channel.is_not(None))
+    if len(message_ids) == 1:  # most reports need not be read then
+        reports = reports.where(cast(runs.c.report, String).contains(str(message_ids[0])))
+    quoting = {
+        row.id
+        for row in connection.execute(reports)
+        if not {flip["message_id"] for flip in row.report["flips"]}.isdisjoint(message_ids)
+    }
+    if quoting:
+        _mark_in_order(connection, outbox.c.key.in_([report_key(run_id) for run_id in quoting]))
 
 
 def _after_record(row: Any, state: State, retry_in_s: float | None, moment: datetime) -> dict[str, Any]:

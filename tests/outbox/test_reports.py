@@ -1,6 +1,7 @@
 """What a training's posts say: nothing that their readers may not know, nothing that was forgotten, nothing that is not so."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from bot.outbox.context import OutboxContext
 from bot.outbox.executor import deliver
 from bot.outbox.public_channels import PublicChannels
 from bot.simulator.server import Simulator
-from model.schema import Message, Source
-from model.store.outbox import picture_key, report_key, status_key
+from model.schema import Message, Prediction, Source
+from model.store.database import now
+from model.store.outbox import State, picture_key, reply_key, report_key, status_key
+from model.store.predictions import NewPrediction
 from model.store.runs import owner_name
+from model.store.tables import messages
 from tests.outbox_rows import a_report
 
 HERE, PUBLIC, PRIVATE = "C0SIMUATENCION", "C0SIMURECLAMOS", "C0SIMUFRAUDES"
@@ -116,3 +120,56 @@ def test_whether_a_channel_is_public_is_asked_once_a_minute(bench: Bench, monkey
     assert channels.has(PUBLIC)
     monkeypatch.setattr(public_channels, "KNOWN_FOR_S", -1.0)  # the minute is over
     assert not channels.has(PUBLIC)
+
+
+@pytest.mark.parametrize("how", ["forgotten", "deleted", "edited", "expired"])
+def test_words_that_are_gone_leave_the_report_too(bench: Bench, how: str) -> None:
+    """`/beto olvida` promised that the text is gone, and the report of a training still quoted it."""
+    store = bench.context.store
+    kept, gone = bench.said(HERE, "se queda"), bench.said(HERE, "me cobraron de más")
+    run_id, other = bench.ran(kept, gone), bench.ran(kept)
+    assert "me cobraron" in bench.shown(report_key(run_id))
+    stored = store.messages.get(gone)
+    assert stored is not None
+    place = stored.message.channel, stored.message.ts
+    match how:
+        case "forgotten":
+            store.erasure.execute(store.erasure.create_request(by="U0SIMUANA", message_id=gone))
+        case "deleted":
+            store.messages.delete(*place)
+        case "edited":
+            store.messages.edit(*place, "otra cosa", 1_900_000_000_000_000)
+        case "expired":
+            with store.database.writing() as connection:
+                connection.execute(messages.update().where(messages.c.id == gone).values(received_at=now() - timedelta(days=99)))
+            assert store.erasure.expire(30, 0) == 1
+    unconcerned = store.outbox.get(report_key(other))
+    assert unconcerned is not None
+    assert unconcerned.state is State.SHOWN
+    bench.tell(run_id)
+    assert "me cobraron" not in bench.shown(report_key(run_id))
+    assert "se queda" in bench.shown(report_key(run_id))
+
+
+def test_an_erasure_leaves_no_word_in_any_post_of_the_bot(bench: Bench) -> None:
+    """Reports, replies, digests, questions: all that stands in Slack in the bot's name is looked through."""
+    store, workspace = bench.context.store, bench.slack.workspace
+    gone = [bench.said(HERE, f"Filomena Zurita {number}") for number in range(3)]
+    for message_id in gone:
+        prediction = Prediction(version=1, base="mini", scores={"app": 0.9}, labels=("app",))
+        store.predictions.save([NewPrediction(message_id, 1, prediction, 0.01)])
+        store.outbox.claim(reply_key(message_id), "test", 60)
+        store.outbox.release(reply_key(message_id), "test", 0.0, state=State.WAITING_TURN)
+    digest, _ = store.outbox.open_digest(HERE, 40, newest_first=False)
+    assert digest is not None
+    deliver(bench.context, digest)
+    run_id = bench.ran(*gone)
+
+    def said_by_the_bot() -> str:
+        return str([message for message in workspace.channel(HERE).messages.values() if message.get("bot_id")])
+
+    assert said_by_the_bot().count("Filomena") > 5
+    store.erasure.execute(store.erasure.create_request(by="U0SIMUANA", user="U0SIMUANA"))
+    for key in (digest, *map(reply_key, gone), report_key(run_id)):
+        deliver(bench.context, key)
+    assert "Filomena" not in said_by_the_bot()
