@@ -218,7 +218,7 @@ def predict(model: Path, as_json: bool, texts: tuple[str, ...]) -> None:  # noqa
 @beto.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 def import_(file: Path) -> None:
-    """Take labelled messages in from FILE (JSONL or CSV).
+    """Take labelled messages in from FILE (JSONL or CSV; `-`: standard input).
 
     A line with the id of a message that we know, and with somebody in `by`, is that person's word on that message.
     """
@@ -233,11 +233,12 @@ def import_(file: Path) -> None:
 @click.option("--corrections", is_flag=True, help="Only messages where people said otherwise than the network.")
 @click.option("--pseudonyms", is_flag=True, help="Name people by a keyed hash instead of their Slack id.")
 def export(file: Path, corrections: bool, pseudonyms: bool) -> None:
-    """Write the labelled messages, judged and imported, to FILE (JSONL or CSV)."""
+    """Write the labelled messages, judged and imported, to FILE (JSONL or CSV; `-`: JSONL to standard output)."""
     from bot.local.transfer import export_file
     from bot.settings import BotSettings
 
-    click.echo(export_file(BotSettings(), file, corrections=corrections, pseudonyms=pseudonyms))
+    said = export_file(BotSettings(), file, corrections=corrections, pseudonyms=pseudonyms)
+    click.echo(said, err=str(file) == "-")
 
 
 @beto.command()

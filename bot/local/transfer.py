@@ -5,16 +5,19 @@ import hmac
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from model import gesture_handles
 from model.errors import BadData
 from model.judgements import Gesture, Kind
-from model.learning.dataset import read_examples, write_examples
-from model.learning.retraining import judged_examples
+from model.learning.dataset import STANDARD, read_examples, write_examples
+from model.learning.retraining import judged_example
 from model.schema import Example
 from model.settings import ModelSettings
+from model.store.gestures import JudgedMessage
 from model.store.store import Store
 from model.text_key import text_key
 
@@ -52,36 +55,58 @@ def import_file(settings: ModelSettings, path: Path) -> str:
 def export_file(settings: ModelSettings, path: Path, *, corrections: bool = False, pseudonyms: bool = False) -> str:
     """Write every message that was judged, and then every one that was imported, and return a sentence with the count.
 
+    A judged message carries its channel, its time, what the newest version says of it, notes, and what each person said.
     With `corrections` only those where people said otherwise than the network. With `pseudonyms` people are named by a
     keyed hash, the same in every export from this BETO_HOME.
     """
     store = _open(settings)
     try:
-        examples = [
-            *(_corrected(store) if corrections else judged_examples(store)),
-            *(() if corrections else (each for each, _ in store.examples.all())),
-        ]
+        key = _pseudonym_key(settings.home_folder) if pseudonyms else None
+        written = list(_judged(store, key, corrections=corrections))
+        if not corrections:
+            written += [(_named(each, key), {}) for each, _ in store.examples.all()]
     finally:
         store.close()
-    if pseudonyms:
-        key = _pseudonym_key(settings.home_folder)
-        examples = [
-            example.model_copy(update={"by": tuple(_pseudonym(key, user) for user in example.by)}) for example in examples
-        ]
-    write_examples(path, examples)
-    return f"{len(examples)} messages written to {path}"
+    write_examples(path, (example for example, _ in written), (details for _, details in written))
+    return f"{len(written)} messages written to {'standard output' if path == STANDARD else path}"
 
 
-def _corrected(store: Store) -> Iterator[Example]:
-    wrong = {
-        f"{each.row.channel}:{each.row.ts}"
-        for each in store.gestures.judged_messages(store.labels.current())
-        if any(
-            label.applies is not None and label.applies != (name in each.state.predicted)
-            for name, label in each.state.labels.items()
-        )
+def _judged(store: Store, key: bytes | None, *, corrections: bool) -> Iterator[tuple[Example, dict[str, Any]]]:
+    """Yield each judged message and its details; people are named by a hash with `key` where there is one."""
+    names = store.labels.current().names
+    for each in store.gestures.judged_messages(store.labels.current()):
+        example = judged_example(each)
+        if example is not None and (not corrections or _is_correction(each)):
+            yield _named(example, key), _details(each, names, key)
+
+
+def _is_correction(judged: JudgedMessage) -> bool:
+    state = judged.state
+    return any(
+        label.applies is not None and label.applies != (name in state.predicted) for name, label in state.labels.items()
+    )
+
+
+def _details(judged: JudgedMessage, names: Sequence[str], key: bytes | None) -> dict[str, Any]:
+    """Return what else there is to tell of a judged message. What a person denied stands with a `!` before it."""
+    row, state, prediction = judged.row, judged.state, judged.prediction
+    details: dict[str, Any] = {
+        "channel": row.channel,
+        "time": datetime.fromtimestamp(float(row.ts), UTC).isoformat(timespec="seconds"),
+        "version": "" if prediction is None else prediction.version,
+        "probability": {} if prediction is None else {name: round(p, 4) for name, p in prediction.scores.items()},
+        "note": "\n".join(each.note for each in judged.said if each.note and not each.gesture.withdrawn),
     }
-    return (example for example in judged_examples(store) if example.id in wrong)
+    for user in state.judges:
+        details[f"said:{user if key is None else _pseudonym(key, user)}"] = [
+            *(name for name in names if user in state.labels[name].yes),
+            *(f"!{name}" for name in names if user in state.labels[name].no),
+        ]
+    return details
+
+
+def _named(example: Example, key: bytes | None) -> Example:
+    return example if key is None else example.model_copy(update={"by": tuple(_pseudonym(key, user) for user in example.by)})
 
 
 def _message_of(store: Store, example: Example) -> int | None:

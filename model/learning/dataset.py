@@ -3,8 +3,11 @@
 import csv
 import hashlib
 import json
+import logging
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,16 @@ from model.learning.near_duplicates import first_near_duplicates
 from model.schema import Example, Split
 from model.text_key import canonical_text, text_key
 
+log = logging.getLogger(__name__)
+
+STANDARD = Path("-")  # standard input or standard output
+# A table's headings, as people who keep it in Spanish write them.
+_HEADINGS = {
+    "texto": "text", "mensaje": "text", "etiquetas": "labels", "etiqueta": "labels", "desconocidas": "unknown",
+    "desconocida": "unknown", "por": "by",
+}  # fmt: skip
+_LISTS = ("labels", "unknown", "by")
+
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 _TRAIN_PERCENT, _DEV_PERCENT = 75, 10  # the remaining 15 are test
 # A cell that a spreadsheet would run as a formula, with any quotes that keep it a text already
@@ -28,17 +41,20 @@ def read_examples(path: Path, taxonomy: Taxonomy | None = None) -> list[Example]
     """Read the labelled messages of a `.jsonl` or `.csv` file, in its order; other fields than Example's are left out.
 
     JSONL: `{"text": "...", "labels": ["..."]}` a line, `id` and `unknown` optional. CSV: columns `text`, `labels` and
-    optionally `id`, `unknown` and `by`, several of a kind separated by `;`. Raises BadData naming file and line, and
-    UnknownLabel where `taxonomy` is given and does not know a label.
+    optionally `id`, `unknown` and `by`, or `texto`, `etiquetas`, `desconocidas` and `por`; several of a kind separated by
+    `;`, columns by comma, `;` or tab. In a CSV file a label that is both in `labels` and in `unknown` applies: somebody put
+    it there. `-` is standard input, whose first character tells which of the two it is. Raises BadData naming file and
+    line, and UnknownLabel where `taxonomy` is given and does not know a label.
     """
-    if path.suffix not in (".jsonl", ".csv"):
+    if path != STANDARD and path.suffix.lower() not in (".jsonl", ".csv"):
         raise BadData(f"{path}: neither .jsonl nor .csv")
     try:
-        content = path.read_bytes()
+        content = sys.stdin.buffer.read() if path == STANDARD else path.read_bytes()
     except OSError as error:
         raise BadData(f"{path}: cannot be read: {error.strerror}") from error
-    lines = _decoded_lines(path, content)
-    rows = _csv_rows(path, lines) if path.suffix == ".csv" else _jsonl_rows(path, lines)
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    is_csv = path.suffix.lower() == ".csv" if path != STANDARD else content.lstrip()[:1] not in (b"{", b"")
+    rows = _csv_rows(path, _decoded_table(path, content)) if is_csv else _jsonl_rows(path, _decoded_lines(path, content))
     examples = []
     for number, row in rows:
         example = _example(f"{path}, line {number}", row)
@@ -52,11 +68,31 @@ def read_examples(path: Path, taxonomy: Taxonomy | None = None) -> list[Example]
 def _decoded_lines(path: Path, content: bytes) -> list[str]:
     lines = []
     # Split at \n only: Unicode's other line ends may stand inside a text.
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    for number, line in enumerate(content.split(b"\n"), start=1):
         try:
             lines.append(line.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise BadData(f"{path}, line {number}: not UTF-8 at byte {error.start + 1}") from None
+    return lines
+
+
+def _decoded_table(path: Path, content: bytes) -> list[str]:
+    """Return a table's lines: of UTF-8, else of Windows-1252, which Excel still writes; that is said in the log.
+
+    A file where any accent is UTF-8 is damaged UTF-8 and nothing else: its line is named.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadData(f"{path}: is UTF-16; save it as CSV UTF-8")
+    try:
+        return _decoded_lines(path, content)
+    except BadData:
+        if re.search(rb"[\xc3\xc2][\x80-\xbf]", content):
+            raise
+        try:
+            lines = content.decode("windows-1252").split("\n")
+        except UnicodeDecodeError:
+            raise BadData(f"{path}: neither UTF-8 nor Windows-1252; save it as CSV UTF-8") from None
+    log.warning("%s is not UTF-8: it was read as Windows-1252. Look at its accents, or save it as CSV UTF-8.", path)
     return lines
 
 
@@ -76,18 +112,35 @@ def _jsonl_rows(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, dict[st
 
 
 def _csv_rows(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader((line + "\n" for line in lines), strict=True)
+    reader = csv.reader((line + "\n" for line in lines), delimiter=_delimiter(lines[0]), strict=True)
     try:
-        if missing := {"text", "labels"} - set(reader.fieldnames or ()):
+        names = [_heading(cell) for cell in next(reader, [])]
+        if missing := {"text", "labels"} - set(names):
             raise BadData(f"{path}, line 1: no column {' and no column '.join(sorted(missing))}")
+        if twice := next((name for name in ("text", "labels", "id", "unknown", "by") if names.count(name) > 1), None):
+            raise BadData(f"{path}, line 1: two columns are {twice}")
         for cells in reader:
-            if None in cells or None in cells.values():
-                raise BadData(f"{path}, line {reader.line_num}: {len(reader.fieldnames or ())} columns expected")
-            row = {name: _unquoted(cell) for name, cell in cells.items()}
-            lists = {name: re.split(r"\s*;\s*", row[name].strip()) for name in ("labels", "unknown", "by") if row.get(name)}
-            yield reader.line_num, {"text": row["text"], "labels": [], "id": row.get("id") or None, **lists}
+            if not any(cell.strip() for cell in cells):
+                continue  # spreadsheets leave such lines at the end
+            if len(cells) != len(names):
+                raise BadData(f"{path}, line {reader.line_num}: {len(names)} columns expected")
+            row = {name: _unquoted(cell) for name, cell in zip(names, cells, strict=True)}
+            lists = {name: [each for each in re.split(r"\s*;\s*", row.get(name, "").strip()) if each] for name in _LISTS}
+            lists["unknown"] = [name for name in lists["unknown"] if name not in lists["labels"]]
+            yield reader.line_num, {"text": row["text"], "id": row.get("id") or None, **lists}
     except csv.Error as error:
         raise BadData(f"{path}, line {reader.line_num}: no CSV: {error}") from None
+
+
+def _heading(cell: str) -> str:
+    name = cell.strip().casefold()
+    return _HEADINGS.get(name, name)
+
+
+def _delimiter(header: str) -> str:
+    """Return what separates the columns: that by which most of the headings are ours. Spanish Excel writes `;`."""
+    ours = {"text", "id", *_LISTS}
+    return max(",;\t", key=lambda each: len(ours & {_heading(cell.strip('"\r ')) for cell in header.split(each)}))
 
 
 def _example(place: str, row: dict[str, Any]) -> Example:
@@ -106,24 +159,35 @@ def _example(place: str, row: dict[str, Any]) -> Example:
     return example
 
 
-def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Write `examples` so that `read_examples` gives them back; `.jsonl` or `.csv` by the name's ending.
+def write_examples(path: Path, examples: Iterable[Example], details: Iterable[Mapping[str, Any]] = ()) -> None:
+    """Write `examples` so that `read_examples` gives them back; `.jsonl` or `.csv` by the name's ending, `-`: JSONL to
+    standard output.
 
-    In a CSV file a quote stands before what a spreadsheet would run as a formula; reading takes it away.
+    `details` are further fields of each example, in the same order, or nothing at all; reading leaves them out. A CSV file
+    is UTF-8 with the mark by which Excel knows it; a quote stands before what a spreadsheet would run as a formula, and
+    reading takes it away.
     """
-    rows = (example.model_dump(mode="json", exclude_none=True) for example in examples)
-    if path.suffix == ".jsonl":
-        with path.open("w", encoding="utf-8") as file:
+    rows: list[dict[str, Any]] = [example.model_dump(mode="json", exclude_none=True) for example in examples]
+    for row, more in zip(rows, details, strict=False):
+        row.update((name, value) for name, value in more.items() if name not in Example.model_fields)
+    if path == STANDARD or path.suffix.lower() == ".jsonl":
+        with nullcontext(sys.stdout) if path == STANDARD else path.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    elif path.suffix == ".csv":
-        with path.open("w", encoding="utf-8", newline="") as file:
+    elif path.suffix.lower() == ".csv":
+        names = dict.fromkeys(("id", "text", *_LISTS))
+        names.update(dict.fromkeys(name for row in rows for name in row))
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(("id", "text", "labels", "unknown", "by"))
-            for row in rows:
-                lists = (";".join(row[name]) for name in ("labels", "unknown", "by"))
-                writer.writerow([_quoted(cell) for cell in (row.get("id", ""), row["text"], *lists)])
+            writer.writerow(names)
+            writer.writerows([_quoted(_cell(row.get(name, ""))) for name in names] for row in rows)
     else:
         raise BadData(f"{path}: neither .jsonl nor .csv")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ";".join(f"{name} {each}" for name, each in value.items())
+    return ";".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _quoted(cell: str) -> str:

@@ -26,6 +26,7 @@ from model.schema import Blind, Comparison, Example, Flip, Progress, Report, Run
 from model.serving.calibration import Matrix
 from model.settings import ModelSettings
 from model.store.erasure import IMPORTED
+from model.store.gestures import JudgedMessage
 from model.store.registry import Version
 from model.store.runs import BEAT_EVERY_S, Runs, owner_name
 from model.store.store import Store
@@ -85,15 +86,22 @@ def _descriptions(taxonomy: Taxonomy) -> list[Example]:
 def judged_examples(store: Store) -> Iterator[Example]:
     """Yield messages as people judged them, oldest first, with those who did."""
     for each in store.gestures.judged_messages(store.labels.current()):
-        row, state = each.row, each.state
-        if len(state.unknown) < len(state.labels) and row.text.strip():
-            yield Example(
-                id=f"{row.channel}:{row.ts}",
-                text=row.text,
-                labels=tuple(name for name, label in state.labels.items() if label.applies),
-                unknown=state.unknown,
-                by=state.judges,
-            )
+        if (example := judged_example(each)) is not None:
+            yield example
+
+
+def judged_example(judged: JudgedMessage) -> Example | None:
+    """Return the message as people judged it, or None where nothing is decided or no text is left."""
+    row, state = judged.row, judged.state
+    if len(state.unknown) == len(state.labels) or not row.text.strip():
+        return None
+    return Example(
+        id=f"{row.channel}:{row.ts}",
+        text=row.text,
+        labels=tuple(name for name, label in state.labels.items() if label.applies),
+        unknown=state.unknown,
+        by=state.judges,
+    )
 
 
 def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:

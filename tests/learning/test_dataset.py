@@ -46,11 +46,12 @@ def test_a_spreadsheet_runs_no_cell_of_an_export(tmp_path: Path, text: str) -> N
 
 @settings(max_examples=40)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip), max_size=5))
-def test_any_text_survives_jsonl(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+def test_any_text_survives_a_file(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """People write what they want; a file must not break on a line separator inside a message."""
-    path = tmp_path_factory.mktemp("texts") / "data.jsonl"
-    write_examples(path, [Example(text=text, labels=()) for text in texts])
-    assert [example.text for example in read_examples(path)] == texts
+    for name in ("data.jsonl", "data.csv"):
+        path = tmp_path_factory.mktemp("texts") / name
+        write_examples(path, [Example(text=text, labels=()) for text in texts])
+        assert [example.text for example in read_examples(path)] == texts
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,8 @@ def test_a_broken_line_is_named_by_file_and_number(tmp_path: Path, line: bytes, 
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("texto,labels\nx,a\n", "line 1: no column text"),
+        ("frase,labels\nx,a\n", "line 1: no column text"),
+        ("texto,text,labels\nx,y,a\n", "line 1: two columns are text"),
         ("text,labels\nx,a\ny\n", "line 3: 2 columns expected"),
         ("text,labels\nx,a\ny,b,c\n", "line 3: 2 columns expected"),
         ('text,labels\n"x,a\n', "no CSV"),
@@ -97,6 +99,77 @@ def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_first_column(tmp_path:
     path = tmp_path / "data.csv"
     path.write_bytes(b"\xef\xbb\xbftext,labels\nhola,a; b\n")
     assert read_examples(path) == [Example(text="hola", labels=("a", "b"))]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "texto;etiquetas;desconocidas;por\r\n¿qué pasó?;app;urgente;U1\r\n".encode(),
+        "Texto;Etiquetas;Desconocidas;Por\r\n¿qué pasó?;app;urgente;U1\r\n;;;\r\n".encode("windows-1252"),
+        "\ufefftext\tlabels\tunknown\tby\n¿qué pasó?\tapp\turgente\tU1\n".encode(),
+        '"por","texto","etiquetas","desconocidas"\n"U1","¿qué pasó?","app;","app; urgente"\n'.encode(),
+    ],
+    ids=["semicolons", "windows-1252", "tabs", "labels beat unknown"],
+)
+def test_what_a_spanish_spreadsheet_saves_is_read(tmp_path: Path, content: bytes) -> None:
+    """Excel in Spanish separates by semicolons, writes Windows-1252, and leaves empty lines; people translate the headings."""
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    assert read_examples(path) == [Example(text="¿qué pasó?", labels=("app",), unknown=("urgente",), by=("U1",))]
+
+
+def test_a_label_added_in_the_sheet_beats_unknown(tmp_path: Path) -> None:
+    """Export, add a label, import: nobody also looks for it in the other column."""
+    path = tmp_path / "data.csv"
+    write_examples(path, [Example(text="hola", labels=("app",), unknown=("urgente", "fraude"))])
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[0]["labels"] += ";urgente"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=";")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert read_examples(path) == [Example(text="hola", labels=("app", "urgente"), unknown=("fraude",))]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("text,labels\nadiós,a\n".encode() + b"se\xf1or,a\n", "line 3: not UTF-8"),
+        (b"text,labels\n\x81\xff,a\n", "neither UTF-8 nor Windows-1252"),
+        ("text,labels\nhola,a\n".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_a_table_in_no_encoding_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
+    """A damaged file read as Windows-1252 would spoil every accent without a word."""
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    with pytest.raises(BadData, match=what):
+        read_examples(path)
+
+
+def test_reading_windows_1252_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is a guess, and people must hear of it."""
+    path = tmp_path / "data.csv"
+    path.write_bytes("text,labels\naño,a\n".encode("windows-1252"))
+    assert [each.text for each in read_examples(path)] == ["año"]
+    assert "read as Windows-1252" in caplog.text
+
+
+def test_excel_is_told_that_an_export_is_utf_8(tmp_path: Path) -> None:
+    """Without the mark it shows accents as two odd letters each."""
+    write_examples(tmp_path / "data.csv", EXAMPLES)
+    assert (tmp_path / "data.csv").read_bytes().startswith(b"\xef\xbb\xbfid,text,")
+
+
+@pytest.mark.parametrize("name", ["data.jsonl", "data.csv"])
+def test_details_are_written_and_left_out_again(tmp_path: Path, name: str) -> None:
+    """Who exports wants to know where and when; who imports wants the labels."""
+    write_examples(tmp_path / name, EXAMPLES, [{"note": "=ojo", "text": "other"}, {"said:U1": ["app"]}])
+    assert read_examples(tmp_path / name) == EXAMPLES
+    content = (tmp_path / name).read_text(encoding="utf-8-sig")
+    assert ("'=ojo" if name.endswith("csv") else '"note": "=ojo"') in content
+    assert "said:U1" in content
 
 
 def test_a_file_that_cannot_be_read_is_bad_data(tmp_path: Path) -> None:
