@@ -4,9 +4,15 @@ import errno
 import importlib.util
 import json
 import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from model.settings import ModelSettings
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -122,6 +128,7 @@ def simulator(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, as_json: bool) -> None:
     """Fine-tune a version on a file of labelled messages."""
+    from model.errors import BadData
     from model.labels import Taxonomy, seed_taxonomy
     from model.learning import training
     from model.learning.dataset import read_examples, split_for_dev
@@ -133,6 +140,10 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
     examples = read_examples(data)
     training_set, dev_set = split_for_dev(examples) if dev is None else (examples, read_examples(dev))
     names = sorted({label for example in [*training_set, *dev_set] for label in example.labels})
+    if len(names) < 2:
+        raise BadData(f"{data}: {'there is one label' if names else 'there is no label'} in it; at least two are needed")
+    for alike in _alike(names):
+        click.echo(f"beto: labels that differ only in accents or case are trained apart: {', '.join(alike)}", err=True)
     ours = seed_taxonomy()
     taxonomy = ours if all(name in ours for name in names) else Taxonomy.from_names(names)
     with click.progressbar(length=1000, label="fine-tuning", file=sys.stderr) as bar:
@@ -155,12 +166,22 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
         click.echo(f"saved in {out}")
 
 
+def _alike(names: Sequence[str]) -> list[list[str]]:
+    """Return the groups of names that only accents or case tell apart."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        decomposed = unicodedata.normalize("NFD", name.casefold())
+        groups.setdefault("".join(char for char in decomposed if not unicodedata.combining(char)), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
 @beto.command()
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="A version's folder.")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="JSONL or CSV of labelled messages.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def evaluate(model: Path, data: Path, as_json: bool) -> None:
     """Score a version on labelled messages, beside the baseline."""
+    from model.errors import BadData
     from model.labels import Taxonomy
     from model.learning.baseline import load_baseline
     from model.learning.dataset import read_examples
@@ -170,6 +191,8 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
 
     classifier = load(model, device=ModelSettings().device)
     examples = read_examples(data, Taxonomy.from_names(classifier.labels))
+    if not examples:
+        raise BadData(f"{data}: there is no message in it to evaluate on")
     texts, gold = [example.text for example in examples], [example.labels for example in examples]
     network = score(gold, [prediction.labels for prediction in classifier.predict(texts)], classifier.labels)
     baseline = score(gold, load_baseline(model).predict(texts), classifier.labels)
@@ -189,30 +212,62 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
 
 
 @beto.command()
-@click.option("--model", type=click.Path(path_type=Path), required=True, help="A version's folder.")
-@click.option("--json", "as_json", is_flag=True, help="Accepted for symmetry: the output is JSON lines anyway.")
+@click.option("--model", type=click.Path(path_type=Path), help="A version's folder; default: the live version.")
+@click.option("--json/--text", "as_json", default=True, show_default=True, help="A JSON line for each, or a line to read.")
 @click.argument("texts", nargs=-1)
-def predict(model: Path, as_json: bool, texts: tuple[str, ...]) -> None:  # noqa: ARG001 - see the option's help
-    """Label TEXTS, or lines of standard input: a JSON line for each."""
+def predict(model: Path | None, as_json: bool, texts: tuple[str, ...]) -> None:
+    """Label TEXTS, or lines of standard input: a line of output for each."""
     from model.serving.classifier import load
     from model.settings import ModelSettings
 
-    classifier = load(model, device=ModelSettings().device)
-    # Bytes that are no UTF-8 become U+FFFD: a bad line gets a poor answer, the others a good one.
-    lines = texts or (line.decode("utf-8", "replace").rstrip("\r\n") for line in sys.stdin.buffer)
+    settings = ModelSettings()
+    classifier = load(model or _live_folder(settings), device=settings.device)
     batch: list[str] = []
 
     def answer() -> None:
         for text, prediction in zip(batch, classifier.predict(batch), strict=True):
-            click.echo(json.dumps({"text": text, **prediction.model_dump(mode="json")}, ensure_ascii=False))
+            scores = {name: round(probability, 4) for name, probability in prediction.scores.items()}
+            if as_json:
+                click.echo(json.dumps({"text": text, **prediction.model_dump(mode="json"), "scores": scores}, ensure_ascii=False))
+            else:
+                labels = ", ".join(f"{name} {scores[name]:.0%}" for name in prediction.labels)
+                click.echo(f"{labels or '-'}\t{' '.join(text.split())}")
         batch.clear()
 
-    for line in lines:
+    for line in texts or _lines_of_standard_input():
         batch.append(line)
         if len(batch) == 256:
             answer()
     if batch:
         answer()
+
+
+def _lines_of_standard_input() -> Iterator[str]:
+    """Yield each line; what is odd about one is told on standard error, and answered all the same: line N answers line N."""
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            # A bad line gets a poor answer, the others a good one.
+            text = line.decode("utf-8", "replace").rstrip("\r\n")
+            click.echo(f"beto: line {number} is not UTF-8: what could not be read became \ufffd", err=True)
+        if not text.strip():
+            click.echo(f"beto: line {number} is empty: its answer means nothing", err=True)
+        yield text
+
+
+def _live_folder(settings: "ModelSettings") -> Path:
+    """Return the folder of the live version; BrokenVersion where none is."""
+    from model.errors import BrokenVersion
+    from model.store.store import Store
+
+    store = Store(settings.store_url, settings.home_folder)
+    store.migrate()
+    live = store.registry.live()
+    store.close()
+    if live is None:
+        raise BrokenVersion("no version is live: name a version's folder by --model, or train one by `beto up` or `beto demo`")
+    return live.folder
 
 
 @beto.command("import")
@@ -252,7 +307,10 @@ def versions() -> None:
     store.migrate()
     registry = store.registry
     live = registry.live()
-    for version in registry.all():
+    kept = registry.all()
+    if not kept:
+        click.echo("no versions yet: `beto up` or `beto demo` trains the first", err=True)
+    for version in kept:
         scores = version.card.scores.get("test") or version.card.scores["dev"]
         mark = "live" if live is not None and live.number == version.number else ""
         click.echo(

@@ -11,6 +11,8 @@ import pytest
 
 from bot.cli import beto as command
 from model.learning.dataset import read_examples
+from model.serving.version_folder import read_card
+from model.store.store import Store
 from tests.terminal import Said, beto
 
 # Too small to learn anything; enough to go the whole way.
@@ -99,6 +101,9 @@ def test_predict_answers_every_line_of_standard_input_with_a_json_line(trained: 
     assert len(answers) == len(lines)
     assert [answer["text"] for answer in answers[:3]] == ["perdí mi tarjeta", "", "no es utf-8: \ufffd\ufffd\ufffd"]
     assert answers[3]["text"] == "con retorno"
+    assert "line 2 is empty" in said.err
+    assert "line 3 is not UTF-8" in said.err
+    assert len(said.err.splitlines()) == 2
     for answer in answers:
         assert set(answer["scores"]) == {"cajeros", "tarjetas"}
         assert set(answer["labels"]) <= {"cajeros", "tarjetas"}
@@ -111,7 +116,58 @@ def test_predict_takes_texts_from_the_command_line_too(trained: tuple[Path, Said
     assert [answer["text"] for answer in answers] == ["hola", "", "x" * 40_000]
 
 
+def test_predict_rounds_what_it_prints_and_can_be_read(trained: tuple[Path, Said], home: Path) -> None:
+    """Seventeen digits of a probability are sixteen too many; a person wants a line."""
+    said = beto("predict", "--model", trained[0], "hola", home=home)
+    assert all(len(str(score)) <= 6 for score in last_object(said)["scores"].values())
+    assert "hola" in beto("predict", "--model", trained[0], "--text", "hola", home=home).out.split("\t")[1]
+
+
+def test_predict_without_a_model_uses_the_live_version(home: Path, tmp_path: Path, trained_version: Path) -> None:
+    """Nobody knows the folder by heart."""
+    assert "no version is live" in beto("predict", "hola", home=tmp_path / "none").refusal()
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
+    store.migrate()
+    shutil.copytree(trained_version, built := tmp_path / "built")
+    version = store.registry.add(built, read_card(built))
+    store.registry.promote(version.number, by="U1", reason="test")
+    store.close()
+    said = beto("predict", "hola", home=tmp_path)
+    assert last_object(said)["version"] == version.number
+
+
+def test_versions_says_that_there_are_none(tmp_path: Path) -> None:
+    """Nothing at all looks like a fault."""
+    said = beto("versions", home=tmp_path / "home")
+    assert (said.status, said.out) == (0, "")
+    assert "no versions yet" in said.err
+
+
+def test_train_warns_of_labels_that_look_alike(tmp_path: Path) -> None:
+    """One letter's accent makes another label; that is a typing mistake in most files."""
+    file = write(tmp_path / "datos.jsonl", *({"text": text, "labels": labels} for text, labels in MESSAGES))
+    with file.open("a", encoding="utf-8") as more:
+        more.write('{"text": "el otro cajero", "labels": ["Cájeros"]}\n')
+    said = beto(
+        "train", "--data", file, "--out", tmp_path / "out", "--base", "nadie/nada", home=tmp_path / "home", HF_HUB_OFFLINE="1"
+    )
+    assert "differ only in accents or case are trained apart: Cájeros, cajeros" in said.err
+
+
 # Refusals: one sentence, status 1
+
+
+def test_evaluating_on_nothing_is_refused(trained: tuple[Path, Said], home: Path, tmp_path: Path) -> None:
+    """Scores of 0.0 would be taken for a bad version."""
+    empty = write(tmp_path / "nada.jsonl")
+    assert f"{empty}: there is no message" in beto("evaluate", "--model", trained[0], "--data", empty, home=home).refusal()
+
+
+def test_training_on_one_label_is_refused(home: Path, tmp_path: Path) -> None:
+    """There is nothing to tell apart, and minutes would be lost."""
+    file = write(tmp_path / "datos.jsonl", {"text": "a", "labels": ["x"]}, {"text": "b", "labels": []})
+    sentence = beto("train", "--data", file, "--out", tmp_path / "out", "--base", "mini", home=home).refusal()
+    assert "there is one label" in sentence
 
 
 @pytest.mark.parametrize(

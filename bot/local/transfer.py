@@ -82,9 +82,7 @@ def _judged(store: Store, key: bytes | None, *, corrections: bool) -> Iterator[t
 
 def _is_correction(judged: JudgedMessage) -> bool:
     state = judged.state
-    return any(
-        label.applies is not None and label.applies != (name in state.predicted) for name, label in state.labels.items()
-    )
+    return any(label.applies is not None and label.applies != (name in state.predicted) for name, label in state.labels.items())
 
 
 def _details(judged: JudgedMessage, names: Sequence[str], key: bytes | None) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_standard_output_and_input_carry_an_export(ours: ModelSettings, tmp_path
     assert [json.loads(line)["channel"] for line in out.out.splitlines()] == ["C1"]
     assert "1 messages written to standard output" in out.err
     assert "1 new" in beto("import", "-", home=tmp_path / "two", stdin=out.out.encode()).out
-    assert "1 new" in beto("import", "-", home=tmp_path / "three", stdin="texto;etiquetas\nhola;app\n".encode()).out
+    assert "1 new" in beto("import", "-", home=tmp_path / "three", stdin=b"texto;etiquetas\nhola;app\n").out
 
 
 EXAMPLES = st.lists(
