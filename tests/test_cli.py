@@ -128,6 +128,7 @@ def test_predict_without_a_model_uses_the_live_version(home: Path, tmp_path: Pat
     assert "no version is live" in beto("predict", "hola", home=tmp_path / "none").refusal()
     store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
+    store.registry.versions_folder.mkdir()
     shutil.copytree(trained_version, built := tmp_path / "built")
     version = store.registry.add(built, read_card(built))
     store.registry.promote(version.number, by="U1", reason="test")

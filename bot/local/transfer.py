@@ -109,9 +109,10 @@ def _named(example: Example, key: bytes | None) -> Example:
 
 def _message_of(store: Store, example: Example) -> int | None:
     """Return the message of this line, if it names one that we know with this text, and somebody who judged it."""
-    if not example.by or example.id is None or example.id.count(":") != 2:
+    if not example.by or example.id is None or example.id.count(":") not in (1, 2):
         return None
-    stored = store.messages.find(*example.id.split(":"))
+    channel, ts = example.id.split(":")[-2:]  # 0.1.0 wrote the workspace before them
+    stored = store.messages.find(channel, ts)
     return stored.id if stored is not None and stored.message.text == example.text else None
 
 

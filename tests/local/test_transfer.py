@@ -27,7 +27,7 @@ def ours(store: Store, tmp_path: Path) -> ModelSettings:
     message = Message(channel="C1", ts="1700000000.000100", user="U1", text="¿y mi tarjeta?", source=Source.CHANNEL)
     at, _ = store.messages.save(message)
     prediction = Prediction(version=3, base="mini", scores={"ahorro": 0.123456789, "tarjeta": 0.2}, labels=("ahorro",))
-    store.predictions.save([NewPrediction(message_id=at, revision=0, prediction=prediction, model_s=0.1)])
+    store.predictions.save([NewPrediction(message_id=at, revision=1, prediction=prediction, model_s=0.1)])
     gesture = Gesture(
         user="U0ANA", handle="h", at=7, kind=Kind.SET, labels=("tarjeta",), silent=("urgente", "fraude"), predicted=("ahorro",)
     )
@@ -81,6 +81,14 @@ def test_an_export_changes_nothing_when_it_comes_back(ours: ModelSettings, tmp_p
     for name in ("out.csv", "out.jsonl"):
         export_file(ours, tmp_path / name)
         assert "1 as they were" in import_file(ours, tmp_path / name)
+
+
+def test_an_export_of_0_1_0_still_names_its_messages(ours: ModelSettings, tmp_path: Path) -> None:
+    """A sheet may lie on somebody's desk for as long as an upgrade takes."""
+    export_file(ours, tmp_path / "out.jsonl")
+    content = (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+    (tmp_path / "old.jsonl").write_text(content.replace('"id": "C1:', '"id": "T1:C1:'), encoding="utf-8")
+    assert "1 as they were" in import_file(ours, tmp_path / "old.jsonl")
 
 
 def test_standard_output_and_input_carry_an_export(ours: ModelSettings, tmp_path: Path) -> None:
