@@ -4,6 +4,7 @@ import importlib
 import inspect
 
 import pytest
+import redis
 from celery.canvas import Signature
 from kombu import Connection
 
@@ -39,6 +40,8 @@ def test_every_task_arrives_on_its_own_queue(name: str, redis_url: str, monkeypa
     signature = MADE[name]
     queue = signature.options["queue"]
     monkeypatch.setitem(app.conf, "broker_url", redis_url)
+    with redis.Redis.from_url(redis_url) as shared:
+        shared.flushall()  # of what other tests published and nobody took
     # As a process does that never imported the task.
     app.send_task(signature.task, signature.args, **signature.options)
     with Connection(redis_url) as connection:
