@@ -146,19 +146,19 @@ class Gestures:
     def last_of(self, user: str) -> StoredGesture | None:
         """Return the newest gesture of this person that still stands."""
         with self._database.reading() as connection:
-            gone: set[str] = set()
+            # As in `fold`: taking back takes back all of its handle so far, however often the same was done.
+            gone: set[tuple[str, str, str]] = set()
             for row in connection.execute(
                 select(gestures)
                 .where(gestures.c.user == user)
                 .order_by(gestures.c.at.desc(), gestures.c.withdrawn.desc())
                 .limit(200)
             ):
+                done = (row.channel, row.item_ts, row.handle)
                 if row.withdrawn:
-                    gone.add(row.handle)
-                elif row.handle not in gone:
+                    gone.add(done)
+                elif done not in gone:
                     return _said(row, (), 0)
-                else:
-                    gone.discard(row.handle)
         return None
 
     def judged_messages(self, taxonomy: Taxonomy, *, blind: bool = False, page: int = 500) -> Iterator["JudgedMessage"]:
