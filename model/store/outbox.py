@@ -6,6 +6,7 @@ below the class are parts of other nouns' transactions. Locks are taken in one o
 row, the digest that answers it.
 """
 
+import hashlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,11 @@ def report_key(run_id: int) -> str:
 def greeting_key(channel: str, event_ts: str) -> str:
     """Return the key of the greeting in a channel that the bot was invited to, by the event that told so."""
     return f"greeting:{channel}:{event_ts}"
+
+
+def change_key(trigger_id: str) -> str:
+    """Return the key of what tells a channel that somebody changed something there, by the command's trigger."""
+    return f"change:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,8 @@ def event(ts: str, text: str = "Perdí mi tarjeta", team: str = TEAM) -> str:
 def command(words: str, trigger: str, team: str = TEAM) -> str:
     return urlencode(
         {
-            "command": "/beto", "text": words, "team_id": team, "channel_id": "C1", "user_id": "U1", "trigger_id": trigger,
-            "response_url": "http://127.0.0.1:1/",
+            "command": "/beto", "text": words, "team_id": team, "channel_id": "C1", "user_id": "U0SIMULUIS",
+            "trigger_id": trigger, "response_url": "http://127.0.0.1:1/",
         }
     )  # fmt: skip
 

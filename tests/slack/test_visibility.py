@@ -217,6 +217,20 @@ async def test_notes_are_told_to_those_who_may_judge(told: Told, store: Store, t
         told.slack.as_person("ana", lambda ana: ana.kick("reclamos", "carlos"))
 
 
+async def test_a_guests_modal_says_at_once_that_their_word_does_not_count(
+    told: Told, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """It took the work, closed, and dropped it."""
+    told.slack.as_person("ana", lambda ana: ana.invite("reclamos", "carlos"))
+    try:
+        guest = await ask("the button that corrects", told, store, tmp_path, published, channel=PUBLIC, user=GUEST)
+        member = await ask("the button that corrects", told, store, tmp_path, published, channel=PUBLIC, user=MEMBER)
+    finally:
+        told.slack.as_person("ana", lambda ana: ana.kick("reclamos", "carlos"))
+    assert "tus correcciones no cuentan" in guest
+    assert member.count("tus correcciones no cuentan") == guest.count("tus correcciones no cuentan")  # nothing new
+
+
 async def test_who_may_erase_what_they_cannot_read_is_told_nothing_of_it(
     told: Told, store: Store, tmp_path: Path, published: list[str]
 ) -> None:

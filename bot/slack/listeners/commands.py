@@ -1,6 +1,7 @@
 """`/beto` and its words, Spanish and English alike."""
 
 import asyncio
+import difflib
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
@@ -14,9 +15,12 @@ from bot.slack.listeners import erasure, training
 from bot.slack.payloads import SlashCommand
 from bot.views import blocks
 from model.schema import Message, Source
+from model.store.outbox import change_key
 
 Word = Callable[[ListenerContext, Call], Awaitable[str]]
 
+# How `/beto emoji` is switched.
+ON, OFF = {"on", "sí", "si", "yes"}, {"off", "no"}
 # How each mode of a channel is called in the locale files.
 MODE_KEYS = {"auto": "command.mode_auto", "mention": "command.mode_mention"}
 
@@ -29,7 +33,10 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         word, _, rest = (parsed.text or "").strip().partition(" ")
         answer = WORDS.get(word.lower())
         if answer is None:
-            await ack(context.texts("command.unknown", word=blocks.escape(word[:50]).replace("`", "'")))
+            shown = blocks.escape(word[:50]).replace("`", "'")
+            likely = difflib.get_close_matches(word.lower()[:50], [each for each in WORDS if each], n=1)
+            key = "command.unknown_likely" if likely else "command.unknown"
+            await ack(context.texts(key, word=shown, likely="".join(likely)))
             return
         call = Call(
             channel=parsed.channel,
@@ -81,9 +88,14 @@ async def watch(context: ListenerContext, call: Call) -> str:
     """Label every new message of the channel from now on."""
     if call.channel.startswith("D"):
         return context.texts("command.direct")
+    if not await context.visibility.is_full_member(call.user):
+        return context.texts("command.guest")
+    inside = await people.is_member(context.slack, call.channel)
     changed = await asyncio.to_thread(context.store.channels.set_mode, call.channel, "auto")
-    if not await people.is_member(context.slack, call.channel):
+    if not inside:
         return context.texts("command.watch_outside", bot="beto")
+    if changed:
+        await _announce(context, call, "command.told_watch")
     return context.texts("command.watch" if changed else "command.watch_already")
 
 
@@ -91,7 +103,12 @@ async def unwatch(context: ListenerContext, call: Call) -> str:
     """Label only what asks for it from now on."""
     if call.channel.startswith("D"):
         return context.texts("command.direct")
+    if not await context.visibility.is_full_member(call.user):
+        return context.texts("command.guest")
+    inside = await people.is_member(context.slack, call.channel)
     changed = await asyncio.to_thread(context.store.channels.set_mode, call.channel, "mention")
+    if changed and inside:
+        await _announce(context, call, "command.told_unwatch")
     return context.texts("command.unwatch" if changed else "command.unwatch_already")
 
 
@@ -122,10 +139,27 @@ async def tell_history(context: ListenerContext, call: Call) -> str:
 
 
 async def emoji(context: ListenerContext, call: Call) -> str:
-    """Have the likely labels' emoji put on the channel's messages, or not."""
-    on = call.rest.lower() not in {"off", "no"}
-    await asyncio.to_thread(context.store.channels.set_seeds, call.channel, on)
+    """Have the likely labels' emoji put on the channel's messages, or not; without a word, or with another, tell which."""
+    channels = context.store.channels
+    word = call.rest.lower()
+    before = await asyncio.to_thread(channels.seeds, call.channel)
+    if word not in ON | OFF:
+        return context.texts("command.emoji_is_on" if before else "command.emoji_is_off")
+    if not await context.visibility.is_full_member(call.user):
+        return context.texts("command.guest")
+    on = word in ON
+    inside = on != before and not call.channel.startswith("D") and await people.is_member(context.slack, call.channel)
+    await asyncio.to_thread(channels.set_seeds, call.channel, on)
+    if inside:
+        await _announce(context, call, "command.told_emoji_on" if on else "command.told_emoji_off")
     return context.texts("command.emoji_on" if on else "command.emoji_off")
+
+
+async def _announce(context: ListenerContext, call: Call, text_key: str) -> None:
+    """Have the channel told who changed what there, and how that is undone."""
+    key = change_key(call.trigger_id)
+    await asyncio.to_thread(context.store.outbox.announce, key, call.channel, text_key, {"user": f"<@{call.user}>"})
+    await context.publish(queues.deliver(key))
 
 
 async def status(context: ListenerContext, call: Call) -> str:

@@ -169,7 +169,9 @@ async def _fill(context: ListenerContext, view_id: str, message_id: int | None, 
         return
     else:
         hidden = stored.message.blind and not judged.state.judges
-        view = _modal(context, stored, judged, taxonomy, chosen=() if hidden else judged.state.shown)
+        # Told before they begin: what a guest chooses would be kept, and count for nothing.
+        warning = "" if await context.visibility.may_judge(user) else texts("judge.refused")
+        view = _modal(context, stored, judged, taxonomy, chosen=() if hidden else judged.state.shown, warning=warning)
     await context.slack.views_update(view_id=view_id, view=view)
 
 
