@@ -2,7 +2,7 @@
 
 from celery.canvas import Signature
 
-from model.store.outbox import reply_key, report_key, status_key
+from model.store.outbox_row import reply_key, report_key, status_key
 from worker.app import INFERENCE, TRAINING, app
 
 # The queue of the `replies` process.

@@ -1,7 +1,7 @@
 """What tests of all parts ask of the outbox, and what they do as a `replies` process would."""
 
 from model.schema import Comparison, Flip, Interval, LabelChange, Report, Verdict
-from model.store.outbox import SETTLED, Row, reply_key, report_key, status_key
+from model.store.outbox_row import SETTLED, Row, reply_key, report_key, status_key
 from model.store.store import Store
 
 

@@ -29,7 +29,7 @@ from bot.outbox.states import (
     steps,
 )
 from bot.outbox.work import Content, Work, outcome_of
-from model.store.outbox import Claim, Kind
+from model.store.outbox_row import Claim, Kind
 
 log = logging.getLogger(__name__)
 

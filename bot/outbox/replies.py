@@ -15,7 +15,7 @@ from bot.views.texts import Texts
 from model.labels import Taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.gestures import Judged
-from model.store.outbox import State, question_key
+from model.store.outbox_row import State, question_key
 from model.store.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from bot.outbox.work import Content, Work
 from bot.views import blocks, run_blocks
 from bot.views.charts import draw
 from model.schema import Report, Run
-from model.store.outbox import SETTLED, State, picture_key, report_key, status_key
+from model.store.outbox_row import SETTLED, State, picture_key, report_key, status_key
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from model.store.outbox import RETRY_AFTER_S, Kind, State
+from model.store.outbox_row import RETRY_AFTER_S, Kind, State
 
 # Seconds. The sweep looks at what is waited for when RETRY_AFTER_S more have passed: only where a task was lost. For what is
 # far away there is no task: it would wait in some process's memory.

@@ -10,7 +10,7 @@ from bot.outbox.context import OutboxContext
 from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Refused, Write, redraw_every_s
 from bot.views.blocks import Block
 from model.store.database import now
-from model.store.outbox import Claim
+from model.store.outbox_row import Claim
 
 
 @dataclass(frozen=True)

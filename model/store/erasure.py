@@ -16,7 +16,7 @@ from model.schema import Example
 from model.store.database import Database, lock_channel, now
 from model.store.gestures import Gestures, is_judged
 from model.store.label_book import LabelBook
-from model.store.outbox import mark_deleted, mark_expired, mark_reply_due, of_message
+from model.store.outbox_changes import mark_deleted, mark_expired, mark_reply_due, of_message
 from model.store.tables import (
     erasure_requests,
     examples,

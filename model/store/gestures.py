@@ -17,7 +17,7 @@ from model.judgements import Gesture, Kind, MessageState, fold
 from model.labels import Taxonomy
 from model.schema import Prediction
 from model.store.database import Database, aware, lock_channel, now
-from model.store.outbox import mark_reply_due, of_message
+from model.store.outbox_changes import mark_reply_due, of_message
 from model.store.tables import gestures, messages, outbox, people, predictions
 
 # People change groups and become guests; a day is as old as what we know of them may be.

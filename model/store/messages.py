@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from model.schema import Message, Source
 from model.store.database import Database, now, tally
-from model.store.outbox import await_prediction, awaiting_prediction, count_waiting, mark_deleted, open_reply
+from model.store.outbox_changes import await_prediction, awaiting_prediction, count_waiting, mark_deleted, open_reply
 from model.store.stored_message import StoredMessage
 from model.store.tables import messages
 

@@ -1,183 +1,36 @@
 """What is to stand in Slack: a row for each post, with what it should show, what it shows, and who is working on it.
 
 A row is claimed with a lease before Slack is called and recorded after it; whoever dies in between leaves a claim that runs
-out, and the next one looks in Slack first. Every method is one transaction (see `database` for what it raises); the functions
-below the class are parts of other nouns' transactions. Locks are taken in one order everywhere: channel, message, the message's
-row, the digest that answers it.
+out, and the next one looks in Slack first. Every method is one transaction (see `database` for what it raises). Locks are taken
+in one order everywhere: channel, message, the message's row, the digest that answers it.
 """
 
-import hashlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import Connection, String, and_, bindparam, case, cast, func, or_, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text
 
 from model.schema import Prediction, Source
 from model.store.database import Database, aware, lock_channel, now
+from model.store.outbox_changes import insert_or_ignore, mark_due, of_message
+from model.store.outbox_row import (
+    CLAIMABLE,
+    RETRY_AFTER_S,
+    RETRY_AT_MOST_S,
+    SETTLED,
+    Claim,
+    Kind,
+    Overdue,
+    Row,
+    State,
+    question_key,
+)
 from model.store.stored_message import StoredMessage
-from model.store.tables import gestures, messages, outbox, predictions, runs
-
-# What waits longer than this after its last step is sent again by the sweep, then after twice as long, and so on.
-RETRY_AFTER_S = 15.0
-RETRY_AT_MOST_S = 300.0
-
-
-class Kind(StrEnum):
-    """What a row is."""
-
-    REPLY = "reply"  # to a message, in its thread
-    QUESTION = "question"  # to a thread, about a label in dispute
-    DIGEST = "digest"  # the answer to many messages of a channel at once
-    STATUS = "status"  # of a run
-    PICTURE = "picture"  # of a run's report
-    REPORT = "report"  # of a run
-    ANNOUNCEMENT = "announcement"  # to a channel
-
-
-class State(StrEnum):
-    """Where a row is on its way to Slack.
-
-    CLAIMED and UNSURE are not stored: they are read off the claim and the clock (`Row.state_at`).
-    """
-
-    AWAITING_PREDICTION = "awaiting_prediction"  # there is nothing to show yet
-    DUE = "due"  # Slack is to show something else
-    CLAIMED = "claimed"  # somebody is calling Slack
-    WAITING_TURN = "waiting_turn"  # a first reply, in the line of its channel
-    IN_DIGEST = "in_digest"  # another row answers it, together with others
-    UNSURE = "unsure"  # a call was made whose answer nobody knows: look first
-    REFUSED = "refused"  # Slack said no, for `reason`
-    SHOWN = "shown"  # Slack shows what it should
-    GONE = "gone"  # nothing of it stands in Slack, nor should
-
-
-CLAIMABLE = (State.DUE, State.WAITING_TURN)
-SETTLED = (State.IN_DIGEST, State.REFUSED, State.SHOWN, State.GONE)
+from model.store.tables import gestures, messages, outbox, predictions
 
 Recorded = Literal["recorded", "moved on", "surplus"]
-
-
-def reply_key(message_id: int) -> str:
-    """Return the key of the reply to this message."""
-    return f"{Kind.REPLY}:{message_id}"
-
-
-def question_key(message_id: int, label: str) -> str:
-    """Return the key of the question about a label in dispute."""
-    return f"{Kind.QUESTION}:{message_id}:{label}"
-
-
-def status_key(run_id: int) -> str:
-    """Return the key of the run's status message."""
-    return f"{Kind.STATUS}:{run_id}"
-
-
-def picture_key(run_id: int) -> str:
-    """Return the key of the picture of the run's report."""
-    return f"{Kind.PICTURE}:{run_id}"
-
-
-def report_key(run_id: int) -> str:
-    """Return the key of the run's report."""
-    return f"{Kind.REPORT}:{run_id}"
-
-
-def greeting_key(channel: str, event_ts: str) -> str:
-    """Return the key of the greeting in a channel that the bot was invited to, by the event that told so."""
-    return f"greeting:{channel}:{event_ts}"
-
-
-def change_key(trigger_id: str) -> str:
-    """Return the key of what tells a channel that somebody changed something there, by the command's trigger."""
-    return f"change:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row as it is now. `state` is what is stored; `wanted` adds one whenever Slack should show something else."""
-
-    id: int
-    key: str
-    kind: Kind
-    message_id: int | None
-    run_id: int | None
-    channel: str
-    thread_ts: str | None
-    ts: str | None
-    state: State
-    wanted: int
-    shown: int
-    claimed_by: str | None
-    claimed_until: datetime | None
-    tries: int
-    retry_at: datetime | None
-    rendered_at: datetime | None
-    asked: tuple[str, ...]
-    digest_id: int | None
-    content: Mapping[str, Any]
-    reason: str | None
-
-    @classmethod
-    def of(cls, row: Any) -> "Row":
-        """Return what a row of `outbox` says."""
-        return cls(
-            id=row.id,
-            key=row.key,
-            kind=Kind(row.kind),
-            message_id=row.message_id,
-            run_id=row.run_id,
-            channel=row.channel,
-            thread_ts=row.thread_ts,
-            ts=row.ts,
-            state=State(row.state),
-            wanted=row.wanted,
-            shown=row.shown,
-            claimed_by=row.claimed_by,
-            claimed_until=_aware(row.claimed_until),
-            tries=row.tries,
-            retry_at=_aware(row.retry_at),
-            rendered_at=_aware(row.rendered_at),
-            asked=tuple(row.asked or ()),
-            digest_id=row.digest_id,
-            content=row.content or {},
-            reason=row.reason,
-        )
-
-    def state_at(self, moment: datetime) -> State:
-        """Return the state at this moment: what is stored, or what the claim makes of it."""
-        if self.state not in CLAIMABLE or self.claimed_until is None:
-            return self.state
-        return State.CLAIMED if self.claimed_until > moment else State.UNSURE
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to bring one row up to date until the lease ends.
-
-    `in_doubt`: an earlier claim ended without a word, so a post that nobody recorded may stand in Slack. `message` is the one
-    that the row is about; `prediction` is of its present text, None where it is gone or not predicted.
-    """
-
-    row: Row
-    in_doubt: bool
-    message: StoredMessage | None = None
-    prediction: Prediction | None = None
-
-
-@dataclass(frozen=True)
-class Overdue:
-    """A row that has waited for too long. `revision` is of its message's text where a prediction is awaited."""
-
-    id: int
-    key: str
-    tries: int
-    message_id: int | None
-    revision: int | None
 
 
 class Outbox:
@@ -280,7 +133,7 @@ class Outbox:
                 values["digest_id"] = None
             connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
             if leaves_digest:
-                _mark_due(connection, outbox.c.id == row.digest_id)
+                mark_due(connection, outbox.c.id == row.digest_id)
             if is_reply:
                 self._ask(connection, row, disputed)
                 if is_current:
@@ -319,7 +172,7 @@ class Outbox:
                 connection.execute(outbox.update().where(outbox.c.key == key, outbox.c.state == State.GONE).values(**due))
                 continue
             connection.execute(
-                _insert_or_ignore(connection).values(
+                insert_or_ignore(connection).values(
                     key=key,
                     kind=Kind.QUESTION,
                     message_id=row.message_id,
@@ -479,7 +332,7 @@ class Outbox:
         A greeting means that the bot is in the channel now: what was refused there is due again.
         """
         with self._database.writing() as connection:
-            row = _insert_or_ignore(connection).values(
+            row = insert_or_ignore(connection).values(
                 key=key,
                 kind=Kind.ANNOUNCEMENT,
                 channel=channel,
@@ -504,180 +357,6 @@ class Outbox:
         """Return the key of the row with this id."""
         with self._database.reading() as connection:
             return connection.execute(select(outbox.c.key).where(outbox.c.id == row_id)).scalar_one_or_none()
-
-
-# Parts of other nouns' transactions
-
-
-def of_message(message_id: Any) -> tuple[Any, Any]:
-    """Return the condition for the reply of this message, or of the message in this column."""
-    return outbox.c.message_id == message_id, outbox.c.kind == Kind.REPLY.value
-
-
-def open_reply(connection: Connection, message_id: int, channel: str, thread_ts: str, *, gone: bool = False) -> None:
-    """Open the reply of a message that was just saved: it awaits the prediction, or never comes where the message is `gone`."""
-    connection.execute(
-        _insert_or_ignore(connection).values(
-            key=reply_key(message_id),
-            kind=Kind.REPLY,
-            message_id=message_id,
-            channel=channel,
-            thread_ts=thread_ts,
-            state=State.GONE if gone else State.AWAITING_PREDICTION,
-            wanted=1,
-            retry_at=None if gone else now() + timedelta(seconds=RETRY_AFTER_S),
-        )
-    )
-
-
-def await_prediction(connection: Connection, message_id: int) -> None:
-    """Let the reply wait for the prediction of the message's new text, whoever is working on it."""
-    connection.execute(
-        outbox.update()
-        .where(*of_message(message_id))
-        .values(
-            wanted=outbox.c.wanted + 1,
-            state=State.AWAITING_PREDICTION,
-            tries=0,
-            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
-        )
-    )
-    _mark_quoting_due(connection, [message_id])
-
-
-def awaiting_prediction() -> Any:
-    """Return the query of the ids of messages that await their prediction."""
-    # Those that wait are few, and the only ones that `ix_outbox_waiting` holds.
-    return select(outbox.c.message_id).where(outbox.c.retry_at.is_not(None), outbox.c.state == State.AWAITING_PREDICTION)
-
-
-def mark_predicted(connection: Connection, message_ids: Iterable[int]) -> None:
-    """Make the replies of these messages due: they have a new prediction."""
-    replies = (outbox.c.message_id.in_(list(message_ids)), outbox.c.kind == Kind.REPLY.value, outbox.c.state != State.GONE)
-    _mark_in_order(connection, *replies)
-
-
-def mark_reply_due(connection: Connection, message_id: int) -> None:
-    """Schedule another rendering of the message's reply, after its prediction where that is awaited.
-
-    One that waits for its turn keeps it; what is gone stays so.
-    """
-    connection.execute(
-        outbox.update()
-        .where(*of_message(message_id), outbox.c.state != State.GONE)
-        .values(
-            wanted=outbox.c.wanted + 1,
-            state=case(
-                (outbox.c.state.in_([State.AWAITING_PREDICTION, State.WAITING_TURN]), outbox.c.state), else_=State.DUE.value
-            ),
-            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
-        )
-    )
-
-
-def mark_deleted(connection: Connection, message_id: int) -> None:
-    """Make the reply of a message that is gone due for deletion, and what else of ours quotes it for another rendering."""
-    row = connection.execute(
-        outbox.update()
-        .where(*of_message(message_id))
-        .values(
-            wanted=outbox.c.wanted + 1,
-            state=State.DUE,
-            tries=0,
-            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
-        )
-        .returning(outbox.c.digest_id)
-    ).one()
-    if row.digest_id is not None:
-        _mark_due(connection, outbox.c.id == row.digest_id)
-    _mark_quoting_due(connection, [message_id])
-
-
-def mark_expired(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Settle the replies of these messages, whose texts are gone: after so many days nobody waits for them.
-
-    Digests and reports that quote them are due.
-    """
-    connection.execute(
-        outbox.update()
-        .where(outbox.c.message_id.in_(message_ids), outbox.c.kind == Kind.REPLY.value, outbox.c.retry_at.is_not(None))
-        .values(state=case((outbox.c.ts.is_(None), State.GONE.value), else_=State.SHOWN.value), retry_at=None)
-    )
-    replies = select(outbox.c.digest_id).where(outbox.c.message_id.in_(message_ids), outbox.c.digest_id.is_not(None))
-    _mark_in_order(connection, outbox.c.id.in_(list(connection.execute(replies.distinct()).scalars())))
-    _mark_quoting_due(connection, message_ids)
-
-
-def open_status(connection: Connection, run_id: int, channel: str) -> None:
-    """Open the status message of a run; the sweep finds it at once, whoever asked for the run."""
-    _open_of_run(connection, status_key(run_id), Kind.STATUS, run_id, channel)
-
-
-def open_report(connection: Connection, run_id: int, channel: str) -> None:
-    """Open the picture and the report of a run that is done."""
-    _open_of_run(connection, picture_key(run_id), Kind.PICTURE, run_id, channel)
-    _open_of_run(connection, report_key(run_id), Kind.REPORT, run_id, channel)
-
-
-def mark_run_due(connection: Connection, run_id: int) -> None:
-    """Schedule another rendering of the run's status message and report."""
-    _mark_due(connection, outbox.c.key.in_([status_key(run_id), report_key(run_id)]))
-
-
-def _open_of_run(connection: Connection, key: str, kind: Kind, run_id: int, channel: str) -> None:
-    connection.execute(
-        _insert_or_ignore(connection).values(
-            key=key, kind=kind, run_id=run_id, channel=channel, state=State.DUE, wanted=1, retry_at=now()
-        )
-    )
-
-
-def count_waiting(connection: Connection) -> dict[str, int]:
-    """Return how many messages wait, by what they wait for: `prediction` or `reply`."""
-    awaited = outbox.c.state == State.AWAITING_PREDICTION
-    row = connection.execute(
-        select(func.count().filter(awaited).label("prediction"), func.count().filter(~awaited).label("reply")).where(
-            outbox.c.retry_at.is_not(None),
-            outbox.c.kind == Kind.REPLY,
-            outbox.c.state.in_([State.AWAITING_PREDICTION, *CLAIMABLE]),
-        )
-    ).one()
-    return {"prediction": row.prediction, "reply": row.reply}
-
-
-def _insert_or_ignore(connection: Connection) -> Any:
-    """Return an insert that leaves a row with the same key as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(outbox).on_conflict_do_nothing()
-
-
-def _mark_due(connection: Connection, which: Any) -> None:
-    connection.execute(
-        outbox.update()
-        .where(which)
-        .values(wanted=outbox.c.wanted + 1, state=State.DUE, tries=0, retry_at=now() + timedelta(seconds=RETRY_AFTER_S))
-    )
-
-
-def _mark_in_order(connection: Connection, *which: Any) -> None:
-    # In the order of their ids, as everywhere: two that lock the same rows must not wait for each other.
-    ids = list(connection.execute(select(outbox.c.id).where(*which).order_by(outbox.c.id).with_for_update()).scalars())
-    if ids:
-        _mark_due(connection, outbox.c.id.in_(ids))
-
-
-def _mark_quoting_due(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Schedule another rendering of the reports that quote these messages, whose words are not what they were."""
-    reports = select(runs.c.id, runs.c.report).where(runs.c.report.is_not(None), runs.c.channel.is_not(None))
-    if len(message_ids) == 1:  # most reports need not be read then
-        reports = reports.where(cast(runs.c.report, String).contains(str(message_ids[0])))
-    quoting = {
-        row.id
-        for row in connection.execute(reports)
-        if not {flip["message_id"] for flip in row.report["flips"]}.isdisjoint(message_ids)
-    }
-    if quoting:
-        _mark_in_order(connection, outbox.c.key.in_([report_key(run_id) for run_id in quoting]))
 
 
 def _after_record(row: Any, state: State, retry_in_s: float | None, moment: datetime) -> dict[str, Any]:
@@ -720,7 +399,3 @@ def _line(channel: str, limit: int, *, newest_first: bool) -> Any:
         .order_by(messages.c.ts.desc() if newest_first else messages.c.ts)
         .limit(limit)
     )
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return None if moment is None else aware(moment)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from model.schema import Prediction
 from model.store.database import Database, aware, now
-from model.store.outbox import mark_predicted
+from model.store.outbox_changes import mark_predicted
 from model.store.tables import messages, predictions
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from model.errors import RunCancelled, RunLost, StoreUnavailable
 from model.schema import Decided, Decision, Progress, Report, Run, RunStatus
 from model.store.database import Database, aware, now, tally
-from model.store.outbox import Kind, mark_run_due, open_report, open_status
+from model.store.outbox_changes import mark_run_due, open_report, open_status
+from model.store.outbox_row import Kind
 from model.store.tables import outbox, runs
 
 # An owner gives a sign every few seconds, whatever it is doing.

@@ -26,7 +26,7 @@ from model.learning.dataset import seed_messages
 from model.learning.near_duplicates import first_near_duplicates
 from model.learning.retraining import judged_examples, snapshot
 from model.schema import Message, Prediction, Source
-from model.store.outbox import reply_key
+from model.store.outbox_row import reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
 from model.store.tables import gestures, messages, predictions

@@ -20,7 +20,7 @@ from bot.simulator.person import Person
 from bot.simulator.server import Simulator
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
-from model.store.outbox import SETTLED, State, greeting_key, picture_key, question_key, reply_key, report_key, status_key
+from model.store.outbox_row import SETTLED, State, greeting_key, picture_key, question_key, reply_key, report_key, status_key
 from model.store.predictions import NewPrediction
 from model.store.runs import owner_name
 from tests.outbox_rows import a_report

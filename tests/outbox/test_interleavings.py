@@ -40,7 +40,8 @@ from model.schema import Message, Prediction, Source
 from model.store import gestures as gestures_module
 from model.store import messages as messages_module
 from model.store import outbox as outbox_module
-from model.store.outbox import SETTLED, Claim, Kind, State, reply_key
+from model.store import outbox_changes as changes_module
+from model.store.outbox_row import SETTLED, Claim, Kind, State, reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
 
@@ -271,7 +272,7 @@ def evenings(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Store,
     store.migrate()
     clock = Clock()
     with pytest.MonkeyPatch.context() as patched:
-        for module in (outbox_module, messages_module, gestures_module):
+        for module in (outbox_module, changes_module, messages_module, gestures_module):
             patched.setattr(module, "now", clock)
         yield store, clock, []
     store.close()

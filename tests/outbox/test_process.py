@@ -11,7 +11,7 @@ from bot.outbox.context import OutboxContext, build_context
 from bot.outbox.executor import deliver
 from bot.simulator.server import Simulator
 from model.schema import Message, Source
-from model.store.outbox import State, picture_key, report_key, status_key
+from model.store.outbox_row import State, picture_key, report_key, status_key
 from model.store.runs import owner_name
 from model.store.store import Store
 from tests.outbox_rows import a_report

@@ -24,7 +24,7 @@ from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.database import now
-from model.store.outbox import SETTLED, Row, State, greeting_key, question_key, reply_key
+from model.store.outbox_row import SETTLED, Row, State, greeting_key, question_key, reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
 from tests.town import wait_until

@@ -13,7 +13,7 @@ from bot.outbox.public_channels import PublicChannels
 from bot.simulator.server import Simulator
 from model.schema import Message, Prediction, Source
 from model.store.database import now
-from model.store.outbox import State, picture_key, reply_key, report_key, status_key
+from model.store.outbox_row import State, picture_key, reply_key, report_key, status_key
 from model.store.predictions import NewPrediction
 from model.store.runs import owner_name
 from model.store.tables import messages

@@ -35,7 +35,7 @@ from bot.outbox.states import (
     next_action,
     steps,
 )
-from model.store.outbox import SETTLED, Kind, State
+from model.store.outbox_row import SETTLED, Kind, State
 
 STAMPS = st.sampled_from(["1.1", "1.2", "1.3"])
 ERRORS = st.sampled_from(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from model.schema import Card, Decided
-from model.store.outbox import State, greeting_key, report_key
+from model.store.outbox_row import State, greeting_key, report_key
 from model.store.runs import owner_name
 from model.store.store import Store
 from model.store.tables import metadata

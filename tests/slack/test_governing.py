@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.views.texts import load_texts
-from model.store.outbox import State, change_key
+from model.store.outbox_row import State, change_key
 from model.store.store import Store
 from tests.slack.dispatching import TEAM, dispatcher, published, slack
 from tests.town import SimulatorThread

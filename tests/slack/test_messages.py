@@ -8,7 +8,7 @@ import pytest
 from bot.slack.listeners.messages import save_deletion, save_edit, save_if_wanted
 from bot.slack.payloads import Deletion, Edit, microseconds
 from model.schema import Message, Source
-from model.store.outbox import State
+from model.store.outbox_row import State
 from model.store.store import Store
 from tests.outbox_rows import reply_of
 

@@ -16,7 +16,7 @@ from model.learning.retraining import _frozen_snapshot, snapshot
 from model.schema import Example, Message, Prediction, Source
 from model.store.database import now
 from model.store.erasure import ErasureService
-from model.store.outbox import reply_key
+from model.store.outbox_row import reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
 from model.store.tables import messages, versions

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from model.labels import seed_taxonomy
 from model.schema import Message, Source
-from model.store.outbox import SETTLED, Row, State, picture_key, question_key, reply_key, report_key, status_key
+from model.store.outbox_row import SETTLED, Row, State, picture_key, question_key, reply_key, report_key, status_key
 from model.store.store import Store
 
 HOME = Path(__file__).parent / "home_0_1"

@@ -9,7 +9,7 @@ import pytest
 from model.errors import RunCancelled, RunLost
 from model.schema import Decided, Progress
 from model.store import runs as module
-from model.store.outbox import State, picture_key, report_key, status_key
+from model.store.outbox_row import State, picture_key, report_key, status_key
 from model.store.runs import MOST_ATTEMPTS, Runs, owner_name, process_ids_of
 from model.store.store import Store
 from tests.outbox_rows import a_report

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from model.errors import BadSetting, StoreUnavailable
 from model.judgements import Gesture, Kind
 from model.schema import Example, Message, Prediction, Source
-from model.store.outbox import State, reply_key
+from model.store.outbox_row import State, reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
 from model.store.tables import metadata

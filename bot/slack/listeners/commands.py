@@ -15,7 +15,7 @@ from bot.slack.listeners import erasure, training
 from bot.slack.payloads import SlashCommand
 from bot.views import blocks
 from model.schema import Message, Source
-from model.store.outbox import change_key
+from model.store.outbox_row import change_key
 
 Word = Callable[[ListenerContext, Call], Awaitable[str]]
 

@@ -19,7 +19,7 @@ from bot.slack.payloads import (
 )
 from bot.slack.priority import ChannelPriority
 from model.schema import Message, Source
-from model.store.outbox import greeting_key
+from model.store.outbox_row import greeting_key
 from model.store.store import Store
 
 

@@ -1,0 +1,187 @@
+"""What the other nouns change of the outbox, inside their own transactions: a message is saved, predicted, edited, erased.
+
+Locks are taken in the order that `outbox` names, rows of one statement in the order of their ids.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, String, case, cast, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from model.store.database import now
+from model.store.outbox_row import CLAIMABLE, RETRY_AFTER_S, Kind, State, picture_key, reply_key, report_key, status_key
+from model.store.tables import outbox, runs
+
+
+def of_message(message_id: Any) -> tuple[Any, Any]:
+    """Return the condition for the reply of this message, or of the message in this column."""
+    return outbox.c.message_id == message_id, outbox.c.kind == Kind.REPLY.value
+
+
+def open_reply(connection: Connection, message_id: int, channel: str, thread_ts: str, *, gone: bool = False) -> None:
+    """Open the reply of a message that was just saved: it awaits the prediction, or never comes where the message is `gone`."""
+    connection.execute(
+        insert_or_ignore(connection).values(
+            key=reply_key(message_id),
+            kind=Kind.REPLY,
+            message_id=message_id,
+            channel=channel,
+            thread_ts=thread_ts,
+            state=State.GONE if gone else State.AWAITING_PREDICTION,
+            wanted=1,
+            retry_at=None if gone else now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+    )
+
+
+def await_prediction(connection: Connection, message_id: int) -> None:
+    """Let the reply wait for the prediction of the message's new text, whoever is working on it."""
+    connection.execute(
+        outbox.update()
+        .where(*of_message(message_id))
+        .values(
+            wanted=outbox.c.wanted + 1,
+            state=State.AWAITING_PREDICTION,
+            tries=0,
+            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+    )
+    _mark_quoting_due(connection, [message_id])
+
+
+def awaiting_prediction() -> Any:
+    """Return the query of the ids of messages that await their prediction."""
+    # Those that wait are few, and the only ones that `ix_outbox_waiting` holds.
+    return select(outbox.c.message_id).where(outbox.c.retry_at.is_not(None), outbox.c.state == State.AWAITING_PREDICTION)
+
+
+def mark_predicted(connection: Connection, message_ids: Iterable[int]) -> None:
+    """Make the replies of these messages due: they have a new prediction."""
+    replies = (outbox.c.message_id.in_(list(message_ids)), outbox.c.kind == Kind.REPLY.value, outbox.c.state != State.GONE)
+    _mark_in_order(connection, *replies)
+
+
+def mark_reply_due(connection: Connection, message_id: int) -> None:
+    """Schedule another rendering of the message's reply, after its prediction where that is awaited.
+
+    One that waits for its turn keeps it; what is gone stays so.
+    """
+    connection.execute(
+        outbox.update()
+        .where(*of_message(message_id), outbox.c.state != State.GONE)
+        .values(
+            wanted=outbox.c.wanted + 1,
+            state=case(
+                (outbox.c.state.in_([State.AWAITING_PREDICTION, State.WAITING_TURN]), outbox.c.state), else_=State.DUE.value
+            ),
+            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+    )
+
+
+def mark_deleted(connection: Connection, message_id: int) -> None:
+    """Make the reply of a message that is gone due for deletion, and what else of ours quotes it for another rendering."""
+    row = connection.execute(
+        outbox.update()
+        .where(*of_message(message_id))
+        .values(
+            wanted=outbox.c.wanted + 1,
+            state=State.DUE,
+            tries=0,
+            retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+        )
+        .returning(outbox.c.digest_id)
+    ).one()
+    if row.digest_id is not None:
+        mark_due(connection, outbox.c.id == row.digest_id)
+    _mark_quoting_due(connection, [message_id])
+
+
+def mark_expired(connection: Connection, message_ids: Sequence[int]) -> None:
+    """Settle the replies of these messages, whose texts are gone: after so many days nobody waits for them.
+
+    Digests and reports that quote them are due.
+    """
+    connection.execute(
+        outbox.update()
+        .where(outbox.c.message_id.in_(message_ids), outbox.c.kind == Kind.REPLY.value, outbox.c.retry_at.is_not(None))
+        .values(state=case((outbox.c.ts.is_(None), State.GONE.value), else_=State.SHOWN.value), retry_at=None)
+    )
+    replies = select(outbox.c.digest_id).where(outbox.c.message_id.in_(message_ids), outbox.c.digest_id.is_not(None))
+    _mark_in_order(connection, outbox.c.id.in_(list(connection.execute(replies.distinct()).scalars())))
+    _mark_quoting_due(connection, message_ids)
+
+
+def open_status(connection: Connection, run_id: int, channel: str) -> None:
+    """Open the status message of a run; the sweep finds it at once, whoever asked for the run."""
+    _open_of_run(connection, status_key(run_id), Kind.STATUS, run_id, channel)
+
+
+def open_report(connection: Connection, run_id: int, channel: str) -> None:
+    """Open the picture and the report of a run that is done."""
+    _open_of_run(connection, picture_key(run_id), Kind.PICTURE, run_id, channel)
+    _open_of_run(connection, report_key(run_id), Kind.REPORT, run_id, channel)
+
+
+def mark_run_due(connection: Connection, run_id: int) -> None:
+    """Schedule another rendering of the run's status message and report."""
+    mark_due(connection, outbox.c.key.in_([status_key(run_id), report_key(run_id)]))
+
+
+def _open_of_run(connection: Connection, key: str, kind: Kind, run_id: int, channel: str) -> None:
+    connection.execute(
+        insert_or_ignore(connection).values(
+            key=key, kind=kind, run_id=run_id, channel=channel, state=State.DUE, wanted=1, retry_at=now()
+        )
+    )
+
+
+def count_waiting(connection: Connection) -> dict[str, int]:
+    """Return how many messages wait, by what they wait for: `prediction` or `reply`."""
+    awaited = outbox.c.state == State.AWAITING_PREDICTION
+    row = connection.execute(
+        select(func.count().filter(awaited).label("prediction"), func.count().filter(~awaited).label("reply")).where(
+            outbox.c.retry_at.is_not(None),
+            outbox.c.kind == Kind.REPLY,
+            outbox.c.state.in_([State.AWAITING_PREDICTION, *CLAIMABLE]),
+        )
+    ).one()
+    return {"prediction": row.prediction, "reply": row.reply}
+
+
+def insert_or_ignore(connection: Connection) -> Any:
+    """Return an insert that leaves a row with the same key as it is."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(outbox).on_conflict_do_nothing()
+
+
+def mark_due(connection: Connection, which: Any) -> None:
+    """Schedule another rendering of the rows that meet this condition."""
+    connection.execute(
+        outbox.update()
+        .where(which)
+        .values(wanted=outbox.c.wanted + 1, state=State.DUE, tries=0, retry_at=now() + timedelta(seconds=RETRY_AFTER_S))
+    )
+
+
+def _mark_in_order(connection: Connection, *which: Any) -> None:
+    # In the order of their ids, as everywhere: two that lock the same rows must not wait for each other.
+    ids = list(connection.execute(select(outbox.c.id).where(*which).order_by(outbox.c.id).with_for_update()).scalars())
+    if ids:
+        mark_due(connection, outbox.c.id.in_(ids))
+
+
+def _mark_quoting_due(connection: Connection, message_ids: Sequence[int]) -> None:
+    """Schedule another rendering of the reports that quote these messages, whose words are not what they were."""
+    reports = select(runs.c.id, runs.c.report).where(runs.c.report.is_not(None), runs.c.channel.is_not(None))
+    if len(message_ids) == 1:  # most reports need not be read then
+        reports = reports.where(cast(runs.c.report, String).contains(str(message_ids[0])))
+    quoting = {
+        row.id
+        for row in connection.execute(reports)
+        if not {flip["message_id"] for flip in row.report["flips"]}.isdisjoint(message_ids)
+    }
+    if quoting:
+        _mark_in_order(connection, outbox.c.key.in_([report_key(run_id) for run_id in quoting]))

@@ -1,0 +1,171 @@
+"""One row of the outbox: its kind, its key, its states, and the claim that somebody has on it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from model.schema import Prediction
+from model.store.database import aware
+from model.store.stored_message import StoredMessage
+
+# What waits longer than this after its last step is sent again by the sweep, then after twice as long, and so on.
+RETRY_AFTER_S = 15.0
+RETRY_AT_MOST_S = 300.0
+
+
+class Kind(StrEnum):
+    """What a row is."""
+
+    REPLY = "reply"  # to a message, in its thread
+    QUESTION = "question"  # to a thread, about a label in dispute
+    DIGEST = "digest"  # the answer to many messages of a channel at once
+    STATUS = "status"  # of a run
+    PICTURE = "picture"  # of a run's report
+    REPORT = "report"  # of a run
+    ANNOUNCEMENT = "announcement"  # to a channel
+
+
+class State(StrEnum):
+    """Where a row is on its way to Slack.
+
+    CLAIMED and UNSURE are not stored: they are read off the claim and the clock (`Row.state_at`).
+    """
+
+    AWAITING_PREDICTION = "awaiting_prediction"  # there is nothing to show yet
+    DUE = "due"  # Slack is to show something else
+    CLAIMED = "claimed"  # somebody is calling Slack
+    WAITING_TURN = "waiting_turn"  # a first reply, in the line of its channel
+    IN_DIGEST = "in_digest"  # another row answers it, together with others
+    UNSURE = "unsure"  # a call was made whose answer nobody knows: look first
+    REFUSED = "refused"  # Slack said no, for `reason`
+    SHOWN = "shown"  # Slack shows what it should
+    GONE = "gone"  # nothing of it stands in Slack, nor should
+
+
+CLAIMABLE = (State.DUE, State.WAITING_TURN)
+SETTLED = (State.IN_DIGEST, State.REFUSED, State.SHOWN, State.GONE)
+
+
+def reply_key(message_id: int) -> str:
+    """Return the key of the reply to this message."""
+    return f"{Kind.REPLY}:{message_id}"
+
+
+def question_key(message_id: int, label: str) -> str:
+    """Return the key of the question about a label in dispute."""
+    return f"{Kind.QUESTION}:{message_id}:{label}"
+
+
+def status_key(run_id: int) -> str:
+    """Return the key of the run's status message."""
+    return f"{Kind.STATUS}:{run_id}"
+
+
+def picture_key(run_id: int) -> str:
+    """Return the key of the picture of the run's report."""
+    return f"{Kind.PICTURE}:{run_id}"
+
+
+def report_key(run_id: int) -> str:
+    """Return the key of the run's report."""
+    return f"{Kind.REPORT}:{run_id}"
+
+
+def greeting_key(channel: str, event_ts: str) -> str:
+    """Return the key of the greeting in a channel that the bot was invited to, by the event that told so."""
+    return f"greeting:{channel}:{event_ts}"
+
+
+def change_key(trigger_id: str) -> str:
+    """Return the key of what tells a channel that somebody changed something there, by the command's trigger."""
+    return f"change:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it is now. `state` is what is stored; `wanted` adds one whenever Slack should show something else."""
+
+    id: int
+    key: str
+    kind: Kind
+    message_id: int | None
+    run_id: int | None
+    channel: str
+    thread_ts: str | None
+    ts: str | None
+    state: State
+    wanted: int
+    shown: int
+    claimed_by: str | None
+    claimed_until: datetime | None
+    tries: int
+    retry_at: datetime | None
+    rendered_at: datetime | None
+    asked: tuple[str, ...]
+    digest_id: int | None
+    content: Mapping[str, Any]
+    reason: str | None
+
+    @classmethod
+    def of(cls, row: Any) -> "Row":
+        """Return what a row of `outbox` says."""
+        return cls(
+            id=row.id,
+            key=row.key,
+            kind=Kind(row.kind),
+            message_id=row.message_id,
+            run_id=row.run_id,
+            channel=row.channel,
+            thread_ts=row.thread_ts,
+            ts=row.ts,
+            state=State(row.state),
+            wanted=row.wanted,
+            shown=row.shown,
+            claimed_by=row.claimed_by,
+            claimed_until=_aware(row.claimed_until),
+            tries=row.tries,
+            retry_at=_aware(row.retry_at),
+            rendered_at=_aware(row.rendered_at),
+            asked=tuple(row.asked or ()),
+            digest_id=row.digest_id,
+            content=row.content or {},
+            reason=row.reason,
+        )
+
+    def state_at(self, moment: datetime) -> State:
+        """Return the state at this moment: what is stored, or what the claim makes of it."""
+        if self.state not in CLAIMABLE or self.claimed_until is None:
+            return self.state
+        return State.CLAIMED if self.claimed_until > moment else State.UNSURE
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to bring one row up to date until the lease ends.
+
+    `in_doubt`: an earlier claim ended without a word, so a post that nobody recorded may stand in Slack. `message` is the one
+    that the row is about; `prediction` is of its present text, None where it is gone or not predicted.
+    """
+
+    row: Row
+    in_doubt: bool
+    message: StoredMessage | None = None
+    prediction: Prediction | None = None
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A row that has waited for too long. `revision` is of its message's text where a prediction is awaited."""
+
+    id: int
+    key: str
+    tries: int
+    message_id: int | None
+    revision: int | None
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return None if moment is None else aware(moment)
