@@ -9,6 +9,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
+from bot.errors import refusal
 from bot.outbox.rate_limit import RateLimiter
 from bot.outbox.states import AmbiguousResult, RateLimited
 
@@ -67,7 +68,7 @@ def find_messages(
         try:
             return _pages(slack.conversations_replies, is_ours, channel=channel, ts=thread_ts)
         except SlackApiError as error:
-            if error.response.get("error") != "thread_not_found":
+            if refusal(error) != "thread_not_found":
                 raise
             oldest = thread_ts
     return _pages(slack.conversations_history, is_ours, channel=channel, oldest=oldest)

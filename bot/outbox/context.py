@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from celery.canvas import Signature
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import StartRefused
+from bot.errors import StartRefused, refusal
 from bot.locks import TtlLock
 from bot.outbox.client import CALL_WITHIN_S, RateLimitedClient
 from bot.outbox.judges import Judges
@@ -96,4 +96,4 @@ def _who_am_i(slack: RateLimitedClient, wait: Callable[[float], object]) -> tupl
             log.warning("Slack cannot be reached, trying again: %s", error)
             wait(UNREACHED_S)
         except SlackApiError as error:
-            raise StartRefused(f"Slack refuses SLACK_BOT_TOKEN: {error.response.get('error')}") from error
+            raise StartRefused(f"Slack refuses SLACK_BOT_TOKEN: {refusal(error)}") from error

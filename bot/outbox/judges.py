@@ -7,6 +7,7 @@ from threading import Lock
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.errors import refusal
 from bot.settings import BotSettings
 from model.store.gestures import Gestures
 
@@ -40,7 +41,7 @@ class Judges:
             try:
                 person = self._slack.users_info(user=user)["user"]
             except SlackApiError as error:
-                if error.response.get("error") not in {"user_not_found", "user_not_visible"}:
+                if refusal(error) not in {"user_not_found", "user_not_visible"}:
                     raise
                 person = {"is_stranger": True}
             foreign = person.get("is_stranger") or person.get("team_id", self._team) != self._team
@@ -60,7 +61,7 @@ class Judges:
         try:
             members = frozenset(self._slack.usergroups_users_list(usergroup=group)["users"])
         except SlackApiError as error:
-            if error.response.get("error") != "no_such_subteam":
+            if refusal(error) != "no_such_subteam":
                 raise
             members = frozenset()
             self._complain(group)

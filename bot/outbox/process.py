@@ -8,7 +8,7 @@ from celery import signals
 from slack_sdk.errors import SlackApiError
 
 from bot import queues
-from bot.errors import StartRefused
+from bot.errors import StartRefused, refusal
 from bot.outbox import executor
 from bot.outbox.context import OutboxContext, build_context
 from bot.outbox.states import NOT_THERE, PERMANENT_ERRORS, AmbiguousResult, RateLimited
@@ -54,7 +54,7 @@ def put_reaction(context: OutboxContext, channel: str, ts: str, emoji: str) -> N
         log.info("%s", error)
     except SlackApiError as error:
         known = {"already_reacted", "message_not_found", "too_many_reactions", *PERMANENT_ERRORS, *NOT_THERE}
-        if error.response.get("error") not in known:
+        if refusal(error) not in known:
             raise
 
 

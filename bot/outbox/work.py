@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from slack_sdk.errors import SlackApiError
 
+from bot.errors import refusal
 from bot.outbox.client import NO_UNFURL, Message, RateLimitedClient, find_messages, has_metadata
 from bot.outbox.context import OutboxContext
 from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Refused, Write, redraw_every_s
@@ -117,4 +118,4 @@ class Work:
 
 def outcome_of(error: SlackApiError | RateLimited | AmbiguousResult) -> Refused | RateLimited | AmbiguousResult:
     """Return what a call that raised this came to."""
-    return Refused(str(error.response.get("error"))) if isinstance(error, SlackApiError) else error
+    return Refused(str(refusal(error))) if isinstance(error, SlackApiError) else error

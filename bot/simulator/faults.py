@@ -8,6 +8,8 @@ Failure = int | str
 Copy = str  # "new_id", "same_id" or "retry"
 
 _FAILURES: tuple[Failure, ...] = (500, 503, "ratelimited", "not_json", "reset", "answer_lost")
+# What a proxy or a captive portal answers in Slack's place with status 200, and what it says that it is.
+PAGES = {"not_json": "text/html", "plain_page": "text/plain", "broken_json": "application/json"}
 _SOCKET_FAULTS = ("refresh", "warning", "abort")
 
 
@@ -72,7 +74,7 @@ class Faults:
     def fail_next(self, method: str, failure: Failure, times: int = 1, retry_after_s: int = 1) -> None:
         """Let the next `times` calls of `method` fail.
 
-        `failure` is an HTTP status without JSON, "not_json" (status 200), "reset" of the connection, "answer_lost" (the call
+        `failure` is an HTTP status without JSON, one of PAGES (status 200), "reset" of the connection, "answer_lost" (the call
         is carried out, then the connection is reset: the only failure after which something has changed), or an error code.
         The code "ratelimited" comes with status 429 and Retry-After, any other in the form of Slack's refusals: use it for
         errors that no workspace here can cause, such as an administrator's rules.

@@ -10,7 +10,7 @@ from bot.simulator import arguments
 from bot.simulator.app import App
 from bot.simulator.clock import Clock
 from bot.simulator.errors import Json, SlackError
-from bot.simulator.faults import CallFault, Faults
+from bot.simulator.faults import PAGES, CallFault, Faults
 from bot.simulator.installation import Method
 from bot.simulator.rate_limits import RateLimited
 from bot.simulator.wire import Wire
@@ -108,7 +108,10 @@ def _fail(request: web.Request, fault: CallFault) -> web.StreamResponse:
         if isinstance(request.transport, asyncio.Transport):
             request.transport.abort()
         return web.Response(status=500)
-    if isinstance(failure, str) and failure != "not_json":
+    if isinstance(failure, int):
+        status, content_type = failure, "text/html"
+    elif failure in PAGES:
+        status, content_type = 200, PAGES[failure]
+    else:
         return web.json_response({"ok": False, "error": failure})
-    status = failure if isinstance(failure, int) else 200
-    return web.Response(status=status, text="<html><body>upstream failure</body></html>", content_type="text/html")
+    return web.Response(status=status, text="<html><body>upstream failure</body></html>", content_type=content_type)

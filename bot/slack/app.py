@@ -17,7 +17,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import StartRefused
+from bot.errors import StartRefused, refusal
 from bot.locks import TtlLock
 from bot.settings import BotSettings
 from bot.slack import guard
@@ -111,9 +111,11 @@ async def _who_am_i(settings: BotSettings) -> AuthorizeResult:
     try:
         answer = await client.auth_test()
     except SlackApiError as error:
-        raise StartRefused(
-            f"Slack refuses SLACK_BOT_TOKEN ({error.response.get('error')}): copy it again from your app's page, "
-            "OAuth & Permissions, and install the app if you have not"
+        raise _start_refused(
+            error,
+            settings,
+            "SLACK_BOT_TOKEN",
+            "copy it again from your app's page, OAuth & Permissions, and install the app if you have not",
         ) from error
     except (OSError, aiohttp.ClientError) as error:
         raise StartRefused(f"Slack cannot be reached at {settings.slack_api_url}: {error}") from error
@@ -126,6 +128,15 @@ async def _who_am_i(settings: BotSettings) -> AuthorizeResult:
     )
 
 
+def _start_refused(error: SlackApiError, settings: BotSettings, token: str, hint: str) -> StartRefused:
+    code = refusal(error)
+    if code is None:
+        return StartRefused(
+            f"Slack cannot be reached at {settings.slack_api_url}: what answers there is not Slack, perhaps a proxy"
+        )
+    return StartRefused(f"Slack refuses {token} ({code}): {hint}")
+
+
 async def _serve_sockets(app: AsyncApp, context: ListenerContext, stop: asyncio.Event) -> None:
     settings = context.settings
     token = settings.slack_app_token.get_secret_value()
@@ -133,10 +144,8 @@ async def _serve_sockets(app: AsyncApp, context: ListenerContext, stop: asyncio.
         # Asked once by ourselves: the Socket Mode client takes a refusal for bad weather and would try for ever.
         await context.slack.apps_connections_open(app_token=token)
     except SlackApiError as error:
-        raise StartRefused(
-            f"Slack refuses SLACK_APP_TOKEN ({error.response.get('error')}): it needs the scope connections:write, "
-            "and Socket Mode must be on"
-        ) from error
+        hint = "it needs the scope connections:write, and Socket Mode must be on"
+        raise _start_refused(error, settings, "SLACK_APP_TOKEN", hint) from error
     except (OSError, aiohttp.ClientError) as error:
         raise StartRefused(f"Slack cannot be reached at {settings.slack_api_url}: {error}") from error
     handlers = [

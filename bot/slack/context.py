@@ -14,8 +14,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.errors import refusal
 from bot.settings import BotSettings
-from bot.slack.retries import retry_handlers
+from bot.slack.retries import SlackClient, retry_handlers
 from bot.slack.visibility import Visibility
 from bot.views.texts import Texts, load_texts
 from model.errors import StoreUnavailable
@@ -147,11 +148,15 @@ class ListenerContext:
             log.warning("%s could not be answered: %r", what, error)
 
     async def tell(self, text: str, *, channel: str, user: str, thread_ts: str | None = None, response_url: str | None) -> None:
-        """Show `text` to this person alone, in the thread that they are in; by the address where we are no member."""
+        """Show `text` to this person alone, in the thread that they are in; by the address where Slack refuses that.
+
+        Where the answer was lost it may have been shown, and is not shown again.
+        """
         try:
             await self.slack.chat_postEphemeral(text=text, channel=channel, user=user, thread_ts=thread_ts)
-        except (SlackApiError, OSError, aiohttp.ClientError, TimeoutError):
-            if response_url is None:
+        except (SlackApiError, aiohttp.ClientConnectorError) as error:
+            is_lost = isinstance(error, SlackApiError) and refusal(error) is None
+            if response_url is None or is_lost:
                 raise
             await self.answer(response_url, text, what="an ephemeral message")
 
@@ -176,7 +181,7 @@ class Call:
 def slack_client(settings: BotSettings) -> AsyncWebClient:
     """Return a client that waits out rate limits by itself, and repeats what repeats harmlessly (see `retries`)."""
     token = settings.slack_bot_token.get_secret_value()
-    return AsyncWebClient(token=token, base_url=settings.slack_api_url, timeout=15, retry_handlers=retry_handlers())
+    return SlackClient(token=token, base_url=settings.slack_api_url, timeout=15)
 
 
 def build_context(

@@ -28,6 +28,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.errors import refusal
 from model.errors import StoreUnavailable
 from model.store.store import Store
 
@@ -118,7 +119,7 @@ class Missed:
         try:
             answer = await self._slack.conversations_history(channel=channel, oldest=oldest, limit=limit)
         except SlackApiError as error:
-            if error.response.get("error") in NOT_READABLE:
+            if refusal(error) in NOT_READABLE:
                 return []
             raise
         return list(answer.get("messages", []))

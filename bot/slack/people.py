@@ -3,6 +3,7 @@
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.errors import refusal
 from bot.settings import BotSettings
 
 
@@ -12,7 +13,7 @@ async def may_train(client: AsyncWebClient, settings: BotSettings, user: str) ->
         try:
             person = (await client.users_info(user=user))["user"]
         except SlackApiError as error:
-            if error.response.get("error") not in {"user_not_found", "user_not_visible"}:
+            if refusal(error) not in {"user_not_found", "user_not_visible"}:
                 raise
             return False
         return bool(person.get("is_admin") or person.get("is_owner"))
@@ -33,7 +34,7 @@ async def is_member(client: AsyncWebClient, channel: str) -> bool:
         info = await client.conversations_info(channel=channel)
     except SlackApiError as error:
         # A private channel that we are not in does not exist for us; a group's direct messages are in no scope of ours.
-        if error.response.get("error") not in {"channel_not_found", "missing_scope"}:
+        if refusal(error) not in {"channel_not_found", "missing_scope"}:
             raise
         return False
     return bool(info["channel"].get("is_member"))
@@ -46,7 +47,7 @@ async def may_answer(client: AsyncWebClient, channel: str, ts: str) -> bool:
     try:  # no scope of ours lets us ask about direct messages, and Slack gives nobody a link to other people's
         await client.chat_getPermalink(channel=channel, message_ts=ts)
     except SlackApiError as error:
-        if error.response.get("error") not in {"channel_not_found", "message_not_found"}:
+        if refusal(error) not in {"channel_not_found", "message_not_found"}:
             raise
         return False
     return True

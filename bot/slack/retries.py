@@ -1,4 +1,4 @@
-"""Which calls to Slack are made again where Slack did not answer: those alone that change nothing.
+"""The client of this side, and which of its calls are made again where Slack did not answer: those alone that change nothing.
 
 Slack has no idempotency key. A 500 or a connection that is lost may come after the call was carried out, and what is then posted
 again stands there twice (python-slack-sdk#1487). So what shows something to people is called once, and whoever asked hears that
@@ -8,9 +8,11 @@ slack_sdk hands every status from 400 on to its handlers since 3.48, and adds on
 not given a list of its own.
 """
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientConnectorError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryState
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import (
@@ -18,6 +20,8 @@ from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncRateLimitErrorRetryHandler,
     AsyncServerErrorRetryHandler,
 )
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 # Of a method's name, the last word: it reads.
 READS = frozenset({"conversations", "get", "getPermalink", "history", "info", "list", "members", "replies", "test"})
@@ -49,6 +53,20 @@ class ConnectionErrorHandler(AsyncConnectionErrorRetryHandler):
     ) -> bool:
         failed = await super()._can_retry_async(state=state, request=request, response=response, error=error)
         return failed and (isinstance(error, ClientConnectorError) or repeats_harmlessly(request.url))
+
+
+class SlackClient(AsyncWebClient):
+    """Slack's Web API with `retry_handlers`; what is not Slack's answer is a SlackApiError without a code (see `refusal`)."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(retry_handlers=retry_handlers(), **options)
+
+    async def api_call(self, api_method: str, **options: Any) -> AsyncSlackResponse:
+        """Return Slack's answer, which is `ok`."""
+        try:
+            return await super().api_call(api_method, **options)
+        except AttributeError as error:  # slack_sdk expects an object, and was given a page that calls itself plain text
+            raise SlackApiError(f"{api_method} was answered by a page that is not Slack's", {}) from error
 
 
 def retry_handlers() -> list[AsyncRetryHandler]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.errors import refusal
 from bot.settings import BotSettings
 from model.schema import Message, Source
 
@@ -117,7 +118,7 @@ class Visibility:
         try:
             return await asked
         except SlackApiError as error:
-            if error.response.get("error") not in errors:
+            if refusal(error) not in errors:
                 raise
             return None
 

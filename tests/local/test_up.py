@@ -103,6 +103,17 @@ def test_a_slack_that_cannot_be_reached_is_named(tmp_path: Path, slack: Simulato
     assert "Slack cannot be reached at http://127.0.0.1:" in said.refusal()
 
 
+@pytest.mark.parametrize("method", ["auth.test", "apps.connections.open"])
+@pytest.mark.parametrize("page", ["not_json", "plain_page", "broken_json"])
+def test_a_page_in_slacks_place_is_not_taken_for_slacks_refusal(
+    tmp_path: Path, slack: SimulatorThread, method: str, page: str
+) -> None:
+    """A proxy's login page: whoever was told of a wrong token would search for the fault in the wrong place."""
+    slack.simulator.faults.fail_next(method, page)
+    said = beto("bot", home=tmp_path / "home", timeout_s=12, **slack.environment)
+    assert "what answers there is not Slack, perhaps a proxy" in said.refusal()
+
+
 def test_a_database_of_another_workspace_is_left_alone(tmp_path: Path, slack: SimulatorThread) -> None:
     """Labels, versions and reports are of the whole database: two banks in one would read each other's."""
     home = tmp_path / "home"

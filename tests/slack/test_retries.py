@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from aiohttp import web
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.errors import refusal
 from bot.outbox import replies
 from bot.settings import BotSettings
+from bot.simulator.faults import PAGES
 from bot.simulator.server import Simulator
 from bot.slack.context import slack_client
 from bot.slack.retries import repeats_harmlessly
@@ -37,7 +40,7 @@ WRITES: dict[str, dict[str, Any]] = {
     "views.push": {"trigger_id": "1.1", "view": VIEW},
     "views.update": {"view_id": "V1", "view": VIEW},
 }
-LOST = (500, 502, 503, "not_json", "reset", "answer_lost")
+LOST = (500, 502, 503, *PAGES, "reset", "answer_lost")
 
 
 def client(simulator: Simulator) -> AsyncWebClient:
@@ -57,9 +60,25 @@ async def test_what_people_see_is_called_once(simulator: Simulator, failure: int
     bot = client(simulator)
     for method, arguments in WRITES.items():
         simulator.faults.fail_next(method, failure)
-        with pytest.raises((SlackApiError, aiohttp.ClientError)):
+        with pytest.raises((SlackApiError, aiohttp.ClientError)) as raised:
             await bot.api_call(method, json=arguments)
+        assert not isinstance(raised.value, SlackApiError) or refusal(raised.value) is None
     assert calls(simulator) == dict.fromkeys(WRITES, 1)
+
+
+@pytest.mark.parametrize(("failure", "by_address"), [("not_in_channel", 1), (502, 0), ("plain_page", 0), ("answer_lost", 0)])
+async def test_a_hint_goes_by_the_address_only_where_slack_refused_it(
+    slack: SimulatorThread, known: Store, tmp_path: Path, published: list[str], failure: int | str, by_address: int
+) -> None:
+    """Where the answer was lost, the hint may stand there, and the person would read it twice."""
+    address = Address(200)
+    runner = await address.serve()
+    context = a_context(slack, known, tmp_path, published)
+    slack.simulator.faults.fail_next("chat.postEphemeral", failure)
+    with suppress(SlackApiError, aiohttp.ClientError):
+        await context.tell("hola", channel=GENERAL, user="U0SIMUANA", response_url=address.url)
+    assert address.posts == by_address
+    await runner.cleanup()
 
 
 @pytest.mark.parametrize("failure", [500, 503, "reset", "answer_lost"])

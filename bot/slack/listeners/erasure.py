@@ -11,6 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from bot import queues
+from bot.errors import refusal
 from bot.slack import history, people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.payloads import ViewSubmission
@@ -155,7 +156,7 @@ async def _execute(context: ListenerContext, request: _Request, view_id: str) ->
     try:
         await context.slack.views_update(view_id=view_id, view=blocks.notice(told(context, done, request), context.texts))
     except SlackApiError as error:
-        log.info("erasure request %s is carried out, and its modal was closed: %s", request.id, error.response.get("error"))
+        log.info("erasure request %s is carried out, and its modal was closed: %s", request.id, refusal(error))
 
 
 def told(context: ListenerContext, done: Erased, request: _Request) -> str:
