@@ -123,7 +123,7 @@ def simulator(
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="JSONL or CSV of labelled messages.")
 @click.option("--dev", type=click.Path(path_type=Path), help="Messages to stop early on; default: a tenth of --data.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The new version's folder.")
-@click.option("--base", default=None, help="mini, a folder or a hub name; default BETO_BASE.")
+@click.option("--base", default=None, help="e5, mini, a folder or a hub name; default BETO_BASE.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, as_json: bool) -> None:
@@ -155,6 +155,7 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
             out=out,
             seed=seed,
             device=settings.device,
+            home=settings.home_folder,
             on_progress=lambda progress: bar.update(max(0, 1000 * progress.step // max(progress.steps, 1) - bar.pos)),
         )
     if not DistributedContext().is_rank_zero:

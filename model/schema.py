@@ -146,6 +146,7 @@ class Card(Frozen):
 
     version: int = 0  # 0 until the registry numbers it
     base: str
+    origin: str = ""  # who made the base and under which licence, where we know it
     labels: tuple[str, ...]
     thresholds: dict[str, Probability]
     seed: int

@@ -29,7 +29,7 @@ class ModelSettings(BaseSettings):
 
     home: Path = Field(default=Path("~/.beto"), description="where versions, the SQLite file and logs are kept")
     database_url: str = Field(default="", repr=False, description="PostgreSQL URL; empty: SQLite in BETO_HOME")
-    base: str = Field(default=PRODUCTION_BASE, description="checkpoint to fine-tune: `mini`, a folder, or a hub name")
+    base: str = Field(default=PRODUCTION_BASE, description="checkpoint to fine-tune: `e5`, `mini`, a folder, or a hub name")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the network runs")
     promotion: Literal["auto", "ask"] = Field(
         default="auto", description="a better version goes live by itself, or when somebody presses the button"

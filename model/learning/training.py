@@ -19,6 +19,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from model.errors import BadData, ModelError, UnknownLabel
 from model.labels import Taxonomy
 from model.learning.baseline import Baseline, truth_of
+from model.learning.bases import e5
 from model.learning.checkpoint import Checkpoint, Position, fingerprint
 from model.learning.dataset import data_sha256
 from model.learning.distributed import DistributedContext
@@ -42,6 +43,7 @@ from model.serving.network import (
     pick_device,
 )
 from model.serving.version_folder import building, check_free, write_card
+from model.settings import ModelSettings
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +93,15 @@ def train(
     test: Sequence[Example] | None = None,
     epochs: int | None = None,
     checkpoint: Path | None = None,
+    home: Path | None = None,
 ) -> Card:
     """Fine-tune a version from `base`, write it whole to `out`, and return its card.
 
-    `base` is `mini`, a folder, or a name on a hub. The best weights on `dev` are kept; calibration and threshold are
-    chosen there. `seed` decides all randomness. `epochs` replaces the recipe's number. `on_progress` is called after every
-    step. Raises BaseUnavailable, BadData and UnknownLabel for data that cannot be trained on, and ModelError where
-    `out` exists or cannot be written, or where not even one text at a time fits into memory.
+    `base` is `mini`, `e5`, a folder, or a name on a hub; `home` is where e5 is unpacked, BETO_HOME by default. The best
+    weights on `dev` are kept; calibration and threshold are chosen there. `seed` decides all randomness. `epochs` replaces
+    the recipe's number. `on_progress` is called after every step. Raises BaseUnavailable, BadData and UnknownLabel for data
+    that cannot be trained on, and ModelError where `out` exists or cannot be written, or where not even one text at a time
+    fits into memory.
 
     In the folder `checkpoint` the training's state is kept after every epoch, and every minute of a long one: the same
     call with the same data goes on from there, and on a CPU ends with the weights of a training that was never
@@ -114,7 +118,9 @@ def train(
     where = context.init_process_group(pick_device(device))
 
     # Data and model: the network that we begin with, and the baseline that it must beat.
-    network, tokenizer, baseline, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed)
+    network, tokenizer, baseline, recipe = begin(
+        train, dev, taxonomy.names, base=base, seed=seed, home=home or ModelSettings().home_folder
+    )
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     model = _Model(network.to(where), tokenizer, where)
@@ -135,6 +141,7 @@ def train(
     thresholds = label_thresholds(dev_scores, truth, known)
     card = Card(
         base=name_of(base),
+        origin=e5.ORIGIN if base == e5.NAME else "",
         labels=taxonomy.names,
         thresholds=dict(zip(taxonomy.names, thresholds, strict=True)),
         seed=seed,

@@ -86,6 +86,7 @@ def card_text(card: Card) -> str:
         f"{card.texts.get('test', 0)} others. SHA-256 of all: `{card.data_sha256}`",
         f"- **Parent**: {'version ' + str(card.parent) if card.parent else 'none'}. Seed {card.seed}, {card.seconds:.0f} s, "
         f"{card.created_at}, code {card.code_version}",
+        *([f"- **Base**: {card.origin}"] if card.origin else []),
         f"- **Settings**: {', '.join(f'{name} {value}' for name, value in card.settings.items())}",
         f"- **Given** from these probabilities on: {', '.join(f'{name} {value:.3f}' for name, value in card.thresholds.items())}",
     ]
@@ -146,6 +147,20 @@ def verify(folder: Path) -> Card:
         # What is not listed was not checked, and a library might take it up.
         if path.name not in manifest and path.name not in {CARD_FILE, CARD_TEXT_FILE, MANIFEST_FILE}:
             raise BrokenVersion(f"{path} is not in {MANIFEST_FILE}: somebody put it there later")
+    _check_files(folder, manifest)
+    return card
+
+
+def is_as_written(folder: Path) -> bool:
+    """Return whether `building` finished the folder and nobody altered a file that it listed; a folder without a card will do."""
+    try:
+        _check_files(folder, _Manifest.validate_json((folder / MANIFEST_FILE).read_bytes()))
+    except (OSError, ValidationError, BrokenVersion):
+        return False
+    return True
+
+
+def _check_files(folder: Path, manifest: dict[str, str]) -> None:
     for name, expected in manifest.items():
         if not is_plain(name):
             raise BrokenVersion(f"{folder / MANIFEST_FILE} names {name!r}, which is no file of this folder")
@@ -155,7 +170,6 @@ def verify(folder: Path) -> Card:
             raise BrokenVersion(f"{folder / name} cannot be read: {error.strerror}") from error
         if found != expected:
             raise BrokenVersion(f"{folder / name} is not what was written: its SHA-256 differs from {MANIFEST_FILE}")
-    return card
 
 
 def is_plain(name: str) -> bool:

@@ -134,7 +134,9 @@ def _train_by_trainer(
 
     transformers = quiet_transformers()
     began = time.perf_counter()
-    network, tokenizer, _, _ = begin(splits["train"], splits["dev"], labels, base=base, seed=seed)
+    network, tokenizer, _, _ = begin(
+        splits["train"], splits["dev"], labels, base=base, seed=seed, home=ModelSettings().home_folder
+    )
     answers = {split: truth_of(examples, labels) for split, examples in splits.items()}
     rows = {}
     for split, examples in splits.items():

@@ -111,7 +111,7 @@ def test_a_local_checkpoint_of_the_same_kind_is_fine_tuned(tiny: Path, tmp_path:
 def test_a_new_head_begins_with_how_frequent_each_label_is(tiny: Path) -> None:
     """Else the first epochs only learn that most labels are absent; what nobody judged is no absence."""
     blind = [e.model_copy(update={"labels": (), "unknown": ("gracias",)}) if e.labels == ("gracias",) else e for e in EXAMPLES]
-    network, _, _, _ = training.begin(blind, EXAMPLES, TINY.names, base=str(tiny), seed=0)
+    network, _, _, _ = training.begin(blind, EXAMPLES, TINY.names, base=str(tiny), seed=0, home=tiny)
     assert network.classifier.bias.sigmoid().tolist() == pytest.approx([8.5 / 25, 0.5 / 17])
 
 
