@@ -10,9 +10,9 @@ from slack_sdk.webhook import WebhookClient
 from bot import queues
 from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Subject, Write
 from bot.outbox.work import Content, Work
-from bot.views import blocks
+from bot.views import announcements, blocks
 from bot.views.texts import Texts
-from model.labels import Taxonomy
+from model.labels import LabelEvent, Taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.gestures import Judged
 from model.store.outbox_row import State, question_key
@@ -168,7 +168,7 @@ class QuestionWork(AboutMessage):
 
 
 class AnnouncementWork(Work):
-    """A text of the locales, told in a channel."""
+    """A text of the locales, or a change that concerns all in the channel, told there."""
 
     METADATA = "beto_announcement"
     NAMED = "key"
@@ -178,8 +178,13 @@ class AnnouncementWork(Work):
         return self.row.key
 
     def render(self) -> Content:
-        """Return the text with its values."""
-        return Content(self.context.texts(self.row.content["text"], **self.row.content["values"]))
+        """Return the text with its values, or what changed."""
+        content, texts = self.row.content, self.context.texts
+        if "promotion" in content:
+            return Content(announcements.promotion(content["promotion"], texts))
+        if "labels" in content:
+            return Content(announcements.labels(LabelEvent.model_validate(content["labels"]), texts))
+        return Content(texts(content["text"], **content["values"]))
 
 
 def render_reply(

@@ -16,6 +16,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.errors import refusal
 from bot.settings import BotSettings
+from bot.slack import people
 from bot.slack.retries import SlackClient, retry_handlers
 from bot.slack.visibility import Visibility
 from bot.views.texts import Texts, load_texts
@@ -124,6 +125,15 @@ class ListenerContext:
     async def taxonomy(self) -> Taxonomy:
         """Return the current labels (see `TaxonomyCache.current`)."""
         return await self.labels.current()
+
+    async def why_not_train(self, user: str) -> str | None:
+        """Return the sentence that says why this person may not retrain, promote and go back; None where they may.
+
+        Guests and people of other organisations never may, whoever named them in BETO_TRAINERS.
+        """
+        if not await self.visibility.is_full_member(user):
+            return self.texts("run.refused_guest")
+        return None if await people.may_train(self.slack, self.settings, user) else self.texts("run.refused")
 
     def after_ack(self, work: Coroutine[Any, Any, None], *, what: str, response_url: str | None = None) -> None:
         """Run `work` once the request is acknowledged; whoever asked is told, and the log holds it, where it fails."""

@@ -1,4 +1,4 @@
-"""Who may retrain and who may have things erased: asked of Slack each time, since rights change."""
+"""Who may retrain, and where the bot is: asked of Slack each time, since rights change."""
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -8,7 +8,10 @@ from bot.settings import BotSettings
 
 
 async def may_train(client: AsyncWebClient, settings: BotSettings, user: str) -> bool:
-    """Return whether this person may retrain, promote and roll back: named in BETO_TRAINERS, or else an admin or owner."""
+    """Return whether this person is named in BETO_TRAINERS, or where that is empty, an admin or owner of the workspace.
+
+    See `ListenerContext.why_not_train` for what else it takes.
+    """
     if not settings.trainer_ids:
         try:
             person = (await client.users_info(user=user))["user"]
@@ -21,11 +24,6 @@ async def may_train(client: AsyncWebClient, settings: BotSettings, user: str) ->
         return True
     groups = [each for each in settings.trainer_ids if each.startswith("S")]
     return any([user in (await client.usergroups_users_list(usergroup=group))["users"] for group in groups])
-
-
-async def may_erase(client: AsyncWebClient, settings: BotSettings, user: str, *, author: str) -> bool:
-    """Return whether this person may have `author`'s words erased: their own always, others' as who may retrain."""
-    return user == author or await may_train(client, settings, user)
 
 
 async def is_member(client: AsyncWebClient, channel: str) -> bool:

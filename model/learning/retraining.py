@@ -211,6 +211,7 @@ def _evaluate_candidate(
             by=run.requested_by,
             reason=f"run {run.id}: micro-F1 {comparison.micro.value:.3f}",
             instead_of=None if live is None else live.number,
+            run=run,
         )
 
     # What people read about it.

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, text
 
 from model.errors import StoreUnavailable
 from model.labels import LabelEvent, Taxonomy, seed_taxonomy
+from model.store.announcements import announce_change, label_content, label_key, watched_channels
 from model.store.database import Database
 from model.store.tables import label_events
 
@@ -37,13 +38,19 @@ class LabelBook:
             return self._current
 
     def record(self, event: LabelEvent) -> Taxonomy:
-        """Record the event and return the labels after it. BadData where it cannot be, and nothing is recorded then."""
+        """Record the event and return the labels after it. BadData where it cannot be, and nothing is recorded then.
+
+        The channels whose every message is labelled are told.
+        """
         with self._lock:
             with self._database.writing() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text("select pg_advisory_xact_lock(7240)"))
                 after = _folded(connection).evolve(event)
-                connection.execute(label_events.insert().values(event=event.model_dump(mode="json")))
+                saved = event.model_dump(mode="json")
+                event_id = connection.execute(label_events.insert().values(event=saved).returning(label_events.c.id)).scalar_one()
+                rows = {channel: label_key(event_id, channel) for channel in watched_channels(connection)}
+                announce_change(self._database, connection, rows, label_content(saved))
             self._current, self._read_at = after, time.monotonic()
             return after
 

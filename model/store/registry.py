@@ -16,8 +16,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, func, select, text
 
 from model.errors import BrokenVersion
-from model.schema import Card
+from model.schema import Card, Run
 from model.serving.version_folder import is_plain, write_card
+from model.store.announcements import announce_change, promotion_content, promotion_key, watched_channels
 from model.store.database import Database, aware, now
 from model.store.tables import promotions, versions
 
@@ -81,10 +82,21 @@ class Registry:
             )
             return Version(number, folder, card, moment)
 
-    def promote(self, number: int, *, by: str, reason: str, instead_of: int | Literal["any"] | None = "any") -> bool:
+    def promote(
+        self,
+        number: int,
+        *,
+        by: str,
+        reason: str,
+        instead_of: int | Literal["any"] | None = "any",
+        asked_in: str | None = None,
+        run: Run | None = None,
+    ) -> bool:
         """Make version `number` live; workers take it up within seconds. BrokenVersion where there is no such version.
 
-        Does nothing and returns False where the live version is another than `instead_of` (None: none is).
+        Does nothing and returns False where the live version is another than `instead_of` (None: none is). Where it takes
+        another's place, the channels whose every message is labelled are told, and the one that it was `asked_in`. `run`:
+        what it comes of, which is told in its own channel.
         """
         with self._exclusive_transaction() as connection:
             if connection.execute(_kept().where(versions.c.number == number)).first() is None:
@@ -92,8 +104,21 @@ class Registry:
             live = connection.execute(select(promotions.c.version).order_by(promotions.c.id.desc()).limit(1)).scalar_one_or_none()
             if instead_of not in ("any", live):
                 return False
-            if live != number:
-                connection.execute(promotions.insert().values(version=number, promoted_by=by, reason=reason, promoted_at=now()))
+            if live == number:
+                return True
+            promotion = promotions.insert().values(version=number, promoted_by=by, reason=reason, promoted_at=now())
+            promotion_id = connection.execute(promotion.returning(promotions.c.id)).scalar_one()
+            if live is not None:
+                told = watched_channels(connection)
+                if asked_in is not None and not asked_in.startswith("D"):  # there its person has the answer
+                    told.add(asked_in)
+                rows = {
+                    channel: promotion_key(promotion_id, channel)
+                    for channel in sorted(told)
+                    if run is None or channel != run.channel
+                }
+                content = promotion_content(version=number, before=live, by=by, learnt=run is not None)
+                announce_change(self._database, connection, rows, content)
             return True
 
     def remove_old(self, keep: int) -> list[int]:

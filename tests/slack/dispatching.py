@@ -27,6 +27,8 @@ from tests.town import SimulatorThread
 
 ROOT = Path(__file__).parents[2]
 TEAM = "T0SIMULADOR"
+# Who does everything in these tests: a full member of the workspace, and no admin.
+PERSON = "U0SIMULUIS"
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +52,15 @@ def known(tmp_path: Path) -> Iterator[Store]:
     """A store where the workspace has an answered message, a judgement, a finished run and a version."""
     store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     store.migrate()
-    message = Message(channel="C1", ts="1.000001", user="U1", text=SECRET, source=Source.CHANNEL)
+    message = Message(channel="C1", ts="1.000001", user=PERSON, text=SECRET, source=Source.CHANNEL)
     message_id, _ = store.messages.save(message)
     said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
     store.predictions.save([NewPrediction(message_id, 1, said, 0.1)])
     answer(store, message_id, "1.000002")
-    gesture = Gesture(user="U1", handle="h", at=5, kind=Kind.SET, labels=("cajero",))
+    gesture = Gesture(user=PERSON, handle="h", at=5, kind=Kind.SET, labels=("cajero",))
     store.gestures.add(gesture, channel="C1", item_ts="1.000001", note="de Zoraida")
     runs = store.runs
-    runs.open("U1", channel="C1")
+    runs.open(PERSON, channel="C1")
     with store.database.writing() as connection:
         outbox = metadata.tables["outbox"]
         connection.execute(outbox.update().where(outbox.c.kind == "status").values(ts="1.000003"))
@@ -66,7 +68,9 @@ def known(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def a_context(slack: SimulatorThread, store: Store, home: Path, published: list[str], *, trainers: str = "U1") -> ListenerContext:
+def a_context(
+    slack: SimulatorThread, store: Store, home: Path, published: list[str], *, trainers: str = PERSON
+) -> ListenerContext:
     """What the app's listeners work with, which asks this Slack and notes what it would publish."""
     environment = {name.lower(): value for name, value in slack.environment.items()}
     settings = BotSettings(home=home, trainers=trainers, **environment)  # type: ignore[arg-type]  # of many kinds
@@ -108,7 +112,7 @@ def dispatcher(
 
 def surfaces(team: str) -> dict[str, dict[str, Any]]:
     """A request for each thing that the app listens to, all about what the workspace TEAM has."""
-    base = {"team": {"id": team}, "user": {"id": "U1", "team_id": team}, "trigger_id": "1.1", "api_app_id": "A1"}
+    base = {"team": {"id": team}, "user": {"id": PERSON, "team_id": team}, "trigger_id": "1.1", "api_app_id": "A1"}
     manifest = json.loads((ROOT / "bot" / "manifest.json").read_text(encoding="utf-8"))
     made: dict[str, dict[str, Any]] = {}
     for name, action in [*vars(blocks).items(), *vars(run_blocks).items()]:
@@ -120,7 +124,7 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
                     "container": {"type": "message", "channel_id": "C1", "message_ts": ts}, "channel": {"id": "C1"},
                 }  # fmt: skip
         if name.endswith("_VIEW"):
-            for metadata_ in ({"message": 1, "seen": ""}, {"message": 1}, {"person": "U1"}):
+            for metadata_ in ({"message": 1, "seen": ""}, {"message": 1}, {"person": PERSON}):
                 made[f"{action} {metadata_}"] = base | {
                     "type": "view_submission",
                     "view": {
@@ -135,16 +139,16 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
     for shortcut in manifest["features"]["shortcuts"]:
         made[f"shortcut {shortcut['callback_id']}"] = base | {
             "type": "message_action", "callback_id": shortcut["callback_id"], "channel": {"id": "C1"},
-            "message": {"ts": "1.000001", "text": "hola", "user": "U1"}, "response_url": "http://127.0.0.1:1/",
+            "message": {"ts": "1.000001", "text": "hola", "user": PERSON}, "response_url": "http://127.0.0.1:1/",
         }  # fmt: skip
     link = "https://x.slack.com/archives/C1/p0000000001000001"
     for word in WORDS:
-        for rest in ("", link, "1", "<@U1>", "corregidos 3", "texto"):
+        for rest in ("", link, "1", f"<@{PERSON}>", "corregidos 3", "texto"):
             made[f"/beto {word} {rest}"] = {
-                "command": "/beto", "text": f"{word} {rest}", "team_id": team, "channel_id": "C1", "user_id": "U1",
+                "command": "/beto", "text": f"{word} {rest}", "team_id": team, "channel_id": "C1", "user_id": PERSON,
                 "trigger_id": f"1.{word}.{rest}", "response_url": "http://127.0.0.1:1/",
             }  # fmt: skip
-    message = {"channel": "C1", "user": "U1", "ts": "1.000001", "text": "otro", "channel_type": "im"}
+    message = {"channel": "C1", "user": PERSON, "ts": "1.000001", "text": "otro", "channel_type": "im"}
     for each in (
         {"type": "message", **message},
         {"type": "message", **message, "ts": "5.000001"},
@@ -154,7 +158,7 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
         {"type": "reaction_added", "user": "U2", "reaction": "x", "item": {"type": "message", "channel": "C1", "ts": "1.000001"}},
         {"type": "channel_id_changed", "old_channel_id": "C1", "new_channel_id": "C2"},
         {"type": "member_joined_channel", "user": "UBETO", "channel": "C1", "event_ts": "9.000001"},
-        {"type": "app_home_opened", "user": "U1", "tab": "home"},
+        {"type": "app_home_opened", "user": PERSON, "tab": "home"},
     ):
         made[f"event {each}"] = {"type": "event_callback", "team_id": team, "event": each, "api_app_id": "A1"}
     return made

@@ -12,7 +12,7 @@ from model.store.runs import owner_name
 from model.store.store import Store
 from model.store.tables import metadata
 from tests.outbox_rows import a_report
-from tests.slack.dispatching import TEAM, dispatcher, known, published, slack, surfaces
+from tests.slack.dispatching import PERSON, TEAM, dispatcher, known, published, slack, surfaces
 from tests.town import SimulatorThread
 
 __all__ = ["known", "published", "slack"]
@@ -21,7 +21,8 @@ REPORT_TS = "1.000004"
 
 
 def called(slack: SimulatorThread) -> list[str]:
-    return [call.method for call in slack.simulator.transcript]
+    """What was said in Slack: who somebody is may be asked."""
+    return [call.method for call in slack.simulator.transcript if call.method.startswith("chat.")]
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ async def test_a_promotion_is_recorded_and_its_report_rendered_by_others(
     assert live is not None
     assert live.number == reported
     assert run is not None
-    assert run.decided == Decided("promoted", "U1")
+    assert run.decided == Decided("promoted", PERSON)
     row = known.outbox.get(report_key(1))
     assert row is not None
     assert row.state is State.DUE
@@ -86,6 +87,6 @@ async def test_keeping_the_version_before_is_recorded_too(
     await dispatcher(slack, known, tmp_path, published)(a_click("run_keep"))
     run = known.runs.get(1)
     assert run is not None
-    assert run.decided == Decided("kept", "U1")
+    assert run.decided == Decided("kept", PERSON)
     assert known.registry.live() is None
     assert published == ["bot.deliver"]

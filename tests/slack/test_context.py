@@ -15,7 +15,7 @@ from bot.slack.context import TAXONOMY_KNOWN_FOR_S, Background, TaxonomyCache
 from model.errors import StoreUnavailable
 from model.labels import Taxonomy, seed_taxonomy
 from model.store.store import Store
-from tests.slack.dispatching import TEAM, a_context, dispatcher, known, published, slack, surfaces
+from tests.slack.dispatching import PERSON, TEAM, a_context, dispatcher, known, published, slack, surfaces
 from tests.town import SimulatorThread
 
 __all__ = ["known", "published", "slack"]
@@ -141,7 +141,7 @@ async def test_everything_is_acknowledged_in_time_however_long_slacks_own_calls_
 LINK = "https://x.slack.com/archives/C1/p0000000001000001"
 SLOW_WORDS = {
     "/beto reentrena ", "/beto vuelve ", "/beto watch ", "/beto deshacer ", f"/beto historial {LINK}", f"/beto olvida {LINK}",
-    "/beto olvida <@U1>", "/beto conserva corregidos 3",
+    f"/beto olvida <@{PERSON}>", "/beto conserva corregidos 3",
 }  # fmt: skip
 
 

@@ -8,13 +8,13 @@ import pytest
 from bot.views.texts import load_texts
 from model.store.outbox_row import State, change_key
 from model.store.store import Store
-from tests.slack.dispatching import TEAM, dispatcher, published, slack
+from tests.slack.dispatching import TEAM, a_context, dispatcher, published, slack
 from tests.town import SimulatorThread
 
 __all__ = ["published", "slack"]
 
 CHANNEL = "C0SIMUATENCION"
-GUEST, OUTSIDER, MEMBER = "U0SIMUCARLOS", "U2OUTSIDER", "U0SIMULUIS"
+GUEST, OUTSIDER, MEMBER, ADMIN = "U0SIMUCARLOS", "U2OUTSIDER", "U0SIMULUIS", "U0SIMUANA"
 TRIGGER = "17.42"
 
 
@@ -33,13 +33,16 @@ def inside(slack: SimulatorThread) -> SimulatorThread:
     return slack
 
 
-async def say(words: str, slack: SimulatorThread, store: Store, home: Path, published: list[str], *, user: str) -> str:
+async def say(
+    words: str, slack: SimulatorThread, store: Store, home: Path, published: list[str], *, user: str, trainers: str = ADMIN
+) -> str:
     """What `/beto WORDS` answers this person."""
     body = {
         "command": "/beto", "text": words, "team_id": TEAM, "channel_id": CHANNEL, "user_id": user,
         "trigger_id": TRIGGER, "response_url": "http://127.0.0.1:1/",
     }  # fmt: skip
-    response = await dispatcher(slack, store, home, published)(body)
+    context = a_context(slack, store, home, published, trainers=trainers)
+    response = await dispatcher(slack, store, home, published, context=context)(body)
     assert response.status == 200
     return str(response.body)
 
@@ -56,6 +59,24 @@ async def test_guests_and_outsiders_change_nothing(
     assert await say(words, inside, store, tmp_path, published, user=user) == load_texts("es")("command.guest")
     assert (store.channels.mode(CHANNEL), store.channels.seeds(CHANNEL)) == before
     assert published == []
+
+
+@pytest.mark.parametrize("user", [GUEST, OUTSIDER], ids=["guest", "outsider"])
+@pytest.mark.parametrize(
+    "words", ["reentrena", "vuelve", "vuelve 1", "conserva 3", "conserva corregidos 3", f"olvida <@{MEMBER}>"]
+)
+async def test_guests_and_outsiders_govern_nothing_whoever_named_them(
+    words: str, user: str, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """A trainer who becomes a guest stays in BETO_TRAINERS, and the setting cannot tell."""
+    texts, kept = load_texts("es"), store.erasure.retention(1, 1)
+    refusal = texts("forget.refused" if words.startswith("olvida") else "run.refused_guest")
+    assert await say(words, inside, store, tmp_path, published, user=user, trainers=user) == refusal
+    assert store.runs.last() is None
+    assert store.erasure.retention(1, 1) == kept
+    assert published == []
+    member = await say(words, inside, store, tmp_path, published, user=ADMIN, trainers=ADMIN)
+    assert member != refusal  # else the above would show nothing
 
 
 @pytest.mark.parametrize(

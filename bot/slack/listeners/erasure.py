@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot import queues
 from bot.errors import refusal
-from bot.slack import history, people
+from bot.slack import history
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.payloads import ViewSubmission
 from bot.views import blocks
@@ -63,7 +63,7 @@ async def erase(context: ListenerContext, call: Call) -> str:
     person = _PERSON.fullmatch(call.rest)
     if person or call.rest.lower() in MYSELF:
         user = person[1] if person else call.user
-        if not await people.may_erase(context.slack, context.settings, call.user, author=user):
+        if not await _may_erase(context, call.user, author=user):
             return texts("forget.refused")
         wrote, said = await asyncio.to_thread(store.erasure.extent, user)
         if not wrote + said:
@@ -79,7 +79,7 @@ async def erase(context: ListenerContext, call: Call) -> str:
         if message is None:
             return texts("forget.unknown")
         sees = await context.visibility.may_see(call.user, message)
-        if not await people.may_erase(context.slack, context.settings, call.user, author=message.user):
+        if not await _may_erase(context, call.user, author=message.user):
             return texts("forget.refused" if sees else "forget.unknown")
         if sees:
             question = texts("forget.ask_message", link=await history.link_to(context.slack, *ref), user=f"<@{message.user}>")
@@ -101,13 +101,18 @@ async def keep(context: ListenerContext, call: Call) -> str:
         days = 0 if words[0] in FOREVER else int(words[0]) if re.fullmatch(r"[0-9]{1,5}", words[0]) else -1
         if len(words) > 2 or not 0 <= days <= MOST_DAYS:
             return texts("forget.keep_how")
-        if not await people.may_train(context.slack, settings, call.user):
-            return texts("run.refused")
+        if (why_not := await context.why_not_train(call.user)) is not None:
+            return why_not
         await asyncio.to_thread(erasure.set_retention, **{which: days})
     plain, corrected = await asyncio.to_thread(
         erasure.retention, settings.retention_days, settings.retention_corrected_days
     )  # fmt: skip
     return texts("forget.keep", plain=_days(context, plain), corrected=_days(context, corrected))
+
+
+async def _may_erase(context: ListenerContext, user: str, *, author: str) -> bool:
+    """Return whether this person may have `author`'s words erased: their own always, others' as who may retrain."""
+    return user == author or await context.why_not_train(user) is None
 
 
 def _days(context: ListenerContext, days: int) -> str:
@@ -128,7 +133,7 @@ async def _request(context: ListenerContext, parsed: ViewSubmission) -> _Request
     if author is None:
         return "forget.gone"
     # Asked again: between question and answer somebody may have lost the right.
-    if not await people.may_erase(context.slack, context.settings, parsed.user, author=author):
+    if not await _may_erase(context, parsed.user, author=author):
         return "forget.refused"
     sees = message is None or await context.visibility.may_see(parsed.user, message)
     create = context.store.erasure.create_request

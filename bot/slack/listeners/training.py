@@ -54,7 +54,9 @@ async def _promote(context: ListenerContext, parsed: ButtonClick) -> None:
         return
     registry, version = context.store.registry, run.report.version
     try:
-        await asyncio.to_thread(registry.promote, version, by=parsed.user, reason=f"button under run {run.id}")
+        await asyncio.to_thread(
+            registry.promote, version, by=parsed.user, reason=f"button under run {run.id}", asked_in=parsed.channel
+        )  # fmt: skip
     except BrokenVersion:  # it made room for newer ones
         kept = ", ".join(str(each.number) for each in await asyncio.to_thread(registry.all))
         await _tell(context, parsed, context.texts("versions.unknown", version=version, all=kept))
@@ -92,10 +94,13 @@ async def _show_details(context: ListenerContext, parsed: ButtonClick) -> None:
 
 async def _run_of(context: ListenerContext, parsed: ButtonClick) -> Run | None:
     """Return the run whose button was pressed by somebody who may; None after telling the others why not."""
-    if not await people.may_train(context.slack, context.settings, parsed.user):
-        await _tell(context, parsed, context.texts("run.refused"))
+    if (why_not := await context.why_not_train(parsed.user)) is not None:
+        await _tell(context, parsed, why_not)
         return None
-    return await asyncio.to_thread(context.store.runs.shown_at, *parsed.ref)
+    run = await asyncio.to_thread(context.store.runs.shown_at, *parsed.ref)
+    if run is None:
+        await _tell(context, parsed, context.texts("run.unknown"))
+    return run
 
 
 async def _tell(context: ListenerContext, parsed: ButtonClick, text: str) -> None:
@@ -105,8 +110,8 @@ async def _tell(context: ListenerContext, parsed: ButtonClick, text: str) -> Non
 async def retrain(context: ListenerContext, call: Call) -> str:
     """Queue a run, whose status message follows; or tell where the one is that is under way."""
     runs, texts = context.store.runs, context.texts
-    if not await people.may_train(context.slack, context.settings, call.user):
-        return texts("run.refused")
+    if (why_not := await context.why_not_train(call.user)) is not None:
+        return why_not
     if not call.channel.startswith("D") and not await people.is_member(context.slack, call.channel):
         return texts("ask.not_member", bot="beto")
     run_id, new = await asyncio.to_thread(
@@ -141,8 +146,8 @@ async def tell_versions(context: ListenerContext, _call: Call) -> str:
 async def roll_back(context: ListenerContext, call: Call) -> str:
     """Make the version before the live one live again, or the one that is named."""
     registry, texts = context.store.registry, context.texts
-    if not await people.may_train(context.slack, context.settings, call.user):
-        return texts("run.refused")
+    if (why_not := await context.why_not_train(call.user)) is not None:
+        return why_not
 
     def turn() -> str:
         live, kept = registry.live(), {str(version.number): version for version in registry.all()}
@@ -154,7 +159,7 @@ async def roll_back(context: ListenerContext, call: Call) -> str:
             return texts("versions.nowhere")
         if version.number == live.number:
             return texts("versions.same", version=live.number)
-        registry.promote(version.number, by=call.user, reason="/beto vuelve")
+        registry.promote(version.number, by=call.user, reason="/beto vuelve", asked_in=call.channel)
         base = blocks.escape(blocks.base_name(version.card.base))
         return texts("versions.back", version=version.number, base=base, before=live.number)
 

@@ -1,0 +1,40 @@
+"""What a channel is told of a change that concerns all in it. Pure, as `blocks` is."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bot.views.blocks import escape
+from bot.views.texts import Texts
+from model.labels import LabelEvent
+
+_PERSON = re.compile(r"[UW][A-Z0-9]+")
+
+
+def promotion(content: Mapping[str, Any], texts: Texts) -> str:
+    """Tell which version answers from now on, who did it, and how it is undone."""
+    values = {"version": content["version"], "before": content["before"]}
+    if not content["learnt"]:
+        return texts("told.promoted", who=_who(content["by"], texts), **values)
+    if content["by"] == "beto":
+        return texts("told.learnt_by_itself", **values)
+    return texts("told.learnt", who=_who(content["by"], texts), **values)
+
+
+def labels(event: LabelEvent, texts: Texts) -> str:
+    """Tell what changed in the set of labels, who did it, and whom to ask to undo it."""
+    who, before = _who(event.by, texts), escape(event.name)
+    if event.kind == "merge":
+        return texts("told.label_merge", who=who, before=before, label=escape(event.into or ""))
+    if event.kind == "retire" or event.label is None:
+        return texts("told.label_retire", who=who, before=before)
+    sign = f":{event.label.emoji}: " if event.label.emoji else ""
+    label = f"{sign}*{escape(texts.title(event.label))}*"
+    if event.kind == "change":
+        return texts("told.label_change", who=who, before=before, label=label)
+    return texts("told.label_add", who=who, label=label)
+
+
+def _who(by: str, texts: Texts) -> str:
+    """Name a person of Slack; whoever is none used the command line."""
+    return f"<@{by}>" if _PERSON.fullmatch(by) else texts("told.operator")
