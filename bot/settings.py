@@ -41,7 +41,8 @@ class BotSettings(WorkerSettings):
         description="share of a watched channel's messages whose labels are hidden until somebody judged",
     )
     trainers: str = Field(
-        default="", description="who may retrain, promote and go back, likewise, but no guest; empty: the workspace's admins and owners"
+        default="",
+        description="who may retrain, promote and go back, likewise, but no guest; empty: the workspace's admins and owners",
     )
     slack_rate: float = Field(
         default=1.0, ge=0, description="calls that we allow ourselves, in times Slack's published limits; 0: until Slack says no"

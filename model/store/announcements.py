@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from model.store.database import Database, now
-from model.store.outbox import Kind, State
+from model.store.outbox_row import Kind, State
 from model.store.tables import channels, outbox
 
 

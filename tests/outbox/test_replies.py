@@ -21,8 +21,9 @@ from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
 from bot.slack.payloads import GESTURES
 from model.judgements import Gesture, Kind
-from model.labels import seed_taxonomy
+from model.labels import LabelEvent, seed_taxonomy
 from model.schema import Message, Prediction, Source
+from model.store.announcements import label_key
 from model.store.database import now
 from model.store.outbox_row import SETTLED, Row, State, greeting_key, question_key, reply_key
 from model.store.predictions import NewPrediction
@@ -648,3 +649,16 @@ def test_who_could_not_be_told_that_they_do_not_count_costs_no_reply(
 def test_every_gesture_has_an_emoji_that_is_no_labels() -> None:
     """One tap must mean one thing."""
     assert all(seed_taxonomy().by_emoji(emoji) is None for emoji in GESTURES.values())
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_change_is_told_where_every_message_is_labelled(context: OutboxContext, replies_slack: Simulator) -> None:
+    """With the row saved by whoever changed it, the sweep finds it, and the channel reads who did what."""
+    context.store.channels.set_mode(CHANNEL, "auto")
+    context.store.labels.record(LabelEvent(kind="retire", name="app", at=1, by="U0SIMUANA"))
+    deliver(context, label_key(1, CHANNEL))
+    row = context.store.outbox.get(label_key(1, CHANNEL))
+    assert row is not None
+    assert row.ts is not None
+    posted = replies_slack.workspace.channel(CHANNEL).messages[row.ts]
+    assert posted["text"] == "La etiqueta «app» ya no se usa. La retiró <@U0SIMUANA>: para recuperarla, pídanselo."

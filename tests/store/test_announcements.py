@@ -9,7 +9,7 @@ import pytest
 from model.labels import LabelEvent, seed_taxonomy
 from model.schema import Card
 from model.store.announcements import label_key, promotion_key
-from model.store.outbox import Kind, State
+from model.store.outbox_row import Kind, State
 from model.store.store import Store
 from model.store.tables import outbox
 
