@@ -47,10 +47,8 @@ class DigestWork(Work):
             message = stored.message
             stamps.append(message.ts)
             link = f"{context.workspace_url}archives/{message.channel}/p{message.ts.replace('.', '')}"
-            shown = () if message.blind else taxonomy.read(prediction).labels
-            words = blocks.escape(" ".join(message.text.split())[:60]).replace("|", " ") or "…"
-            told = "…" if message.blind else blocks.names(shown, taxonomy, context.texts)
-            lines.append(context.texts("digest.line", link=f"<{link}|{words}>", labels=told))
+            told = "…" if message.blind else blocks.predicted(taxonomy.read(prediction), taxonomy, context.texts)
+            lines.append(context.texts("digest.line", link=f"<{link}|{blocks.snippet(message.text)}>", labels=told))
         self._stamps = stamps
         text, shown_blocks = blocks.digest(lines, context.texts)
         return Content(text, shown_blocks)

@@ -77,7 +77,7 @@ def deliver(context: OutboxContext, key: str, *, in_turn: bool = False) -> None:
             state=write.state,
             ts=write.ts,
             before=claim.row.ts,
-            disputed=work.disputed,
+            questions=work.questions,
             retry_in_s=write.retry_in_s,
             reason=write.reason,
         )

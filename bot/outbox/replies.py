@@ -1,5 +1,6 @@
 """Replies to messages, questions about labels in dispute, and announcements: what each of them shows."""
 
+import hashlib
 import logging
 from dataclasses import replace
 from http.client import HTTPException
@@ -12,6 +13,7 @@ from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Subject
 from bot.outbox.work import Content, Work
 from bot.views import announcements, blocks
 from bot.views.texts import Texts
+from model.judgements import LabelState
 from model.labels import LabelEvent, Taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.gestures import Judged
@@ -85,7 +87,8 @@ class ReplyWork(AboutMessage):
         assert judged is not None  # the message is there
         self._strangers = judged.strangers
         if self.stored.message.source is not Source.COMMAND:
-            self.disputed = tuple(judged.state.disputed)
+            labels = {*self.row.asked, *judged.state.disputed}
+            self.questions = {label: _how_it_stands(judged.state.labels.get(label)) for label in sorted(labels)}
         text, shown = render_reply(self.stored.message, prediction, judged, taxonomy, self.context.texts)
         return Content(text, shown)
 
@@ -99,8 +102,8 @@ class ReplyWork(AboutMessage):
 
     def follow(self, write: Write) -> None:
         """Ask about labels in dispute, offer the likely ones, and tell those whose word does not count."""
-        for label in self.disputed:
-            if label not in self.row.asked:
+        for label in self.row.asked if write.state is State.GONE else self.questions:
+            if write.state is State.GONE or self.questions[label] != self.row.asked.get(label):
                 self.context.publish(queues.deliver(question_key(self.stored.id, label)))
         if self.row.digest_id is not None and (digest := self.context.store.outbox.key_of(self.row.digest_id)) is not None:
             self.context.publish(queues.deliver(digest))
@@ -138,7 +141,7 @@ class ReplyWork(AboutMessage):
 
 
 class QuestionWork(AboutMessage):
-    """The question to a thread what is right, where people disagree on a label."""
+    """The question to a thread what is right, where people disagree on a label; later, how that was settled."""
 
     METADATA = "beto_question"
     NAMED = "about"
@@ -153,18 +156,22 @@ class QuestionWork(AboutMessage):
         return f"{self.place}:{self.label}"
 
     def facts(self, *, in_turn: bool) -> Facts:
-        """Return what is known before the first call; a dispute that was settled meanwhile needs no question."""
-        taxonomy = self.context.store.labels.current()
-        judged = self.context.store.gestures.judged(self.stored.id, taxonomy)
-        asks = not self.stored.deleted and judged is not None and self.label in judged.state.disputed
-        return replace(super().facts(in_turn=in_turn), subject=Subject.PRESENT if asks else Subject.UNKNOWN)
+        """Return what is known before the first call; a dispute that was settled before it was asked about needs no question."""
+        asks = (label := self._judged()) is not None and label.status == "disputed"
+        subject = Subject.GONE if self.stored.deleted else Subject.PRESENT if asks else Subject.CLOSED
+        return replace(super().facts(in_turn=in_turn), subject=subject)
 
     def render(self) -> Content:
-        """Return the question."""
-        taxonomy = self.context.store.labels.current()
-        judged = self.context.store.gestures.judged(self.stored.id, taxonomy)
-        assert judged is not None  # the message is there
-        return Content(blocks.dispute(self.label, judged.state.labels[self.label], taxonomy, self.context.texts))
+        """Return the question, or what became of it."""
+        taxonomy, label = self.context.store.labels.current(), self._judged()
+        if label is not None and label.status == "disputed":
+            return Content(blocks.dispute(self.label, label, taxonomy, self.context.texts))
+        return Content(blocks.settled(self.label, label, taxonomy, self.context.texts))
+
+    def _judged(self) -> LabelState | None:
+        """Return how the label stands now; None where it was retired since."""
+        judged = self.context.store.gestures.judged(self.stored.id, self.context.store.labels.current())
+        return None if judged is None else judged.state.labels.get(self.label)
 
 
 class AnnouncementWork(Work):
@@ -197,6 +204,11 @@ def render_reply(
     older = set(read.scores) != set(taxonomy.names)
     private = message.source is Source.COMMAND
     return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older)
+
+
+def _how_it_stands(label: LabelState | None) -> str:
+    """Return the same while the same people say the same of a label, and what follows from it is the same."""
+    return hashlib.sha256(repr(label).encode()).hexdigest()[:16]
 
 
 def post_to(response_url: str, content: Content) -> None:

@@ -210,7 +210,7 @@ class ReportWork(InThread):
 
     def _quoted(self, channel: str, ts: str, text: str) -> str:
         """Return a link to the message, with its first words where it is in this channel: guests do not see other public ones."""
-        words = blocks.escape(" ".join(text.split())[:60]).replace("|", " ") if channel == self.row.channel else ""
+        words = blocks.snippet(text) if channel == self.row.channel else "…"
         link = f"{self.context.workspace_url}archives/{channel}/p{ts.replace('.', '')}"
         # The report matters more than where its links lead: one call that fails is the last one.
         if self._asks_for_links:
@@ -221,4 +221,4 @@ class ReportWork(InThread):
             except (RateLimited, AmbiguousResult) as error:
                 log.info("the links of run %s are made up from here on: %s", self.run.id, error)
                 self._asks_for_links = False
-        return f"<{link}|{words or '…'}>" if link else words or "…"
+        return f"<{link}|{words}>" if link else words

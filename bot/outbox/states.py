@@ -48,6 +48,7 @@ class Subject(StrEnum):
     PRESENT = "present"
     GONE = "gone"  # what stood in Slack is to go
     UNKNOWN = "unknown"  # nothing to say, and nothing to take back: a text that expired before it was predicted
+    CLOSED = "closed"  # what stood in Slack is to say that it is over; where nothing does, nothing is said
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,8 @@ def next_action(facts: Facts) -> Action:
     if facts.subject is not Subject.PRESENT:
         if facts.subject is Subject.GONE and ts is not None:
             return Delete(ts)
-        return Settle(State.GONE if ts is None else State.SHOWN)
+        if facts.subject is not Subject.CLOSED or ts is None:
+            return Settle(State.GONE if ts is None else State.SHOWN)
     if facts.refused_with:
         return Settle(State.REFUSED, facts.refused_with)
     if facts.private:

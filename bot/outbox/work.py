@@ -35,7 +35,7 @@ class Work:
         self.context = context
         self.claim = claim
         self.row = claim.row
-        self.disputed: tuple[str, ...] = ()  # labels that the thread is to be asked about
+        self.questions: dict[str, str] = {}  # labels that the thread is or was asked about, and how each stands
 
     # What there is to know
 

@@ -306,6 +306,7 @@ class ErasureService:
                 )
                 .order_by(messages.c.received_at)
                 .limit(batch)
+                .with_for_update(of=messages)  # each process expires: the second waits, and finds them done
             ).all()
             ids = [row.id for row in rows]
             connection.execute(messages.update().where(messages.c.id.in_(ids)).values(text="", response_url=None))

@@ -6,7 +6,7 @@ in one order everywhere: channel, message, the message's row, the digest that an
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from model.store.outbox_row import (
     Row,
     State,
     question_key,
+    questions_of,
 )
 from model.store.stored_message import StoredMessage
 from model.store.tables import gestures, messages, outbox, predictions
@@ -85,13 +86,14 @@ class Outbox:
         state: State = State.SHOWN,
         ts: str | None,
         before: str | None = None,
-        disputed: Sequence[str] = (),
+        questions: Mapping[str, str] | None = None,
         retry_in_s: float | None = None,
         reason: str | None = None,
     ) -> Recorded:
         """Record that Slack shows `wanted` in the post `ts` (None: there is none any more), and give the claim back.
 
-        `before` is the post that the claim knew of; `disputed` are the labels about each of which the thread is asked once.
+        `before` is the post that the claim knew of. `questions` are the labels that the thread is asked about, or was before,
+        and how each stands now: where that is news, its question is due.
         "moved on": the row is to be rendered once more. "surplus": whoever took over when the lease had run out recorded another
         post, which counts, and `ts` is to be deleted.
         """
@@ -117,7 +119,7 @@ class Outbox:
                 "ts": ts,
                 "wanted": row.wanted + early,
                 "rendered_at": moment,
-                "asked": list(dict.fromkeys([*(row.asked or ()), *disputed])),
+                "asked": questions_of(row.asked) | dict(questions or {}),
                 "reason": reason,
                 **_after_record(row, state if is_current else State.DUE, retry_in_s if is_current else RETRY_AFTER_S, moment),
                 # Also when the lease ran out meanwhile: the post is there, whoever holds the claim by now.
@@ -135,7 +137,7 @@ class Outbox:
             if leaves_digest:
                 mark_due(connection, outbox.c.id == row.digest_id)
             if is_reply:
-                self._ask(connection, row, disputed)
+                self._ask(connection, row, dict.fromkeys(questions_of(row.asked), "") if state is State.GONE else questions or {})
                 if is_current:
                     answered = (messages.c.id == row.message_id, messages.c.response_url.is_not(None))
                     connection.execute(messages.update().where(*answered).values(response_url=None))
@@ -161,28 +163,28 @@ class Outbox:
         )
         return "surplus"
 
-    def _ask(self, connection: Connection, row: Any, labels: Iterable[str]) -> None:
-        """Open a question to the reply's thread about each of these labels, if there was none.
-
-        One that was opened and not posted, since the dispute had ended by then, is due again.
-        """
-        for label in labels:
-            key, due = question_key(row.message_id, label), {"state": State.DUE, "retry_at": now()}
-            if label in (row.asked or ()):
-                connection.execute(outbox.update().where(outbox.c.key == key, outbox.c.state == State.GONE).values(**due))
-                continue
-            connection.execute(
-                insert_or_ignore(connection).values(
-                    key=key,
-                    kind=Kind.QUESTION,
-                    message_id=row.message_id,
-                    channel=row.channel,
-                    thread_ts=row.thread_ts,
-                    wanted=1,
-                    content={"label": label},
-                    **due,
+    def _ask(self, connection: Connection, row: Any, questions: Mapping[str, str]) -> None:
+        """Have the reply's thread asked about each of these labels, or told what became of the question, where that is news."""
+        before, due = questions_of(row.asked), {"state": State.DUE, "retry_at": now()}
+        for label, stands in sorted(questions.items()):
+            if label not in before:
+                connection.execute(
+                    insert_or_ignore(connection).values(
+                        key=question_key(row.message_id, label),
+                        kind=Kind.QUESTION,
+                        message_id=row.message_id,
+                        channel=row.channel,
+                        thread_ts=row.thread_ts,
+                        wanted=1,
+                        content={"label": label},
+                        **due,
+                    )
                 )
-            )
+            else:
+                # The same dispute may have ended and begun again before anybody was asked about it.
+                news = () if before[label] != stands or not stands else (outbox.c.state == State.GONE,)
+                question = (outbox.c.key == question_key(row.message_id, label), *news)
+                connection.execute(outbox.update().where(*question).values(wanted=outbox.c.wanted + 1, tries=0, **due))
 
     def release(
         self,

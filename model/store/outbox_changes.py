@@ -104,11 +104,10 @@ def mark_expired(connection: Connection, message_ids: Sequence[int]) -> None:
 
     Digests and reports that quote them are due.
     """
-    connection.execute(
-        outbox.update()
-        .where(outbox.c.message_id.in_(message_ids), outbox.c.kind == Kind.REPLY.value, outbox.c.retry_at.is_not(None))
-        .values(state=case((outbox.c.ts.is_(None), State.GONE.value), else_=State.SHOWN.value), retry_at=None)
-    )
+    waits = (outbox.c.message_id.in_(message_ids), outbox.c.kind == Kind.REPLY.value, outbox.c.retry_at.is_not(None))
+    if ids := _lock_in_order(connection, *waits):
+        state = case((outbox.c.ts.is_(None), State.GONE.value), else_=State.SHOWN.value)
+        connection.execute(outbox.update().where(outbox.c.id.in_(ids)).values(state=state, retry_at=None))
     replies = select(outbox.c.digest_id).where(outbox.c.message_id.in_(message_ids), outbox.c.digest_id.is_not(None))
     _mark_in_order(connection, outbox.c.id.in_(list(connection.execute(replies.distinct()).scalars())))
     _mark_quoting_due(connection, message_ids)
@@ -125,9 +124,10 @@ def open_report(connection: Connection, run_id: int, channel: str) -> None:
     _open_of_run(connection, report_key(run_id), Kind.REPORT, run_id, channel)
 
 
-def mark_run_due(connection: Connection, run_id: int) -> None:
-    """Schedule another rendering of the run's status message and report."""
-    mark_due(connection, outbox.c.key.in_([status_key(run_id), report_key(run_id)]))
+def mark_runs_due(connection: Connection, run_ids: Iterable[int]) -> None:
+    """Schedule another rendering of these runs' status messages and reports; the sweep finds them at once."""
+    keys = [key(run_id) for run_id in run_ids for key in (status_key, report_key)]
+    _mark_in_order(connection, outbox.c.key.in_(keys), retry_in_s=0.0)
 
 
 def _open_of_run(connection: Connection, key: str, kind: Kind, run_id: int, channel: str) -> None:
@@ -157,20 +157,23 @@ def insert_or_ignore(connection: Connection) -> Any:
     return dialect.insert(outbox).on_conflict_do_nothing()
 
 
-def mark_due(connection: Connection, which: Any) -> None:
-    """Schedule another rendering of the rows that meet this condition."""
+def mark_due(connection: Connection, which: Any, *, retry_in_s: float = RETRY_AFTER_S) -> None:
+    """Schedule another rendering of the rows that meet this condition; the sweep takes them up after `retry_in_s`."""
     connection.execute(
         outbox.update()
         .where(which)
-        .values(wanted=outbox.c.wanted + 1, state=State.DUE, tries=0, retry_at=now() + timedelta(seconds=RETRY_AFTER_S))
+        .values(wanted=outbox.c.wanted + 1, state=State.DUE, tries=0, retry_at=now() + timedelta(seconds=retry_in_s))
     )
 
 
-def _mark_in_order(connection: Connection, *which: Any) -> None:
-    # In the order of their ids, as everywhere: two that lock the same rows must not wait for each other.
-    ids = list(connection.execute(select(outbox.c.id).where(*which).order_by(outbox.c.id).with_for_update()).scalars())
-    if ids:
-        mark_due(connection, outbox.c.id.in_(ids))
+def _mark_in_order(connection: Connection, *which: Any, retry_in_s: float = RETRY_AFTER_S) -> None:
+    if ids := _lock_in_order(connection, *which):
+        mark_due(connection, outbox.c.id.in_(ids), retry_in_s=retry_in_s)
+
+
+def _lock_in_order(connection: Connection, *which: Any) -> list[int]:
+    """Lock these rows in the order of their ids, as everywhere: two that lock the same must not wait for each other."""
+    return list(connection.execute(select(outbox.c.id).where(*which).order_by(outbox.c.id).with_for_update()).scalars())
 
 
 def _mark_quoting_due(connection: Connection, message_ids: Sequence[int]) -> None:

@@ -1,7 +1,7 @@
 """One row of the outbox: its kind, its key, its states, and the claim that somebody has on it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,9 +84,17 @@ def change_key(trigger_id: str) -> str:
     return f"change:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
 
 
+def questions_of(asked: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
+    """Return the labels that a thread was asked about, and how each stood then; 0.1.0 kept the labels alone."""
+    return dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(asked or (), "")
+
+
 @dataclass(frozen=True)
 class Row:
-    """A row as it is now. `state` is what is stored; `wanted` adds one whenever Slack should show something else."""
+    """A row as it is now. `state` is what is stored; `wanted` adds one whenever Slack should show something else.
+
+    `asked`, of a reply: the labels that its thread was asked about, and how each stood when that was last told.
+    """
 
     id: int
     key: str
@@ -104,7 +112,7 @@ class Row:
     tries: int
     retry_at: datetime | None
     rendered_at: datetime | None
-    asked: tuple[str, ...]
+    asked: Mapping[str, str]
     digest_id: int | None
     content: Mapping[str, Any]
     reason: str | None
@@ -129,7 +137,7 @@ class Row:
             tries=row.tries,
             retry_at=_aware(row.retry_at),
             rendered_at=_aware(row.rendered_at),
-            asked=tuple(row.asked or ()),
+            asked=questions_of(row.asked),
             digest_id=row.digest_id,
             content=row.content or {},
             reason=row.reason,

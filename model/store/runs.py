@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from model.errors import RunCancelled, RunLost, StoreUnavailable
 from model.schema import Decided, Decision, Progress, Report, Run, RunStatus
 from model.store.database import Database, aware, now, tally
-from model.store.outbox_changes import mark_run_due, open_report, open_status
+from model.store.outbox_changes import mark_runs_due, open_report, open_status
 from model.store.outbox_row import Kind
 from model.store.tables import outbox, runs
 
@@ -208,7 +208,7 @@ class Runs:
         with self._database.writing() as connection:
             decided = {"decision": decision, "by": by}
             connection.execute(runs.update().where(runs.c.id == run_id).values(decided=decided))
-            mark_run_due(connection, run_id)
+            mark_runs_due(connection, [run_id])
 
 
 def owner_name() -> str:

@@ -98,7 +98,7 @@ outbox = Table(
     Column("retry_at", DateTime(timezone=True)),  # the sweep leaves it alone until then; empty: for ever
     Column("posted_at", DateTime(timezone=True)),
     Column("rendered_at", DateTime(timezone=True)),
-    Column("asked", JSON),  # of a reply: labels in dispute that the thread was asked about
+    Column("asked", JSON),  # of a reply: labels that its thread was asked about, and how each stood
     Column("digest_id", Integer),  # of a reply: the row that answers it together with others
     Column("content", JSON),
     Column("reason", String(255)),  # why Slack refused it

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from bot.local.ports import free_port
 from bot.locks import TtlLock
 from bot.outbox import replies
+from bot.outbox import states as outbox_states
 from bot.outbox.context import OutboxContext
 from bot.outbox.executor import deliver, serve_line
 from bot.outbox.judges import Judges
@@ -277,6 +278,61 @@ def test_a_dispute_that_ended_before_it_was_asked_about_is_asked_about_when_it_c
     # It was settled a moment ago, and is rendered again after REDRAW_EVERY_S at the earliest.
     wait_until(lambda: deliver(context, key) or context.store.outbox.get(key).state is State.SHOWN, 10, "the question is asked")
     assert len(bots_posts(context, ts)) == 2
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("majority", "Resuelto: este mensaje lleva :iphone:\N{NO-BREAK SPACE}*App y web*, según <@U0SIMUANA>, <@U0SIMULUIS>."),
+        ("change", "Resuelto: este mensaje no lleva :iphone:\N{NO-BREAK SPACE}*App y web*, según <@U0SIMULUIS>, <@U0SIMUMARIA>."),
+        ("taken back", "Ya no hay nada que decidir sobre :iphone:\N{NO-BREAK SPACE}*App y web*"),
+        ("edited", "Ya no hay nada que decidir sobre :iphone:\N{NO-BREAK SPACE}*App y web*"),
+        ("deleted", ""),
+    ],
+)
+def test_the_question_about_a_dispute_is_closed_when_that_is_settled(
+    context: OutboxContext, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, how: str, words: str
+) -> None:
+    """It stayed open for ever, so that people went on to answer what had been settled."""
+    monkeypatch.setattr(outbox_states, "REDRAW_EVERY_S", 0.0)
+    store, ts = context.store, said_by_ana(workspace)
+    message_id = a_predicted_message(store, ts)
+    key = question_key(message_id, "app")
+    judged(store, ts, "U0SIMULUIS", Kind.LABEL, labels=("app",))
+    judged(store, ts, "U0SIMUMARIA", at=1)
+
+    def question() -> str:
+        for each in (reply_key(message_id), key):
+            deliver(context, each)
+        row = store.outbox.get(key)
+        assert row is not None
+        assert row.state in SETTLED
+        return "" if row.ts is None else workspace.channel("atencion").messages[row.ts]["text"]
+
+    assert question().startswith("¿Lleva este mensaje")
+    match how:
+        case "majority":
+            judged(store, ts, "U0SIMUANA", Kind.LABEL, at=2, labels=("app",))
+        case "change":
+            judged(store, ts, "U0SIMULUIS", at=2)
+        case "taken back":
+            judged(store, ts, "U0SIMULUIS", Kind.LABEL, labels=("app",), withdrawn=True)
+            judged(store, ts, "U0SIMUMARIA", at=1, withdrawn=True)
+        case "edited":
+            store.messages.edit(CHANNEL, ts, "otra cosa", 1_900_000_000_000_009)
+            prediction = Prediction(version=1, base="mini", scores={"app": 0.2}, labels=())
+            store.predictions.save([NewPrediction(message_id, 2, prediction, 0.01)])
+        case "deleted":
+            workspace.delete(workspace.channel("atencion"), ts, "U0SIMUANA")
+            store.messages.delete(CHANNEL, ts)
+    assert question().startswith(words)
+    assert (question() == "") == (how == "deleted")
+    # And asked again by the same row, where somebody differs once more.
+    if how == "change":
+        judged(store, ts, "U0SIMULUIS", Kind.LABEL, at=3, labels=("app",))
+        assert question().startswith("¿Lleva este mensaje")
+        assert len(bots_posts(context, ts)) == 2
 
 
 # More than Slack lets us say

@@ -167,7 +167,7 @@ async def test_opinions_that_are_even_are_asked_about_once(case: Case) -> None:
     async with asyncio.timeout(15):
         while not about:
             asked = [each["text"] for each in await case.ana.messages(CHANNEL, case.ts)]
-            about = [text for text in asked if "Cambien su reacción" in text and "Ahorro" in text]
+            about = [text for text in asked if "Para decidirlo" in text and "Ahorro" in text]
     assert len(about) == 1
     assert "<@U0SIMUANA>" in about[0]
     assert "<@U0SIMULUIS>" in about[0]

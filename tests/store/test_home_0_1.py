@@ -91,7 +91,7 @@ def test_what_was_said_is_not_said_again(upgraded: Store) -> None:
         digest = row_of(upgraded, upgraded.outbox.key_of(row.digest_id) or "")
         assert (digest.state, digest.ts, digest.channel) == (State.SHOWN, ts(8, 900), CHANNEL)
         assert upgraded.outbox.members(digest) == [6, 7, 8]  # until the corrected one has its own reply
-    assert row_of(upgraded, reply_key(18)).asked == ("app",)
+    assert row_of(upgraded, reply_key(18)).asked == {"app": ""}  # in dispute, and asked about
     for key in (status_key(1), picture_key(1), report_key(1), status_key(3)):
         row = row_of(upgraded, key)
         assert (row.state, row.retry_at) == (State.SHOWN, None)

@@ -9,16 +9,19 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import select, text
 
 from model.errors import BadSetting, StoreUnavailable
 from model.judgements import Gesture, Kind
 from model.schema import Example, Message, Prediction, Source
+from model.store.outbox_changes import mark_expired
 from model.store.outbox_row import State, reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
-from model.store.tables import metadata
+from model.store.tables import metadata, outbox
 from tests.outbox_rows import reply_of
 from tests.rows import count
+from tests.town import wait_until
 
 TEAM, CHANNEL = "T1", "C1"
 
@@ -201,6 +204,35 @@ def test_gestures_claims_and_records_at_once_never_lock_each_other_out(store: St
     draw(9)
     assert reply_of(store, message_id).state is State.SHOWN
     assert count(store, "gestures") == 60
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_texts_that_expire_lock_their_replies_in_the_order_that_all_others_keep(store: Store) -> None:
+    """Two that lock the same rows the other way round wait for each other until the database fails one of them."""
+    ids = [store.messages.save(a_message(ts=f"{n}.000001"))[0] for n in range(3)]
+    with store.database.writing() as connection:  # where the rows lie says nothing about their order
+        connection.execute(outbox.update().where(outbox.c.message_id == ids[0]).values(tries=1))
+
+    def expire() -> None:
+        with store.database.writing() as connection:
+            mark_expired(connection, ids)
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.database.writing() as connection:
+            lock = select(outbox.c.id).where(outbox.c.message_id == ids[0]).with_for_update()
+            connection.execute(lock)
+            expiring = pool.submit(expire)
+            waits = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
+
+            def is_waiting() -> bool:
+                with store.database.reading() as another:  # a transaction goes on seeing what it saw first
+                    return bool(another.execute(waits).scalar_one())
+
+            wait_until(is_waiting, 10, "it waits for the first row")
+            for later in ids[1:]:  # nowait: raises where somebody holds it
+                connection.execute(select(outbox.c.id).where(outbox.c.message_id == later).with_for_update(nowait=True))
+        expiring.result()
+    assert {reply_of(store, message_id).state for message_id in ids} == {State.GONE}
 
 
 def test_a_reply_is_due_until_it_shows_the_latest_state(store: Store) -> None:

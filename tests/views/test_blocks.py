@@ -4,10 +4,12 @@ import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.views import blocks
 from bot.views.texts import load_texts
-from model.judgements import Gesture, Kind, fold
+from model.judgements import Gesture, Kind, LabelState, fold
 from model.labels import Label, Taxonomy, seed_taxonomy
 from model.schema import Prediction
 
@@ -23,17 +25,132 @@ def reply(language: str = "es", *gestures: Gesture, **changes: object) -> tuple[
 
 def test_labels_stand_strongest_first_with_emoji_and_per_cent() -> None:
     text, shown = reply()
-    assert text == "Tarjeta 92\N{NO-BREAK SPACE}% · Fraude 61\N{NO-BREAK SPACE}%"
-    assert shown.index(":credit_card: *Tarjeta*\N{NO-BREAK SPACE}92") < shown.index(
-        ":rotating_light: *Fraude*\N{NO-BREAK SPACE}61"
+    assert text == "Tarjeta 92\N{NO-BREAK SPACE}% · ¿Fraude? 61\N{NO-BREAK SPACE}%"
+    assert shown.index(":credit_card:\N{NO-BREAK SPACE}*Tarjeta*\N{NO-BREAK SPACE}92") < shown.index(
+        ":rotating_light:\N{NO-BREAK SPACE}¿Fraude?\N{NO-BREAK SPACE}61"
     )
+
+
+def blocks_of(prediction: Prediction, *gestures: Gesture, language: str = "es") -> tuple[str, list[blocks.Block]]:
+    state = fold(gestures, names=seed_taxonomy().names, predicted=prediction.labels)
+    return blocks.reply(prediction, state, seed_taxonomy(), load_texts(language))
+
+
+@pytest.mark.parametrize(("language", "asks"), [("es", "¿App y web?"), ("en", "App and web?")])
+def test_a_label_that_is_not_sure_is_small_and_grey_and_a_question(language: str, asks: str) -> None:
+    """A label at 38 % stood as bold as one at 99 %, and people took both for what is so; listeners read the text alone."""
+    prediction = Prediction(version=1, base="mini", scores={"tarjeta": 0.8, "app": 0.79}, labels=("tarjeta", "app"))
+    text, shown = blocks_of(prediction, language=language)
+    sure, unsure = shown[0], shown[1]
+    assert (sure["type"], unsure["type"]) == ("section", "context")
+    assert asks not in str(sure)
+    assert asks in str(unsure)
+    assert "*" not in str(unsure)
+    assert asks in text
+    assert "?" not in text.replace(asks, "")
+    _, shown = blocks_of(prediction.model_copy(update={"labels": ("app",)}), language=language)
+    assert asks in str(shown[0])
+    assert shown[0]["type"] == "context"
+
+
+def test_what_people_said_is_sure_whatever_the_network_thinks_of_it() -> None:
+    prediction = Prediction(version=1, base="mini", scores={"app": 0.31, "cajero": 0.01}, labels=("app",))
+    gestures = [Gesture(user="U1", handle=name, at=1, kind=Kind.LABEL, labels=(name,)) for name in ("app", "cajero")]
+    text, _ = blocks_of(prediction, *gestures)
+    assert text == "App y web ✓ · Cajero y efectivo +"
+
+
+def test_nothing_unlikely_is_called_the_likeliest() -> None:
+    """`Most likely: Loan (2 %)`, to somebody who only said hello."""
+    for likely, says_so in ((0.19, False), (0.21, True)):
+        prediction = Prediction(version=1, base="mini", scores={"prestamo": likely, "app": 0.01}, labels=())
+        text, shown = blocks_of(prediction)
+        assert text == "Ninguna etiqueta segura"
+        assert ("Lo más probable" in str(shown)) == says_so
+
+
+@pytest.mark.parametrize(("language", "heading"), [("es", "En disputa: "), ("en", "In dispute: ")])
+def test_a_dispute_is_headed_as_one(language: str, heading: str) -> None:
+    """Two people differed about the one label that there was, and the headline said that no label is certain."""
+    prediction = Prediction(version=1, base="mini", scores={"fraude": 0.9, "tarjeta": 0.85}, labels=("fraude",))
+    gestures = [
+        Gesture(user="UANA", handle="a", at=1, kind=Kind.NONE),
+        Gesture(user="ULUIS", handle="b", at=2, kind=Kind.LABEL, labels=("fraude",)),
+    ]
+    text, shown = blocks_of(prediction, *gestures, language=language)
+    title = load_texts(language).title(seed_taxonomy()["fraude"])
+    assert text == heading + title
+    assert shown[0]["text"]["text"].startswith("⚖ *")
+    assert title in shown[0]["text"]["text"]
+    # Beside labels that stand.
+    chosen = Gesture(user="UANA", handle="a", at=3, kind=Kind.SET, labels=("tarjeta",))
+    text, _ = blocks_of(prediction, gestures[1], chosen)
+    assert text == "En disputa: Fraude · Tarjeta +"
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_a_settled_question_says_how_it_was_settled(language: str) -> None:
+    """It stayed open for ever, and new people answered it."""
+    taxonomy, texts = seed_taxonomy(), load_texts(language)
+    cases = {
+        "settled_yes": LabelState("confirmed", True, ("UANA", "ULUIS"), ("UMARIA",)),
+        "settled_no": LabelState("rejected", False, ("UMARIA",), ("UANA", "ULUIS")),
+        "settled_open": LabelState("predicted", None),
+    }
+    for key, state in cases.items():
+        told = blocks.settled("fraude", state, taxonomy, texts)
+        assert told.startswith(texts.sentences[f"reply.{key}"].split("{")[0])
+        assert ("<@UANA>, <@ULUIS>" in told) == (state.applies is not None)
+        assert texts("reply.settled_by_experts") not in told
+    outweighed = LabelState("confirmed", True, ("UANA",), ("ULUIS", "UMARIA"))
+    assert texts("reply.settled_by_experts") in blocks.settled("fraude", outweighed, taxonomy, texts)
+    assert "retirada" in blocks.settled("retirada", None, taxonomy, texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "words"),
+    [
+        ("no puedo entrar a la app", 60, "no puedo entrar a la app"),
+        ("no puedo entrar a la app", 15, "no puedo…"),
+        ("no puedo entrar, a la app", 17, "no puedo entrar…"),
+        ("supercalifragilisticoespialidoso", 12, "supercalifr…"),
+        ("gracias :clap: :+1::skin-tone-2:", 60, "gracias"),
+        ("muy bien :clap:\n\nde verdad", 60, "muy bien de verdad"),
+        (":clap:", 60, "…"),
+        ("a las 10:30:45", 60, "a las 10:30:45"),
+        ("5 &lt; 7 &amp; ya", 60, "5 &lt; 7 &amp; ya"),
+        ("<@U0SIMUANA> mira <https://banco.example/a|esto> <mailto:a@b.ec> <!here>", 60, "@… mira esto a@b.ec @…"),
+        ("uno|dos>", 60, "uno dos&gt;"),
+        ("", 60, "…"),
+    ],
+)
+def test_a_snippet_is_cut_after_a_word_and_says_that_more_follows(text: str, most: int, words: str) -> None:
+    """`me cobraron una comi` looks like what somebody wrote, and `:clap::` like a fault."""
+    assert blocks.snippet(text, most) == words
+
+
+@given(st.text(max_size=200), st.integers(2, 80))
+def test_what_is_shortened_fits(text: str, most: int) -> None:
+    """Slack refuses a whole modal for one character too many."""
+    short = blocks.shorten(text, most)
+    assert len(short) <= most
+    assert short == text or short.endswith("…")
+
+
+def test_descriptions_beside_the_labels_are_cut_after_a_word() -> None:
+    """Slack takes 75 characters; in mid-word they look broken."""
+    options = blocks.label_options("", seed_taxonomy(), load_texts("es"))
+    for option in options:
+        short, whole = option["description"]["text"], seed_taxonomy()[option["value"]].description
+        assert len(short) <= 75
+        assert short == whole or re.match(re.escape(short.removesuffix("…")) + r"\W", whole)
 
 
 def test_where_no_label_is_certain_the_best_guess_is_shown_as_a_guess() -> None:
     """An empty reply would look like a fault, a bare label like a certainty."""
     text, shown = reply(labels=())
     assert text == "Ninguna etiqueta segura"
-    assert "Lo más probable: :credit_card: Tarjeta (92" in shown
+    assert "Lo más probable: :credit_card:\N{NO-BREAK SPACE}Tarjeta (92" in shown
 
 
 def test_mini_is_never_called_beto() -> None:
@@ -60,7 +177,7 @@ def test_the_reply_shows_what_was_said_and_by_whom() -> None:
     assert "✓ Tarjeta: confirmado por <@UANA>" in shown
     assert "*App y web*\N{NO-BREAK SPACE}+" in shown
     assert "+ App y web: lo añade <@ULUIS>" in shown
-    assert "*Fraude*\N{NO-BREAK SPACE}61" in shown
+    assert "¿Fraude?\N{NO-BREAK SPACE}61" in shown
     _, shown = reply("es", said(Kind.WRONG))
     assert "✗ Tarjeta, Fraude: no, según <@UANA>" in shown
     assert "*Tarjeta*" not in shown
@@ -139,7 +256,7 @@ def test_a_label_without_an_emoji_shows_none_anywhere() -> None:
         assert "::" not in words, where
         assert not re.search(r":[a-z_]+:\W*Cheques", words), where
     modal = json.dumps(shown["the modal"], ensure_ascii=False)
-    assert ":credit_card: Tarjeta" in modal
+    assert ":credit_card:\N{NO-BREAK SPACE}Tarjeta" in modal
     assert '"text": ""' not in modal  # Slack refuses an empty description, and the whole modal with it
 
 
