@@ -1,9 +1,9 @@
 """The labels that a message can carry, and the emoji that stand for them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -11,6 +11,7 @@ from model.errors import BadData, UnknownLabel
 from model.schema import Frozen, Prediction
 
 _SKIN_TONES = "🏻🏼🏽🏾🏿"
+_NEVER = 2**63
 _EMOJI_STYLE = "\ufe0f"  # "show me in colour"; some keyboards send it and some do not
 
 
@@ -22,19 +23,27 @@ class Label(Frozen):
     title_en: str
     emoji: str  # Slack's name without colons; empty: none, so it cannot be given by a reaction
     description: str
+    examples: tuple[str, ...] = ()  # messages that carry it
+    counterexamples: tuple[str, ...] = ()  # messages that one might think carry it, and do not
+    group: str = ""  # a heading that it is listed under
+    prefer: Literal["", "recall", "precision"] = ""  # what is worth more where it is rare or dear
 
 
 class LabelEvent(Frozen):
     """A change that somebody made to the set of labels; `at` is in microseconds.
 
     add: `label` is new; change: `label` stands in the place of `name`, perhaps under another name; merge: what was said
-    of `name` is said of `into`; retire: nothing is said of `name` any more.
+    of `name` is said of `into`; retire: nothing is said of `name` any more; restore: `name`, which was merged or retired, is a
+    label again, as it was or as `label`; order: the labels stand in the order of `names`; undo: the event with the id `undoes`
+    has never been.
     """
 
-    kind: Literal["add", "change", "merge", "retire"]
-    name: str
+    kind: Literal["add", "change", "merge", "retire", "restore", "order", "undo"]
+    name: str = ""  # of order and undo: none
     label: Label | None = None
     into: str | None = None
+    names: tuple[str, ...] = ()
+    undoes: int | None = None
     at: int
     by: str
 
@@ -42,17 +51,23 @@ class LabelEvent(Frozen):
 class Taxonomy:
     """Labels in a fixed order, found by name and by emoji.
 
-    `renamed` tells under which name a former label goes today (None: it was retired), `since` when a label was added, in
-    microseconds, where it was: what was said before says nothing about it.
+    `renamed` tells under which name a former label goes today (None: it was retired), `former` what each of them was. `absent`
+    tells when a label was not there, as pairs (from, to) in microseconds: what was said then says nothing about it.
     """
 
     def __init__(
-        self, labels: Iterable[Label], *, renamed: Mapping[str, str | None] | None = None, since: Mapping[str, int] | None = None
+        self,
+        labels: Iterable[Label],
+        *,
+        renamed: Mapping[str, str | None] | None = None,
+        former: Mapping[str, Label] | None = None,
+        absent: Mapping[str, tuple[tuple[int, int], ...]] | None = None,
     ) -> None:
         """Raise BadData when two labels share a name or an emoji."""
         self.labels = tuple(labels)
         self.renamed = dict(renamed or {})
-        self.since = dict(since or {})
+        self.former = dict(former or {})
+        self.absent = dict(absent or {})
         self.names = tuple(label.name for label in self.labels)
         self._by_name = {label.name: label for label in self.labels}
         self._by_emoji = {canonical_emoji(label.emoji): label for label in self.labels if label.emoji}
@@ -94,6 +109,10 @@ class Taxonomy:
                 found[current] = None
         return tuple(found)
 
+    def absent_at(self, at: int) -> tuple[str, ...]:
+        """Return the labels of today that were not there at this moment, in microseconds."""
+        return tuple(name for name, spans in self.absent.items() if any(start <= at < end for start, end in spans))
+
     def read(self, prediction: Prediction) -> Prediction:
         """Return the prediction in today's names; of labels that were merged, the highest score counts."""
         if not self.renamed:
@@ -105,37 +124,122 @@ class Taxonomy:
         return prediction.model_copy(update={"scores": scores, "labels": self.today(prediction.labels)})
 
     def evolve(self, event: LabelEvent) -> "Taxonomy":
-        """Return the set after the event; raise BadData where a name or an emoji is taken, or a label is not there."""
-        labels, renamed, since = list(self.labels), dict(self.renamed), dict(self.since)
-        if event.kind != "add" and event.name not in self:
+        """Return the set after the event; raise BadData where a name or an emoji is taken, or a label is not there.
+
+        An undo is none of one set: see `fold_labels`.
+        """
+        if event.kind in {"change", "merge", "retire"} and event.name not in self:
             raise BadData(f"no label is called {event.name!r}; there are: {', '.join(self.names)}")
-        if event.label is not None and event.label.name != event.name and event.label.name in {*self.names, *renamed}:
+        if event.label is not None and event.label.name != event.name and self._was_used(event.label.name):
             raise BadData(f"the name {event.label.name!r} is, or was, another label's: choose another")
         match event:
             case LabelEvent(kind="add", label=Label() as label):
-                if label.name in {*self.names, *renamed}:
+                if self._was_used(label.name):
                     raise BadData(f"the name {label.name!r} is, or was, another label's: choose another")
-                labels.append(label)
-                since[label.name] = event.at
+                return self._with([*self.labels, label], absent=self._absent(label.name, 0, event.at))
             case LabelEvent(kind="change", label=Label() as label):
-                labels[self.names.index(event.name)] = label
-                if label.name != event.name:
-                    renamed[event.name] = label.name
-                    if event.name in since:
-                        since[label.name] = since.pop(event.name)
+                return self._change(event.name, label)
             case LabelEvent(kind="merge", into=str() as into) if into in self and into != event.name:
-                labels.pop(self.names.index(event.name))
-                renamed[event.name] = into
+                return self._without(event.name, into, event.at)
             case LabelEvent(kind="retire"):
-                labels.pop(self.names.index(event.name))
-                renamed[event.name] = None
+                return self._without(event.name, None, event.at)
+            case LabelEvent(kind="restore", name=name) if name in self.former:
+                return self._restore(event.label or self.former[name], name, event.at)
+            case LabelEvent(kind="order", names=names) if sorted(names) == sorted(self.names):
+                return self._with([self[name] for name in names])
+            case LabelEvent(kind="restore"):
+                raise BadData(f"no label was called {event.name!r}; these were: {', '.join(self.former) or 'none'}")
+            case LabelEvent(kind="order"):
+                raise BadData(f"an order names each label once: {', '.join(self.names)}")
             case _:
                 raise BadData(f"an event of kind {event.kind!r} needs the label that it leads to")
-        return Taxonomy(labels, renamed=renamed, since=since)
+
+    def missing_between(self, name: str, start: int, end: int) -> "Taxonomy":
+        """Return the set with a label that was there again after a while; both times are in microseconds."""
+        return self._with(self.labels, absent=self._absent(name, start, end))
+
+    def _was_used(self, name: str) -> bool:
+        return name in self or name in self.renamed
+
+    def _absent(self, name: str, start: int, end: int) -> dict[str, tuple[tuple[int, int], ...]]:
+        return self.absent | {name: (*self.absent.get(name, ()), (start, end))}
+
+    def _with(self, labels: Iterable[Label], **changed: Any) -> "Taxonomy":
+        kept: dict[str, Any] = {"renamed": self.renamed, "former": self.former, "absent": self.absent}
+        return Taxonomy(labels, **kept | changed)
+
+    def _change(self, name: str, label: Label) -> "Taxonomy":
+        labels = [label if each.name == name else each for each in self.labels]
+        if label.name == name:
+            return self._with(labels)
+        absent = {label.name if each == name else each: spans for each, spans in self.absent.items()}
+        return self._with(labels, renamed=self.renamed | {name: label.name}, absent=absent)
+
+    def _without(self, name: str, into: str | None, at: int) -> "Taxonomy":
+        labels = [each for each in self.labels if each.name != name]
+        # Until it is restored, if it ever is.
+        absent = self._absent(name, at, _NEVER)
+        return self._with(labels, renamed=self.renamed | {name: into}, former=self.former | {name: self[name]}, absent=absent)
+
+    def _restore(self, label: Label, name: str, at: int) -> "Taxonomy":
+        if label.name != name:
+            raise BadData(f"{name!r} comes back under its own name; it can be changed then")
+        renamed = {each: into for each, into in self.renamed.items() if each != name}
+        former = {each: was for each, was in self.former.items() if each != name}
+        *earlier, (start, _) = self.absent[name]
+        absent = self.absent | {name: (*earlier, (start, at))}
+        return self._with([*self.labels, label], renamed=renamed, former=former, absent=absent)
 
     def by_emoji(self, emoji: str) -> Label | None:
         """Return the label that this reaction stands for: a Slack name or alias, with or without skin tone, or the sign."""
         return self._by_emoji.get(canonical_emoji(emoji))
+
+
+def fold_labels(start: Taxonomy, events: Iterable[tuple[int, LabelEvent]]) -> Taxonomy:
+    """Return the set after these events, each with its id, in the order in which they happened.
+
+    What an undo names is left out, and an undo that is undone has undone nothing. BadData where a later event rests on one that
+    is left out.
+    """
+    events = tuple(events)
+    undone: dict[int, int] = {}  # the event's id: when it was undone
+    for number, event in reversed(events):
+        if event.kind == "undo" and number not in undone and event.undoes is not None:
+            undone[event.undoes] = event.at
+    taxonomy = start
+    for number, event in events:
+        if number not in undone:
+            taxonomy = taxonomy if event.kind == "undo" else taxonomy.evolve(event)
+        elif event.kind in {"merge", "retire"}:
+            taxonomy = taxonomy.missing_between(event.name, event.at, undone[number])
+    return taxonomy
+
+
+def label_changes(taxonomy: Taxonomy, labels: Sequence[Label], *, at: int, by: str) -> Iterator[LabelEvent]:
+    """Yield the events that make today's labels these, in an order in which each of them can be.
+
+    What is missing is retired, and what was retired before and stands here is brought back.
+    """
+    wanted = {label.name: label for label in labels}
+    for name in taxonomy.names:
+        if name not in wanted:
+            yield LabelEvent(kind="retire", name=name, at=at, by=by)
+    kept = [name for name in taxonomy.names if name in wanted]
+    # One whose emoji another has until now gives it free first.
+    emoji = {wanted[name].emoji for name in kept if wanted[name].emoji != taxonomy[name].emoji}
+    for name in kept:
+        if taxonomy[name].emoji in emoji and wanted[name].emoji != taxonomy[name].emoji:
+            yield LabelEvent(kind="change", name=name, label=taxonomy[name].model_copy(update={"emoji": ""}), at=at, by=by)
+    for name in kept:
+        if wanted[name] != taxonomy[name]:
+            yield LabelEvent(kind="change", name=name, label=wanted[name], at=at, by=by)
+    for name, label in wanted.items():
+        if name not in taxonomy:
+            kind = "restore" if name in taxonomy.former else "add"
+            yield LabelEvent(kind=kind, name=name, label=label, at=at, by=by)
+    after = [*kept, *(name for name in wanted if name not in taxonomy)]
+    if after != list(wanted):
+        yield LabelEvent(kind="order", names=tuple(wanted), at=at, by=by)
 
 
 def canonical_emoji(emoji: str) -> str:

@@ -190,7 +190,8 @@ class AnnouncementWork(Work):
         if "promotion" in content:
             return Content(announcements.promotion(content["promotion"], texts))
         if "labels" in content:
-            return Content(announcements.labels(LabelEvent.model_validate(content["labels"]), texts))
+            events = [LabelEvent.model_validate(event) for event in content["labels"]]
+            return Content(announcements.labels(events, texts))
         return Content(texts(content["text"], **content["values"]))
 
 

@@ -1,13 +1,15 @@
 """What a channel is told of a change that concerns all in it. Pure, as `blocks` is."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.views.blocks import escape
 from bot.views.texts import Texts
 from model.labels import LabelEvent
 
+# Of the changes that one file makes, so many are told one by one.
+SHOWN = 10
 _PERSON = re.compile(r"[UW][A-Z0-9]+")
 
 
@@ -21,11 +23,20 @@ def promotion(content: Mapping[str, Any], texts: Texts) -> str:
     return texts("told.learnt", who=_who(content["by"], texts), **values)
 
 
-def labels(event: LabelEvent, texts: Texts) -> str:
-    """Tell what changed in the set of labels, who did it, and whom to ask to undo it."""
+def labels(events: Sequence[LabelEvent], texts: Texts) -> str:
+    """Tell what changed in the set of labels, who did it, and whom to ask to undo it: a line for each, of many the first."""
+    lines = [_label(event, texts) for event in events[:SHOWN]]
+    if len(events) > SHOWN:
+        lines.append(texts("told.labels_more", count=len(events) - SHOWN))
+    return "\n".join(lines)
+
+
+def _label(event: LabelEvent, texts: Texts) -> str:
     who, before = _who(event.by, texts), escape(event.name)
     if event.kind == "merge":
         return texts("told.label_merge", who=who, before=before, label=escape(event.into or ""))
+    if event.kind == "restore":
+        return texts("told.label_restore", who=who, before=before)
     if event.kind == "retire" or event.label is None:
         return texts("told.label_retire", who=who, before=before)
     sign = f":{event.label.emoji}: " if event.label.emoji else ""

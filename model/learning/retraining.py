@@ -63,17 +63,32 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
     mine = {key_of(example.text) for example in ours}
     keys = {key_of(example.text): split for split in SPLITS for example in divided[split]}
     store.examples.save_splits({key: split for key, split in keys.items() if key in mine and key not in splits})
-    if taxonomy.since:
+    if taxonomy.absent:
         divided["train"] += _descriptions(taxonomy)
+    divided["train"] += [each for each in _guidelines(taxonomy) if keys.get(key_of(each.text)) is None]
     return divided
 
 
 def _today(example: Example, taxonomy: Taxonomy, at: int) -> Example:
-    """Return the example in today's labels; of those that were added after it was labelled, nothing is known."""
+    """Return the example in today's labels; of those that were not there when it was labelled, nothing is known."""
     labels = taxonomy.today(example.labels)
-    added_later = (name for name, since in taxonomy.since.items() if since > at)
-    unknown = tuple(name for name in taxonomy.today((*example.unknown, *added_later)) if name not in labels)
+    unknown = tuple(name for name in taxonomy.today((*example.unknown, *taxonomy.absent_at(at))) if name not in labels)
     return example.model_copy(update={"labels": labels, "unknown": unknown})
+
+
+def _guidelines(taxonomy: Taxonomy) -> list[Example]:
+    """Make a message of each label's examples and counterexamples, which say yes or no to that label and nothing of others."""
+    return [
+        Example(
+            id=f"label:{label.name}",
+            text=text,
+            labels=(label.name,) if applies else (),
+            unknown=tuple(name for name in taxonomy.names if name != label.name),
+        )
+        for label in taxonomy
+        for applies, texts in ((True, label.examples), (False, label.counterexamples))
+        for text in texts
+    ]
 
 
 def _descriptions(taxonomy: Taxonomy) -> list[Example]:

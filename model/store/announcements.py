@@ -1,10 +1,11 @@
 """What channels are told of a change that concerns all whose messages are labelled there: rows, saved with the change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from model.labels import LabelEvent
 from model.store.database import Database, now
 from model.store.outbox_row import Kind, State
 from model.store.tables import channels, outbox
@@ -25,9 +26,9 @@ def promotion_content(*, version: int, before: int, by: str, learnt: bool) -> di
     return {"promotion": {"version": version, "before": before, "by": by, "learnt": learnt}}
 
 
-def label_content(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what there is to tell of a change to the set of labels, which is a `LabelEvent` as JSON."""
-    return {"labels": dict(event)}
+def label_content(events: Sequence[LabelEvent]) -> dict[str, Any]:
+    """Return what there is to tell of changes to the set of labels."""
+    return {"labels": [event.model_dump(mode="json") for event in events]}
 
 
 def announce_change(database: Database, connection: Connection, rows: Mapping[str, str], content: Mapping[str, Any]) -> None:

@@ -287,9 +287,9 @@ class Gestures:
 def _said(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxonomy: Taxonomy | None = None) -> StoredGesture:
     labels, silent = tuple(row.labels), tuple(row.silent)
     if taxonomy is not None:
-        # Nobody who spoke before a label was there said anything about it.
-        unborn = tuple(name for name, at in taxonomy.since.items() if at > row.at)
-        labels, silent, predicted = taxonomy.today(labels), taxonomy.today((*silent, *unborn)), taxonomy.today(predicted)
+        # Nobody who spoke while a label was not there said anything about it.
+        absent = taxonomy.absent_at(row.at)
+        labels, silent, predicted = taxonomy.today(labels), taxonomy.today((*silent, *absent)), taxonomy.today(predicted)
     return StoredGesture(
         id=row.id,
         gesture=Gesture(

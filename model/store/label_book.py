@@ -5,8 +5,8 @@ import time
 
 from sqlalchemy import Connection, select, text
 
-from model.errors import StoreUnavailable
-from model.labels import LabelEvent, Taxonomy, seed_taxonomy
+from model.errors import BadData, StoreUnavailable
+from model.labels import LabelEvent, Taxonomy, fold_labels, label_changes, seed_taxonomy
 from model.store.announcements import announce_change, label_content, label_key, watched_channels
 from model.store.database import Database
 from model.store.tables import label_events
@@ -30,33 +30,57 @@ class LabelBook:
             if not self._read_at or time.monotonic() - self._read_at > KNOWN_FOR_S:
                 try:
                     with self._database.reading() as connection:
-                        self._current = _folded(connection)
+                        self._current = fold_labels(seed_taxonomy(), _events(connection))
                 except StoreUnavailable:
                     if not self._read_at:
                         raise
                 self._read_at = time.monotonic()
             return self._current
 
-    def record(self, event: LabelEvent) -> Taxonomy:
-        """Record the event and return the labels after it. BadData where it cannot be, and nothing is recorded then.
+    def record(self, *events: LabelEvent) -> Taxonomy:
+        """Record the events, all or none, and return the labels after them. BadData where one of them cannot be.
 
-        The channels whose every message is labelled are told.
+        Nothing can be undone that is undone already, or that a later change rests on. Channels whose every message is labelled
+        are told what changed there for people: of an undo, what it leads to; of an order, nothing.
         """
         with self._lock:
             with self._database.writing() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text("select pg_advisory_xact_lock(7240)"))
-                after = _folded(connection).evolve(event)
-                saved = event.model_dump(mode="json")
-                event_id = connection.execute(label_events.insert().values(event=saved).returning(label_events.c.id)).scalar_one()
-                rows = {channel: label_key(event_id, channel) for channel in watched_channels(connection)}
-                announce_change(self._database, connection, rows, label_content(saved))
+                recorded = _events(connection)
+                before = after = fold_labels(seed_taxonomy(), recorded)
+                told: list[LabelEvent] = []
+                for event in events:
+                    if event.kind == "undo":
+                        _check_undo(event, recorded)
+                    inserted = label_events.insert().values(event=event.model_dump(mode="json")).returning(label_events.c.id)
+                    recorded.append((connection.execute(inserted).scalar_one(), event))
+                    before, after = after, fold_labels(seed_taxonomy(), recorded)
+                    effects = label_changes(before, after.labels, at=event.at, by=event.by) if event.kind == "undo" else [event]
+                    told += [each for each in effects if each.kind != "order"]
+                if told:
+                    rows = {channel: label_key(recorded[-1][0], channel) for channel in watched_channels(connection)}
+                    announce_change(self._database, connection, rows, label_content(told))
             self._current, self._read_at = after, time.monotonic()
             return after
 
+    def events(self) -> list[tuple[int, LabelEvent]]:
+        """Return all that was ever changed, with the ids by which it can be undone, the oldest first."""
+        with self._database.reading() as connection:
+            return _events(connection)
 
-def _folded(connection: Connection) -> Taxonomy:
-    taxonomy = seed_taxonomy()
-    for event in connection.execute(select(label_events.c.event).order_by(label_events.c.id)).scalars():
-        taxonomy = taxonomy.evolve(LabelEvent.model_validate(event))
-    return taxonomy
+
+def _events(connection: Connection) -> list[tuple[int, LabelEvent]]:
+    rows = connection.execute(select(label_events).order_by(label_events.c.id))
+    return [(row.id, LabelEvent.model_validate(row.event)) for row in rows]
+
+
+def _check_undo(event: LabelEvent, events: list[tuple[int, LabelEvent]]) -> None:
+    undone: set[int | None] = set()
+    for number, each in reversed(events):
+        if each.kind == "undo" and number not in undone:
+            undone.add(each.undoes)
+    if event.undoes in undone:
+        raise BadData("that change is undone already")
+    if event.undoes not in {number for number, _ in events}:
+        raise BadData(f"no change has the number {event.undoes}")

@@ -76,5 +76,20 @@ def test_a_change_of_the_labels_is_told_where_every_message_is_labelled(versions
     """A label that appears or goes changes what everybody reads under every message."""
     event = LabelEvent(kind="retire", name=seed_taxonomy().names[0], at=1, by="U1")
     versions.labels.record(event)
-    content = {"labels": event.model_dump(mode="json")}
+    content = {"labels": [event.model_dump(mode="json")]}
     assert announced(versions) == {label_key(1, channel): content for channel in (WATCHED, ALSO_WATCHED)}
+
+
+def test_an_undone_change_is_told_by_what_it_leads_to(versions: Store) -> None:
+    """A label that is back is to be used again; that its number was undone tells nobody anything."""
+    name = seed_taxonomy().names[0]
+    versions.labels.record(LabelEvent(kind="retire", name=name, at=1, by="U1"))
+    versions.labels.record(LabelEvent(kind="undo", undoes=1, at=2, by="U1"))
+    told = announced(versions)[label_key(2, WATCHED)]["labels"]
+    assert [(each["kind"], each["name"]) for each in told] == [("restore", name)]
+
+
+def test_a_new_order_of_the_labels_is_told_nobody(versions: Store) -> None:
+    """It changes no answer."""
+    versions.labels.record(LabelEvent(kind="order", names=tuple(sorted(seed_taxonomy().names)), at=1, by="U1"))
+    assert announced(versions) == {}

@@ -1,5 +1,7 @@
 """Labels change: what was said of the old ones is kept and read in the names of today."""
 
+from pathlib import Path
+
 import pytest
 
 from model.errors import BadData
@@ -90,6 +92,17 @@ def test_a_new_label_starts_with_its_name_and_description_and_what_people_judge(
     assert len(descriptions) == len(seed_taxonomy()) + 1
 
 
+def test_examples_of_a_label_teach_it_and_say_nothing_of_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guideline's good and bad example are about one label; the test split never meets one of its own texts in training."""
+    monkeypatch.setattr(retraining, "seed_messages", lambda: seed_messages()[:50])
+    held_out = snapshot(store)["test"][0].text
+    label = seed_taxonomy()["cuenta"].model_copy(update={"examples": ("mi saldo", held_out), "counterexamples": ("mi préstamo",)})
+    store.labels.record(event("change", "cuenta", label=label))
+    taught = [each for each in snapshot(store)["train"] if (each.id or "").startswith("label:")]
+    assert [(each.text, each.labels) for each in taught] == [("mi saldo", ("cuenta",)), ("mi préstamo", ())]
+    assert all(set(each.unknown) == set(seed_taxonomy().names) - {"cuenta"} for each in taught)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -116,3 +129,106 @@ def test_a_name_that_was_once_used_is_never_used_for_something_else(store: Store
     book.record(event("retire", "urgente"))
     with pytest.raises(BadData, match="was"):
         book.record(event("add", "urgente", label=seed_taxonomy()["urgente"]))
+
+
+def number_of(store: Store) -> int:
+    """The id of the newest change."""
+    return store.labels.events()[-1][0]
+
+
+def undo(number: int, at: int = LATER) -> LabelEvent:
+    return LabelEvent(kind="undo", undoes=number, at=at, by="U1")
+
+
+@pytest.mark.parametrize(
+    "removal", [event("retire", "urgente"), event("merge", "urgente", into="reclamo")], ids=["retired", "merged"]
+)
+def test_a_label_that_comes_back_knows_what_was_said_of_it_and_nothing_of_the_time_between(
+    store: Store, removal: LabelEvent
+) -> None:
+    """Who chose all labels while it was away did not say that it never applies."""
+    before = said(store, Kind.SET, "urgente", at=LATER - 1, ts="1.1")
+    between = said(store, Kind.SET, "app", at=LATER + 1, ts="1.2")
+    after = said(store, Kind.SET, "app", at=LATER + 3, ts="1.3")
+    store.labels.record(removal)
+    taxonomy = store.labels.record(event("restore", "urgente", at=LATER + 2))
+    assert [state_of(store, each, taxonomy)["urgente"] for each in (before, between, after)] == [True, None, False]
+    assert state_of(store, before, taxonomy)["reclamo"] is False
+
+
+def test_a_label_whose_emoji_was_given_away_comes_back_with_another(store: Store) -> None:
+    """Two labels with one emoji would both be meant by a reaction."""
+    store.labels.record(event("retire", "urgente"))
+    store.labels.record(event("add", "cheque", label=CHEQUE.model_copy(update={"emoji": "alarm_clock"})))
+    with pytest.raises(BadData, match="share an emoji"):
+        store.labels.record(event("restore", "urgente"))
+    other = seed_taxonomy()["urgente"].model_copy(update={"emoji": "fire"})
+    assert store.labels.record(event("restore", "urgente", label=other))["urgente"].emoji == "fire"
+
+
+def test_the_labels_stand_in_the_order_that_was_chosen(store: Store) -> None:
+    """What a team needs most is to be on top of every list."""
+    names = tuple(sorted(seed_taxonomy().names))
+    assert store.labels.record(event("order", "", names=names)).names == names
+    with pytest.raises(BadData, match="each label once"):
+        store.labels.record(event("order", "", names=names[1:]))
+
+
+CHANGES = [
+    event("add", "cheque", label=CHEQUE),
+    event("change", "cuenta", label=seed_taxonomy()["cuenta"].model_copy(update={"name": "cuentas", "title": "Cuentas"})),
+    event("merge", "comision", into="cuenta"),
+    event("retire", "urgente"),
+    event("order", "", names=tuple(sorted(seed_taxonomy().names))),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
+def test_an_undone_change_has_never_been(store: Store, change: LabelEvent) -> None:
+    """One tap takes a slip back, with all that was said of the label; the undoing can be undone, too."""
+    message_id = said(store, Kind.SET, "comision", "urgente", "cuenta")
+    store.labels.record(change)
+    changed, number = store.labels.current(), number_of(store)
+    taxonomy = store.labels.record(undo(number))
+    assert taxonomy.labels == seed_taxonomy().labels
+    assert {name for name, applies in state_of(store, message_id, taxonomy).items() if applies} == {
+        "comision",
+        "urgente",
+        "cuenta",
+    }
+    assert store.labels.record(undo(number_of(store), at=LATER + 1)).labels == changed.labels
+
+
+def test_what_was_said_while_a_label_was_away_by_mistake_says_nothing_of_it(store: Store) -> None:
+    """The label was on nobody's screen between the slip and its undoing."""
+    between = said(store, Kind.SET, "app", at=LATER + 1)
+    store.labels.record(event("retire", "urgente"))
+    taxonomy = store.labels.record(undo(number_of(store), at=LATER + 2))
+    assert state_of(store, between, taxonomy)["urgente"] is None
+
+
+def test_what_a_later_change_rests_on_cannot_be_undone(store: Store) -> None:
+    """The later one goes first; and nothing is undone twice, nor what never was."""
+    store.labels.record(event("add", "cheque", label=CHEQUE))
+    added = number_of(store)
+    store.labels.record(event("merge", "cuenta", into="cheque"))
+    for number, why in ((added, "needs the label"), (added + 7, "no change has the number")):
+        with pytest.raises(BadData, match=why):
+            store.labels.record(undo(number))
+    store.labels.record(undo(number_of(store)))
+    store.labels.record(undo(added))
+    with pytest.raises(BadData, match="undone already"):
+        store.labels.record(undo(added))
+    assert store.labels.current().names == seed_taxonomy().names
+
+
+def test_what_another_process_changed_is_known_after_a_restart(store: Store, store_url: str, tmp_path: Path) -> None:
+    """The database is the truth: undone and brought-back labels are the same for who reads them for the first time."""
+    store.labels.record(event("retire", "urgente"))
+    store.labels.record(event("restore", "urgente", at=LATER + 1))
+    store.labels.record(event("merge", "comision", into="cuenta", at=LATER + 2))
+    store.labels.record(undo(number_of(store), at=LATER + 3))
+    other = Store(store_url, tmp_path)
+    ours, theirs = store.labels.current(), other.labels.current()
+    other.close()
+    assert (ours.labels, ours.absent, ours.renamed) == (theirs.labels, theirs.absent, theirs.renamed)
