@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from model.errors import ModelError, StoreUnavailable
 from model.schema import Prediction
 from model.store.registry import Version
+from model.store.runs import owner_name
 from model.store.store import Store
+from model.store.workers import BEAT_EVERY_S
 from worker.batcher import Batcher
 from worker.settings import WorkerSettings
 
@@ -58,6 +60,9 @@ class Host:
 
         self.registry = store.registry
         self.settings = settings
+        self._workers = store.workers
+        self._name = owner_name()
+        self._told: tuple[int, tuple[int, ...], float] = (-1, (), 0.0)  # what the store was told last, and when
         self._classifier: Classifier | None = None
         self._serving = 0  # the number of the version in memory
         self._refusals: dict[int, Refusal] = {}  # by version
@@ -125,6 +130,7 @@ class Host:
         while not self._stop.is_set():
             try:
                 self._take_up_live()
+                self._tell()
             except StoreUnavailable as error:
                 log.warning("cannot see which version is live, version %s goes on serving: %s", self._serving, error)
             except Exception:  # a card that cannot be read, say: the thread must live to look again
@@ -146,6 +152,14 @@ class Host:
                 continue
             del self._refusals[version.number]
             return
+
+    def _tell(self) -> None:
+        """Tell the store what is served, at once where that changed: people read there which version answers."""
+        refused = tuple(sorted(number for number, refusal in self._refusals.items() if refusal.tries))
+        *told, at = self._told
+        if told != [self._serving, refused] or time.monotonic() - at > BEAT_EVERY_S:
+            self._workers.beat(self._name, self._serving, refused)
+            self._told = self._serving, refused, time.monotonic()
 
     def _load(self, version: Version) -> None:
         from model.serving import classifier  # numpy and more, in this process only

@@ -85,13 +85,13 @@ async def run(settings: BotSettings, *, http: bool) -> None:
         raise StartRefused("\n".join(complaints))
     store = Store(settings.store_url, settings.home_folder, mask_personal=settings.mask_personal)
     await asyncio.to_thread(store.migrate)
-    who = await _who_am_i(settings)
+    who, bot_name = await _who_am_i(settings)
     if (owner := await asyncio.to_thread(store.belongs_to, str(who.team_id))) != who.team_id:
         raise StartRefused(
             f"the database belongs to the workspace {owner}, and SLACK_BOT_TOKEN is of {who.team_id}: labels and versions are "
             "shared by all that is in one database, so give each workspace its own (BETO_DATABASE_URL, or BETO_HOME)"
         )
-    context = build_context(settings, store, bot_user=str(who.bot_user_id), team=who.team_id)
+    context = build_context(settings, store, bot_user=str(who.bot_user_id), bot_name=bot_name, team=who.team_id)
     await context.taxonomy()
     app = build_app(context, who)
     stop = asyncio.Event()
@@ -105,7 +105,8 @@ async def run(settings: BotSettings, *, http: bool) -> None:
     store.close()
 
 
-async def _who_am_i(settings: BotSettings) -> AuthorizeResult:
+async def _who_am_i(settings: BotSettings) -> tuple[AuthorizeResult, str]:
+    """Return who we are for Slack, and how people call us: whoever installs the app may name it otherwise."""
     client = slack_client(settings)
     token = settings.slack_bot_token.get_secret_value()
     try:
@@ -119,13 +120,14 @@ async def _who_am_i(settings: BotSettings) -> AuthorizeResult:
         ) from error
     except (OSError, aiohttp.ClientError) as error:
         raise StartRefused(f"Slack cannot be reached at {settings.slack_api_url}: {error}") from error
-    return AuthorizeResult(
+    who = AuthorizeResult(
         enterprise_id=answer.get("enterprise_id"),
         team_id=answer["team_id"],
         bot_user_id=answer["user_id"],
         bot_id=answer["bot_id"],
         bot_token=token,
     )
+    return who, str(answer["user"])
 
 
 def _start_refused(error: SlackApiError, settings: BotSettings, token: str, hint: str) -> StartRefused:

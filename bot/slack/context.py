@@ -35,6 +35,7 @@ TAXONOMY_KNOWN_FOR_S = 5.0
 TAXONOMY_WITHIN_S = 0.3
 
 Publish = Callable[[Signature[None]], Awaitable[None]]
+Tell = Callable[[str], Awaitable[object]]
 
 
 class Publisher:
@@ -117,6 +118,7 @@ class ListenerContext:
     texts: Texts
     slack: AsyncWebClient
     bot_user: str
+    bot_name: str  # as people call it here
     publish: Publish
     labels: TaxonomyCache
     visibility: Visibility
@@ -135,19 +137,31 @@ class ListenerContext:
             return self.texts("run.refused_guest")
         return None if await people.may_train(self.slack, self.settings, user) else self.texts("run.refused")
 
-    def after_ack(self, work: Coroutine[Any, Any, None], *, what: str, response_url: str | None = None) -> None:
-        """Run `work` once the request is acknowledged; whoever asked is told, and the log holds it, where it fails."""
-        self.background.start(self._watched(work, what, response_url))
+    def after_ack(
+        self, work: Coroutine[Any, Any, None], *, what: str, response_url: str | None = None, tell: Tell | None = None
+    ) -> None:
+        """Run `work` once the request is acknowledged; where it fails, whoever asked is told, and the log holds it.
 
-    async def tell_failure(self, error: Exception, *, what: str, response_url: str | None) -> None:
+        `tell` says so where they look: in the modal that stands open, or where there is no response URL.
+        """
+        self.background.start(self._watched(work, what, response_url, tell))
+
+    async def tell_failure(self, error: Exception, *, what: str, response_url: str | None, tell: Tell | None = None) -> None:
         """Log the error, and tell whoever asked to try again: a click or a command is sent once."""
         away = isinstance(error, StoreUnavailable)
         if away:
             log.warning("%s waits for the database: %s", what, error)
         else:
             log.error("a listener failed on %s", what, exc_info=error)
+        sentence = self.texts("command.trouble" if away else "command.failed")
+        if tell is not None:
+            try:
+                await tell(sentence)
+                return
+            except (SlackApiError, OSError, aiohttp.ClientError, TimeoutError) as failed:
+                log.warning("whoever asked for %s could not be told: %r", what, failed)
         if response_url:
-            await self.answer(response_url, self.texts("command.trouble" if away else "command.failed"), what=what)
+            await self.answer(response_url, sentence, what=what)
 
     async def answer(self, response_url: str, text: str, *, what: str) -> None:
         """Show `text` to the person alone whose request this is the address of; an address that does not answer is logged."""
@@ -170,11 +184,11 @@ class ListenerContext:
                 raise
             await self.answer(response_url, text, what="an ephemeral message")
 
-    async def _watched(self, work: Coroutine[Any, Any, None], what: str, response_url: str | None) -> None:
+    async def _watched(self, work: Coroutine[Any, Any, None], what: str, response_url: str | None, tell: Tell | None) -> None:
         try:
             await work
         except Exception as error:  # nobody else sees it: the request is acknowledged
-            await self.tell_failure(error, what=what, response_url=response_url)
+            await self.tell_failure(error, what=what, response_url=response_url, tell=tell)
 
 
 @dataclass(frozen=True)
@@ -195,7 +209,13 @@ def slack_client(settings: BotSettings) -> AsyncWebClient:
 
 
 def build_context(
-    settings: BotSettings, store: Store, *, bot_user: str, team: str | None = None, publish: Publish | None = None
+    settings: BotSettings,
+    store: Store,
+    *,
+    bot_user: str,
+    bot_name: str,
+    team: str | None = None,
+    publish: Publish | None = None,
 ) -> ListenerContext:
     """Build the context of this process; asks nobody anything yet. `team`: the workspace, others' people are outsiders."""
     slack = slack_client(settings)
@@ -205,6 +225,7 @@ def build_context(
         texts=load_texts(settings.language),
         slack=slack,
         bot_user=bot_user,
+        bot_name=bot_name,
         publish=publish or Publisher(),
         labels=TaxonomyCache(store.labels.current),
         visibility=Visibility(slack, settings, team),

@@ -14,6 +14,7 @@ from bot.views import blocks
 from bot.views.texts import Texts
 from model.judgements import Gesture, Kind
 from model.labels import Taxonomy
+from model.schema import Message
 from model.store.gestures import OWN_WORDS
 
 # A longer message than this is cut by Slack; the newest lines are the ones asked about.
@@ -49,6 +50,12 @@ async def link_to(client: AsyncWebClient, channel: str, ts: str) -> str:
         return "-"
 
 
+async def named(context: ListenerContext, message: Message) -> str:
+    """Return "this message", as a link to it where it still stands."""
+    link, words = await link_to(context.slack, message.channel, message.ts), context.texts("command.this_message")
+    return words if link == "-" else f"<{link}|{words}>"
+
+
 async def tell(context: ListenerContext, message_id: int | None, *, asked_by: str) -> str:
     """Return the history as mrkdwn: of what this person may see, and with notes where they may judge."""
     store, texts = context.store, context.texts
@@ -56,6 +63,8 @@ async def tell(context: ListenerContext, message_id: int | None, *, asked_by: st
     if stored is None or not await context.visibility.may_see(asked_by, stored.message):
         return texts("command.history_none")
     message = stored.message
+    if stored.deleted:
+        return texts("command.history_erased")
     taxonomy = await context.taxonomy()
     predicted = await asyncio.to_thread(store.predictions.all_of, stored.id)
     said = await asyncio.to_thread(store.gestures.history, stored.id)
@@ -67,7 +76,7 @@ async def tell(context: ListenerContext, message_id: int | None, *, asked_by: st
             at.timestamp(),
             texts(
                 "command.history_prediction",
-                at=_clock(at),
+                at=blocks.moment(at),
                 base=blocks.escape(blocks.base_name(prediction.base)),
                 version=prediction.version,
                 labels=blocks.names(prediction.labels, taxonomy, texts),
@@ -79,7 +88,7 @@ async def tell(context: ListenerContext, message_id: int | None, *, asked_by: st
         at = datetime.fromtimestamp(each.gesture.at / 1e6, UTC)
         line = texts(
             "command.history_gesture",
-            at=_clock(at),
+            at=blocks.moment(at),
             user=each.gesture.user,
             what=phrase(each.gesture, taxonomy, texts),
             stale=texts("command.history_stale") if each.stale else "",
@@ -87,11 +96,7 @@ async def tell(context: ListenerContext, message_id: int | None, *, asked_by: st
         if each.note and with_notes:
             line += texts("command.history_note", note=blocks.escape(each.note))
         lines.append((at.timestamp(), line))
-    link = await link_to(context.slack, message.channel, message.ts)
+    if not lines:
+        return texts("command.history_empty")
     newest = [line for _, line in sorted(lines)][-MOST_LINES:]
-    return "\n".join([texts("command.history_title", link=link), *newest])
-
-
-def _clock(moment: datetime) -> str:
-    """Return the moment in the reader's own time zone, as Slack shows dates; UTC where it cannot."""
-    return f"<!date^{int(moment.timestamp())}^{{date_num}} {{time}}|{moment:%Y-%m-%d %H:%M} UTC>"
+    return "\n".join([texts("command.history_title", message=await named(context, message)), *newest])

@@ -5,6 +5,7 @@ Here are the pieces and what shows labels; what shows a training run is in `run_
 
 import re
 import unicodedata
+from datetime import datetime
 from typing import Any
 
 from bot.views.texts import Texts
@@ -66,6 +67,11 @@ def _say_markup(markup: re.Match[str]) -> str:
         case "@" | "#" | "!" as kind:
             return f" {kind.replace('!', '@')}{name or '…'} "
     return f" {name or re.sub('^(mailto:|tel:|https?://)', '', markup['what'])} "
+
+
+def moment(at: datetime) -> str:
+    """Return the moment in the reader's own time zone, as Slack shows dates; UTC where it cannot."""
+    return f"<!date^{int(at.timestamp())}^{{date_num}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
 def section(text: str) -> Block:
@@ -145,7 +151,7 @@ def blind(texts: Texts) -> tuple[str, list[Block]]:
 
 def digest(lines: list[str], texts: Texts) -> tuple[str, list[Block]]:
     """Render one post that answers many messages, a line each, and its text for notifications."""
-    title = texts("digest.title", count=len(lines))
+    title = texts.counted("digest.title", len(lines))
     # Eight lines of a link and some labels stay below the 3,000 characters of a section.
     parts = [section("\n".join(lines[at : at + 8])) for at in range(0, len(lines), 8)]
     return title, [section(title), *parts, context(texts("digest.how"))]

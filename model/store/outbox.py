@@ -328,8 +328,16 @@ class Outbox:
 
     # Others
 
-    def announce(self, key: str, channel: str, text_key: str, values: Mapping[str, str | int] | None = None) -> bool:
-        """Save that a text of the locales is to be told in a channel; False where it was saved before.
+    def announce(
+        self,
+        key: str,
+        channel: str,
+        text_key: str,
+        values: Mapping[str, str | int] | None = None,
+        *,
+        thread_ts: str | None = None,
+    ) -> bool:
+        """Save that a text of the locales is to be told in a channel, or in a thread there; False where it was saved before.
 
         A greeting means that the bot is in the channel now: what was refused there is due again.
         """
@@ -338,6 +346,7 @@ class Outbox:
                 key=key,
                 kind=Kind.ANNOUNCEMENT,
                 channel=channel,
+                thread_ts=thread_ts,
                 state=State.DUE,
                 wanted=1,
                 retry_at=now() + timedelta(seconds=RETRY_AFTER_S),

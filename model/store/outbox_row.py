@@ -79,6 +79,11 @@ def greeting_key(channel: str, event_ts: str) -> str:
     return f"greeting:{channel}:{event_ts}"
 
 
+def help_key(channel: str, ts: str) -> str:
+    """Return the key of what tells what the bot does, in answer to this message."""
+    return f"help:{channel}:{ts}"
+
+
 def change_key(trigger_id: str) -> str:
     """Return the key of what tells a channel that somebody changed something there, by the command's trigger."""
     return f"change:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"

@@ -17,6 +17,7 @@ from model.store.predictions import Predictions
 from model.store.registry import Registry
 from model.store.runs import Runs
 from model.store.tables import workspace
+from model.store.workers import Workers
 
 
 class Store:
@@ -37,6 +38,7 @@ class Store:
         self.gestures = Gestures(self.database, self.mask)
         self.runs = Runs(self.database)
         self.registry = Registry(self.database, home)
+        self.workers = Workers(self.database)
         self.labels = LabelBook(self.database)
         self.erasure = ErasureService(self.database, self.gestures, self.labels)
 

@@ -263,3 +263,14 @@ runs = Table(
     Column("decided", JSON),  # by whom, and what, after the report
 )
 Index("uq_runs_open", runs.c.open, unique=True)
+
+# What each worker has in memory: the newest promotion says what it should have.
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("version", Integer, nullable=False),  # 0: none yet
+    Column("since", DateTime(timezone=True), nullable=False),  # that version was served without a break
+    Column("refused", JSON, nullable=False),  # versions that it could not load
+    Column("seen_at", DateTime(timezone=True), nullable=False),  # last sign of life
+)

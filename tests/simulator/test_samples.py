@@ -67,7 +67,7 @@ async def running(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     who = AuthorizeResult(
         enterprise_id=None, team_id="T0SIMULADOR", bot_user_id="U0SIMUBETO", bot_id="B0SIMUBETO", bot_token=simulator.bot_token
     )
-    context = build_context(settings, store, bot_user="U0SIMUBETO", publish=record)
+    context = build_context(settings, store, bot_user="U0SIMUBETO", bot_name="beto", publish=record)
     app = build_app(context, who)
     stop: Callable[[], Awaitable[None]]
     if url is None:

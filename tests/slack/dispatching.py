@@ -78,7 +78,7 @@ def a_context(
     async def note(signature: Signature[None]) -> None:
         published.append(str(signature.task))
 
-    return build_context(settings, store, bot_user="UBETO", team=TEAM, publish=note)
+    return build_context(settings, store, bot_user="UBETO", bot_name="beto", team=TEAM, publish=note)
 
 
 def dispatcher(

@@ -63,9 +63,10 @@ def test_what_is_counted_has_its_singular(texts: Texts) -> None:
     }
     assert counted
     assert {key.removesuffix("_one") for key in texts.sentences if key.endswith("_one")} == counted
+    assert {key for key, words in texts.sentences.items() if "{count}" in words and not key.endswith("_one")} <= counted
 
 
 def test_every_gesture_and_every_mode_is_named() -> None:
     """The tables by which they are looked up."""
     assert set(GESTURE_KEYS) == set(Kind)
-    assert set(MODE_KEYS) == set(get_args(Mode))
+    assert {mode for mode, _ in MODE_KEYS} == set(get_args(Mode))

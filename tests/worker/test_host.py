@@ -108,6 +108,9 @@ def test_a_worker_that_starts_finds_the_last_good_version(
     wait_until(lambda: host.serving, 30, "a version is in memory")
     assert host.serving == good
     assert f"version {broken} is refused" in caplog.text
+    wait_until(store.workers.serving, 10, "the store is told")
+    [told] = store.workers.serving()
+    assert (told.version, told.refused) == (good, (broken,))
     host.close()
 
 

@@ -13,16 +13,23 @@ from bot.slack import history, payloads, people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.listeners import erasure, training
 from bot.slack.payloads import SlashCommand
-from bot.views import blocks
+from bot.views import blocks, serving
 from model.schema import Message, Source
+from model.store.channels import Mode
 from model.store.outbox_row import change_key
+from model.store.registry import Version
 
 Word = Callable[[ListenerContext, Call], Awaitable[str]]
 
 # How `/beto emoji` is switched.
 ON, OFF = {"on", "sí", "si", "yes"}, {"off", "no"}
-# How each mode of a channel is called in the locale files.
-MODE_KEYS = {"auto": "command.mode_auto", "mention": "command.mode_mention"}
+# How each mode of a channel is called in the locale files, by whether we are in it.
+MODE_KEYS: dict[tuple[Mode, bool], str] = {
+    ("auto", True): "command.mode_auto",
+    ("mention", True): "command.mode_mention",
+    ("auto", False): "command.mode_auto_outside",
+    ("mention", False): "command.mode_mention_outside",
+}
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
@@ -62,7 +69,7 @@ async def _answer_later(context: ListenerContext, call: Call, answering: "asynci
 
 async def tell_help(context: ListenerContext, _call: Call) -> str:
     """Tell what one can do."""
-    return context.texts("command.help", bot="beto")
+    return context.texts("command.help", bot=context.bot_name)
 
 
 async def classify(context: ListenerContext, call: Call) -> str:
@@ -93,7 +100,7 @@ async def watch(context: ListenerContext, call: Call) -> str:
     inside = await people.is_member(context.slack, call.channel)
     changed = await asyncio.to_thread(context.store.channels.set_mode, call.channel, "auto")
     if not inside:
-        return context.texts("command.watch_outside", bot="beto")
+        return context.texts("command.watch_outside", bot=context.bot_name)
     if changed:
         await _announce(context, call, "command.told_watch")
     return context.texts("command.watch" if changed else "command.watch_already")
@@ -163,23 +170,42 @@ async def _announce(context: ListenerContext, call: Call, text_key: str) -> None
 
 
 async def status(context: ListenerContext, call: Call) -> str:
-    """Tell which version serves, and what waits."""
+    """Tell which version really serves and since when, what waits, and what is done in this channel."""
     store, texts = context.store, context.texts
+    inside = call.channel.startswith("D") or await people.is_member(context.slack, call.channel)
 
     def look() -> str:
-        version = store.registry.live()
-        if version is None:
+        live = store.registry.live()
+        if live is None:
             return texts("command.status_untrained")
-        return texts(
-            "command.status",
-            base=blocks.escape(blocks.base_name(version.card.base)),
-            version=version.number,
-            since=f"{version.created_at:%Y-%m-%d %H:%M} UTC",
-            mode=texts(MODE_KEYS[store.channels.mode(call.channel)]),
-            **store.messages.counts(),
+        counts = store.messages.counts()
+        kept = texts.counted("command.status_messages", counts["messages"])
+        waiting = texts("command.status_waiting", prediction=counts["prediction"], reply=counts["reply"])
+        key = "command.mode_direct" if call.channel.startswith("D") else MODE_KEYS[store.channels.mode(call.channel), inside]
+        mode = texts(key, bot=context.bot_name)
+        return "\n".join(
+            [
+                *_who_answers(context, live),
+                f"{kept} · {waiting}",
+                texts("command.status_here", mode=mode),
+            ]
         )
 
     return await asyncio.to_thread(look)
+
+
+def _who_answers(context: ListenerContext, live: Version) -> list[str]:
+    """Return what the workers have loaded, beside the version that was chosen."""
+    workers, registry = context.store.workers.serving(), context.store.registry
+    if not workers:
+        return serving.nobody(live.number, context.texts)
+    served = {}
+    for number in {each.version for each in workers if each.version}:
+        version = live if number == live.number else registry.get(number)
+        base = "…" if version is None else version.card.base  # its folder is gone, and it is still in memory
+        served[number] = serving.Served(base, min(each.since for each in workers if each.version == number))
+    is_refused = all(live.number in each.refused for each in workers)
+    return serving.lines(live.number, served, context.texts, is_refused=is_refused)
 
 
 WORDS: dict[str, Word] = {

@@ -25,6 +25,8 @@ _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 MYSELF = {"yo", "me", "mí", "mi", "mis mensajes", "mine", "my messages", "myself"}
 FOREVER = {"siempre", "forever"}
 CORRECTED = {"corregidos", "corrected"}
+# So much of what would be erased is shown before it is.
+QUOTED = 300
 # A year that nobody lives to see is no number of days.
 MOST_DAYS = 36_500
 
@@ -68,7 +70,7 @@ async def erase(context: ListenerContext, call: Call) -> str:
         wrote, said = await asyncio.to_thread(store.erasure.extent, user)
         if not wrote + said:
             return texts("forget.nothing", user=f"<@{user}>")
-        question = texts("forget.ask_person", user=f"<@{user}>", messages=wrote, judgements=said)
+        question = texts("forget.ask_person", user=f"<@{user}>", all=_counted(context, wrote, said))
         metadata: dict[str, Any] = {"person": user}
     else:
         ref = history.read_link(call.rest)
@@ -82,7 +84,9 @@ async def erase(context: ListenerContext, call: Call) -> str:
         if not await _may_erase(context, call.user, author=message.user):
             return texts("forget.refused" if sees else "forget.unknown")
         if sees:
-            question = texts("forget.ask_message", link=await history.link_to(context.slack, *ref), user=f"<@{message.user}>")
+            question = texts("forget.ask_message", message=await history.named(context, message), user=f"<@{message.user}>")
+            if message.text:  # else it was kept long enough
+                question += f"\n&gt; {blocks.snippet(message.text, QUOTED)}"
         else:  # they may have it erased, and are told nothing of it
             question = texts("forget.ask_hidden")
         metadata = {"message": message_id}
@@ -116,7 +120,13 @@ async def _may_erase(context: ListenerContext, user: str, *, author: str) -> boo
 
 
 def _days(context: ListenerContext, days: int) -> str:
-    return context.texts("forget.days", days=days) if days else context.texts("forget.forever")
+    return context.texts.counted("forget.days", days) if days else context.texts("forget.forever")
+
+
+def _counted(context: ListenerContext, messages: int, judgements: int) -> str:
+    texts = context.texts
+    counted = texts.counted("forget.messages", messages), texts.counted("forget.judgements", judgements)
+    return texts("forget.both", messages=counted[0], judgements=counted[1])
 
 
 def _message(context: ListenerContext, message_id: int) -> Message | None:
@@ -167,11 +177,11 @@ async def _execute(context: ListenerContext, request: _Request, view_id: str) ->
 def told(context: ListenerContext, done: Erased, request: _Request) -> str:
     """Return what was erased, and what cannot be before the next training."""
     if request.sees:
-        text = context.texts("forget.done", messages=done.messages, judgements=done.judgements)
+        text = context.texts("forget.done", all=_counted(context, done.messages, done.judgements))
     else:
         text = context.texts("forget.done_hidden")
     if done.versions:
-        text += "\n" + context.texts("forget.learnt", versions=", ".join(map(str, done.versions)))
+        text += "\n" + context.texts.counted("forget.learnt", len(done.versions), versions=", ".join(map(str, done.versions)))
     if done.training:
         text += "\n" + context.texts("forget.training")
     return text

@@ -17,5 +17,5 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 
 async def _show(context: ListenerContext, user: str) -> None:
-    view = blocks.home(await context.taxonomy(), context.texts, "beto")
+    view = blocks.home(await context.taxonomy(), context.texts, context.bot_name)
     await context.slack.views_publish(user_id=user, view=view)

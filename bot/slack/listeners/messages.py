@@ -7,6 +7,7 @@ from slack_bolt.async_app import AsyncApp
 from bot import queues
 from bot.slack import payloads
 from bot.slack.context import ListenerContext
+from bot.slack.listeners import addressed
 from bot.slack.payloads import (
     ChannelIdChanged,
     ChannelJoined,
@@ -30,7 +31,11 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     @app.event("message")
     @app.event("app_mention")
     async def on_message(parsed: Payload) -> None:
-        match _read(parsed, context.bot_user):
+        read = _read(parsed, context.bot_user)
+        if isinstance(read, Message) and (wish := addressed.read(context, parsed, read)) is not None:
+            await addressed.answer(context, parsed, read, wish)
+            return
+        match read:
             case Message() as message:
                 message_id = await asyncio.to_thread(save_if_wanted, context.store, message, context.settings.blind_percent)
                 if message_id is not None:
@@ -49,7 +54,9 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         if parsed.user == context.bot_user:
             # A row, since Slack may tell of the same invitation twice, and posting takes longer than it waits for us.
             key = greeting_key(parsed.channel, parsed.event_ts)
-            await asyncio.to_thread(context.store.outbox.announce, key, parsed.channel, "greeting.invited")
+            mode = await asyncio.to_thread(context.store.channels.mode, parsed.channel)
+            text = "greeting.watched" if mode == "auto" else "greeting.invited"
+            await asyncio.to_thread(context.store.outbox.announce, key, parsed.channel, text)
             await context.publish(queues.deliver(key))
 
     @app.event("channel_id_changed")

@@ -42,7 +42,7 @@ async def _classify(context: ListenerContext, parsed: MessageShortcut) -> None:
     if message is None:
         await _tell(context, parsed, context.texts("ask.no_text"))
     elif not await people.may_answer(context.slack, *parsed.ref):
-        await _tell(context, parsed, context.texts("ask.not_member", bot="beto"))
+        await _tell(context, parsed, context.texts("ask.not_member", bot=context.bot_name))
     elif not await context.visibility.may_see(parsed.user, message):
         await _tell(context, parsed, context.texts("ask.hidden"))
     else:

@@ -113,7 +113,7 @@ async def retrain(context: ListenerContext, call: Call) -> str:
     if (why_not := await context.why_not_train(call.user)) is not None:
         return why_not
     if not call.channel.startswith("D") and not await people.is_member(context.slack, call.channel):
-        return texts("ask.not_member", bot="beto")
+        return texts("ask.not_member", bot=context.bot_name)
     run_id, new = await asyncio.to_thread(
         runs.open, call.user, channel=call.channel, dry=call.rest.lower() in REHEARSALS
     )  # fmt: skip
@@ -173,8 +173,8 @@ def _line(context: ListenerContext, version: Version, *, is_live: bool) -> str:
         mark=context.texts("versions.live" if is_live else "versions.kept"),
         version=version.number,
         base=blocks.escape(blocks.base_name(version.card.base)),
-        when=f"<!date^{int(version.created_at.timestamp())}^{{date_num}} {{time}}|{version.created_at:%Y-%m-%d %H:%M} UTC>",
+        when=blocks.moment(version.created_at),
         micro=run_blocks.points(scores.micro_f1),
         macro=run_blocks.points(scores.macro_f1),
-        texts=sum(version.card.texts.values()),
+        texts=context.texts.counted("versions.texts", sum(version.card.texts.values())),
     )
