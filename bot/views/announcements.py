@@ -27,7 +27,7 @@ def labels(events: Sequence[LabelEvent], texts: Texts) -> str:
     """Tell what changed in the set of labels, who did it, and whom to ask to undo it: a line for each, of many the first."""
     lines = [_label(event, texts) for event in events[:SHOWN]]
     if len(events) > SHOWN:
-        lines.append(texts("told.labels_more", count=len(events) - SHOWN))
+        lines.append(texts.counted("told.labels_more", len(events) - SHOWN))
     return "\n".join(lines)
 
 

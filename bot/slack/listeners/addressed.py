@@ -6,7 +6,7 @@ from functools import partial
 from bot import queues
 from bot.slack import asked, history
 from bot.slack.asked import Asked
-from bot.slack.context import Call, ListenerContext
+from bot.slack.context import Call, ListenerContext, Tell
 from bot.slack.listeners import commands, training
 from bot.slack.payloads import MessageEvent, Payload
 from bot.views import blocks
@@ -35,14 +35,17 @@ async def answer(context: ListenerContext, parsed: Payload, message: Message, wi
         await asyncio.to_thread(save)
         await context.publish(queues.deliver(key))
     elif message.source is Source.DIRECT or (isinstance(parsed, MessageEvent) and parsed.type == "app_mention"):
-        tell = partial(
-            context.tell, channel=message.channel, user=message.user, thread_ts=message.thread_ts, response_url=None
-        )  # fmt: skip
+
+        async def tell(text: str) -> None:
+            await context.tell(
+                text, channel=message.channel, user=message.user, thread_ts=message.thread_ts, response_url=None
+            )  # fmt: skip
+
         context.after_ack(_tell(context, message, wish, tell), what=f"a mention with {wish.word!r}", tell=tell)
 
 
-async def _tell(context: ListenerContext, message: Message, wish: Asked, tell: partial[object]) -> None:
-    await tell(await _told(context, message, wish))  # type: ignore[misc]  # of a coroutine function
+async def _tell(context: ListenerContext, message: Message, wish: Asked, tell: Tell) -> None:
+    await tell(await _told(context, message, wish))
 
 
 async def _told(context: ListenerContext, message: Message, wish: Asked) -> str:
