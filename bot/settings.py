@@ -44,6 +44,10 @@ class BotSettings(WorkerSettings):
         default="",
         description="who may retrain, promote and go back, likewise, but no guest; empty: the workspace's admins and owners",
     )
+    label_editors: str = Field(
+        default="",
+        description="who may change the team's labels, likewise; empty: whoever may retrain",
+    )
     slack_rate: float = Field(
         default=1.0, ge=0, description="calls that we allow ourselves, in times Slack's published limits; 0: until Slack says no"
     )
@@ -68,6 +72,11 @@ class BotSettings(WorkerSettings):
     def trainer_ids(self) -> tuple[str, ...]:
         """The ids of BETO_TRAINERS, likewise."""
         return _ids(self.trainers)
+
+    @cached_property
+    def label_editor_ids(self) -> tuple[str, ...]:
+        """The ids of BETO_LABEL_EDITORS, likewise."""
+        return _ids(self.label_editors)
 
     @property
     def is_local(self) -> bool:

@@ -252,6 +252,13 @@ def canonical_emoji(emoji: str) -> str:
     return bare.translate({ord(char): None for char in _SKIN_TONES + _EMOJI_STYLE})
 
 
+def slack_name(emoji: str) -> str:
+    """Return Slack's name, without colons, of what somebody typed: a name, with or without colons, or the sign itself."""
+    import emoji as emoji_tables
+
+    return emoji_tables.demojize(emoji.strip(), language="alias").strip(":").lower()
+
+
 @cache
 def seed_taxonomy() -> Taxonomy:
     """Return the shipped labels of a bank, in their fixed order."""

@@ -23,7 +23,7 @@ from bot.settings import BotSettings
 from bot.slack import guard
 from bot.slack.context import ListenerContext, build_context, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
-from bot.slack.listeners import commands, corrections, erasure, home, messages, reactions, shortcuts, training
+from bot.slack.listeners import commands, corrections, erasure, home, labels, messages, reactions, shortcuts, training
 from model.store.store import Store
 from worker import health
 from worker.app import configure
@@ -57,7 +57,7 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         raise_error_for_unhandled_request=False,
     )
     guard.own_workspace_only(app, who.team_id)
-    for surface in (messages, reactions, corrections, commands, training, erasure, shortcuts, home):
+    for surface in (messages, reactions, corrections, commands, training, erasure, shortcuts, home, labels):
         surface.register(app, context)
 
     # Slack redelivers what nobody acknowledges and in the end switches the subscription off.

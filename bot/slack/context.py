@@ -76,6 +76,10 @@ class TaxonomyCache:
             await asyncio.wait([self._refreshing], timeout=TAXONOMY_WITHIN_S)
         return self._known
 
+    def forget(self) -> None:
+        """Have the labels read anew when they are asked for next: this process changed them."""
+        self._read_at = float("-inf")
+
     async def _refresh(self) -> None:
         try:
             self._known = await asyncio.to_thread(self._read)
@@ -136,6 +140,12 @@ class ListenerContext:
         if not await self.visibility.is_full_member(user):
             return self.texts("run.refused_guest")
         return None if await people.may_train(self.slack, self.settings, user) else self.texts("run.refused")
+
+    async def why_not_edit_labels(self, user: str) -> str | None:
+        """Return the sentence that says why this person may not change the labels; None where they may."""
+        if not await self.visibility.is_full_member(user):
+            return self.texts("labels.refused_guest")
+        return None if await people.may_edit_labels(self.slack, self.settings, user) else self.texts("labels.refused")
 
     def after_ack(
         self, work: Coroutine[Any, Any, None], *, what: str, response_url: str | None = None, tell: Tell | None = None

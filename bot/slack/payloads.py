@@ -278,6 +278,28 @@ class ButtonClick(Payload):
         return self.actions[0].at
 
 
+class ViewClick(Payload):
+    """`block_actions` in one of our modals: a button, or an entry of a menu."""
+
+    on: Literal["view"] = Field(validation_alias=AliasPath("container", "type"))
+    user: Id = Field(validation_alias=AliasPath("user", "id"))
+    view_id: Token = Field(validation_alias=AliasPath("view", "id"))
+    root_view_id: Token = Field(validation_alias=AliasPath("view", "root_view_id"))
+    actions: tuple["_Chosen", ...] = Field(min_length=1)
+    trigger_id: Token
+
+    @property
+    def value(self) -> str:
+        """What the button, or the chosen entry, stands for."""
+        first = self.actions[0]
+        return first.value if first.selected is None else first.selected
+
+
+class _Chosen(Payload):
+    value: Text = ""
+    selected: Text | None = Field(None, validation_alias=AliasPath("selected_option", "value"))
+
+
 class MessageShortcut(Payload):
     """`message_action`: an entry of a message's menu."""
 
@@ -326,10 +348,16 @@ class Opened(Payload):
     message: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
     person: Id | None = None
     seen: str | None = None  # what the modal of labels showed, as a hash
+    label: Text | None = None  # that is to be changed, merged or retired
 
 
 class _Option(Payload):
     value: Token
+
+
+class _Field(Payload):
+    value: Text | None = None
+    selected: Text | None = Field(None, validation_alias=AliasPath("selected_option", "value"))
 
 
 class ViewSubmission(Payload):
@@ -337,6 +365,7 @@ class ViewSubmission(Payload):
 
     user: Id = Field(validation_alias=AliasPath("user", "id"))
     view_id: Token = Field(validation_alias=AliasPath("view", "id"))
+    root_view_id: Token | None = Field(None, validation_alias=AliasPath("view", "root_view_id"))
     callback_id: Token = Field(validation_alias=AliasPath("view", "callback_id"))
     view_type: Token = Field(validation_alias=AliasPath("view", "type"))
     opened: Annotated[Json[Opened], BeforeValidator(lambda value: value or "{}")] = Field(
@@ -348,10 +377,17 @@ class ViewSubmission(Payload):
     )
     text: Text | None = Field(None, validation_alias=AliasPath("view", "state", "values", NOTE, NOTE, "value"))
 
+    fields: Mapping[str, Mapping[str, "_Field"]] = Field({}, validation_alias=AliasPath("view", "state", "values"))
+
     @property
     def chosen(self) -> tuple[str, ...]:
         """The names of the chosen labels."""
         return tuple(option.value for option in self.options or ())
+
+    def field(self, name: str) -> str:
+        """Return what was typed or chosen in the block with this name, without spaces around it; "" for nothing."""
+        element = self.fields.get(name, {}).get(name)
+        return "" if element is None else (element.value or element.selected or "").strip()
 
     @property
     def note(self) -> str | None:
@@ -405,6 +441,8 @@ def parse(body: object) -> Payload | None:
             return parse_event(envelope.event)
         if envelope.command is not None:
             return SlashCommand.model_validate(body) if envelope.type is None else None
+        if envelope.type == "block_actions" and (envelope.container or {}).get("type") == "view":
+            return ViewClick.model_validate(body)
         if envelope.type in INTERACTIONS:
             return INTERACTIONS[envelope.type].model_validate(body)
     except ValidationError:

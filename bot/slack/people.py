@@ -1,4 +1,4 @@
-"""Who may retrain, and where the bot is: asked of Slack each time, since rights change."""
+"""Who may retrain and change the labels, and where the bot is: asked of Slack each time, since rights change."""
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,7 +12,20 @@ async def may_train(client: AsyncWebClient, settings: BotSettings, user: str) ->
 
     See `ListenerContext.why_not_train` for what else it takes.
     """
-    if not settings.trainer_ids:
+    return await _is_named(client, settings.trainer_ids, user)
+
+
+async def may_edit_labels(client: AsyncWebClient, settings: BotSettings, user: str) -> bool:
+    """Return whether this person is named in BETO_LABEL_EDITORS, or where that is empty, may train.
+
+    See `ListenerContext.why_not_edit_labels` for what else it takes.
+    """
+    return await _is_named(client, settings.label_editor_ids or settings.trainer_ids, user)
+
+
+async def _is_named(client: AsyncWebClient, ids: tuple[str, ...], user: str) -> bool:
+    """Return whether this person, or a group of theirs, is among the ids; where there are none, whether they are an admin."""
+    if not ids:
         try:
             person = (await client.users_info(user=user))["user"]
         except SlackApiError as error:
@@ -20,9 +33,9 @@ async def may_train(client: AsyncWebClient, settings: BotSettings, user: str) ->
                 raise
             return False
         return bool(person.get("is_admin") or person.get("is_owner"))
-    if user in settings.trainer_ids:
+    if user in ids:
         return True
-    groups = [each for each in settings.trainer_ids if each.startswith("S")]
+    groups = [each for each in ids if each.startswith("S")]
     return any([user in (await client.usergroups_users_list(usergroup=group))["users"] for group in groups])
 
 

@@ -6,6 +6,7 @@ the message is looked at, so nothing has to wait for anything.
 
 import hashlib
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -206,6 +207,21 @@ class Gestures:
                 yield fold(own[:1], names=taxonomy.names, predicted=()), each.prediction
 
     # People
+
+    def named(self, taxonomy: Taxonomy) -> Counter[str]:
+        """Return on how many messages each label of today was given by name, and not taken back."""
+        given: dict[tuple[str, str], tuple[str, str, list[str]]] = {}
+        wanted = select(
+            gestures.c.channel, gestures.c.item_ts, gestures.c.user, gestures.c.handle, gestures.c.labels, gestures.c.withdrawn
+        )
+        with self._database.reading() as connection:
+            for row in connection.execute(wanted.where(gestures.c.kind.in_([Kind.LABEL, Kind.SET])).order_by(gestures.c.at)):
+                if row.withdrawn:
+                    given.pop((row.user, row.handle), None)
+                else:
+                    given[row.user, row.handle] = (row.channel, row.item_ts, row.labels)
+        on = {(channel, ts, name) for channel, ts, labels in given.values() for name in taxonomy.today(labels)}
+        return Counter(name for _, _, name in on)
 
     def save_person(self, user: str, *, may_judge: bool, expert: bool) -> None:
         """Save what Slack said about this person."""

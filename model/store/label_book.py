@@ -48,15 +48,19 @@ class LabelBook:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text("select pg_advisory_xact_lock(7240)"))
                 recorded = _events(connection)
-                before = after = fold_labels(seed_taxonomy(), recorded)
+                after = fold_labels(seed_taxonomy(), recorded)
                 told: list[LabelEvent] = []
                 for event in events:
                     if event.kind == "undo":
                         _check_undo(event, recorded)
                     inserted = label_events.insert().values(event=event.model_dump(mode="json")).returning(label_events.c.id)
                     recorded.append((connection.execute(inserted).scalar_one(), event))
+                    if event.kind != "undo":
+                        after = after.evolve(event)
+                        told += [event] if event.kind != "order" else []
+                        continue
                     before, after = after, fold_labels(seed_taxonomy(), recorded)
-                    effects = label_changes(before, after.labels, at=event.at, by=event.by) if event.kind == "undo" else [event]
+                    effects = label_changes(before, after.labels, at=event.at, by=event.by)
                     told += [each for each in effects if each.kind != "order"]
                 if told:
                     rows = {channel: label_key(recorded[-1][0], channel) for channel in watched_channels(connection)}
@@ -69,6 +73,12 @@ class LabelBook:
         with self._database.reading() as connection:
             return _events(connection)
 
+    def undoable(self) -> list[tuple[int, LabelEvent]]:
+        """Return the changes that are not undone, with their ids, the newest first."""
+        events = self.events()
+        undone = _undone(events)
+        return [(number, event) for number, event in reversed(events) if event.kind != "undo" and number not in undone]
+
 
 def _events(connection: Connection) -> list[tuple[int, LabelEvent]]:
     rows = connection.execute(select(label_events).order_by(label_events.c.id))
@@ -76,11 +86,15 @@ def _events(connection: Connection) -> list[tuple[int, LabelEvent]]:
 
 
 def _check_undo(event: LabelEvent, events: list[tuple[int, LabelEvent]]) -> None:
-    undone: set[int | None] = set()
-    for number, each in reversed(events):
-        if each.kind == "undo" and number not in undone:
-            undone.add(each.undoes)
-    if event.undoes in undone:
+    if event.undoes in _undone(events):
         raise BadData("that change is undone already")
     if event.undoes not in {number for number, _ in events}:
         raise BadData(f"no change has the number {event.undoes}")
+
+
+def _undone(events: list[tuple[int, LabelEvent]]) -> set[int | None]:
+    undone: set[int | None] = set()
+    for number, event in reversed(events):
+        if event.kind == "undo" and number not in undone:
+            undone.add(event.undoes)
+    return undone

@@ -103,6 +103,13 @@ class Predictions:
             mark_predicted(connection, added)
             return [(each.message_id, each.revision) in current and each.message_id in added for each in made]
 
+    def carrying(self, label: str, among: int) -> tuple[int, int]:
+        """Return how many of the newest predictions, at most `among`, give this label, and how many there are."""
+        newest = select(predictions.c.prediction).order_by(predictions.c.id.desc()).limit(among)
+        with self._database.reading() as connection:
+            labels = [prediction["labels"] for prediction in connection.execute(newest).scalars()]
+        return sum(label in each for each in labels), len(labels)
+
     def latest(self, message_id: int) -> Prediction | None:
         """Return the last prediction of the message's present text."""
         with self._database.reading() as connection:

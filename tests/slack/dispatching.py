@@ -16,7 +16,7 @@ from bot.simulator.server import Simulator
 from bot.slack.app import build_app
 from bot.slack.context import ListenerContext, build_context
 from bot.slack.listeners.commands import WORDS
-from bot.views import blocks, run_blocks
+from bot.views import blocks, label_blocks, run_blocks
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
 from model.store.predictions import NewPrediction
@@ -115,7 +115,7 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
     base = {"team": {"id": team}, "user": {"id": PERSON, "team_id": team}, "trigger_id": "1.1", "api_app_id": "A1"}
     manifest = json.loads((ROOT / "bot" / "manifest.json").read_text(encoding="utf-8"))
     made: dict[str, dict[str, Any]] = {}
-    for name, action in [*vars(blocks).items(), *vars(run_blocks).items()]:
+    for name, action in [*vars(blocks).items(), *vars(run_blocks).items(), *vars(label_blocks).items()]:
         if name.endswith("_ACTION"):
             for ts in ("1.000001", "1.000002", "1.000003", "1.000004"):
                 made[f"{action} on {ts}"] = base | {
@@ -132,6 +132,15 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
                         "state": {"values": {"labels": {"labels": {"selected_options": [{"value": "ahorro"}]}}}},
                     },
                 }  # fmt: skip
+    for action, value in (
+        (label_blocks.ADD_BUTTON, ""), (label_blocks.MENU, "up:tarjeta"), (label_blocks.MENU, "retire:tarjeta"),
+        (label_blocks.RESTORE_BUTTON, "tarjeta"), (label_blocks.UNDO_BUTTON, "1"),
+    ):  # fmt: skip
+        made[f"{action} {value} in a modal"] = base | {
+            "type": "block_actions", "container": {"type": "view", "view_id": "V2"},
+            "view": {"id": "V2", "root_view_id": "V1", "type": "modal", "callback_id": ""},
+            "actions": [{"type": "button", "action_id": action, "block_id": "b", "action_ts": "9.9", "value": value}],
+        }  # fmt: skip
     made["search"] = base | {
         "type": "block_suggestion", "action_id": blocks.CHOICE, "block_id": blocks.CHOICE, "value": "tarjeta",
         "container": {"type": "view", "view_id": "V1"}, "view": {"id": "V1", "type": "modal", "callback_id": blocks.EDIT_VIEW},

@@ -8,8 +8,10 @@ import pytest
 
 from bot.slack.history import GESTURE_KEYS
 from bot.slack.listeners.commands import MODE_KEYS
+from bot.views import label_blocks
 from bot.views.texts import Texts, load_texts
 from model.judgements import Kind, Status
+from model.labels import LabelEvent
 from model.schema import Reason
 from model.store.channels import Mode
 
@@ -19,10 +21,17 @@ LANGUAGES = ("es", "en")
 PUT_TOGETHER = {
     "reply.{status}": [f"reply.{status}" for status in get_args(Status) if status not in {"predicted", "unjudged"}],
     "run.verdict_{outcome}": ["run.verdict_yes", "run.verdict_no", "run.verdict_ask"],
+    "labels.{standing.state}": [f"labels.{state}" for state in get_args(label_blocks.State)],
+    "labels.{act}": [f"labels.{act}" for act in label_blocks.ACTS],
+    "labels.field_{name}": [f"labels.field_{name}" for name in label_blocks.FIELDS],
+    "labels.hint_{name}": [f"labels.hint_{name}" for name in label_blocks.FIELDS],
+    "labels.did_{event.kind}": [
+        f"labels.did_{kind}" for kind in get_args(LabelEvent.model_fields["kind"].annotation) if kind != "undo"
+    ],
     "run.reason_{reason.code}": [f"run.reason_{code}" for code in get_args(Reason.model_fields["code"].annotation)],
 }
 LOOKED_UP = [*GESTURE_KEYS.values(), *MODE_KEYS.values()]
-KEY = re.compile(r'f?"((?:reply|digest|ask|command|forget|greeting|home|modal|judge|run|told|versions)\.[a-z_{}.]+)"')
+KEY = re.compile(r'f?"((?:reply|digest|ask|command|forget|greeting|home|modal|judge|run|told|versions|labels)\.[a-z_{}.]+)"')
 
 
 @pytest.fixture(params=LANGUAGES)

@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot import queues
 from bot.slack import history, payloads, people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
-from bot.slack.listeners import erasure, training
+from bot.slack.listeners import erasure, labels, training
 from bot.slack.payloads import SlashCommand
 from bot.views import blocks, serving
 from model.schema import Message, Source
@@ -237,6 +237,11 @@ WORDS: dict[str, Word] = {
     "forget": erasure.erase,
     "conserva": erasure.keep,
     "keep": erasure.keep,
+    "etiquetas": labels.show,
+    "labels": labels.show,
+    "guía": labels.show,
+    "guia": labels.show,
+    "guide": labels.show,
     "estado": status,
     "status": status,
 }

@@ -1,0 +1,237 @@
+"""The team's labels: the list, and what those who may change of it, all in modals. Channels are told by the store."""
+
+import asyncio
+import json
+import logging
+import re
+import time
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.errors import SlackApiError
+
+from bot.slack import payloads
+from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
+from bot.slack.payloads import ViewClick, ViewSubmission
+from bot.views import blocks, label_blocks
+from bot.views.blocks import CHOICE
+from bot.views.label_blocks import Standing, Undoable
+from model.errors import BadData
+from model.labels import Label, LabelEvent, Taxonomy, canonical_emoji, slack_name
+
+log = logging.getLogger(__name__)
+
+# Of the newest predictions, so many are looked through for what a change touches.
+LOOKED_THROUGH = 1000
+NAME_LENGTH = 40
+
+
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register the buttons, the menu and the forms; `/beto etiquetas` opens the list."""
+
+    def on_click(action: str, press: Callable[[ListenerContext, ViewClick], Any]) -> None:
+        @app.action(action)
+        async def on_press(ack: AsyncAck, parsed: ViewClick) -> None:
+            await ack()
+            context.after_ack(_if_allowed(context, parsed, press), what=action)
+
+    on_click(label_blocks.ADD_BUTTON, _open_form)
+    on_click(label_blocks.MENU, _choose)
+    on_click(label_blocks.RESTORE_BUTTON, _restore)
+    on_click(label_blocks.UNDO_BUTTON, _undo)
+
+    @app.view(label_blocks.LABEL_VIEW)
+    async def on_save(ack: AsyncAck, parsed: ViewSubmission) -> None:
+        taxonomy = await context.taxonomy()
+        label = _label_of(parsed, taxonomy, context)
+        if wrong := _what_is_wrong(label, taxonomy, context):
+            await ack(response_action="errors", errors=wrong)
+            return
+        await _submit(
+            ack, context, parsed, _event("change" if label.name in taxonomy else "add", label.name, parsed, label=label)
+        )
+
+    @app.view(label_blocks.RETIRE_VIEW)
+    async def on_retire(ack: AsyncAck, parsed: ViewSubmission) -> None:
+        await _submit(ack, context, parsed, _event("retire", parsed.opened.label or "", parsed))
+
+    @app.view(label_blocks.MERGE_VIEW)
+    async def on_merge(ack: AsyncAck, parsed: ViewSubmission) -> None:
+        await _submit(ack, context, parsed, _event("merge", parsed.opened.label or "", parsed, into=parsed.field(CHOICE)))
+
+
+async def show(context: ListenerContext, call: Call) -> str:
+    """Open the list of the team's labels."""
+    opened = await context.slack.views_open(trigger_id=call.trigger_id, view=blocks.loading(context.texts))
+    await _show_list(context, str(opened["view"]["id"]), call.user)
+    return ""
+
+
+async def _show_list(context: ListenerContext, view_id: str, user: str, *, warning: str = "") -> None:
+    refused = await context.why_not_edit_labels(user)
+
+    def look() -> dict[str, Any]:
+        store, texts = context.store, context.texts
+        taxonomy = store.labels.current()
+        named, live = store.gestures.named(taxonomy), store.registry.live()
+        scores = {} if live is None else (live.card.scores.get("test") or live.card.scores["dev"]).per_label
+        standings = {name: Standing(named[name], scores.get(name)) for name in taxonomy.names}
+        undoable = [Undoable(number, _told(event, taxonomy, context)) for number, event in store.labels.undoable()]
+        return label_blocks.label_list(taxonomy, standings, undoable, texts, refused=refused, warning=warning)
+
+    await context.slack.views_update(view_id=view_id, view=await asyncio.to_thread(look))
+
+
+async def _if_allowed(context: ListenerContext, parsed: ViewClick, press: Callable[[ListenerContext, ViewClick], Any]) -> None:
+    """Do what was pressed; the list says why not to whoever may no longer, and what went wrong."""
+    if await context.why_not_edit_labels(parsed.user) is not None:
+        await _show_list(context, parsed.root_view_id, parsed.user)
+        return
+    try:
+        await press(context, parsed)
+    except BadData as error:  # somebody else was faster
+        log.info("the labels are as they were: %s", error)
+        await _show_list(context, parsed.root_view_id, parsed.user, warning=context.texts("labels.impossible"))
+
+
+async def _open_form(context: ListenerContext, parsed: ViewClick) -> None:
+    await context.slack.views_push(trigger_id=parsed.trigger_id, view=label_blocks.label_form(None, context.texts, metadata="{}"))
+
+
+async def _choose(context: ListenerContext, parsed: ViewClick) -> None:
+    """Open the form or the question that an entry of a label's menu stands for, or move the label up."""
+    act, _, name = parsed.value.partition(":")
+    taxonomy = await asyncio.to_thread(context.store.labels.current)
+    if name not in taxonomy:
+        await _show_list(context, parsed.root_view_id, parsed.user)
+        return
+    label, metadata, texts = taxonomy[name], json.dumps({"label": name}), context.texts
+    if act == "up":
+        await _move_up(context, parsed, taxonomy, name)
+        return
+    if act == "change":
+        view = label_blocks.label_form(label, texts, metadata=metadata)
+    else:
+        touches = await asyncio.to_thread(_touches, context, taxonomy, name)
+        if act == "merge":
+            view = label_blocks.merge_form(label, taxonomy, touches, texts, metadata=metadata)
+        else:
+            view = label_blocks.retire_form(label, touches, texts, metadata=metadata)
+    await context.slack.views_push(trigger_id=parsed.trigger_id, view=view)
+
+
+def _touches(context: ListenerContext, taxonomy: Taxonomy, name: str) -> str:
+    carrying, among = context.store.predictions.carrying(name, LOOKED_THROUGH)
+    judged = context.store.gestures.named(taxonomy)[name]
+    return context.texts("labels.touches", carrying=carrying, among=among, judged=judged)
+
+
+async def _move_up(context: ListenerContext, parsed: ViewClick, taxonomy: Taxonomy, name: str) -> None:
+    names = list(taxonomy.names)
+    at = names.index(name)
+    if at:
+        names[at - 1], names[at] = names[at], names[at - 1]
+        await _record(context, _event("order", "", parsed, names=tuple(names)))
+    await _show_list(context, parsed.root_view_id, parsed.user)
+
+
+async def _restore(context: ListenerContext, parsed: ViewClick) -> None:
+    """Bring a label back; without its emoji where another has that by now."""
+    taxonomy = await asyncio.to_thread(context.store.labels.current)
+    label = taxonomy.former.get(parsed.value)
+    if label is not None and label.emoji and taxonomy.by_emoji(label.emoji) is not None:
+        label = label.model_copy(update={"emoji": ""})
+    await _record(context, _event("restore", parsed.value, parsed, label=label))
+    await _show_list(context, parsed.root_view_id, parsed.user)
+
+
+async def _undo(context: ListenerContext, parsed: ViewClick) -> None:
+    await _record(context, _event("undo", "", parsed, undoes=int(parsed.value) if parsed.value.isdigit() else 0))
+    await _show_list(context, parsed.root_view_id, parsed.user)
+
+
+async def _submit(ack: AsyncAck, context: ListenerContext, parsed: ViewSubmission, event: LabelEvent) -> None:
+    """Record what a form asks for, and show the list anew, with what went wrong where it could not be."""
+    try:
+        why_not = await asyncio.wait_for(context.why_not_edit_labels(parsed.user), ANSWER_WITHIN_S)
+        if why_not is None:
+            await _record(context, event)
+    except (SlackApiError, OSError, aiohttp.ClientError, TimeoutError) as error:
+        log.warning("whether a person may change the labels is not known: %r", error)
+        why_not = context.texts("command.failed")
+    except BadData as error:  # somebody else was faster
+        log.info("the labels are as they were: %s", error)
+        why_not = context.texts("labels.impossible")
+    await ack()
+    if parsed.root_view_id:
+        context.after_ack(_show_list(context, parsed.root_view_id, parsed.user, warning=why_not or ""), what=parsed.callback_id)
+
+
+async def _record(context: ListenerContext, event: LabelEvent) -> None:
+    await asyncio.to_thread(context.store.labels.record, event)
+    context.labels.forget()
+
+
+def _label_of(parsed: ViewSubmission, taxonomy: Taxonomy, context: ListenerContext) -> Label:
+    """Return the label that the form describes: a new one gets a name from its title, which never changes afterwards."""
+    title, mask = parsed.field(label_blocks.TITLE), context.store.mask
+    described = {
+        "title": title,
+        "title_en": parsed.field(label_blocks.TITLE_EN) or title,
+        "emoji": slack_name(parsed.field(label_blocks.EMOJI)),
+        "description": mask(parsed.field(label_blocks.DESCRIPTION)),
+        "examples": _lines(mask(parsed.field(label_blocks.EXAMPLES))),
+        "counterexamples": _lines(mask(parsed.field(label_blocks.COUNTEREXAMPLES))),
+    }
+    if parsed.opened.label in taxonomy:
+        return taxonomy[str(parsed.opened.label)].model_copy(update=described)
+    return Label(name=parsed.opened.label or _new_name(title, taxonomy), **described)
+
+
+def _what_is_wrong(label: Label, taxonomy: Taxonomy, context: ListenerContext) -> dict[str, str]:
+    """Return what cannot be, by the field that says it; {} where nothing is wrong."""
+    texts, wrong = context.texts, {}
+    same = next((each for each in taxonomy if each.title.lower() == label.title.lower() and each.name != label.name), None)
+    if same is not None:
+        wrong[label_blocks.TITLE] = texts("labels.title_taken")
+    if label.emoji:
+        owner = taxonomy.by_emoji(label.emoji)
+        if not re.fullmatch(r"[\w+'-]{1,100}", label.emoji):
+            wrong[label_blocks.EMOJI] = texts("labels.emoji_unknown")
+        elif canonical_emoji(label.emoji) in {canonical_emoji(each) for each in payloads.GESTURES.values()}:
+            wrong[label_blocks.EMOJI] = texts("labels.emoji_sign")
+        elif owner is not None and owner.name != label.name:
+            wrong[label_blocks.EMOJI] = texts("labels.emoji_taken", label=texts.title(owner))
+    return wrong
+
+
+def _new_name(title: str, taxonomy: Taxonomy) -> str:
+    """Return a name that no label has or had, in ASCII: `Tarjeta de crédito` becomes `tarjeta_de_credito`."""
+    plain = unicodedata.normalize("NFKD", title.lower()).encode("ascii", "ignore").decode()
+    stem = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[: NAME_LENGTH - 3] or "etiqueta"
+    taken = {*taxonomy.names, *taxonomy.renamed}
+    return next(name for number in range(1, 1000) if (name := stem if number == 1 else f"{stem}_{number}") not in taken)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _event(kind: str, name: str, parsed: ViewClick | ViewSubmission, **more: Any) -> LabelEvent:
+    return LabelEvent.model_validate({"kind": kind, "name": name, "at": time.time_ns() // 1000, "by": parsed.user, **more})
+
+
+def _told(event: LabelEvent, taxonomy: Taxonomy, context: ListenerContext) -> str:
+    """Return what a change did and who did it, for the list of what can be undone."""
+
+    def titled(name: str | None) -> str:
+        label = taxonomy.former.get(name or "") or event.label
+        return blocks.escape(
+            blocks.label_title(name or "", taxonomy, context.texts) if label is None else context.texts.title(label)
+        )
+
+    who = f"<@{event.by}>" if re.fullmatch(r"[UW][A-Z0-9]+", event.by) else blocks.escape(event.by)
+    return context.texts(f"labels.did_{event.kind}", label=titled(event.name), into=titled(event.into), who=who)

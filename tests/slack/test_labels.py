@@ -1,0 +1,261 @@
+"""`/beto etiquetas`: a team's own labels, made and changed in Slack's own screens; over the wire."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.simulator.person import Person
+from bot.views import label_blocks
+from model.judgements import Gesture, Kind
+from model.labels import LabelEvent, seed_taxonomy
+from model.schema import Message, Source
+from model.store.store import Store
+from tests.slack.connected import connected, grow
+from tests.slack.dispatching import PERSON, TEAM, a_context, dispatcher, surfaces
+from tests.town import SimulatorThread, until
+
+GENERAL = "C0SIMUGENERAL"
+# May retrain, and so may change labels, where nothing else is set (see `a_context`).
+EDITOR, OTHER = "luis", "ana"
+
+View = dict[str, Any]
+
+
+@pytest.fixture
+def store(migrated_file: Path, tmp_path: Path) -> Iterator[Store]:
+    (tmp_path / "beto.db").write_bytes(migrated_file.read_bytes())
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def team(slack: SimulatorThread, store: Store, tmp_path: Path) -> Iterator[SimulatorThread]:
+    """A workspace where the bot listens."""
+    with connected(slack, store, tmp_path, []):
+        yield slack
+
+
+class Screens:
+    """What one person sees of the modals, and does in them."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.changes = person.changes()
+
+    async def shown(self, fits: Callable[[View], bool]) -> View:
+        """The next modal that is shown or shown anew, and fits."""
+        change = await until(self.changes, lambda change: change["type"] == "view" and fits(change["view"]))
+        return dict(change["view"])
+
+    async def open(self) -> View:
+        assert await self.person.command("general", "/beto", "etiquetas")
+        return await self.shown(is_list)
+
+    async def press(self, view: View, action: str, *, block: str, value: str) -> None:
+        """A button."""
+        assert await self.person.action(action, view_id=view["id"], block_id=block, value=value)
+
+    async def choose(self, view: View, act: str, name: str) -> None:
+        """An entry of a label's menu."""
+        chosen = {"selected_option": {"value": f"{act}:{name}"}}
+        assert await self.person.action(label_blocks.MENU, view_id=view["id"], block_id=f"label:{name}", **chosen)
+
+    async def form(self, view: View, act: str, name: str) -> View:
+        """The form, or the question, that an entry of a label's menu opens."""
+        await self.choose(view, act, name)
+        return await self.shown(lambda shown: not is_list(shown))
+
+    async def submit(self, view: View, **typed: str) -> View:
+        """The list, once the form is saved."""
+        assert await self.person.view_submit(view["id"], {name: {name: {"value": value}} for name, value in typed.items()})
+        return await self.shown(is_list)
+
+
+def is_list(view: View) -> bool:
+    return any(str(block.get("block_id", "")).startswith("label:") for block in view["blocks"])
+
+
+def row(view: View, name: str) -> str:
+    [block] = [block for block in view["blocks"] if block.get("block_id") == f"label:{name}"]
+    return str(block["text"]["text"])
+
+
+def buttons(view: View, action: str) -> dict[str, tuple[str, str]]:
+    """(block, value) of the buttons with this action, by what stands beside them."""
+    return {
+        block["text"]["text"]: (block["block_id"], block["accessory"]["value"])
+        for block in view["blocks"]
+        if block.get("accessory", {}).get("action_id") == action
+    }
+
+
+def as_editor(team: SimulatorThread, act: Callable[[Screens], Awaitable[None]], user: str = EDITOR) -> None:
+    async def visit(person: Person) -> None:
+        await act(Screens(person))
+
+    team.as_person(user, visit)
+
+
+def test_a_label_is_added_and_stands_in_the_list(team: SimulatorThread, store: Store) -> None:
+    """What a team lead looks for first; the name is made from the title, and examples are masked as all that people write."""
+
+    async def add(screens: Screens) -> None:
+        view = await screens.open()
+        [actions] = [block for block in view["blocks"] if block["type"] == "actions"]
+        await screens.press(view, label_blocks.ADD_BUTTON, block=actions["block_id"], value="")
+        form = await screens.shown(lambda shown: shown.get("callback_id") == label_blocks.LABEL_VIEW)
+        listed = await screens.submit(
+            form,
+            title="Cheques y chequeras",
+            emoji="📝",
+            description="Cheques.",
+            examples="Perdí mi chequera\n\nescriban a a@b.ec",
+        )
+        assert row(listed, "cheques_y_chequeras").startswith(":pencil: *Cheques y chequeras*\nCheques.")
+
+    as_editor(team, add)
+    label = store.labels.current()["cheques_y_chequeras"]
+    assert (label.emoji, label.title_en) == ("pencil", "Cheques y chequeras")
+    assert label.examples[0] == "Perdí mi chequera"
+    assert "a@b.ec" not in label.examples[1]
+
+
+def test_a_label_is_changed_and_keeps_its_name(team: SimulatorThread, store: Store) -> None:
+    """Its history hangs on the name; what the form does not ask for stays."""
+
+    async def change(screens: Screens) -> None:
+        form = await screens.form(await screens.open(), "change", "app")
+        listed = await screens.submit(form, title="Aplicación", emoji=":calling:", description="")
+        assert row(listed, "app").startswith(":calling: *Aplicación*\n_")
+
+    as_editor(team, change)
+    assert store.labels.current()["app"].title == "Aplicación"
+    assert store.labels.current().names == seed_taxonomy().names
+
+
+def test_retiring_says_what_it_touches_and_is_undone_by_a_tap(team: SimulatorThread, store: Store) -> None:
+    """A slip costs nothing."""
+    message = Message(channel=GENERAL, ts="1.1", user="U0SIMUANA", text="es urgente", source=Source.CHANNEL)
+    store.messages.save(message)
+    for number, withdrawn in ((1, False), (2, False), (2, True)):
+        said = Gesture(
+            user="U0SIMUANA", handle=f"h{number}", at=number, kind=Kind.LABEL, labels=("urgente",), withdrawn=withdrawn
+        )
+        store.gestures.add(said, channel=GENERAL, item_ts=f"1.{number}")
+
+    async def retire(screens: Screens) -> None:
+        question = await screens.form(await screens.open(), "retire", "urgente")
+        assert "ustedes la pusieron en 1." in question["blocks"][1]["text"]["text"]
+        listed = await screens.submit(question)
+        assert "urgente" not in store.labels.current()
+        told, [(block, value)] = zip(*buttons(listed, label_blocks.UNDO_BUTTON).items(), strict=True)
+        assert told == (f"<@{PERSON}> retiró «Urgente»",)
+        await screens.press(listed, label_blocks.UNDO_BUTTON, block=block, value=value)
+        back = await screens.shown(is_list)
+        assert "Urgente" in row(back, "urgente")
+        assert not buttons(back, label_blocks.UNDO_BUTTON)
+
+    as_editor(team, retire)
+    assert store.labels.current().labels == seed_taxonomy().labels
+
+
+def test_a_retired_label_comes_back_without_an_emoji_that_another_has(team: SimulatorThread, store: Store) -> None:
+    """It can be brought back whatever happened since."""
+    store.labels.record(LabelEvent(kind="retire", name="urgente", at=1, by="command line"))
+    app = seed_taxonomy()["app"].model_copy(update={"emoji": "alarm_clock"})
+    store.labels.record(LabelEvent(kind="change", name="app", label=app, at=2, by="command line"))
+
+    async def restore(screens: Screens) -> None:
+        view = await screens.open()
+        [(block, value)] = buttons(view, label_blocks.RESTORE_BUTTON).values()
+        await screens.press(view, label_blocks.RESTORE_BUTTON, block=block, value=value)
+        assert row(await screens.shown(is_list), "urgente").startswith("*Urgente*")
+
+    as_editor(team, restore)
+
+
+def test_labels_are_merged_and_moved(team: SimulatorThread, store: Store) -> None:
+    async def merge(screens: Screens) -> None:
+        view = await screens.open()
+        question = await screens.form(view, "merge", "comision")
+        options = next(block for block in question["blocks"] if block["type"] == "input")["element"]["options"]
+        assert "comision" not in {option["value"] for option in options}
+        chosen = {"labels": {"labels": {"type": "static_select", "selected_option": {"value": "cuenta"}}}}
+        assert await screens.person.view_submit(question["id"], chosen)
+        listed = await screens.shown(is_list)
+        await screens.choose(listed, "up", "tarjeta")
+        await screens.shown(is_list)
+
+    as_editor(team, merge)
+    taxonomy = store.labels.current()
+    assert taxonomy.renamed == {"comision": "cuenta"}
+    assert taxonomy.names[:2] == ("tarjeta", "reclamo")
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "told"),
+    [
+        ({"title": "app Y WEB", "emoji": ""}, "title", "Ya hay una etiqueta"),
+        ({"title": "Nueva", "emoji": "iphone"}, "emoji", "ya es el de «App y web»"),
+        ({"title": "Nueva", "emoji": "✅"}, "emoji", "ya significa otra cosa"),
+        ({"title": "Nueva", "emoji": "dos palabras"}, "emoji", "un solo emoji"),
+    ],
+)
+def test_what_cannot_be_is_said_at_its_field_and_nothing_is_lost(
+    team: SimulatorThread, store: Store, typed: dict[str, str], field: str, told: str
+) -> None:
+    """The form stays open with all that was typed."""
+
+    async def add(screens: Screens) -> None:
+        form = await screens.form(await screens.open(), "change", "cuenta")
+        assert await screens.person.view_submit(form["id"], {name: {name: {"value": value}} for name, value in typed.items()})
+        errors = await until(screens.changes, lambda change: change["type"] == "view_errors")
+        assert told in errors["errors"][field]
+
+    as_editor(team, add)
+    assert store.labels.events() == []
+
+
+def test_whoever_may_not_sees_the_labels_and_no_buttons(team: SimulatorThread, store: Store) -> None:
+    """Labels are everybody's to read; a click of a screen that was opened before a right was lost changes nothing."""
+
+    async def look(screens: Screens) -> None:
+        view = await screens.open()
+        assert "Tarjetas de débito" in row(view, "tarjeta")
+        assert not any("accessory" in block or block["type"] == "actions" for block in view["blocks"])
+        assert any("BETO_LABEL_EDITORS" in str(block) for block in view["blocks"])
+
+    as_editor(team, look, OTHER)
+
+
+@pytest.mark.parametrize("trainers", ["U0SIMUANA", ""], ids=["somebody else is named", "nobody is named"])
+async def test_who_lost_the_right_changes_nothing_by_a_form_that_is_still_open(
+    slack: SimulatorThread, store: Store, tmp_path: Path, trainers: str
+) -> None:
+    """Rights are asked for at each change, not when the screen was opened."""
+    context = a_context(slack, store, tmp_path, [], trainers=trainers)
+    send = dispatcher(slack, store, tmp_path, [], context=context)
+    for name, body in surfaces(TEAM).items():
+        if name.startswith(("label", "labels")):
+            await send(body | {"view": body["view"] | {"private_metadata": '{"label": "app"}'}} if "view" in body else body)
+    assert store.labels.events() == []
+
+
+def test_four_hundred_labels_can_be_looked_at(slack: SimulatorThread, store: Store, tmp_path: Path) -> None:
+    """Slack refuses a modal with more than a hundred blocks."""
+    grow(store, 400)
+
+    async def look(screens: Screens) -> None:
+        view = await screens.open()
+        assert len(view["blocks"]) <= 100
+        assert any("320 más" in str(block) for block in view["blocks"])
+        question = await screens.form(view, "merge", "app")
+        element = next(block for block in question["blocks"] if block["type"] == "input")["element"]
+        assert element["type"] == "external_select"
+        assert await screens.person.suggest("labels", "tema 399", view_id=question["id"], block_id="labels")
+
+    with connected(slack, store, tmp_path, []):
+        as_editor(slack, look)
