@@ -45,16 +45,17 @@ State = Literal["new", "learning", "sound", "weak"]
 
 @dataclass(frozen=True)
 class Standing:
-    """How a label stands: how many messages people judged to carry it, and what the live version scores on it."""
+    """How a label stands: on how many messages people gave it, and what the live version, if there is one, scores on it."""
 
     judged: int = 0
     scores: LabelScores | None = None
+    is_served: bool = False  # a version is live, whether or not it knows the label
 
     @property
-    def state(self) -> State:
-        """Return new where no version knows it, learning while few messages carry it, and else sound or weak by its F1."""
+    def state(self) -> State | None:
+        """Return new where the live version does not know it, learning while few messages carry it, else sound or weak."""
         if self.scores is None:
-            return "new"
+            return "new" if self.is_served else None
         if self.scores.support == 0 or self.scores.support + self.judged < FEW:
             return "learning"
         return "sound" if self.scores.f1 >= SOUND_FROM else "weak"
@@ -121,7 +122,7 @@ def label_form(label: Label | None, texts: Texts, *, metadata: str) -> dict[str,
         "blocks": [
             _input(TITLE, known.title, texts, longest=TITLE_LENGTH, optional=False),
             _input(EMOJI, known.emoji, texts, longest=100),
-            _input(DESCRIPTION, known.description, texts, longest=300),
+            _input(DESCRIPTION, known.description, texts, longest=300, lines=True),
             _input(EXAMPLES, "\n".join(known.examples), texts, longest=3000, lines=True),
             _input(COUNTEREXAMPLES, "\n".join(known.counterexamples), texts, longest=3000, lines=True),
             _input(TITLE_EN, "" if known.title_en == known.title else known.title_en, texts, longest=TITLE_LENGTH),
@@ -154,12 +155,13 @@ def sign(label: Label) -> str:
 
 
 def _row(label: Label, standing: Standing, texts: Texts, *, may_edit: bool) -> Block:
-    told = [texts(f"labels.{standing.state}")]
+    told = [texts(f"labels.{standing.state}")] if standing.state is not None else []
     if standing.judged:
         told.append(texts.counted("labels.judged", standing.judged))
     if standing.scores is not None and standing.scores.support:
         told.append(texts("labels.right", of_ten=round(standing.scores.f1 * 10)))
-    lines = [f"{sign(label)}*{escape(texts.title(label))}*", escape(shorten(label.description, 150)), f"_{' · '.join(told)}_"]
+    lines = [f"{sign(label)}*{escape(texts.title(label))}*", escape(shorten(label.description, 150))]
+    lines += [f"_{' · '.join(told)}_"] if told else []
     lines += [f"&gt; {escape(shorten(example, 80))}" for example in label.examples[:2]]
     row = section("\n".join(line for line in lines if line)) | {"block_id": f"label:{label.name}"}
     if may_edit:

@@ -78,7 +78,7 @@ async def _show_list(context: ListenerContext, view_id: str, user: str, *, warni
         taxonomy = store.labels.current()
         named, live = store.gestures.named(taxonomy), store.registry.live()
         scores = {} if live is None else (live.card.scores.get("test") or live.card.scores["dev"]).per_label
-        standings = {name: Standing(named[name], scores.get(name)) for name in taxonomy.names}
+        standings = {name: Standing(named[name], scores.get(name), live is not None) for name in taxonomy.names}
         undoable = [Undoable(number, _told(event, taxonomy, context)) for number, event in store.labels.undoable()]
         return label_blocks.label_list(taxonomy, standings, undoable, texts, refused=refused, warning=warning)
 
