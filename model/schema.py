@@ -174,18 +174,28 @@ class Interval(Frozen):
 class LabelChange(Frozen):
     """A label's F1 in the live version (None: it did not know the label, or none was live) and in the candidate.
 
-    `support` test texts carry it.
+    `support` test texts carry it. `better` and `worse` are the test texts on which only the candidate, and only the live
+    version, decides rightly about it; `chance` is how likely at least so one-sided a change would be if both were equally
+    good. None: not compared, or a report of 0.1.0.
     """
 
     before: float | None
     after: float
     support: int
+    better: int | None = None
+    worse: int | None = None
+    chance: Probability | None = None
 
 
 class Comparison(Frozen):
-    """A candidate beside the live version and the baseline on the same test texts; F1 and errors are 0..1."""
+    """A candidate beside the live version and the baseline on the same test texts; F1 and errors are 0..1.
+
+    `right` and `right_live` are the texts on which it, and the live version, decide rightly about every label.
+    """
 
     texts: int
+    right: int | None = None  # None: a report of 0.1.0
+    right_live: int | None = None
     micro: Interval
     macro: Interval
     micro_gain: Interval | None  # over the live version, paired
@@ -255,6 +265,16 @@ class Report(Frozen):
     notes: tuple[str, ...] = ()
     forms: tuple[TriedForm, ...] = ()  # as in the version's card
 
+    @property
+    def undecided(self) -> bool:
+        """Return whether there was nothing to compare with, so that people have to decide."""
+        return any(reason.code == "live_broken" for reason in self.verdict.reasons)
+
+    @property
+    def found_worse(self) -> bool:
+        """Return whether it was compared, and not found better."""
+        return not (self.verdict.promote or self.undecided)
+
 
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 Decision = Literal["promoted", "kept"]
@@ -266,6 +286,21 @@ class Decided:
 
     decision: Decision
     by: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a version stands now: whether it is live, whether it ever was, and whether its folder is still there.
+
+    `by` is who made it live, or, where it was live, who put another in its place; None where a training did. `before` is the
+    version to go back to where it is live, None where there is none.
+    """
+
+    is_live: bool = False
+    was_live: bool = False
+    is_kept: bool = True
+    by: str | None = None
+    before: int | None = None
 
 
 @dataclass(frozen=True)

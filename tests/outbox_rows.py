@@ -1,6 +1,9 @@
 """What tests of all parts ask of the outbox, and what they do as a `replies` process would."""
 
-from model.schema import Comparison, Flip, Interval, LabelChange, Report, Verdict
+import shutil
+from pathlib import Path
+
+from model.schema import Card, Comparison, Flip, Interval, LabelChange, Report, Verdict
 from model.store.outbox_row import SETTLED, Row, reply_key, report_key, status_key
 from model.store.store import Store
 
@@ -34,6 +37,14 @@ def is_told(store: Store, run_id: int) -> bool:
     """Whether all that there is to say of the run was said."""
     rows = [store.outbox.get(key(run_id)) for key in (status_key, report_key)]
     return all(row is None or row.state in SETTLED for row in rows)
+
+
+def add_version(store: Store, trained: Path, run_id: int | None = None) -> int:
+    """List a copy of this trained folder as the newest version, of that run; its number."""
+    built = store.registry.run_directory(run_id or 0) / "version"
+    shutil.copytree(trained, built)
+    card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
+    return store.registry.add(built, card, run_id=run_id).number
 
 
 def a_report(version: int, *, flips: tuple[int, ...] = ()) -> Report:

@@ -68,7 +68,8 @@ class StatusWork(RunWork):
 
     def render(self) -> Content:
         """Return how the run is."""
-        return Content(*run_blocks.status(self.run, self.context.texts))
+        standing = None if self.run.report is None else self.context.store.registry.standing(self.run.report.version)
+        return Content(*run_blocks.status(self.run, self.context.texts, standing))
 
     def follow(self, write: Write) -> None:
         """Go on with the picture once the end is told."""
@@ -197,12 +198,8 @@ class ReportWork(InThread):
             lines.append(texts("run.flip", link=link, before=before, after=after))
         if hidden:
             lines.append(texts.counted("run.flips_hidden" if lines else "run.flips_all_hidden", hidden))
-        live, decided = store.registry.live(), ""
-        if self.run.decided is not None:
-            key = "run.decided_promote" if self.run.decided.decision == "promoted" else "run.decided_keep"
-            decided = texts(key, user=f"<@{self.run.decided.by}>", version=self.report.version)
-        number = 0 if live is None else live.number
-        return Content(*run_blocks.report(self.run, self.report, number, lines, taxonomy, texts, decided=decided))
+        standing = store.registry.standing(self.report.version)
+        return Content(*run_blocks.report(self.run, self.report, standing, lines, taxonomy, texts))
 
     def _may_be_told_of(self, channel: str) -> bool:
         """Return whether those who read this may know of messages in that channel."""

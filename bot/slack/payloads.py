@@ -349,6 +349,8 @@ class Opened(Payload):
     person: Id | None = None
     seen: str | None = None  # what the modal of labels showed, as a hash
     label: Text | None = None  # that is to be changed, merged or retired
+    version: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
+    channel: Id | None = None  # where it was asked for
 
 
 class _Option(Payload):

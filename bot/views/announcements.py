@@ -17,10 +17,10 @@ def promotion(content: Mapping[str, Any], texts: Texts) -> str:
     """Tell which version answers from now on, who did it, and how it is undone."""
     values = {"version": content["version"], "before": content["before"]}
     if not content["learnt"]:
-        return texts("told.promoted", who=_who(content["by"], texts), **values)
+        return texts("told.promoted", who=person(content["by"], texts), **values)
     if content["by"] == "beto":
         return texts("told.learnt_by_itself", **values)
-    return texts("told.learnt", who=_who(content["by"], texts), **values)
+    return texts("told.learnt", who=person(content["by"], texts), **values)
 
 
 def labels(events: Sequence[LabelEvent], texts: Texts) -> str:
@@ -32,7 +32,7 @@ def labels(events: Sequence[LabelEvent], texts: Texts) -> str:
 
 
 def _label(event: LabelEvent, texts: Texts) -> str:
-    who, before = _who(event.by, texts), escape(event.name)
+    who, before = person(event.by, texts), escape(event.name)
     if event.kind == "merge":
         return texts("told.label_merge", who=who, before=before, label=escape(event.into or ""))
     if event.kind == "restore":
@@ -46,6 +46,6 @@ def _label(event: LabelEvent, texts: Texts) -> str:
     return texts("told.label_add", who=who, label=label)
 
 
-def _who(by: str, texts: Texts) -> str:
+def person(by: str, texts: Texts) -> str:
     """Name a person of Slack; whoever is none used the command line."""
     return f"<@{by}>" if _PERSON.fullmatch(by) else texts("told.operator")

@@ -2,23 +2,35 @@
 
 from typing import Any
 
-from bot.views.blocks import Block, button, escape, label_title, mentions, plain_text, section
+from bot.views import announcements
+from bot.views.blocks import Block, button, context, escape, label_title, mentions, plain_text, section, shorten
 from bot.views.texts import Texts
 from model.labels import Taxonomy
-from model.schema import Card, Reason, Report, Run, TriedForm
+from model.schema import Card, Reason, Report, Run, Standing, TriedForm
 
 CANCEL_ACTION = "run_cancel"
 PROMOTE_ACTION = "run_promote"
 KEEP_ACTION = "run_keep"
+GO_BACK_ACTION = "run_go_back"
 DETAILS_ACTION = "run_details"
+PROMOTE_VIEW = "promote_view"
 BAR = 20  # cells
+# A label rose or fell where a change so one-sided comes by chance less than once in twenty times (`LabelChange.chance`).
+BY_CHANCE = 0.05
+# Of each kind; the details name all of them.
+MOST_CHANGES = 6
+# Slack's limit for the text of a confirmation.
+CONFIRM_LENGTH = 300
 
 
-def status(run: Run, texts: Texts) -> tuple[str, list[Block]]:
-    """Render the status message of a training run, as it is now, and its text for notifications."""
+def status(run: Run, texts: Texts, standing: Standing | None = None) -> tuple[str, list[Block]]:
+    """Render the status message of a training run, as it is now, and its text for notifications.
+
+    `standing` is of the version that the run made, if it made one.
+    """
     who = texts("run.automatic") if run.requested_by == "beto" else texts("run.asked_by", user=f"<@{run.requested_by}>")
     title = texts("run.title_dry" if run.dry else "run.title", run=run.id, who=who)
-    line = _line(run, texts)
+    line = _line(run, texts, standing or Standing())
     if not run.over and run.progress is not None and run.progress.note:
         line += "\n" + texts("run.note_batch", note=escape(run.progress.note))
     shown = [section(f"{title}\n{line}")]
@@ -27,16 +39,16 @@ def status(run: Run, texts: Texts) -> tuple[str, list[Block]]:
     return f"{title}\n{line}", shown
 
 
-def _line(run: Run, texts: Texts) -> str:
+def _line(run: Run, texts: Texts, standing: Standing) -> str:
     progress = run.progress
     match run.status:
         case "done" if run.report is None:
             return texts("run.unchanged")
         case "done":
             assert run.report is not None
-            # Somebody may have put it to work since.
-            answers = run.report.promoted or (run.decided is not None and run.decided.decision == "promoted")
-            return texts("run.promoted" if answers else "run.kept", version=run.report.version)
+            # Somebody may have put it to work since, or another in its place.
+            key = "run.promoted" if standing.is_live else "run.replaced" if standing.was_live else "run.kept"
+            return texts(key, version=run.report.version)
         case "failed":
             return texts("run.failed", error=escape(run.error or "?")[:1500])
         case "cancelled":
@@ -70,21 +82,153 @@ def _time_left(seconds: float | None, texts: Texts) -> str:
 
 
 def report(
-    run: Run, report: Report, live: int, flips: list[str], taxonomy: Taxonomy, texts: Texts, *, decided: str = ""
+    run: Run, report: Report, standing: Standing, flips: list[str], taxonomy: Taxonomy, texts: Texts
 ) -> tuple[str, list[Block]]:
-    """Render the report of a run: what it learnt from, how good that is, what changes, the verdict, and what one can do.
-
-    `live` is the version that answers now; `flips` are lines of mrkdwn; `decided` who did what since, and no buttons then.
+    """Render the report of a run: the verdict and what answers now, how often it is right, which labels rose and which fell,
+    and only then what it learnt from and all the scores. `flips` are lines of mrkdwn.
     """
+    waits = not (standing.was_live or run.dry or run.decided or report.found_worse)
+    against = [_reason(reason, taxonomy, texts) for reason in report.verdict.reasons if not reason.good]
+    verdict = [_verdict(report, texts), *(f"• {reason}" for reason in against)]
+    verdict += _now(run, standing, texts, waits=waits)
+    right = _right(report, texts)
+    changes = _changes(report, taxonomy, texts)
+    shown = [section("\n".join(verdict))]
+    if right or changes:
+        shown.append(section("\n".join([*right, *changes])))
+    if changes:
+        shown.append(context(texts("run.changes_how")))
+    if flips:
+        shown.append(section("\n".join([texts("run.flips"), *flips])))
+    learned = _learned(report, texts)
+    shown += [section(learned), section("\n".join(_scores(report, taxonomy, texts)))]
+    buttons = []
+    if standing.is_live and standing.before is not None:
+        buttons.append(button(GO_BACK_ACTION, texts("run.go_back", version=standing.before)))
+    if not standing.is_live and standing.is_kept:
+        sure = confirm(report, against, texts) if report.found_worse else None
+        buttons.append(button(PROMOTE_ACTION, texts("run.promote")) | ({} if sure is None else {"confirm": sure}))
+    if waits:
+        buttons.append(button(KEEP_ACTION, texts("run.keep")))
+    shown.append({"type": "actions", "elements": [*buttons, button(DETAILS_ACTION, texts("run.details"))]})
+    return "\n".join([*verdict, *right, *changes, learned]), shown
+
+
+def confirm(report: Report, against: list[str], texts: Texts) -> Block:
+    """Render the question before a version is put to work that was not found better."""
+    return {
+        "title": plain_text(texts("run.sure")),
+        "text": section(shorten(_doubts(report, against, texts), CONFIRM_LENGTH))["text"],
+        "confirm": plain_text(texts("run.promote")),
+        "deny": plain_text(texts("forget.close")),
+    }
+
+
+def promote_modal(report: Report, taxonomy: Taxonomy, texts: Texts, *, metadata: str) -> dict[str, Any]:
+    """Render the same question in a modal; Slack keeps `metadata`, and nobody else can write it."""
+    against = [_reason(reason, taxonomy, texts) for reason in report.verdict.reasons if not reason.good]
+    return {
+        "type": "modal",
+        "callback_id": PROMOTE_VIEW,
+        "private_metadata": metadata,
+        "title": plain_text(texts("run.sure")),
+        "submit": plain_text(texts("run.promote_short")),
+        "close": plain_text(texts("forget.close")),
+        "blocks": [section(_doubts(report, against, texts))],
+    }
+
+
+def promote_notice(text: str, texts: Texts) -> dict[str, Any]:
+    """Render what became of it, in the modal that asked."""
+    return {
+        "type": "modal",
+        "title": plain_text(texts("run.sure")),
+        "close": plain_text(texts("modal.close")),
+        "blocks": [section(text)],
+    }
+
+
+def _doubts(report: Report, against: list[str], texts: Texts) -> str:
+    return "\n".join([texts("run.sure_text", version=report.version), *(f"• {reason}" for reason in against)])
+
+
+def _verdict(report: Report, texts: Texts) -> str:
+    if report.undecided:
+        return texts("run.verdict_ask")
+    if report.live is None:
+        return texts("run.verdict_first")
+    if not report.verdict.promote:
+        return texts("run.verdict_no", live=report.live)
+    by_chance = not any(reason.code == "wins" for reason in report.verdict.reasons)
+    return texts("run.verdict_likely" if by_chance else "run.verdict_yes", live=report.live)
+
+
+def _now(run: Run, standing: Standing, texts: Texts, *, waits: bool) -> list[str]:
+    """Return whether the version answers now, and who decided that."""
+    who = None if standing.by is None else announcements.person(standing.by, texts)
+    if standing.is_live:
+        lines = [texts("run.now_live") if who is None else texts("run.now_live_by", who=who)]
+    elif standing.was_live:
+        lines = [texts("run.not_live_now") if who is None else texts("run.not_live_now_by", who=who)]
+    elif waits:
+        lines = [texts("run.waits")]
+    else:
+        lines = [texts("run.not_live_dry" if run.dry else "run.not_live")]
+        if run.decided is not None and run.decided.decision == "kept":
+            lines.append(texts("run.decided_keep", user=f"<@{run.decided.by}>"))
+    return lines if standing.is_kept else [*lines, texts("run.removed")]
+
+
+def _right(report: Report, texts: Texts) -> list[str]:
+    """Return on how many of ten messages every label is right, with the numbers themselves; nothing for reports of 0.1.0."""
     found = report.comparison
+    if found.right is None or not found.texts:
+        return []
+    # Ten of ten only where all are.
+    tenths = 10 if found.right == found.texts else min(round(10 * found.right / found.texts), 9)
+    values = {"tenths": tenths, "right": found.right, "texts": found.texts}
+    if found.right_live is None or report.live is None:
+        return [texts("run.right", **values)]
+    return [texts("run.right_both", live=report.live, right_live=found.right_live, **values)]
+
+
+def _changes(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
+    """Return which labels fell and which rose for certain, and which may have by chance, the largest changes first."""
+    rose: list[tuple[int, str]] = []
+    fell: list[tuple[int, str]] = []
+    unsure: list[tuple[int, str]] = []
+    for label, change in report.comparison.per_label.items():
+        if change.better is None or change.worse is None or change.chance is None:
+            return []
+        net = change.better - change.worse
+        title = escape(label_title(label, taxonomy, texts))
+        told = (-abs(net), texts("run.change", title=title, better=change.better, worse=change.worse))
+        if net and change.chance >= BY_CHANCE:
+            unsure.append(told)
+        elif net:
+            (rose if net > 0 else fell).append(told)
+    lines = [
+        texts(key, labels=", ".join(told for _, told in sorted(changed, key=lambda each: each[0])[:MOST_CHANGES]))
+        + (f" +{len(changed) - MOST_CHANGES}" if len(changed) > MOST_CHANGES else "")
+        for key, changed in (("run.fell", fell), ("run.rose", rose), ("run.by_chance", unsure))
+        if changed
+    ]
+    return lines or [texts("run.no_change")]
+
+
+def _learned(report: Report, texts: Texts) -> str:
     learned = texts(
         "run.learned" if report.corrections else "run.learned_seed",
         version=report.version,
         texts=sum(report.texts.values()),
         corrections=report.corrections,
     )
-    if report.judges:
-        learned += "\n" + texts("run.thanks", people=mentions(report.judges))
+    return learned + "\n" + texts("run.thanks", people=mentions(report.judges)) if report.judges else learned
+
+
+def _scores(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
+    """Return every number, with its limits, and what speaks for the verdict."""
+    found = report.comparison
     scores = [texts("run.scores", texts=found.texts)]
     for name, value, gain in (("micro-F1", found.micro, found.micro_gain), ("macro-F1", found.macro, found.macro_gain)):
         against = (
@@ -101,33 +245,14 @@ def report(
         scores.append(
             texts("run.score", name=name, value=points(value.value), low=points(value.low), high=points(value.high), gain=against)
         )
+    scores += [f"• {_reason(reason, taxonomy, texts)}" for reason in report.verdict.reasons if reason.good]
     scores.append(texts("run.baseline", micro=points(found.micro_baseline), macro=points(found.macro_baseline)))
     before = "" if found.ece_live is None else texts("run.ece_before", ece=points(found.ece_live))
     scores.append(texts("run.ece", ece=points(found.ece), before=before))
     if report.blind is not None:
         scores.append(texts("run.blind", messages=report.blind.messages, micro=points(report.blind.micro_f1)))
     scores += [_form(tried, texts) for tried in report.forms if tried.form != "fp32"]
-    scores += [texts("run.note_batch", note=escape(note)) for note in report.notes]
-    undecided = any(reason.code == "live_broken" for reason in report.verdict.reasons)
-    outcome = "ask" if undecided else "yes" if report.verdict.promote else "no"
-    verdict = [texts(f"run.verdict_{outcome}")]
-    verdict += [f"• {_reason(reason, taxonomy, texts)}" for reason in report.verdict.reasons]
-    if live == report.version:
-        now = texts("run.now_live", version=live)
-    elif run.dry:
-        now = texts("run.not_live_dry", version=live)
-    else:
-        waits = (report.verdict.promote or undecided) and not decided
-        now = texts("run.waits" if waits else "run.not_live", version=live)
-    shown = [section(learned), section("\n".join(scores))]
-    if flips:
-        shown.append(section("\n".join([texts("run.flips"), *flips])))
-    shown.append(section("\n".join([*verdict, now, *([decided] if decided else [])])))
-    buttons = [button(DETAILS_ACTION, texts("run.details"))]
-    if not decided and live != report.version:
-        buttons = [button(PROMOTE_ACTION, texts("run.promote")), button(KEEP_ACTION, texts("run.keep")), *buttons]
-    shown.append({"type": "actions", "elements": buttons})
-    return f"{learned}\n{verdict[0]}", shown
+    return scores + [texts("run.note_batch", note=escape(note)) for note in report.notes]
 
 
 def _form(tried: TriedForm, texts: Texts) -> str:
@@ -170,6 +295,7 @@ def details(report: Report, card: Card, taxonomy: Taxonomy, texts: Texts) -> dic
         f"• {escape(label_title(label, taxonomy, texts))} ({change.support}): "
         + (f"{points(change.before)} → " if change.before is not None else "")
         + f"*{points(change.after)}*"
+        + (f" (+{change.better} −{change.worse})" if change.better is not None else "")
         for label, change in report.comparison.per_label.items()
     ]
     card_lines = [

@@ -3,6 +3,7 @@
 What people never judged counts neither for nor against anybody.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,8 +54,15 @@ def compare(
     theirs = None if live is None else _f1(weights, truth, known, live.given)
     reference = _f1(weights[:1], truth, known, baseline.given)
     support = (truth * known).sum(0)
+    # A label that nobody judged on a text is not wrong there.
+    is_right = (candidate.given == truth) | (known == 0)
+    was_right = None if live is None else (live.given == truth) | (known == 0)
+    better = None if was_right is None else (is_right & ~was_right).sum(0)
+    worse = None if was_right is None else (was_right & ~is_right).sum(0)
     return Comparison(
         texts=texts,
+        right=int(is_right.all(1).sum()),
+        right_live=None if was_right is None else int(was_right.all(1).sum()),
         micro=_interval(ours.micro),
         macro=_interval(ours.macro),
         micro_gain=None if theirs is None else _interval(ours.micro - theirs.micro),
@@ -68,6 +76,9 @@ def compare(
                 after=float(ours.per_label[0, at]),
                 before=None if theirs is None else float(theirs.per_label[0, at]),
                 support=int(support[at]),
+                better=None if better is None else int(better[at]),
+                worse=None if worse is None else int(worse[at]),
+                chance=None if better is None or worse is None else sign_test(int(better[at]), int(worse[at])),
             )
             for at, label in enumerate(labels)
         },
@@ -110,6 +121,17 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0, live_i
     if uses >= REUSED_AFTER:
         reasons.append(Reason(code="test_set_reused", good=True, values={"uses": uses}))
     return Verdict(promote=promote, reasons=tuple(reasons))
+
+
+def sign_test(better: int, worse: int) -> float:
+    """Return how likely at least so one-sided a change is where each text was as likely to turn right as wrong.
+
+    Exact and two-sided: McNemar's test on the texts on which two systems differ (Dietterich 1998, "Approximate statistical
+    tests for comparing supervised classification learning algorithms").
+    """
+    changed = better + worse
+    tail = sum(math.comb(changed, count) for count in range(min(better, worse) + 1)) / 2**changed
+    return float(min(2 * tail, 1.0))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from model.serving.calibration import Matrix
 from model.settings import ModelSettings
 from model.store.erasure import IMPORTED
 from model.store.gestures import JudgedMessage
-from model.store.registry import Version
+from model.store.registry import BY_TRAINING, Version
 from model.store.runs import BEAT_EVERY_S, Runs, owner_name
 from model.store.store import Store
 from model.text_key import text_key
@@ -224,7 +224,7 @@ def _evaluate_candidate(
         promoted = store.registry.promote(
             candidate.number,
             by=run.requested_by,
-            reason=f"run {run.id}: micro-F1 {comparison.micro.value:.3f}",
+            reason=f"{BY_TRAINING}{run.id}: micro-F1 {comparison.micro.value:.3f}",
             instead_of=None if live is None else live.number,
             run=run,
         )

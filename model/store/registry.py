@@ -16,11 +16,15 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, func, select, text
 
 from model.errors import BrokenVersion
-from model.schema import Card, Run
+from model.schema import Card, Run, Standing
 from model.serving.version_folder import is_plain, write_card
 from model.store.announcements import announce_change, promotion_content, promotion_key, watched_channels
 from model.store.database import Database, aware, now
+from model.store.outbox_changes import mark_runs_due
 from model.store.tables import promotions, versions
+
+# How the reason of a promotion begins that a training's gate decided on.
+BY_TRAINING = "run "
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Registry:
 
         Does nothing and returns False where the live version is another than `instead_of` (None: none is). Where it takes
         another's place, the channels whose every message is labelled are told, and the one that it was `asked_in`. `run`:
-        what it comes of, which is told in its own channel.
+        what it comes of, which is told in its own channel. What is told of the runs that made the two is due, to say what is
+        true now.
         """
         with self._exclusive_transaction() as connection:
             if connection.execute(_kept().where(versions.c.number == number)).first() is None:
@@ -108,6 +113,7 @@ class Registry:
                 return True
             promotion = promotions.insert().values(version=number, promoted_by=by, reason=reason, promoted_at=now())
             promotion_id = connection.execute(promotion.returning(promotions.c.id)).scalar_one()
+            _mark_told_due(connection, [number] if live is None else [number, live])
             if live is not None:
                 told = watched_channels(connection)
                 if asked_in is not None and not asked_in.startswith("D"):  # there its person has the answer
@@ -132,6 +138,7 @@ class Registry:
             old = [row for row in rows[max(keep, 1) :] if row.number not in needed]
             for row in old:
                 connection.execute(versions.update().where(versions.c.number == row.number).values(removed_at=now()))
+            _mark_told_due(connection, [row.number for row in old])
         for row in old:
             shutil.rmtree(self._folder(row), ignore_errors=True)
         return [row.number for row in old]
@@ -143,6 +150,23 @@ class Registry:
     def before_live(self) -> Version | None:
         """Return the version to fall back to: live before the present one, and still there."""
         return next(itertools.islice(self.promoted(), 1, None), None)
+
+    def standing(self, number: int) -> Standing:
+        """Return how this version stands now."""
+        with self._database.reading() as connection:
+            known = select(promotions.c.id, promotions.c.version, promotions.c.promoted_by, promotions.c.reason)
+            history = connection.execute(known.order_by(promotions.c.id.desc())).all()
+            is_kept = connection.execute(_kept().where(versions.c.number == number)).first() is not None
+        last = next((at for at, each in enumerate(history) if each.version == number), None)
+        if last is None:
+            return Standing(is_kept=is_kept)
+        # Where it is not live any more, what came right after it took its place.
+        did = history[max(last - 1, 0)]
+        by = None if did.reason.startswith(BY_TRAINING) else str(did.promoted_by)
+        before = self.before_live() if last == 0 else None
+        return Standing(
+            is_live=last == 0, was_live=True, is_kept=is_kept, by=by, before=None if before is None else before.number
+        )
 
     def promoted(self) -> Iterator[Version]:
         """Return every version that was live, the present one first, each once: the order to fall back in."""
@@ -179,6 +203,12 @@ class Registry:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("select pg_advisory_xact_lock(7239)"))
             yield connection
+
+
+def _mark_told_due(connection: Connection, numbers: list[int]) -> None:
+    """Schedule another rendering of what is told of the runs that made these versions."""
+    made = select(versions.c.run_id).where(versions.c.number.in_(numbers), versions.c.run_id.is_not(None))
+    mark_runs_due(connection, connection.execute(made).scalars())
 
 
 def _kept() -> Select[Any]:

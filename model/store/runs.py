@@ -74,6 +74,13 @@ class Runs:
             row = connection.execute(_WITH_STATUS.where(runs.c.id == run_id)).one_or_none()
             return None if row is None else _run(row)
 
+    def that_made(self, version: int) -> Run | None:
+        """Return the run that made this version, once it is over; None where it came otherwise."""
+        with self._database.reading() as connection:
+            made = _WITH_STATUS.where(runs.c.version == version, runs.c.report.is_not(None)).order_by(runs.c.id.desc()).limit(1)
+            row = connection.execute(made).one_or_none()
+            return None if row is None else _run(row)
+
     def last(self) -> Run | None:
         """Return the newest run."""
         with self._database.reading() as connection:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from model.learning.gate import REUSED_AFTER, Answers, compare, decide
+from model.learning.gate import REUSED_AFTER, Answers, compare, decide, sign_test
 from model.schema import Comparison, Interval, LabelChange, Reason
 
 LABELS = ("tarjeta", "fraude", "app")
@@ -138,3 +139,30 @@ def test_a_gain_is_paired_text_by_text() -> None:
     assert isinstance(found.micro_gain, Interval)
     assert found.micro_gain.high - found.micro_gain.low < 0.7 * (found.micro.high - found.micro.low)
     assert found.micro_gain.low > 0
+
+
+def test_what_each_label_gained_and_lost_is_counted_on_the_same_texts() -> None:
+    """Which labels rose and which fell is what a team lead asks first, and two scores alone do not tell chance from change."""
+    truth = np.zeros((20, 3))
+    truth[:, 0] = 1
+    live, candidate = truth.copy(), truth.copy()
+    live[:8, 0] = 0  # missed, and found now
+    candidate[8:10, 0] = 0  # found, and missed now
+    candidate[:5, 1] = 1  # wrongly given now
+    known = np.ones_like(truth)
+    known[:5, 2] = 0
+    candidate[:5, 2] = 1  # nobody judged it: neither right nor wrong
+    found = compare(truth, known, LABELS, answers(candidate), answers(live), answers(truth))
+    counted = {label: (change.better, change.worse) for label, change in found.per_label.items()}
+    assert counted == {"tarjeta": (8, 2), "fraude": (0, 5), "app": (0, 0)}
+    assert (found.right, found.right_live) == (13, 12)
+    alone = compare(truth, known, LABELS, answers(candidate), None, answers(truth))
+    assert (alone.right, alone.right_live, alone.per_label["tarjeta"].better) == (13, None, None)
+
+
+@pytest.mark.parametrize(("better", "worse"), [(0, 0), (1, 0), (0, 5), (0, 6), (9, 1), (8, 2), (30, 12), (700, 600)])
+def test_the_sign_test_is_that_of_scipy(better: int, worse: int) -> None:
+    """Six of six is the least that is called a rise or a fall."""
+    expected = binomtest(better, better + worse).pvalue if better + worse else 1.0
+    assert sign_test(better, worse) == pytest.approx(expected)
+    assert (sign_test(0, 5) < 0.05, sign_test(0, 6) < 0.05) == (False, True)

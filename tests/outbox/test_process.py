@@ -14,7 +14,7 @@ from model.schema import Message, Source
 from model.store.outbox_row import State, picture_key, report_key, status_key
 from model.store.runs import owner_name
 from model.store.store import Store
-from tests.outbox_rows import a_report
+from tests.outbox_rows import a_report, add_version
 
 CHANNEL, OTHER = "C0SIMUATENCION", "C0SIMURECLAMOS"
 ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -59,7 +59,7 @@ def test_a_token_that_slack_refuses_ends_the_start(context: OutboxContext, repli
 @ON_SQLITE
 @pytest.mark.parametrize("fault", ["", "ratelimited", 503, "reset", "internal_error"])
 def test_a_decision_is_shown_with_all_links_whatever_becomes_of_them(
-    context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: int | str
+    context: OutboxContext, replies_slack: Simulator, trained_version: Path, monkeypatch: pytest.MonkeyPatch, fault: int | str
 ) -> None:
     """A click put the version to work, and its report lost its links, or said that nothing had been done."""
     monkeypatch.setattr(states, "REDRAW_EVERY_S", 0.0)
@@ -76,6 +76,7 @@ def test_a_decision_is_shown_with_all_links_whatever_becomes_of_them(
     run_id, _ = store.runs.open("U0SIMUANA", channel=CHANNEL)
     owner = owner_name()
     store.runs.start(run_id, owner)
+    assert [add_version(store, trained_version, made_by) for made_by in (None, run_id)] == [1, 2]
     store.runs.close(run_id, owner, "done", report=a_report(2, flips=tuple(ids)))
     for key in (status_key(run_id), picture_key(run_id), report_key(run_id)):
         deliver(impatient, key)
@@ -88,7 +89,7 @@ def test_a_decision_is_shown_with_all_links_whatever_becomes_of_them(
     assert "run_promote" in before
     assert "se guarda y no responde" in channel.messages[status.ts]["text"]
 
-    store.runs.decide(run_id, "promoted", "U0SIMUANA")
+    store.registry.promote(2, by="U0SIMUANA", reason="button")
     if fault:
         replies_slack.faults.fail_next("chat.getPermalink", fault)
     for key in (status_key(run_id), report_key(run_id)):
@@ -97,7 +98,7 @@ def test_a_decision_is_shown_with_all_links_whatever_becomes_of_them(
         assert row is not None
         assert row.state is State.SHOWN
     after = str(channel.messages[report.ts]["blocks"])
-    assert "<@U0SIMUANA> puso a responder la versión 2" in after
+    assert "<@U0SIMUANA> la puso a responder" in after
     assert "run_promote" not in after
     assert after.count("|la app no abre>") == (fault != "internal_error")  # what Slack knows no link of has none
     assert "|…>" in after  # in another public channel: a link, and no words

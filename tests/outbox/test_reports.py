@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from model.store.outbox_row import State, picture_key, reply_key, report_key, st
 from model.store.predictions import NewPrediction
 from model.store.runs import owner_name
 from model.store.tables import messages
-from tests.outbox_rows import a_report
+from tests.outbox_rows import a_report, add_version
 
 HERE, PUBLIC, PRIVATE = "C0SIMUATENCION", "C0SIMURECLAMOS", "C0SIMUFRAUDES"
 ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -173,3 +174,32 @@ def test_an_erasure_leaves_no_word_in_any_post_of_the_bot(bench: Bench) -> None:
     for key in (digest, *map(reply_key, gone), report_key(run_id)):
         deliver(bench.context, key)
     assert "Filomena" not in said_by_the_bot()
+
+
+@ON_SQLITE
+def test_what_stands_in_slack_says_what_is_true_after_every_promotion(bench: Bench, trained_version: Path) -> None:
+    """The status still said that the version is kept and does not answer, the report that it does; neither said who."""
+    registry, runs, owner = bench.context.store.registry, bench.context.store.runs, owner_name()
+    for number in (1, 2):
+        run_id, _ = runs.open("U0SIMUANA", channel=HERE)
+        assert runs.start(run_id, owner)
+        assert add_version(bench.context.store, trained_version, run_id) == number
+        assert runs.close(run_id, owner, "done", report=a_report(number))
+
+    def told(run_id: int) -> tuple[str, str]:
+        bench.tell(run_id)
+        return bench.shown(status_key(run_id)), bench.shown(report_key(run_id))
+
+    assert all("se guarda y no responde" in told(run_id)[0] for run_id in (1, 2))
+    registry.promote(1, by="U0SIMUANA", reason="button under run 1")
+    status, report = told(1)
+    assert "desde ahora responde la versión 1" in status
+    assert "<@U0SIMUANA> la puso a responder" in report
+    registry.promote(2, by="U0SIMULUIS", reason="/beto vuelve")
+    status, report = told(1)
+    assert "respondió hasta que se puso otra" in status
+    assert "Ya no responde. <@U0SIMULUIS> puso otra." in report
+    status, report = told(2)
+    assert "desde ahora responde la versión 2" in status
+    assert "Volver a la versión 1" in report
+    assert "<@U0SIMULUIS> la puso a responder" in report

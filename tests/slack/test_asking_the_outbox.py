@@ -1,17 +1,16 @@
 """What the bot process wants said in Slack it asks for, by a row and a task: it says none of it itself."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from model.schema import Card, Decided
-from model.store.outbox_row import State, greeting_key, report_key
+from model.schema import Decided
+from model.store.outbox_row import State, greeting_key, report_key, status_key
 from model.store.runs import owner_name
 from model.store.store import Store
 from model.store.tables import metadata
-from tests.outbox_rows import a_report
+from tests.outbox_rows import a_report, add_version
 from tests.slack.dispatching import PERSON, TEAM, dispatcher, known, published, slack, surfaces
 from tests.town import SimulatorThread
 
@@ -28,10 +27,7 @@ def called(slack: SimulatorThread) -> list[str]:
 @pytest.fixture
 def reported(known: Store, trained_version: Path) -> int:
     """The run of `known` has ended with a version that waits for somebody's decision under its report."""
-    built = known.registry.run_directory(1) / "version"
-    shutil.copytree(trained_version, built)
-    card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
-    number = known.registry.add(built, card, run_id=1).number
+    number = add_version(known, trained_version, 1)
     owner = owner_name()
     known.runs.start(1, owner)
     assert known.runs.close(1, owner, "done", report=a_report(number))
@@ -71,12 +67,47 @@ async def test_a_promotion_is_recorded_and_its_report_rendered_by_others(
     assert live is not None
     assert live.number == reported
     assert run is not None
-    assert run.decided == Decided("promoted", PERSON)
-    row = known.outbox.get(report_key(1))
-    assert row is not None
-    assert row.state is State.DUE
-    assert published == ["bot.deliver"]
+    for key in (report_key(1), status_key(1)):
+        row = known.outbox.get(key)
+        assert row is not None
+        assert row.state is State.DUE
+    assert published == ["bot.deliver", "bot.deliver"]
     assert called(slack) == before
+
+
+async def test_going_back_is_what_the_button_says_or_nothing(
+    slack: SimulatorThread, known: Store, published: list[str], tmp_path: Path, reported: int, trained_version: Path
+) -> None:
+    """After an automatic promotion the report offered no way back; and a click must never do other than what stood there."""
+    for _ in range(2):
+        add_version(known, trained_version)
+    registry, dispatch = known.registry, dispatcher(slack, known, tmp_path, published)
+    registry.promote(reported + 1, by="U1", reason="before")
+    registry.promote(reported, by="U1", reason="run 1: micro-F1 0.8")
+
+    def live() -> int:
+        version = registry.live()
+        assert version is not None
+        return version.number
+
+    async def click() -> None:
+        """Once the report shows what is so."""
+        claim = known.outbox.claim(report_key(1), "test", 60)
+        if claim is not None:
+            known.outbox.record(report_key(1), "test", wanted=claim.row.wanted, ts=REPORT_TS, before=REPORT_TS)
+        await dispatch(a_click("run_go_back"))
+
+    await dispatch(a_click("run_go_back"))
+    assert live() == reported  # what stands there is of before the promotion
+    await click()
+    assert live() == reported + 1
+    assert registry.standing(reported).by == PERSON
+    await click()
+    assert live() == reported + 1  # the version does not answer, so there is nothing to go back from
+    registry.promote(reported + 2, by="U1", reason="another")
+    registry.promote(reported, by="U1", reason="again")
+    await click()
+    assert live() == reported + 2
 
 
 async def test_keeping_the_version_before_is_recorded_too(
@@ -89,4 +120,4 @@ async def test_keeping_the_version_before_is_recorded_too(
     assert run is not None
     assert run.decided == Decided("kept", PERSON)
     assert known.registry.live() is None
-    assert published == ["bot.deliver"]
+    assert published == ["bot.deliver", "bot.deliver"]

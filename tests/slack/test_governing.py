@@ -1,13 +1,18 @@
 """Who changes what a channel chose, and who is told of it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.views.texts import load_texts
+from model.schema import Reason, Verdict
 from model.store.outbox_row import State, change_key
+from model.store.runs import owner_name
 from model.store.store import Store
+from tests.outbox_rows import a_report, add_version
 from tests.slack.dispatching import TEAM, a_context, dispatcher, published, slack
 from tests.town import SimulatorThread
 
@@ -16,6 +21,7 @@ __all__ = ["published", "slack"]
 CHANNEL = "C0SIMUATENCION"
 GUEST, OUTSIDER, MEMBER, ADMIN = "U0SIMUCARLOS", "U2OUTSIDER", "U0SIMULUIS", "U0SIMUANA"
 TRIGGER = "17.42"
+LOSES = Reason(code="loses", good=False, values={"which": "micro", "gain": -0.03, "low": -0.05, "high": -0.01})
 
 
 @pytest.fixture
@@ -34,12 +40,20 @@ def inside(slack: SimulatorThread) -> SimulatorThread:
 
 
 async def say(
-    words: str, slack: SimulatorThread, store: Store, home: Path, published: list[str], *, user: str, trainers: str = ADMIN
+    words: str,
+    slack: SimulatorThread,
+    store: Store,
+    home: Path,
+    published: list[str],
+    *,
+    user: str,
+    trainers: str = ADMIN,
+    trigger: str = TRIGGER,
 ) -> str:
     """What `/beto WORDS` answers this person."""
     body = {
         "command": "/beto", "text": words, "team_id": TEAM, "channel_id": CHANNEL, "user_id": user,
-        "trigger_id": TRIGGER, "response_url": "http://127.0.0.1:1/",
+        "trigger_id": trigger, "response_url": "http://127.0.0.1:1/",
     }  # fmt: skip
     context = a_context(slack, store, home, published, trainers=trainers)
     response = await dispatcher(slack, store, home, published, context=context)(body)
@@ -122,3 +136,64 @@ async def test_an_unknown_word_is_answered_with_the_likeliest(
     answered = await say(words, inside, store, tmp_path, published, user=MEMBER)
     assert (f"¿Querías decir `/beto {likely}`?" in answered) is (likely is not None)
     assert f"No conozco `{words}`" in answered
+
+
+# What was not found better
+
+
+@pytest.fixture
+def doubtful(store: Store, trained_version: Path) -> Store:
+    """Version 1 is live; version 2 was made by a run that did not find it better."""
+    for number in (1, 2):
+        run_id, _ = store.runs.open(ADMIN, channel=CHANNEL)
+        owner = owner_name()
+        assert store.runs.start(run_id, owner)
+        assert add_version(store, trained_version, run_id) == number
+        store.runs.note_version(run_id, owner, number, 9)
+        worse = Verdict(promote=number == 1, reasons=(LOSES,) if number == 2 else ())
+        report = a_report(number).model_copy(update={"verdict": worse, "live": number - 1 or None})
+        assert store.runs.close(run_id, owner, "done", report=report)
+    store.registry.promote(1, by=ADMIN, reason="the first")
+    return store
+
+
+def confirmed(view: dict[str, Any], user: str) -> dict[str, Any]:
+    """The person has pressed the modal's button."""
+    return {
+        "type": "view_submission", "team": {"id": TEAM}, "user": {"id": user, "team_id": TEAM}, "trigger_id": "1.1",
+        "view": {**view, "state": {"values": {}}},
+    }  # fmt: skip
+
+
+def opened(inside: SimulatorThread) -> list[dict[str, Any]]:
+    """Every modal that was opened so far."""
+    calls = [call for call in inside.simulator.transcript if call.method == "views.open"]
+    return [
+        json.loads(call.arguments["view"]) if isinstance(call.arguments["view"], str) else call.arguments["view"]
+        for call in calls
+    ]
+
+
+async def test_going_to_a_version_that_was_not_found_better_asks_first(
+    inside: SimulatorThread, doubtful: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """`/beto vuelve 2` put a worse version to work for everybody, without a word about it."""
+    registry, store = doubtful.registry, doubtful
+    context = a_context(inside, store, tmp_path, published, trainers=ADMIN)
+    dispatch = dispatcher(inside, store, tmp_path, published, context=context)
+    before = len(opened(inside))
+    trigger = inside.simulator.apps[0].views.new_trigger(ADMIN)
+    assert await say("vuelve 2", inside, store, tmp_path, published, user=ADMIN, trigger=trigger) == ""
+    assert registry.standing(1).is_live
+    views = opened(inside)[before:]
+    assert len(views) == 1
+    assert load_texts("es")("run.sure_text", version=2) in str(views[0])
+    assert "pierde" in str(views[0])
+    await dispatch(confirmed({**views[0], "id": "V1"}, MEMBER))
+    assert registry.standing(1).is_live  # whoever presses must be one who may
+    await dispatch(confirmed({**views[0], "id": "V1"}, ADMIN))
+    assert registry.standing(2).is_live
+    assert registry.standing(2).by == ADMIN
+    # What answered before is gone back to without a question.
+    assert "Desde ahora responde la versión 1" in await say("vuelve", inside, store, tmp_path, published, user=ADMIN)
+    assert "Desde ahora responde la versión 2" in await say("vuelve 2", inside, store, tmp_path, published, user=ADMIN)

@@ -20,7 +20,6 @@ LANGUAGES = ("es", "en")
 # Where a key is an f-string: all values that it can have.
 PUT_TOGETHER = {
     "reply.{status}": [f"reply.{status}" for status in get_args(Status) if status not in {"predicted", "unjudged"}],
-    "run.verdict_{outcome}": ["run.verdict_yes", "run.verdict_no", "run.verdict_ask"],
     "labels.{standing.state}": [f"labels.{state}" for state in get_args(label_blocks.State)],
     "labels.{act}": [f"labels.{act}" for act in label_blocks.ACTS],
     "labels.field_{name}": [f"labels.field_{name}" for name in label_blocks.FIELDS],

@@ -1,21 +1,29 @@
-"""A training run's report: every reason has its sentence, and the verdict says what is known."""
+"""What a training's posts say: what a team lead needs comes first, and every word is true when it is read."""
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
+from bot.simulator.blocks import check_message, check_view
 from bot.views import run_blocks
 from bot.views.texts import load_texts
 from model.labels import seed_taxonomy
-from model.schema import Comparison, Interval, LabelChange, Reason, Report, Run, Verdict
+from model.schema import Comparison, Decided, Interval, LabelChange, Reason, Report, Run, Standing, Verdict
 from model.store.store import Store
 
+ES = load_texts("es")
 # A value for each name that a sentence of a reason may hold.
 VALUES = {
     "which": "micro", "gain": 0.01, "low": -0.01, "high": 0.03, "label": "fraude", "before": 0.5, "after": 0.4, "texts": 12,
     "baseline": 0.6, "ours": 0.5, "uses": 31,
+}  # fmt: skip
+LIVE = Standing(is_live=True, was_live=True, before=1)
+# label -> (texts that turned right, texts that turned wrong, how likely by chance)
+MOVED = {
+    "reclamo": (1, 12, 0.003), "cuenta": (9, 1, 0.02), "app": (0, 2, 0.5), "tarjeta": (4, 3, 1.0), "fraude": (2, 2, 1.0),
+    "ahorro": (0, 0, 1.0),
 }  # fmt: skip
 
 
@@ -28,39 +36,184 @@ def store_url(tmp_path: Path) -> str:
 @pytest.fixture
 def run(store: Store) -> Run:
     run_id, _ = store.runs.open("U1")
-    return store.runs.get(run_id)
+    run = store.runs.get(run_id)
+    assert run is not None
+    return run
 
 
-def report(*codes: str, promote: bool) -> Report:
+def report(
+    *codes: str,
+    promote: bool = True,
+    live: int | None = 1,
+    right: int | None = 64,
+    moved: dict[str, tuple[int, int, float]] | None = None,
+) -> Report:
     good = Interval(value=0.7, low=0.6, high=0.8)
+    moved = MOVED if moved is None else moved
+    per_label = {
+        label: LabelChange(before=0.6, after=0.7, support=12, better=better, worse=worse, chance=chance)
+        for label, (better, worse, chance) in moved.items()
+    } or {"fraude": LabelChange(before=None, after=0.7, support=12)}
     comparison = Comparison(
-        texts=12, micro=good, macro=good, micro_gain=None, macro_gain=None, micro_baseline=0.6, macro_baseline=0.6,
-        ece=0.02, ece_live=None, per_label={"fraude": LabelChange(before=None, after=0.7, support=12)},
+        texts=96, right=right, right_live=None if live is None or right is None else 61, micro=good, macro=good,
+        micro_gain=None, macro_gain=None, micro_baseline=0.6, macro_baseline=0.6, ece=0.02, ece_live=None, per_label=per_label,
     )  # fmt: skip
     reasons = tuple(Reason.model_validate({"code": code, "good": promote, "values": VALUES}) for code in codes)
     return Report(
-        version=2, live=None, comparison=comparison, verdict=Verdict(promote=promote, reasons=reasons), promoted=False,
-        texts={"train": 10, "dev": 2, "test": 12}, corrections=0, judges=(), flips=(),
+        version=2, live=live, comparison=comparison, verdict=Verdict(promote=promote, reasons=reasons), promoted=False,
+        texts={"train": 10, "dev": 2, "test": 12}, corrections=3, judges=("U1",), flips=(),
     )  # fmt: skip
+
+
+def rendered(run: Run, made: Report, standing: Standing = LIVE, language: str = "es", **more: Any) -> tuple[str, list[Any]]:
+    text, shown = run_blocks.report(run, made, standing, more.get("flips", []), seed_taxonomy(), load_texts(language))
+    check_message(shown)
+    return text, shown
+
+
+def words_of(shown: list[Any]) -> str:
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def buttons(shown: list[Any]) -> dict[str, Any]:
+    return {element["action_id"]: element for block in shown if block["type"] == "actions" for element in block["elements"]}
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_every_reason_has_its_sentence(run: Run, language: str) -> None:
     """A reason without one would be an error in the middle of a report that people wait for."""
-    texts = load_texts(language)
     codes = get_args(Reason.model_fields["code"].annotation)
-    _, shown = run_blocks.report(run, report(*codes, promote=False), 1, [], seed_taxonomy(), texts)
-    assert json.dumps(shown, ensure_ascii=False).count("• ") >= len(codes)
+    _, shown = rendered(run, report(*codes, promote=False), language=language)
+    assert words_of(shown).count("• ") >= len(codes)
 
 
 @pytest.mark.parametrize(
-    ("code", "promote", "verdict", "waits"),
-    [("gains", True, "verdict_yes", True), ("loses", False, "verdict_no", False), ("live_broken", False, "verdict_ask", True)],
+    ("code", "promote", "live", "verdict", "waits"),
+    [
+        ("wins", True, 1, "verdict_yes", True),
+        ("gains", True, 1, "verdict_likely", True),
+        ("first", True, None, "verdict_first", True),
+        ("loses", False, 1, "verdict_no", False),
+        ("live_broken", False, None, "verdict_ask", True),
+    ],
 )
-def test_the_verdict_says_whether_people_have_to_decide(run: Run, code: str, promote: bool, verdict: str, waits: bool) -> None:
-    """`Not better` would be a claim where nothing could be compared."""
-    texts = load_texts("es")
-    _, shown = run_blocks.report(run, report(code, promote=promote), 1, [], seed_taxonomy(), texts)
-    words = json.dumps(shown, ensure_ascii=False)
-    assert texts(f"run.{verdict}") in words
-    assert (texts("run.waits", version=1) in words) == waits
+def test_the_verdict_says_what_is_known_and_whether_people_have_to_decide(
+    run: Run, code: str, promote: bool, live: int | None, verdict: str, waits: bool
+) -> None:
+    """`Better`, where it may be chance, and `not better`, where nothing could be compared, would be claims."""
+    text, shown = rendered(run, report(code, promote=promote, live=live), Standing())
+    assert text.splitlines()[0] == ES(f"run.{verdict}", live=live)
+    assert (ES("run.waits") in words_of(shown)) == waits
+    assert (run_blocks.KEEP_ACTION in buttons(shown)) == waits
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_a_report_begins_with_what_a_team_lead_needs(run: Run, language: str) -> None:
+    """The labels that fell stood in a picture of 275 pixels and under a button, below micro-F1 and calibration errors."""
+    texts = load_texts(language)
+    text, shown = rendered(run, report("wins"), language=language, flips=["• a link"])
+    told = words_of(shown)
+    in_order = [
+        texts("run.verdict_yes", live=1),
+        texts("run.now_live"),
+        texts("run.right_both", tenths=7, right=64, texts=96, live=1, right_live=61),
+        texts("run.fell", labels="").strip(),
+        texts("run.rose", labels="").strip(),
+        texts("run.by_chance", labels="").strip(),
+        "a link",
+        texts("run.thanks", people="<@U1>"),
+        "macro-F1",
+    ]
+    found = [told.index(json.dumps(each, ensure_ascii=False)[1:-1]) for each in in_order]
+    assert found == sorted(found)
+    assert all(each in text for each in in_order[:6])  # who hears it read aloud, too
+    # What fits above the fold of a phone of 640 pixels: some 24 lines of 45 characters.
+    assert sum(1 + len(line) // 45 for line in text.splitlines()[:6]) <= 24
+
+
+def test_a_label_rose_or_fell_where_chance_does_not_explain_it(run: Run) -> None:
+    """`Reclamo fell 5.6 points` may be two messages; what is named must not be noise, and what is not sure is called so."""
+    text, _ = rendered(run, report("wins"))
+    lines = text.splitlines()
+    assert ES("run.fell", labels="Reclamo (+1 −12)") in lines
+    assert ES("run.rose", labels="Cuenta (+9 −1)") in lines
+    assert ES("run.by_chance", labels="App y web (+0 −2), Tarjeta (+4 −3)") in lines
+    assert "Ahorro" not in text  # nothing changed
+    text, _ = rendered(run, report("wins", moved={"ahorro": (0, 0, 1.0)}))
+    assert ES("run.no_change") in text
+
+
+def test_only_the_largest_of_many_changes_are_named(run: Run) -> None:
+    """A hundred labels would push everything else off a phone's screen."""
+    names = seed_taxonomy().names
+    text, _ = rendered(run, report("wins", moved={name: (0, 6 + at, 0.01) for at, name in enumerate(names)}))
+    fell = next(line for line in text.splitlines() if line.startswith(":arrow_down:"))
+    assert fell.count("−") == run_blocks.MOST_CHANGES
+    assert fell.endswith(f" +{len(names) - run_blocks.MOST_CHANGES}")
+    assert f"(+0 −{5 + len(names)})" in fell
+
+
+@pytest.mark.parametrize(("right", "tenths"), [(96, 10), (95, 9), (64, 7), (2, 0), (0, 0)])
+def test_ten_of_ten_is_only_said_where_all_are_right(run: Run, right: int, tenths: int) -> None:
+    text, _ = rendered(run, report("first", live=None, right=right, moved={}))
+    assert ES("run.right", tenths=tenths, right=right, texts=96) in text
+
+
+def test_a_report_of_0_1_0_is_rendered_without_what_it_did_not_count(run: Run) -> None:
+    """Its rows are due again when a version of theirs is put to work, or a message of theirs is forgotten."""
+    text, shown = rendered(run, report("wins", right=None, moved={}))
+    assert "de cada 10" not in text
+    assert ES("run.changes_how") not in words_of(shown)
+
+
+def test_the_buttons_do_what_can_be_done_now(run: Run) -> None:
+    """After an automatic promotion there was no way back, and after a rollback none forward."""
+    go_back, promote, keep = run_blocks.GO_BACK_ACTION, run_blocks.PROMOTE_ACTION, run_blocks.KEEP_ACTION
+    details = run_blocks.DETAILS_ACTION
+    cases: list[tuple[Standing, set[str]]] = [
+        (LIVE, {go_back, details}),
+        (Standing(is_live=True, was_live=True), {details}),
+        (Standing(), {promote, keep, details}),
+        (Standing(was_live=True, by="U2"), {promote, details}),
+        (Standing(is_kept=False), {keep, details}),
+    ]
+    for standing, wanted in cases:
+        _, shown = rendered(run, report("wins"), standing)
+        assert set(buttons(shown)) == wanted, standing
+    _, shown = rendered(run, report("wins"))
+    assert buttons(shown)[go_back]["text"]["text"] == "Volver a la versión 1"
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_what_was_not_found_better_is_asked_about_before_it_is_put_to_work(run: Run, language: str) -> None:
+    """One tap put a worse version to work for everybody."""
+    for codes, promote, asks in ((("wins",), True, False), (("live_broken",), False, False), (("loses",) * 9, False, True)):
+        _, shown = rendered(run, report(*codes, promote=promote), Standing(), language)
+        button = buttons(shown)[run_blocks.PROMOTE_ACTION]
+        assert ("confirm" in button) == asks
+        if asks:
+            assert load_texts(language)("run.sure_text", version=2) in button["confirm"]["text"]["text"]
+    view = run_blocks.promote_modal(report(*["loses"] * 9, promote=False), seed_taxonomy(), load_texts(language), metadata="{}")
+    check_view(view, "modal")
+
+
+@pytest.mark.parametrize(
+    ("standing", "status", "now"),
+    [
+        (LIVE, "promoted", ":large_green_circle: Es la que responde."),
+        (Standing(is_live=True, was_live=True, by="U2"), "promoted", "Es la que responde. <@U2> la puso a responder."),
+        (Standing(was_live=True, by="command line"), "replaced", "Ya no responde. Quien administra BETO puso otra."),
+        (Standing(was_live=True), "replaced", "Ya no responde: un reentrenamiento posterior puso otra."),
+        (Standing(), "kept", "Se guarda y no responde."),
+        (Standing(is_kept=False), "kept", "Sus archivos ya se borraron"),
+    ],
+)
+def test_status_and_report_say_what_is_true_now(run: Run, standing: Standing, status: str, now: str) -> None:
+    """One said that the version is kept and does not answer, the other that it answers."""
+    made = report("loses", promote=False).model_copy(update={"promoted": True})  # whatever was so when the run ended
+    done = run.__class__(**vars(run) | {"status": "done", "report": made, "decided": Decided("promoted", "U9")})
+    text, _ = run_blocks.status(done, ES, standing)
+    assert ES(f"run.{status}", version=2) in text
+    text, _ = rendered(done, made, standing)
+    assert now in text
+    assert ("no responde" in text) == (not standing.is_live)

@@ -1,20 +1,27 @@
 """Retraining and versions: the words of `/beto` for them, and the buttons on a run's messages."""
 
 import asyncio
+import json
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.errors import SlackApiError
 
 from bot import queues
+from bot.errors import refusal
 from bot.slack import people
 from bot.slack.context import Call, ListenerContext
 from bot.slack.history import link_to
-from bot.slack.payloads import ButtonClick
+from bot.slack.payloads import ButtonClick, ViewSubmission
 from bot.views import blocks, run_blocks
 from model.errors import BrokenVersion
-from model.schema import Decision, Run
+from model.schema import Report, Run
+from model.store.outbox_row import report_key
 from model.store.registry import Version
+
+log = logging.getLogger(__name__)
 
 Press = Callable[[ListenerContext, ButtonClick], Coroutine[Any, Any, None]]
 
@@ -27,10 +34,16 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         run_blocks.CANCEL_ACTION: _cancel,
         run_blocks.PROMOTE_ACTION: _promote,
         run_blocks.KEEP_ACTION: _keep,
+        run_blocks.GO_BACK_ACTION: _go_back,
         run_blocks.DETAILS_ACTION: _show_details,
     }
     for action, press in buttons.items():
         app.action(action)(_listener(context, action, press))
+
+    @app.view(run_blocks.PROMOTE_VIEW)
+    async def on_yes(ack: AsyncAck, parsed: ViewSubmission) -> None:
+        await ack(response_action="update", view=run_blocks.promote_notice(context.texts("modal.loading"), context.texts))
+        context.after_ack(_promote_all_the_same(context, parsed), what=run_blocks.PROMOTE_VIEW)
 
 
 def _listener(context: ListenerContext, name: str, press: Press) -> Callable[..., Awaitable[None]]:
@@ -61,20 +74,47 @@ async def _promote(context: ListenerContext, parsed: ButtonClick) -> None:
         kept = ", ".join(str(each.number) for each in await asyncio.to_thread(registry.all))
         await _tell(context, parsed, context.texts("versions.unknown", version=version, all=kept))
         return
-    await _decide(context, run, "promoted", parsed.user)
+    await _show_what_is_true(context, run)
+
+
+async def _go_back(context: ListenerContext, parsed: ButtonClick) -> None:
+    """Make the version live again that the button names: the one that was live before the run's."""
+    run = await _run_of(context, parsed)
+    if run is None or run.report is None:
+        return
+    version, registry, outbox = run.report.version, context.store.registry, context.store.outbox
+
+    def turn() -> bool:
+        """Return whether what the button says was so; else what stands there is about to change."""
+        row, standing = outbox.get(report_key(run.id)), registry.standing(version)
+        if row is None or row.shown != row.wanted or not standing.is_live or standing.before is None:
+            return False
+        reason = f"button under run {run.id}: back"
+        return registry.promote(
+            standing.before, by=parsed.user, reason=reason, instead_of=version, asked_in=parsed.channel
+        )  # fmt: skip
+
+    try:
+        turned = await asyncio.to_thread(turn)
+    except BrokenVersion:  # its files went at this very moment
+        turned = False
+    if not turned:
+        await _tell(context, parsed, context.texts("run.changed"))
+    await _show_what_is_true(context, run)
 
 
 async def _keep(context: ListenerContext, parsed: ButtonClick) -> None:
     """Have it shown under the run's report that the version before it goes on."""
     run = await _run_of(context, parsed)
     if run is not None and run.report is not None:
-        await _decide(context, run, "kept", parsed.user)
+        await asyncio.to_thread(context.store.runs.decide, run.id, "kept", parsed.user)
+        await _show_what_is_true(context, run)
 
 
-async def _decide(context: ListenerContext, run: Run, decision: Decision, by: str) -> None:
-    """Save what somebody decided; the report says so then, and has no buttons for that any more."""
-    await asyncio.to_thread(context.store.runs.decide, run.id, decision, by)
+async def _show_what_is_true(context: ListenerContext, run: Run) -> None:
+    """Have the run's report and status say what is so now; those of other runs that it concerns, the sweep finds."""
     await context.publish(queues.run_report(run.id))
+    await context.publish(queues.run_status(run.id))
 
 
 async def _show_details(context: ListenerContext, parsed: ButtonClick) -> None:
@@ -145,11 +185,11 @@ async def tell_versions(context: ListenerContext, _call: Call) -> str:
 
 async def roll_back(context: ListenerContext, call: Call) -> str:
     """Make the version before the live one live again, or the one that is named."""
-    registry, texts = context.store.registry, context.texts
+    registry, texts, taxonomy = context.store.registry, context.texts, await context.taxonomy()
     if (why_not := await context.why_not_train(call.user)) is not None:
         return why_not
 
-    def turn() -> str:
+    def turn() -> str | dict[str, Any]:
         live, kept = registry.live(), {str(version.number): version for version in registry.all()}
         named = call.rest.lower().removeprefix("v")
         version = kept.get(named) if named else registry.before_live()
@@ -159,11 +199,47 @@ async def roll_back(context: ListenerContext, call: Call) -> str:
             return texts("versions.nowhere")
         if version.number == live.number:
             return texts("versions.same", version=live.number)
+        if (doubts := _doubts(context, version.number)) is not None:
+            metadata = json.dumps({"version": version.number, "channel": call.channel})
+            return run_blocks.promote_modal(doubts, taxonomy, texts, metadata=metadata)
         registry.promote(version.number, by=call.user, reason="/beto vuelve", asked_in=call.channel)
         base = blocks.escape(blocks.base_name(version.card.base))
         return texts("versions.back", version=version.number, base=base, before=live.number)
 
-    return await asyncio.to_thread(turn)
+    answer = await asyncio.to_thread(turn)
+    if isinstance(answer, str):
+        return answer
+    await context.slack.views_open(trigger_id=call.trigger_id, view=answer)
+    return ""
+
+
+def _doubts(context: ListenerContext, version: int) -> Report | None:
+    """Return the report that did not find this version better, unless it was put to work before: then people know it."""
+    run = context.store.runs.that_made(version)
+    report = None if run is None else run.report
+    if report is None or not report.found_worse or context.store.registry.standing(version).was_live:
+        return None
+    return report
+
+
+async def _promote_all_the_same(context: ListenerContext, parsed: ViewSubmission) -> None:
+    """Make the version of the modal live, whose person has read that it was not found better; say so in the modal."""
+    texts, registry, version = context.texts, context.store.registry, parsed.opened.version
+    # Asked again: between question and answer somebody may have lost the right.
+    told = await context.why_not_train(parsed.user)
+    if told is None and version is not None:
+        reason, asked_in = "/beto vuelve, and yes", parsed.opened.channel
+        try:
+            await asyncio.to_thread(registry.promote, version, by=parsed.user, reason=reason, asked_in=asked_in)
+            told = texts("versions.now", version=version)
+        except BrokenVersion:
+            kept = ", ".join(str(each.number) for each in await asyncio.to_thread(registry.all))
+            told = texts("versions.unknown", version=version, all=kept)
+    view = run_blocks.promote_notice(told or texts("command.failed"), texts)
+    try:
+        await context.slack.views_update(view_id=parsed.view_id, view=view)
+    except SlackApiError as error:  # the person has closed it; the channel is told anyway
+        log.info("what became of a promotion was not shown: %s", refusal(error))
 
 
 def _line(context: ListenerContext, version: Version, *, is_live: bool) -> str:
