@@ -132,7 +132,8 @@ SURFACES = {
 # Words of `/beto` that tell of no message but those that their person asked about, or wrote.
 TELL_OF_NO_MESSAGE = {
     "", "ayuda", "help", "watch", "vigila", "unwatch", "deja", "emoji", "reacciones", "reactions", "versiones", "versions",
-    "vuelve", "volver", "rollback", "conserva", "keep", "estado", "status",  # what is chosen, counted or trained
+    "vuelve", "volver", "rollback", "conserva", "keep", "estado", "status",
+    "etiquetas", "labels", "guía", "guia", "guide",  # what is chosen, counted or trained
     "clasifica", "clasificar", "classify", "deshacer", "undo",  # the person's own words, and own gesture
 }  # fmt: skip
 ASK_OF_A_MESSAGE = {"historial", "history", "olvida", "olvidar", "forget", "reentrena", "reentrenar", "retrain"}
