@@ -350,8 +350,80 @@ def _with_labels(run: Callable[[ModuleType, "Store"], str], *, err: bool = False
 
 
 @beto.command()
-def versions() -> None:
-    """List the versions that are kept, and which of them is live."""
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write all that must last to FILE: database, versions, settings without secrets. Everything goes on running."""
+    from bot.local.backup import back_up
+    from bot.settings import BotSettings
+
+    click.echo(back_up(BotSettings(), file))
+
+
+@beto.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(file: Path) -> None:
+    """Put the backup FILE into BETO_HOME and the database of BETO_DATABASE_URL, both of which must be empty.
+
+    The database may be of another kind than the one of the backup.
+    """
+    from bot.local.restore import restore as into
+    from bot.settings import BotSettings
+
+    click.echo(into(BotSettings(), file))
+
+
+@beto.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def verify(file: Path) -> None:
+    """Read every byte of FILE, a backup or an exported version, and say what is in it and whether it is as it was written."""
+    from bot.local.backup import verify as examine
+
+    click.echo(examine(file))
+
+
+@beto.command("copy-database")
+@click.argument("source")
+def copy_database(source: str) -> None:
+    """Copy all rows of SOURCE, a SQLite file or a URL, into the empty database that BETO_DATABASE_URL names, and compare.
+
+    This is the way from SQLite to PostgreSQL. Stop all processes first; BETO_HOME stays as it is.
+    """
+    from bot.local.restore import copy_database as copy
+    from bot.settings import BotSettings
+
+    click.echo(copy(BotSettings(), source))
+
+
+@beto.group(invoke_without_command=True)
+@click.pass_context
+def versions(context: click.Context) -> None:
+    """List the versions that are kept, and which of them is live; export one, or import one from elsewhere."""
+    if context.invoked_subcommand is None:
+        _list_versions()
+
+
+@versions.command("export")
+@click.argument("number", type=int)
+@click.argument("file", type=click.Path(path_type=Path))
+def export_version(number: int, file: Path) -> None:
+    """Write version NUMBER to FILE, and print its SHA-256."""
+    from bot.local.version_transfer import export_version as write
+    from model.settings import ModelSettings
+
+    click.echo(write(ModelSettings(), number, file))
+
+
+@versions.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_version(file: Path) -> None:
+    """Add the version in FILE under the next number; it answers after `beto rollback NUMBER`."""
+    from bot.local.version_transfer import import_version as read
+    from model.settings import ModelSettings
+
+    click.echo(read(ModelSettings(), file))
+
+
+def _list_versions() -> None:
     from model.settings import ModelSettings
     from model.store.store import Store
 

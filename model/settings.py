@@ -74,6 +74,9 @@ class ModelSettings(BaseSettings):
     @property
     def store_url(self) -> str:
         """Return the SQLAlchemy URL of the database."""
-        url = self.database_url or f"sqlite:///{self.home_folder / 'beto.db'}"
-        # Plain postgresql:// would ask for psycopg2; we ship psycopg 3.
-        return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
+        return sqlalchemy_url(self.database_url or f"sqlite:///{self.home_folder / 'beto.db'}")
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Return the URL of a database with the driver that we ship: plain postgresql:// would ask for psycopg2."""
+    return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)

@@ -21,6 +21,8 @@ from model.store.gestures import JudgedMessage
 from model.store.store import Store
 from model.text_key import text_key
 
+PSEUDONYM_KEY_FILE = "pseudonyms.key"
+
 
 def import_file(settings: ModelSettings, path: Path) -> str:
     """Save every line of the file, or, where one is wrong, none (BadData names it), and return a sentence with counts.
@@ -147,7 +149,7 @@ def _pseudonym(key: bytes, user: str) -> str:
 
 def _pseudonym_key(home: Path) -> bytes:
     """Return the key of this BETO_HOME, made at its first use; without it nobody can tell who is who by trying ids."""
-    path = home / "pseudonyms.key"
+    path = home / PSEUDONYM_KEY_FILE
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

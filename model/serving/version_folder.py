@@ -20,6 +20,8 @@ from model.schema import Card
 
 CARD_FILE, CARD_TEXT_FILE = "card.json", "README.md"
 MANIFEST_FILE = "manifest.json"
+# What the manifest does not list: itself, and the card, which is given its number later.
+UNLISTED = {CARD_FILE, CARD_TEXT_FILE, MANIFEST_FILE}
 FEW = 10
 WEIGHTS_FILE = "model.safetensors"
 
@@ -137,15 +139,15 @@ def verify(folder: Path) -> Card:
     """
     card = read_card(folder)
     try:
-        manifest = _Manifest.validate_json((folder / MANIFEST_FILE).read_bytes())
-    except (OSError, ValidationError) as error:
+        manifest = read_manifest((folder / MANIFEST_FILE).read_bytes())
+    except (OSError, ValueError) as error:
         raise BrokenVersion(f"{folder / MANIFEST_FILE} cannot be read: {error}") from error
     for name in (WEIGHTS_FILE, "config.json"):
         if name not in manifest:
             raise BrokenVersion(f"{folder / MANIFEST_FILE} does not list {name}")
     for path in folder.iterdir():
         # What is not listed was not checked, and a library might take it up.
-        if path.name not in manifest and path.name not in {CARD_FILE, CARD_TEXT_FILE, MANIFEST_FILE}:
+        if path.name not in manifest and path.name not in UNLISTED:
             raise BrokenVersion(f"{path} is not in {MANIFEST_FILE}: somebody put it there later")
     _check_files(folder, manifest)
     return card
@@ -170,6 +172,11 @@ def _check_files(folder: Path, manifest: dict[str, str]) -> None:
             raise BrokenVersion(f"{folder / name} cannot be read: {error.strerror}") from error
         if found != expected:
             raise BrokenVersion(f"{folder / name} is not what was written: its SHA-256 differs from {MANIFEST_FILE}")
+
+
+def read_manifest(raw: bytes) -> dict[str, str]:
+    """Return the SHA-256 of each file that a manifest lists; ValueError where it is none."""
+    return _Manifest.validate_json(raw)
 
 
 def is_plain(name: str) -> bool:

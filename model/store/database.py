@@ -46,26 +46,24 @@ class Database:
 
     def migrate(self, to: str = "head") -> None:
         """Bring the schema to the newest migration, or at least to `to`; safe to call from several processes at once."""
-        # Alembic takes 0.3 s to import, and most processes find the schema in place.
-        from alembic import command
-        from alembic.config import Config
+        if self.file is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self.migrating() as connection:
+            upgrade(connection, to)
 
-        if self.engine.dialect.name == "sqlite" and (path := make_url(self.url).database):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self._migrating() as connection:
-            if connection.dialect.name == "postgresql":
-                # SQLite's BEGIN IMMEDIATE already lets one in at a time.
-                connection.execute(text("select pg_advisory_xact_lock(7238)"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, to)
+    @property
+    def file(self) -> Path | None:
+        """Return the SQLite file, or None where the database is none."""
+        path = make_url(self.url).database if self.engine.dialect.name == "sqlite" else None
+        return Path(path) if path else None
 
     @contextmanager
-    def _migrating(self) -> Iterator[Connection]:
-        """Open a transaction in which a table may be rebuilt."""
+    def migrating(self) -> Iterator[Connection]:
+        """Open a transaction in which tables may be made and rebuilt, by one process at a time."""
         if self.engine.dialect.name != "sqlite":
             with self.writing() as connection:
+                # SQLite's BEGIN IMMEDIATE already lets one in at a time.
+                connection.execute(text("select pg_advisory_xact_lock(7238)"))
                 yield connection
             return
         with self._turn, _unavailable(), self.engine.connect() as connection:
@@ -102,6 +100,18 @@ class Database:
         with _unavailable(), self._reader.connect() as connection:
             yield connection
 
+    @contextmanager
+    def reading_one_moment(self) -> Iterator[Connection]:
+        """Open a connection to which the database stands still, whatever others write; it holds nobody up."""
+        if self.engine.dialect.name == "sqlite":
+            # Its write-ahead log shows a reader, until the end of the transaction, what was there at the first query.
+            with self.reading() as connection:
+                connection.execute(text("select 1 from sqlite_master"))
+                yield connection
+            return
+        with _unavailable(), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
     def insert(self, table: Any) -> Any:
         """Return an insert of this database's own kind, which can say what is to happen on a conflict."""
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
@@ -110,6 +120,31 @@ class Database:
     def insert_or_ignore(self, table: Any) -> Any:
         """Return an insert that leaves a row with the same key as it is."""
         return self.insert(table).on_conflict_do_nothing()
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the schema to the newest migration, or at least to `to`, in a transaction that `Database.migrating` opened."""
+    # Alembic takes 0.3 s to import, and most processes find the schema in place.
+    from alembic import command
+
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+
+
+def migrations() -> set[str]:
+    """Return the migrations that this code knows."""
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+
+
+def _alembic() -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 def lock_channel(connection: Connection, channel: str) -> None:
