@@ -81,14 +81,13 @@ class DumpedTable:
             for key in (self.table.c[name] for name in self.keys)
         ]
         query = select(*(cast(column, Text) if isinstance(column.type, JSON) else column for column in self.table.c))
-        writers = [_writer(column) for column in self.table.c]
-        plain = [at for at, writer in enumerate(writers) if writer is not None]
+        writers = [(at, write) for at, column in enumerate(self.table.c) if (write := _writer(column)) is not None]
         with self.connection.execute(query.order_by(*in_order), execution_options={"yield_per": BATCH}) as rows:
             for row in rows:
                 values = list(row)
-                for at in plain:
+                for at, write in writers:
                     if values[at] is not None:
-                        values[at] = writers[at](values[at])  # type: ignore[misc]  # `plain` are those that are not None
+                        values[at] = write(values[at])
                 yield _ENCODER.encode(values).encode()
 
 
@@ -181,7 +180,8 @@ def _fill(connection: Connection, target: DumpedTable, source: TableRows, on_row
             _copy_to_sqlite(connection, target, source.columns, values())
     except (DataError, IntegrityError) as error:
         raise BadData(f"{target.name}, row {rows + 1} or soon after: the database refuses it: {error.orig}") from error
-    on_rows(target.name, rows)
+    if rows:
+        on_rows(target.name, rows)
     return rows, digest.hexdigest()
 
 

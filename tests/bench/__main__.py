@@ -65,6 +65,19 @@ def serving(messages: int, rounds: int, device: str, as_json: bool) -> None:
 
 
 @bench.command()
+@click.option("--messages", type=click.IntRange(100), default=1_000_000, show_default=True, help="That are stored.")
+@click.option("--sqlite/--no-sqlite", default=True, show_default=True)
+@click.option("--postgres/--no-postgres", default=True, show_default=True)
+@as_json
+def backup(messages: int, sqlite: bool, postgres: bool, as_json: bool) -> None:
+    """Time a backup while somebody writes, its verification, and its restore; and measure its size."""
+    from tests.bench.backup import measure
+
+    databases = [name for name, wanted in (("sqlite", sqlite), ("postgresql", postgres)) if wanted]
+    finish(measure(messages=messages, databases=databases), as_json)
+
+
+@bench.command()
 @click.option("--data", type=click.Path(path_type=Path), help="Learned from instead of the shipped messages; needs --dev.")
 @click.option("--dev", type=click.Path(path_type=Path), help="What both are scored on; a tenth of --data is tuned on.")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0.")

@@ -378,7 +378,7 @@ def test_one_command_goes_from_sqlite_to_postgresql(kept: BotSettings, postgres_
     source = kept.home_folder / "beto.db"
     said = beto("copy-database", source, home=kept.home_folder, BETO_DATABASE_URL=postgres_url)
     assert said.status == 0, said.err
-    assert re.search(r"\d+ rows of 15 tables copied from sqlite to postgresql, and compared", said.out)
+    assert re.search(r"\d+ rows of \d+ tables copied from sqlite to postgresql, and compared", said.out)
     assert rows_of(postgres_url) == rows_of(kept.store_url)
     assert "live" in beto("versions", home=kept.home_folder, BETO_DATABASE_URL=postgres_url).out
     again = beto("copy-database", source, home=kept.home_folder, BETO_DATABASE_URL=postgres_url).refusal()
