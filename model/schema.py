@@ -121,7 +121,7 @@ class Scores(Frozen):
 
 
 class TriedForm(Frozen):
-    """A version's network in the number format that a CPU would serve, beside the exact one, on the same dev texts.
+    """A version with its network in the number format that a CPU would serve, beside the exact one, on the same dev texts.
 
     `change`: the largest difference of a probability. `flipped`: of `decisions` (texts x labels), those that come out
     otherwise at the version's thresholds.
@@ -141,6 +141,17 @@ class TriedForm(Frozen):
         return self.flipped <= 0.01 * self.decisions and self.micro_f1 >= self.micro_f1_exact - 0.005
 
 
+class Mixture(Frozen):
+    """How a version's encoder and lexical model are weighed on their logits; the sum with `shift` is calibrated.
+
+    The weight is 0 of the one that does not help.
+    """
+
+    encoder: float = Field(ge=0)
+    lexical: float = Field(ge=0)
+    shift: float
+
+
 class Card(Frozen):
     """Everything needed to trust, repeat or refuse a version; saved beside its weights as `card.json`."""
 
@@ -153,14 +164,17 @@ class Card(Frozen):
     settings: dict[str, float | int | str | bool]
     data_sha256: str
     texts: dict[Split, int]
-    scores: dict[Split, Scores]  # of the network
+    scores: dict[Split, Scores]  # of the whole, as it serves
+    encoder_scores: dict[Split, Scores] = {}  # of the encoder alone, at its own threshold from dev
     # Of TF-IDF + logistic regression on the same data.
     baseline: dict[Split, Scores] = Field(validation_alias=_formerly("baseline", "floor"))
+    svc: dict[Split, Scores] = {}  # of TF-IDF + a linear SVC, likewise: on much data the stronger yardstick
     seconds: float
     created_at: str  # ISO 8601, UTC
     code_version: str
     parent: int | None = None
     forms: tuple[TriedForm, ...] = ()  # the last one serves where it is sound; where none is, torch does
+    mixture: Mixture | None = None  # None: the encoder alone serves
 
 
 class Interval(Frozen):

@@ -24,6 +24,7 @@ NOUNS = {
     "bot/views/blocks.py": "a reply's blocks",
     "model/learning/retraining.py": "a run",
     "model/learning/training.py": "the training loop",
+    "model/schema.py": "the nouns that travel",
     "model/store/erasure.py": "the erasure of what people wrote",
     "model/store/gestures.py": "the gestures",
     "model/store/outbox.py": "the outbox",

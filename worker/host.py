@@ -19,7 +19,7 @@ from worker.batcher import Batcher
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from model.serving.classifier import Classifier
+    from model.serving.classifier import Classifier, EncodedText
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ WARM_UP = ("Hola", "No puedo entrar a la app y necesito pagar la tarjeta hoy, ¿
 
 @dataclass(frozen=True)
 class Encoded:
-    """A text's tokens, and whose tokens they are."""
+    """A text as a version reads it, and which version."""
 
     classifier: "Classifier"
-    ids: list[int]
+    text: "EncodedText"
 
 
 @dataclass
@@ -69,7 +69,10 @@ class Host:
         self._loaded = threading.Event()
         self._stop = threading.Event()
         self._batcher: Batcher[Encoded, tuple[Prediction, float]] = Batcher(
-            self._answer, size=lambda encoded: min(len(encoded.ids), encoded.classifier.max_tokens), budget=1, threads=cores()
+            self._answer,
+            size=lambda encoded: min(len(encoded.text.ids), encoded.classifier.max_tokens),
+            budget=1,
+            threads=cores(),
         )
         self._watcher = threading.Thread(target=self._watch, name="version-watcher", daemon=True)
 
@@ -94,8 +97,8 @@ class Host:
             raise NoVersion("no version is live yet: see `beto doctor`, or train one with `beto train`")
         classifier = self.classifier
         # In the asker's thread: meanwhile the network is at work on others.
-        [ids] = classifier.encode([text])
-        return self._batcher.ask(Encoded(classifier, ids), timeout_s - (time.monotonic() - began))
+        [encoded] = classifier.encode([text])
+        return self._batcher.ask(Encoded(classifier, encoded), timeout_s - (time.monotonic() - began))
 
     def why_stuck(self) -> str | None:
         """Return which of the threads has ended that `close` did not end; None where all are alive."""
@@ -122,7 +125,7 @@ class Host:
         if any(each.classifier is not classifier for each in batch):  # some were encoded before a promotion, some after
             return [answer for each in batch for answer in self._answer([each])]
         began = time.perf_counter()
-        predictions = classifier.predict_encoded([each.ids for each in batch])
+        predictions = classifier.predict_encoded([each.text for each in batch])
         seconds = time.perf_counter() - began
         return [(prediction, seconds) for prediction in predictions]
 

@@ -10,7 +10,7 @@ LONGEST_TASK_S = 300.0
 
 def run_worker() -> None:
     """Host the live version and label what is queued, until told to stop."""
-    need("worker", "serve", ("numpy", "onnxruntime", "tokenizers"))
+    need("worker", "serve", ("numpy", "onnxruntime", "safetensors", "tokenizers"))
     from worker.tasks import WorkerContext
 
     settings = WorkerSettings()

@@ -24,7 +24,7 @@ def measure() -> str:
     Without queue and database, which cost a worker little. StartRefused where no version is live, BrokenVersion where the live
     one cannot be loaded.
     """
-    need("doctor --speed", "serve", ("numpy", "onnxruntime", "tokenizers"))
+    need("doctor --speed", "serve", ("numpy", "onnxruntime", "safetensors", "tokenizers"))
     settings = BotSettings()
     store = Store(settings.store_url, settings.home_folder)
     store.migrate()

@@ -31,7 +31,7 @@ _SAVING_SHARE = 0.05  # at most this share of the time goes into checkpoints: BE
 class Position:
     """The state of a training that changes as it goes, but for the network's and the optimiser's."""
 
-    best: dict[str, torch.Tensor]  # the weights with the best F1 on dev so far
+    best: dict[str, torch.Tensor]  # of `learned_state`, the weights with the best F1 on dev so far
     best_f1: float
     micro_batch: int  # texts that fit into memory at a time
     step: int = 0
@@ -66,7 +66,7 @@ class Checkpoint:
         if self._folder is None or not self._writes:
             return
         began = time.monotonic()
-        tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+        tensors = {f"network.{name}": tensor for name, tensor in learned_state(network).items()}
         tensors |= {f"best.{name}": tensor for name, tensor in at.best.items()}
         for parameter, state in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{parameter}.{name}": tensor for name, tensor in state.items()}
@@ -110,7 +110,7 @@ class Checkpoint:
             )
             at = Position(best={name: tensor.to(where) for name, tensor in best.items()}, **rest)
             # All is looked at before anything is changed: half a checkpoint would be worse than none.
-            expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+            expected = {name: tensor.shape for name, tensor in learned_state(network).items()}
             for found in (weights, best):
                 if {name: tensor.shape for name, tensor in found.items()} != expected:
                     raise ValueError("its weights have other names or shapes")
@@ -119,12 +119,18 @@ class Checkpoint:
                 parameter, name = key.split(".")
                 state.setdefault(int(parameter), {})[name] = tensor
             optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-            network.load_state_dict(weights)
+            network.load_state_dict(weights, strict=False)
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             log.warning("%s is broken and is ignored: %s", file, error)
             return None
         log.info("the training goes on after step %d", at.step)
         return at
+
+
+def learned_state(network: Any) -> dict[str, torch.Tensor]:
+    """Return the network's weights but for those that its training leaves as they are, by name."""
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in network.state_dict().items() if name not in frozen}
 
 
 def fingerprint(

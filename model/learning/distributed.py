@@ -43,7 +43,7 @@ class DistributedContext:
         """Replace the gradients of `network` by their sum over all processes, and return the sum of the losses."""
         if self.world_size == 1:
             return loss
-        parameters = list(network.parameters())
+        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         flat = [torch.zeros_like(p).view(-1) if p.grad is None else p.grad.reshape(-1) for p in parameters]
         everything = torch.cat([*flat, flat[0].new_tensor([loss])])
         distributed.all_reduce(everything)

@@ -38,7 +38,7 @@ def first_meanings(baseline: Baseline, vocabulary: Sequence[str], width: int, se
     the words adds; begun at random on a thousand messages it stays ten points of micro-F1 below. The other columns are
     random.
     """
-    weights = np.stack([baseline.weigh(piece) for piece in vocabulary])
+    weights = np.stack([baseline.lexical.weigh(piece) for piece in vocabulary])
     weights[: len(SPECIAL_TOKENS)] = 0.0
     weights /= max(1e-9, float(np.sqrt((weights**2).mean())))
     # Of equal length, so that the layer norm after them treats all pieces alike.

@@ -18,7 +18,7 @@ from model.learning.bases import e5
 from model.learning.mini import first_meanings, learn_vocabulary
 from model.schema import Example
 from model.serving.classifier import cut, encode
-from model.serving.network import calibrate_network, last_layer, logits_of, longest_input, quiet_transformers
+from model.serving.network import calibrate_network, is_packed, last_layer, logits_of, longest_input, quiet_transformers
 from model.serving.normalise import normalise
 from model.serving.version_folder import CARD_FILE, read_card
 
@@ -37,6 +37,7 @@ class Recipe:
     weight_decay: float = 0.01
     head_lr_multiplier: float = 1.0  # learning rate of what is new above the checkpoint, as a multiple
     token_mask_rate: float = 0.0  # share of pieces hidden from the network at each step
+    trained_layers: int = 0  # the highest so many learn, and what is above them; 0: all, and the embeddings
 
 
 # Mini begins where the baseline ends, loses some of it at the high rates and wins it back at the low ones: with a patience of
@@ -69,6 +70,19 @@ def begin(
         head_lr_multiplier=20.0,
     )
     return network, tokenizer, fit_baseline(train, dev, labels), recipe
+
+
+def freeze(network: Any, trained_layers: int) -> int:
+    """Let only the highest `trained_layers` layers learn, and what is above them; return how many layers then do not.
+
+    Of a network that is not packed, or has no more layers than that, all of it learns, as with `trained_layers` 0.
+    """
+    layers = network.config.num_hidden_layers - trained_layers
+    if not trained_layers or layers <= 0 or not is_packed(network):
+        return 0
+    for part in (network.bert.embeddings, *network.bert.encoder.layer[:layers]):
+        part.requires_grad_(False)
+    return int(layers)
 
 
 def name_of(base: str) -> str:

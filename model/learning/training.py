@@ -18,19 +18,21 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from model.errors import BadData, ModelError, UnknownLabel
 from model.labels import Taxonomy
-from model.learning.baseline import Baseline, truth_of
+from model.learning.baseline import Baseline, fit_baseline, truth_of
 from model.learning.bases import e5
-from model.learning.checkpoint import Checkpoint, Position, fingerprint
+from model.learning.checkpoint import Checkpoint, Position, fingerprint, learned_state
 from model.learning.dataset import data_sha256
 from model.learning.distributed import DistributedContext
 from model.learning.evaluation import best_threshold, expected_calibration_error, label_thresholds, score
-from model.learning.recipe import Recipe, begin, name_of
+from model.learning.mixture import fit_mixture
+from model.learning.recipe import Recipe, begin, freeze, name_of
 from model.schema import Card, Example, Progress, Scores, Split, TriedForm
 from model.serving import graph
-from model.serving.calibration import Matrix
+from model.serving.calibration import Matrix, sigmoid
 from model.serving.classifier import Classifier, cut, encode
 from model.serving.engine import ENGINE_FILE, SMALL, OnnxEngine
 from model.serving.graph import Form
+from model.serving.mixture import ENCODER_ALONE, mix, save_mixture
 from model.serving.network import (
     TorchEngine,
     calibrate_network,
@@ -40,12 +42,17 @@ from model.serving.network import (
     lay_out,
     logits_of,
     longest_input,
+    lower_of,
     pick_device,
+    upper,
 )
 from model.serving.version_folder import building, check_free, write_card
 from model.settings import ModelSettings
 
 log = logging.getLogger(__name__)
+
+# Bytes: of e5 1.4 million tokens, some 70,000 chat messages. Where there are more, each step goes through all layers.
+_MOST_CACHED = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class _Task:
     encoded: list[list[int]]
     truth: torch.Tensor
     known: torch.Tensor
+    # What the layers that do not learn make of each text, tokens x width, by texts; None where all layers learn.
+    lower: list[torch.Tensor] | None = None
 
     def answers(self) -> tuple[Matrix, Matrix]:
         """Return (truth, known) as NumPy's."""
@@ -68,11 +77,12 @@ class _Model:
     network: Any
     tokenizer: Any
     device: torch.device
+    frozen: int = 0  # the lowest layers, which do not learn
 
     def logits(self, task: _Task) -> torch.Tensor:
         """Return the logits, texts x labels, on the CPU; the network is in evaluation mode from here on."""
         self.network.eval()
-        return logits_of(self.network, self.tokenizer.pad_token_id, task.encoded, self.device)
+        return logits_of(self.network, self.tokenizer.pad_token_id, task.encoded, self.device, task.lower, self.frozen)
 
     def scores(self, task: _Task) -> Matrix:
         """Return probabilities, texts x labels."""
@@ -123,21 +133,23 @@ def train(
     )
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    model = _Model(network.to(where), tokenizer, where)
+    model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
     longest = longest_input(network, tokenizer)
-    train_task, dev_task = (_task(tokenizer, examples, taxonomy.names, longest) for examples in (train, dev))
+    train_task, dev_task = (_task(model, examples, taxonomy.names, longest) for examples in (train, dev))
 
     # Training; the network has its best weights then.
     states = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=context.is_rank_zero)
     with fitting_threads(network):
         ended = _fit(model, recipe, train_task, dev_task, seed, report, states, context)
 
-    # Calibration and thresholds, both on dev, which is then scored as it will serve, beside the baseline.
+    # Calibration, mixture and thresholds, all on dev, which is then scored as it will serve, beside the baseline.
     final = Progress(stage="evaluating", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
     report(final)
     truth, known = dev_task.answers()
     calibrate_network(network, model.logits(dev_task), truth, known)
-    dev_scores = model.scores(dev_task)
+    dev_encoder, dev_lexical = model.logits(dev_task).double().numpy(), baseline.lexical.logits([e.text for e in dev])
+    mixture = fit_mixture(dev_encoder, dev_lexical, truth, known)
+    dev_scores = sigmoid(mix(mixture, dev_encoder, dev_lexical))
     thresholds = label_thresholds(dev_scores, truth, known)
     card = Card(
         base=name_of(base),
@@ -162,24 +174,41 @@ def train(
         seconds=0.0,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=_code_version(),
+        mixture=mixture,
     )
-    classifier = Classifier(TorchEngine(network, tokenizer.pad_token_id, where), tokenizer.backend_tokenizer, card, longest)
+    engine = TorchEngine(network, tokenizer.pad_token_id, where)
+    whole, encoder = (
+        partial(Classifier, engine, tokenizer.backend_tokenizer, max_tokens=longest, lexical=baseline.lexical, mixture=each)
+        for each in (mixture, ENCODER_ALONE)
+    )
+    own = dict(zip(taxonomy.names, label_thresholds(sigmoid(dev_encoder), truth, known), strict=True))
+    systems: dict[str, Classifier | Baseline] = {
+        "scores": whole(card=card),
+        "encoder_scores": encoder(card=card.model_copy(update={"thresholds": own})),
+        "baseline": baseline,
+        "svc": fit_baseline(train, dev, taxonomy.names, "svc"),
+    }
     evaluated: dict[Split, Sequence[Example]] = {"dev": dev, **({"test": test} if test else {})}
     card = card.model_copy(
         update={
-            "scores": {split: _evaluate(classifier, examples) for split, examples in evaluated.items()},
-            "baseline": {split: _evaluate(baseline, examples) for split, examples in evaluated.items()},
+            **{
+                name: {split: _evaluate(system, examples) for split, examples in evaluated.items()}
+                for name, system in systems.items()
+            },
             "seconds": round(report.seconds, 1),
         }
     )
 
-    # The version: network, tokenizer, baseline, the engine for a CPU, and the card.
+    # The version: network, tokenizer, lexical model, mixture, the engine for a CPU, and the card.
     if context.is_rank_zero:
         with building(out) as folder:
             network.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             baseline.save(folder)
-            card = card.model_copy(update={"forms": _add_engine(folder, network, dev_task, dev_scores, np.array(thresholds))})
+            save_mixture(folder, mixture)
+            mixed = partial(mix, mixture, lexical=dev_lexical)
+            tried = _add_engine(folder, network, dev_task, dev_encoder, mixed, np.array(thresholds))
+            card = card.model_copy(update={"forms": tried})
             write_card(folder, card)
         report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
     return card
@@ -234,16 +263,17 @@ def _fit(
             at.best, at.best_f1 = _copy(network), f1
         at.epoch, at.batches = at.epoch + 1, 0
         checkpoint.save(at, network, optimiser)
-    network.load_state_dict(at.best)
+    network.load_state_dict(at.best, strict=False)
     return at
 
 
 def _optimiser(network: Any, recipe: Recipe) -> torch.optim.AdamW:
     """Make an AdamW (as torch has it, it corrects Adam's bias) whose groups know their `peak` rate."""
     body = {id(p) for p in network.base_model.parameters()}
+    learning = [p for p in network.parameters() if p.requires_grad]
     groups = [
         {
-            "params": [p for p in network.parameters() if (id(p) in body) == in_body and (p.ndim > 1) == is_matrix],
+            "params": [p for p in learning if (id(p) in body) == in_body and (p.ndim > 1) == is_matrix],
             "weight_decay": recipe.weight_decay if is_matrix else 0.0,  # biases and layer norms are not pulled to zero
             "peak": recipe.learning_rate * (1.0 if in_body else recipe.head_lr_multiplier),
         }
@@ -281,8 +311,10 @@ def _learn(
         inputs = lay_out(network, [train.encoded[at] for at in part], tokenizer.pad_token_id)
         if token_mask_rate:
             _mask(inputs["input_ids"], token_mask_rate, tokenizer)
+        inputs = {name: tensor.to(where) for name, tensor in inputs.items()}
+        below = None if train.lower is None else torch.cat([train.lower[at] for at in part]).to(where, torch.float32)
         with torch.autocast(where.type, dtype=torch.bfloat16, enabled=has_bf16(network, where)):
-            logits = forward(network, {name: tensor.to(where) for name, tensor in inputs.items()})
+            logits = forward(network, inputs) if below is None else upper(network, below, inputs, model.frozen)
         truth, known = train.truth[part].to(where), train.known[part].to(where)
         losses = binary_cross_entropy_with_logits(logits.float(), truth, weight=known, reduction="sum")
         loss = losses / judged  # what nobody judged teaches nothing: silence is not a no
@@ -356,10 +388,15 @@ def _check_data(data: dict[str, Sequence[Example]], taxonomy: Taxonomy) -> None:
                     raise UnknownLabel(f"{split}: {label!r} is not in the taxonomy: {example.text[:60]!r}")
 
 
-def _task(tokenizer: Any, examples: Sequence[Example], labels: Sequence[str], longest: int) -> _Task:
+def _task(model: _Model, examples: Sequence[Example], labels: Sequence[str], longest: int) -> _Task:
+    """Encode the examples; what the layers that do not learn make of them is worked out once, where there is room for it."""
+    network, tokenizer = model.network, model.tokenizer
     encoded = [cut(ids, longest) for ids in encode(tokenizer.backend_tokenizer, [example.text for example in examples])]
     truth, known = truth_of(examples, labels)
-    return _Task(encoded, torch.tensor(truth, dtype=torch.float32), torch.tensor(known, dtype=torch.float32))
+    below = None
+    if model.frozen and 2 * network.config.hidden_size * sum(map(len, encoded)) <= _MOST_CACHED:
+        below = lower_of(network.eval(), tokenizer.pad_token_id, encoded, model.device, model.frozen)
+    return _Task(encoded, torch.tensor(truth, dtype=torch.float32), torch.tensor(known, dtype=torch.float32), below)
 
 
 def _batches(lengths: Sequence[int], size: int, rng: random.Random) -> Iterator[list[int]]:
@@ -380,7 +417,7 @@ def _mask(ids: torch.Tensor, rate: float, tokenizer: Any) -> None:
 
 
 def _copy(network: Any) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    return {name: tensor.detach().clone() for name, tensor in learned_state(network).items()}
 
 
 def _dev_f1(model: _Model, dev: _Task) -> float:
@@ -405,10 +442,13 @@ def _evaluate(system: Classifier | Baseline, examples: Sequence[Example]) -> Sco
     return score([example.labels for example in examples], known, system.labels).model_copy(update={"ece": ece})
 
 
-def _add_engine(folder: Path, network: Any, dev: _Task, exact: Matrix, thresholds: Matrix) -> tuple[TriedForm, ...]:
+def _add_engine(
+    folder: Path, network: Any, dev: _Task, exact: Matrix, mixed: Callable[[Matrix], Matrix], thresholds: Matrix
+) -> tuple[TriedForm, ...]:
     """Write the fastest engine for a CPU that is sound into `folder`, and return the forms that were tried, the last one last.
 
-    No form is tried where the network is of a kind that only torch can run. `exact` are torch's own probabilities on dev.
+    `exact` are torch's own logits on dev, of which `mixed` returns what the whole makes. No form is tried where the network is
+    of a kind that only torch can run.
     """
     config = network.config.to_dict()
     if not graph.can_pack(config):
@@ -417,17 +457,18 @@ def _add_engine(folder: Path, network: Any, dev: _Task, exact: Matrix, threshold
     weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in network.state_dict().items()}
     truth, known = dev.answers()
     truth = truth * known
-    given = (exact >= thresholds) * known
+    expected = sigmoid(mixed(exact))
+    given = (expected >= thresholds) * known
     forms: tuple[Form, ...] = ("fp32",) if network.config.hidden_size <= SMALL else ("int8", "fp32")
     for form in forms:
         graph.write(folder / ENGINE_FILE, weights, config, exact.shape[1], form)
-        scores = OnnxEngine(folder / ENGINE_FILE).probabilities(dev.encoded)
+        scores = sigmoid(mixed(OnnxEngine(folder / ENGINE_FILE).logits(dev.encoded)))
         now = (scores >= thresholds) * known
         tried.append(
             TriedForm(
                 form=form,
                 texts=len(exact),
-                change=float(np.abs(scores - exact).max()),
+                change=float(np.abs(scores - expected).max()),
                 flipped=int((now != given).sum()),
                 decisions=int(known.sum()),
                 micro_f1_exact=_micro_f1(given, truth),

@@ -30,3 +30,9 @@ def calibrate(logits: Matrix, truth: Matrix, known: Matrix) -> tuple[float, floa
             break
     scale, shift = float(weights[0]), float(weights[1])
     return (scale, shift) if scale > 0 else (1.0, 0.0)
+
+
+def sigmoid(logits: Matrix) -> Matrix:
+    """Return probabilities, without overflow."""
+    scores: Matrix = 0.5 + 0.5 * np.tanh(logits / 2)
+    return scores

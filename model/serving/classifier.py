@@ -2,12 +2,18 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from model.errors import BrokenVersion
-from model.schema import Card, Prediction
+from model.schema import Card, Mixture, Prediction
+from model.serving.calibration import Matrix, sigmoid
 from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
+from model.serving.lexical import LexicalModel, load_lexical
+from model.serving.mixture import ENCODER_ALONE, load_mixture, mix
 from model.serving.normalise import normalise
 from model.serving.version_folder import verify
 
@@ -18,31 +24,63 @@ if TYPE_CHECKING:
 _GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
 
 
-class Classifier:
-    """An engine with its tokenizer and card, for any thread."""
+@dataclass(frozen=True)
+class EncodedText:
+    """A text as a version reads it: token ids with special ones, uncut, and what the lexical model says of each label."""
 
-    def __init__(self, engine: Engine, tokenizer: "Tokenizer", card: Card, max_tokens: int) -> None:
+    ids: list[int]
+    lexical: Matrix  # labels; zeros where it does not serve
+
+
+class Classifier:
+    """A version's engine, tokenizer, card, lexical model and mixture, for any thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        tokenizer: "Tokenizer",
+        card: Card,
+        max_tokens: int,
+        lexical: LexicalModel | None = None,
+        mixture: Mixture = ENCODER_ALONE,
+    ) -> None:
         self.engine = engine
         self.tokenizer = tokenizer
         self.card = card
         self.labels = card.labels
         self.max_tokens = max_tokens
+        self.lexical = lexical
+        self.mixture = mixture
         tokenizer.no_padding()
         tokenizer.no_truncation()
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text, with special ones, uncut."""
-        return encode(self.tokenizer, texts)
+    def encode(self, texts: Sequence[str]) -> list[EncodedText]:
+        """Read each text, in order."""
+        normalised = [normalise(text) for text in texts]
+        encoded = self.tokenizer.encode_batch_fast(normalised)
+        if self.mixture.lexical and self.lexical is not None:
+            lexical = self.lexical.logits_of_normalised(normalised)
+        else:
+            lexical = np.zeros((len(texts), len(self.labels)))
+        return [EncodedText(each.ids, row) for each, row in zip(encoded, lexical, strict=True)]
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Predict each text, in order; any text will do, also an empty one or one of 40,000 characters."""
         return self.predict_encoded(self.encode(texts))
 
-    def predict_encoded(self, encoded: Sequence[list[int]]) -> list[Prediction]:
+    def predict_encoded(self, encoded: Sequence[EncodedText]) -> list[Prediction]:
         """Predict each text that `encode` gave."""
-        scores = self.engine.probabilities([cut(ids, self.max_tokens) for ids in encoded])
+        if not encoded:
+            return []
+        lexical = np.stack([text.lexical for text in encoded])
+        if self.mixture.encoder:
+            encoder = self.engine.logits([cut(text.ids, self.max_tokens) for text in encoded])
+        else:  # the network does not help, and is not asked
+            encoder = np.zeros_like(lexical)
+        scores = sigmoid(mix(self.mixture, encoder, lexical))
         return [
-            self._prediction(row, truncated=len(ids) > self.max_tokens) for row, ids in zip(scores.tolist(), encoded, strict=True)
+            self._prediction(row, truncated=len(text.ids) > self.max_tokens)
+            for row, text in zip(scores.tolist(), encoded, strict=True)
         ]
 
     def _prediction(self, row: Sequence[float], *, truncated: bool) -> Prediction:
@@ -78,7 +116,11 @@ def load(folder: Path, *, device: str = "auto") -> Classifier:
             from model.serving.network import open_engine
 
             engine = open_engine(folder, device)
-        return Classifier(engine, tokenizer, card, _longest_input(folder, config))
+        mixture = load_mixture(folder)
+        lexical = load_lexical(folder)[0] if mixture.lexical else None
+        if lexical is not None and lexical.labels != labels:
+            raise BrokenVersion(f"{folder}: the lexical model and config.json name different labels")
+        return Classifier(engine, tokenizer, card, _longest_input(folder, config), lexical, mixture)
     except BrokenVersion:
         raise
     # Whatever the libraries stumble over, the folder is no version that can serve; the cause stays attached.

@@ -1,4 +1,4 @@
-"""What turns token ids into probabilities, and how texts share a pass through it. Never torch: see `network` for that."""
+"""What turns token ids into logits, and how texts share a pass through it. Never torch: see `network` for that."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -27,8 +27,8 @@ class Engine(Protocol):
     form: str  # int8, fp32 or bf16
     pass_tokens: int  # a pass of more is no faster
 
-    def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
-        """Return one row a text and one column a label, 0..1; no text may be empty or longer than the network reads.
+    def logits(self, encoded: Sequence[list[int]]) -> Matrix:
+        """Return one row a text and one column a label; no text may be empty or longer than the network reads.
 
         Several threads may ask at once.
         """
@@ -53,13 +53,12 @@ class OnnxEngine:
         self._labels = int(self._session.get_outputs()[0].shape[1])
         self.form = self._session.get_modelmeta().custom_metadata_map["form"]
 
-    def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
+    def logits(self, encoded: Sequence[list[int]]) -> Matrix:
         """Return what `Engine` promises."""
-        scores: Matrix = np.zeros((len(encoded), self._labels))
+        found: Matrix = np.zeros((len(encoded), self._labels))
 
         def run(batch: list[int]) -> None:
-            [logits] = self._session.run(None, packed([encoded[at] for at in batch]))
-            scores[batch] = 0.5 + 0.5 * np.tanh(logits.astype(np.float64) / 2)  # the sigmoid, without overflow
+            [found[batch]] = self._session.run(None, packed([encoded[at] for at in batch]))
 
         batches = list(packs([len(ids) for ids in encoded]))
         if len(batches) == 1:
@@ -67,7 +66,7 @@ class OnnxEngine:
         else:
             with ThreadPoolExecutor(cores()) as pool:
                 list(pool.map(run, batches))
-        return scores
+        return found
 
 
 def cores() -> int:

@@ -34,11 +34,11 @@ class TorchEngine:
         self.device = str(device)
         self._turn = Lock()
 
-    def probabilities(self, encoded: Sequence[list[int]]) -> Matrix:
+    def logits(self, encoded: Sequence[list[int]]) -> Matrix:
         """Return what `engine.Engine` promises."""
         with self._turn:  # a pass uses all of the device
-            scores: Matrix = logits_of(self._network, self._pad_id, encoded, self._device).double().sigmoid().numpy()
-        return scores
+            found: Matrix = logits_of(self._network, self._pad_id, encoded, self._device).double().numpy()
+        return found
 
 
 def open_engine(folder: Path, device: str) -> TorchEngine:
@@ -101,16 +101,48 @@ def longest_input(network: Any, tokenizer: Any) -> int:
     return int(min(tokenizer.model_max_length, network.config.max_position_embeddings))
 
 
-def logits_of(network: Any, pad_id: int, encoded: Sequence[list[int]], device: torch.device) -> torch.Tensor:
-    """Return logits on the CPU, texts x labels, in the order of `encoded`; no text may be longer than the network can read."""
+def logits_of(
+    network: Any,
+    pad_id: int,
+    encoded: Sequence[list[int]],
+    device: torch.device,
+    below: Sequence[torch.Tensor] | None = None,
+    layers: int = 0,
+) -> torch.Tensor:
+    """Return logits on the CPU, texts x labels, in the order of `encoded`; no text may be longer than the network can read.
+
+    Where `below` is what `lower_of` made of the texts with as many `layers`, only the other layers are gone through.
+    """
     logits = torch.zeros(len(encoded), network.config.num_labels)
     lengths, tokens = [len(ids) for ids in encoded], _TOKENS_A_PASS[device.type]
     cut_up = packs if is_packed(network) else partial(passes, share=_SHORTEST_SHARE)
     with torch.inference_mode(), fitting_threads(network):
         for batch in cut_up(lengths, tokens=tokens):
             inputs = lay_out(network, [encoded[at] for at in batch], pad_id)
-            logits[batch] = forward(network, {name: t.to(device) for name, t in inputs.items()}).float().cpu()
+            inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
+            if below is None:
+                scores = forward(network, inputs)
+            else:
+                scores = upper(network, torch.cat([below[at] for at in batch]).to(device, torch.float32), inputs, layers)
+            logits[batch] = scores.float().cpu()
     return logits
+
+
+def lower_of(network: Any, pad_id: int, encoded: Sequence[list[int]], device: torch.device, layers: int) -> list[torch.Tensor]:
+    """Return what the lowest `layers` layers of a packed network make of each text, tokens x width, in f16 on the CPU."""
+    made: list[torch.Tensor] = [torch.empty(0)] * len(encoded)
+    with (
+        torch.no_grad(),  # and not inference_mode, whose tensors no gradient may pass beside
+        fitting_threads(network),
+        torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bf16(network, device)),
+    ):
+        for batch in packs([len(ids) for ids in encoded], tokens=_TOKENS_A_PASS[device.type]):
+            texts = [encoded[at] for at in batch]
+            inputs = {name: tensor.to(device) for name, tensor in lay_out(network, texts, pad_id).items()}
+            x = lower(network, inputs, layers).half().cpu()
+            for at, tokens in zip(batch, x.split([len(ids) for ids in texts]), strict=True):
+                made[at] = tokens.clone()
+    return made
 
 
 def is_packed(network: Any) -> bool:
@@ -134,36 +166,53 @@ def forward(network: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
     if not is_packed(network):
         logits: torch.Tensor = network(**inputs).logits
         return logits
-    bert, lengths = network.bert, inputs["lengths"]
-    texts, longest = len(lengths), int(lengths.max())
-    mask = (torch.arange(longest, device=lengths.device) < lengths[:, None])[:, None, None, :]
-    embeddings = bert.embeddings
-    x = embeddings.word_embeddings(inputs["input_ids"]) + embeddings.position_embeddings(inputs["positions"])
+    return upper(network, lower(network, inputs, 0), inputs, 0)
+
+
+def lower(network: Any, inputs: Mapping[str, torch.Tensor], layers: int) -> torch.Tensor:
+    """Return what the lowest `layers` layers of a packed network make of each token, tokens x width; they may not be all."""
+    embeddings = network.bert.embeddings
+    x: torch.Tensor = embeddings.word_embeddings(inputs["input_ids"]) + embeddings.position_embeddings(inputs["positions"])
     x = embeddings.dropout(embeddings.LayerNorm(x + embeddings.token_type_embeddings.weight[0]))
-    for layer in bert.encoder.layer:
-        attention = layer.attention.self
-        heads, width = attention.num_attention_heads, attention.attention_head_size
+    for layer in network.bert.encoder.layer[:layers]:
+        x = _through(layer, x, inputs, last=False)
+    return x
 
-        def apart(tokens: torch.Tensor, heads: int = heads, width: int = width) -> torch.Tensor:
-            """Return the row as texts x heads x longest x width. To copy rows in is far cheaper to undo than to gather them."""
-            rows = tokens.new_zeros(texts * longest, heads * width).index_copy(0, inputs["back"], tokens)
-            return rows.view(texts, longest, heads, width).transpose(1, 2)
 
-        key, value = apart(attention.key(x)), apart(attention.value(x))
-        last = layer is bert.encoder.layer[-1]
-        if last:  # nothing but the first token of each text is read behind it
-            x = x.index_select(0, inputs["first"])
-            query = attention.query(x).view(texts, 1, heads, width).transpose(1, 2)
-        else:
-            query = apart(attention.query(x))
-        dropout = attention.dropout.p if network.training else 0.0
-        seen = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-        seen = seen.transpose(1, 2).reshape(-1, heads * width)
-        x = layer.attention.output(seen if last else seen.index_select(0, inputs["back"]), x)
-        x = layer.output(layer.intermediate(x), x)
+def upper(network: Any, x: torch.Tensor, inputs: Mapping[str, torch.Tensor], layers: int) -> torch.Tensor:
+    """Return the logits, texts x labels, of what `lower` made with as many `layers`."""
+    bert = network.bert
+    for layer in bert.encoder.layer[layers:]:
+        x = _through(layer, x, inputs, last=layer is bert.encoder.layer[-1])
     pooled = bert.pooler.activation(bert.pooler.dense(x))
     scores: torch.Tensor = network.classifier(network.dropout(pooled))
     return scores
+
+
+def _through(layer: Any, x: torch.Tensor, inputs: Mapping[str, torch.Tensor], *, last: bool) -> torch.Tensor:
+    """Return what the layer makes of each token; the last layer works out the first token of each text alone."""
+    lengths, attention = inputs["lengths"], layer.attention.self
+    texts, longest = len(lengths), int(lengths.max())
+    mask = (torch.arange(longest, device=lengths.device) < lengths[:, None])[:, None, None, :]
+    heads, width = attention.num_attention_heads, attention.attention_head_size
+
+    def apart(tokens: torch.Tensor) -> torch.Tensor:
+        """Return the row as texts x heads x longest x width. To copy rows in is far cheaper to undo than to gather them."""
+        rows = tokens.new_zeros(texts * longest, heads * width).index_copy(0, inputs["back"], tokens)
+        return rows.view(texts, longest, heads, width).transpose(1, 2)
+
+    key, value = apart(attention.key(x)), apart(attention.value(x))
+    if last:  # nothing but the first token of each text is read behind it
+        x = x.index_select(0, inputs["first"])
+        query = attention.query(x).view(texts, 1, heads, width).transpose(1, 2)
+    else:
+        query = apart(attention.query(x))
+    dropout = attention.dropout.p if layer.training else 0.0
+    seen = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+    seen = seen.transpose(1, 2).reshape(-1, heads * width)
+    x = layer.attention.output(seen if last else seen.index_select(0, inputs["back"]), x)
+    made: torch.Tensor = layer.output(layer.intermediate(x), x)
+    return made
 
 
 def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: Matrix) -> None:

@@ -1,7 +1,8 @@
 """A version's folder: written whole or not at all, and read only while it is what was written.
 
-Beside the plain transformers folder it holds the card, as `card.json` and for people as `README.md`, the baseline's two files,
-and `manifest.json` with the SHA-256 of every file but the card, which is given its number later.
+Beside the plain transformers folder it holds the card, as `card.json` and for people as `README.md`, the lexical model's two
+files, which are the baseline's, `mixture.json`, and `manifest.json` with the SHA-256 of every file but the card, which is given
+its number later.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from model.errors import BrokenVersion, ModelError
-from model.schema import Card
+from model.schema import Card, Split
 
 CARD_FILE, CARD_TEXT_FILE = "card.json", "README.md"
 MANIFEST_FILE = "manifest.json"
@@ -92,6 +93,11 @@ def card_text(card: Card) -> str:
         f"- **Settings**: {', '.join(f'{name} {value}' for name, value in card.settings.items())}",
         f"- **Given** from these probabilities on: {', '.join(f'{name} {value:.3f}' for name, value in card.thresholds.items())}",
     ]
+    if card.mixture is not None:
+        lines.append(
+            f"- **Serves** the sum of its encoder's logits times {card.mixture.encoder:.3f}, its lexical model's times "
+            f"{card.mixture.lexical:.3f}, and {card.mixture.shift:.3f}. Loaded by transformers, this folder is its encoder alone."
+        )
     for tried in card.forms:
         f1 = f"{100 * tried.micro_f1_exact:.1f} -> {100 * tried.micro_f1:.1f}"
         lines.append(
@@ -99,27 +105,31 @@ def card_text(card: Card) -> str:
             f"{tried.decisions} decisions come out otherwise, no probability by more than {tried.change:.3f}, micro-F1 {f1}"
         )
     for split, scores in card.scores.items():
-        baseline = card.baseline[split]
-        lines += [
-            "",
-            f"## Scores on {scores.texts} {split} messages",
-            "",
-            "| | network | TF-IDF + logistic regression |",
-            "| --- | --- | --- |",
-            *(
-                f"| {name} | {100 * getattr(scores, field):.1f} | {100 * getattr(baseline, field):.1f} |"
-                for name, field in (("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"), ("Jaccard", "jaccard"))
-            ),
-            *(
-                f"| F1 of {label} ({each.support}) | {100 * each.f1:.1f} | {100 * baseline.per_label[label].f1:.1f} |"
-                for label, each in scores.per_label.items()
-            ),
-        ]
+        lines += ["", f"## Scores on {scores.texts} {split} messages", "", *_score_table(card, split)]
     supports = [scores.per_label for scores in card.scores.values()][:1]
     weak = [label for per_label in supports for label, each in per_label.items() if each.support < FEW]
     if weak:
         lines += ["", f"Fewer than {FEW} judged messages carry {', '.join(weak)}: their numbers are mostly chance."]
     return "\n".join(lines) + "\n"
+
+
+def _score_table(card: Card, split: Split) -> list[str]:
+    """Return the scores on the split as the lines of a table: of the version, its encoder alone, and the yardsticks."""
+    systems = {
+        "version": card.scores,
+        "its encoder alone": card.encoder_scores,
+        "TF-IDF + logistic regression": card.baseline,
+        "TF-IDF + linear SVC": card.svc,
+    }
+    columns = {name: scores[split] for name, scores in systems.items() if split in scores}
+    lines = [f"| | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
+    for name, field in (("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"), ("Jaccard", "jaccard")):
+        cells = (f"{100 * getattr(scores, field):.1f}" for scores in columns.values())
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for label, each in card.scores[split].per_label.items():
+        cells = (f"{100 * scores.per_label[label].f1:.1f}" for scores in columns.values())
+        lines.append(f"| F1 of {label} ({each.support}) | {' | '.join(cells)} |")
+    return lines
 
 
 def read_card(folder: Path) -> Card:

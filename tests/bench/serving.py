@@ -190,7 +190,7 @@ def _tokens(texts: Sequence[str], version: Path) -> list[int]:
     from model.serving.classifier import load
 
     classifier = load(version, device="cpu")
-    return [min(len(ids), classifier.max_tokens) for ids in classifier.encode(texts)]
+    return [min(len(text.ids), classifier.max_tokens) for text in classifier.encode(texts)]
 
 
 def _flop(tokens: int) -> float:

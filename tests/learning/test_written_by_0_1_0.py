@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from model.learning.baseline import FORMER_NAMES, fit_baseline, load_baseline
+from model.learning.baseline import fit_baseline, load_baseline
 from model.schema import Card, Example, Progress, Report
+from model.serving.lexical import FORMER_NAMES
 from model.serving.version_folder import card_text
 
 EXAMPLES = [Example(text="no abre la app", labels=("app",)), Example(text="mil gracias", labels=("gracias",))]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from model.schema import TriedForm
 from model.serving import graph
+from model.serving.calibration import sigmoid
 from model.serving.classifier import load
 from model.serving.engine import ENGINE_FILE, OnnxEngine, packed, packs, passes
 from model.serving.network import TorchEngine, forward, lay_out
@@ -54,10 +55,10 @@ def test_the_graph_says_what_the_network_says(tmp_path: Path, form: graph.Form, 
     """People correct what they are shown; it must be what was trained and judged."""
     net = network()
     engine = served(net, tmp_path / ENGINE_FILE, form)
-    exact = TorchEngine(net, 1, torch.device("cpu")).probabilities(texts(*LENGTHS))
+    exact = TorchEngine(net, 1, torch.device("cpu")).logits(texts(*LENGTHS))
     assert engine.form == form
-    assert np.abs(engine.probabilities(texts(*LENGTHS)) - exact).max() < tolerance
-    assert engine.probabilities([]).shape == (0, 7)
+    assert np.abs(sigmoid(engine.logits(texts(*LENGTHS))) - sigmoid(exact)).max() < tolerance
+    assert engine.logits([]).shape == (0, 7)
 
 
 def test_a_packed_pass_teaches_what_a_padded_one_does() -> None:
@@ -80,8 +81,8 @@ def test_a_packed_pass_teaches_what_a_padded_one_does() -> None:
 def test_strangers_in_a_pass_change_nothing_in_int8(tmp_path: Path) -> None:
     """One scale for all activations of a pass would let a loud text round a quiet one away."""
     engine = served(network(), tmp_path / ENGINE_FILE, "int8")
-    together = engine.probabilities(texts(*LENGTHS))
-    alone = np.concatenate([engine.probabilities([text]) for text in texts(*LENGTHS)])
+    together = engine.logits(texts(*LENGTHS))
+    alone = np.concatenate([engine.logits([text]) for text in texts(*LENGTHS)])
     assert np.abs(together - alone).max() < 1e-6
 
 
@@ -93,10 +94,10 @@ def test_a_form_that_strays_is_not_served(tmp_path: Path) -> None:
     with torch.no_grad():  # one loud unit, as real checkpoints have them, but louder: int8 has no steps left for the others
         net.bert.encoder.layer[1].output.LayerNorm.weight[3] = 1e5
     encoded = texts(*(20,) * 40)
-    exact = TorchEngine(net, 1, torch.device("cpu")).probabilities(encoded)
+    exact = TorchEngine(net, 1, torch.device("cpu")).logits(encoded)
     answers = torch.tensor(exact >= np.median(exact, axis=0)).float()
     task = _Task(encoded, answers, torch.ones_like(answers))
-    int8, fp32 = _add_engine(tmp_path, net, task, exact, np.median(exact, axis=0))
+    int8, fp32 = _add_engine(tmp_path, net, task, exact, lambda logits: logits, sigmoid(np.median(exact, axis=0)))
     assert int8.form == "int8"
     assert not int8.sound
     assert int8.flipped > 0.01 * int8.decisions == 0.01 * 40 * 7

@@ -147,15 +147,16 @@ def test_a_version_that_cannot_be_loaded_is_tried_less_and_less_often_and_compla
 
 def test_closing_answers_what_was_asked(host: Host, publish: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is told to stop finishes what it holds."""
-    from model.serving.classifier import Classifier
+    from model.serving.classifier import Classifier, EncodedText
 
     publish()
     wait_until(lambda: host.serving, 30, "a version is in memory")
-    held, go_on = threading.Event(), threading.Event()
+    held: list[int] = []
+    go_on = threading.Event()
     predict_encoded = Classifier.predict_encoded
 
-    def slow(self: Classifier, encoded: list[list[int]]) -> object:
-        held.set()
+    def slow(self: Classifier, encoded: list[EncodedText]) -> object:
+        held.append(len(encoded))
         go_on.wait(10)
         return predict_encoded(self, encoded)
 
@@ -164,7 +165,7 @@ def test_closing_answers_what_was_asked(host: Host, publish: Callable[[], int], 
     askers = [threading.Thread(target=lambda: answers.append(host.predict("hola", 10)[0].version)) for _ in range(8)]
     for asker in askers:
         asker.start()
-    assert held.wait(10)
+    wait_until(lambda: held and sum(held) + len(host._batcher._waiting) == 8, 10, "all have asked")
     closing = threading.Thread(target=host.close)
     closing.start()
     assert answers == []
