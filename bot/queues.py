@@ -50,6 +50,11 @@ def seed(channel: str, ts: str, emoji: str) -> Signature[None]:
     return _signature("bot.seed", (channel, ts, emoji), REPLIES)
 
 
+def unseed(message_id: int) -> Signature[None]:
+    """Return the task that takes the bot's own reactions off a message again."""
+    return _signature("bot.unseed", (message_id,), REPLIES)
+
+
 def train(run_id: int) -> Signature[None]:
     """Return the task that carries out the run."""
     return _signature("worker.train", (run_id,), TRAINING)

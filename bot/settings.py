@@ -4,8 +4,9 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 
+from model.reactions import Signs, read_emoji, read_signs
 from worker.settings import WorkerSettings
 
 SLACK_API_URL = "https://slack.com/api/"
@@ -48,6 +49,15 @@ class BotSettings(WorkerSettings):
         default="",
         description="who may change the team's labels, likewise; empty: whoever may retrain",
     )
+    signs: str = Field(
+        default="",
+        description="other emoji for what is said of all labels at once, by Slack's names, as in `correct=thumbsup,none=zero`; "
+        "empty, and what is left out: `correct=white_check_mark,wrong=x,none=no_entry_sign`",
+    )
+    label_emoji: str = Field(
+        default="",
+        description="other emoji for labels, by the labels' names, as in `tarjeta=visa,fraude=alarma`; `tarjeta=`: no emoji",
+    )
     slack_rate: float = Field(
         default=1.0, ge=0, description="calls that we allow ourselves, in times Slack's published limits; 0: until Slack says no"
     )
@@ -57,6 +67,30 @@ class BotSettings(WorkerSettings):
     )
     http_host: str = Field(default="127.0.0.1", description="HTTP mode: the address to listen on")
     http_port: int = Field(default=3000, ge=1, le=65535, description="HTTP mode: the port to listen on")
+
+    @field_validator("signs")
+    @classmethod
+    def _signs_are_three(cls, setting: str) -> str:
+        """Refuse signs that there are not, what is no emoji's name, and one emoji for two signs."""
+        read_signs(setting)
+        return setting
+
+    @field_validator("label_emoji")
+    @classmethod
+    def _labels_have_emoji(cls, setting: str) -> str:
+        """Refuse what cannot be read, and one emoji for two labels; whether there are such labels the database knows."""
+        read_emoji(setting, may_be_empty=True)
+        return setting
+
+    @cached_property
+    def sign_emoji(self) -> Signs:
+        """The signs of BETO_SIGNS."""
+        return read_signs(self.signs)
+
+    @cached_property
+    def label_emoji_by_name(self) -> dict[str, str]:
+        """The emoji of BETO_LABEL_EMOJI by their labels' names."""
+        return read_emoji(self.label_emoji, may_be_empty=True)
 
     @cached_property
     def judge_ids(self) -> tuple[str, ...]:

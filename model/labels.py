@@ -190,6 +190,21 @@ class Taxonomy:
         absent = self.absent | {name: (*earlier, (start, at))}
         return self._with([*self.labels, label], renamed=renamed, former=former, absent=absent)
 
+    def with_emoji(self, chosen: Mapping[str, str]) -> "Taxonomy":
+        """Return the set with the `chosen` emoji for these labels, an empty one for none; names that are no labels are ignored.
+
+        A label whose own emoji was chosen for another has none: what was chosen is seen, and no emoji says two things.
+        """
+        here = {name: emoji for name, emoji in chosen.items() if name in self}
+        if not here:
+            return self
+        taken = {canonical_emoji(emoji) for emoji in here.values()}
+        labels = []
+        for label in self.labels:
+            own = "" if canonical_emoji(label.emoji) in taken else label.emoji
+            labels.append(label.model_copy(update={"emoji": here.get(label.name, own)}))
+        return self._with(labels)
+
     def by_emoji(self, emoji: str) -> Label | None:
         """Return the label that this reaction stands for: a Slack name or alias, with or without skin tone, or the sign."""
         return self._by_emoji.get(canonical_emoji(emoji))

@@ -212,7 +212,12 @@ NUMBERS = [
 
 
 @THOROUGH
-@given(st.dictionaries(st.sampled_from([*NUMBERS, "redis_url", "database_url", "device", "language", "home", "base"]), ANY_TEXT))
+@given(
+    st.dictionaries(
+        st.sampled_from([*NUMBERS, "redis_url", "database_url", "device", "language", "home", "base", "signs", "label_emoji"]),
+        ANY_TEXT,
+    )
+)
 def test_no_setting_fails_but_by_its_name(values: dict[str, str]) -> None:
     """A typing error in `.env` must be named, and what stood there not be shown: it may be a password."""
     refused = ""
@@ -224,7 +229,7 @@ def test_no_setting_fails_but_by_its_name(values: dict[str, str]) -> None:
     assert not [value for value in values.values() if len(value) > 20 and value in refused]
 
 
-@pytest.mark.parametrize("task", ["worker.classify", "worker.train", "bot.deliver", "bot.seed", "bot.line"])
+@pytest.mark.parametrize("task", ["worker.classify", "worker.train", "bot.deliver", "bot.seed", "bot.unseed", "bot.line"])
 def test_odd_arguments_of_tasks_end_that_task_alone(task: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whoever writes to Redis, or an older process beside a newer one, must not stop the workers."""
     import bot.outbox.process  # noqa: F401 - its tasks

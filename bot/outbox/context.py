@@ -51,7 +51,8 @@ class OutboxContext:
 
 
 def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float], object]) -> OutboxContext:
-    """Build the context of this process; StartRefused where the token or the database is not of this workspace.
+    """Build the context of this process; StartRefused where the token or the database is not of this workspace, or two
+    things have one emoji.
 
     While Slack cannot be reached, `wait` is called with the seconds until the next attempt.
     """
@@ -70,10 +71,12 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
             f"the database belongs to the workspace {owner}, and SLACK_BOT_TOKEN is of {team}: labels and versions are "
             "shared by all that is in one database, so give each workspace its own (BETO_DATABASE_URL, or BETO_HOME)"
         )
+    if complaints := store.labels.emoji_complaints(settings.sign_emoji):
+        raise StartRefused("\n".join(complaints))
     return OutboxContext(
         settings=settings,
         store=store,
-        texts=load_texts(settings.language),
+        texts=load_texts(settings.language, settings.sign_emoji),
         locks=TtlLock(settings.redis_url),
         limiter=limiter,
         slack=slack,

@@ -11,6 +11,8 @@ log = logging.getLogger(__name__)
 
 # Days are what retention is counted in.
 EXPIRE_EVERY_S = 3600.0
+# Slack takes off some twenty reactions a minute.
+OFFERED_AT_ONCE = 200
 
 
 class ErasureSweep:
@@ -39,5 +41,7 @@ class ErasureSweep:
             log.info("erasure request %s is executed: %s messages and %s judgements", request_id, done.messages, done.judgements)
         if self._expired_at is None or time.monotonic() - self._expired_at > EXPIRE_EVERY_S:
             self._expired_at = time.monotonic()
+            for message_id in self._context.store.messages.offered_and_gone(OFFERED_AT_ONCE):
+                self._context.publish(queues.unseed(message_id))
             if gone := erasure.expire(settings.retention_days, settings.retention_corrected_days):
                 log.info("%s texts were kept long enough and are gone", gone)

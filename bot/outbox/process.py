@@ -53,8 +53,43 @@ def put_reaction(context: OutboxContext, channel: str, ts: str, emoji: str) -> N
     except AmbiguousResult as error:  # one tap less; not worth another try
         log.info("%s", error)
     except SlackApiError as error:
-        known = {"already_reacted", "message_not_found", "too_many_reactions", *PERMANENT_ERRORS, *NOT_THERE}
+        # A workspace may not have the emoji that the setting or the label names.
+        known = {"already_reacted", "invalid_name", "message_not_found", "too_many_reactions", *PERMANENT_ERRORS, *NOT_THERE}
         if refusal(error) not in known:
+            raise
+
+
+@app.task(name="bot.unseed", bind=True)
+def unseed(self: "celery.Task[..., None]", message_id: int) -> None:
+    """Take the bot's own reactions off a message that was erased."""
+    take_reactions_off(context_of(self), message_id)
+
+
+def take_reactions_off(context: OutboxContext, message_id: int) -> None:
+    """Take the bot's own reactions off a message, which tell its labels; those that Slack does not take off now, later."""
+    stored = context.store.messages.get(message_id)
+    if stored is None:
+        return
+    left = dict(stored.offered)
+    try:
+        for emoji in stored.offered:
+            _take_off(context, stored.message.channel, stored.message.ts, emoji)
+            del left[emoji]
+    except RateLimited as wait:
+        context.publish(queues.unseed(message_id), countdown_s=wait.retry_after_s)
+    except AmbiguousResult as error:  # the sweep finds what is left
+        log.info("%s", error)
+    except SlackApiError as error:
+        log.warning("the emoji on message %s are not taken off yet: %s", message_id, refusal(error))
+    finally:
+        context.store.messages.set_offered(message_id, left)
+
+
+def _take_off(context: OutboxContext, channel: str, ts: str, emoji: str) -> None:
+    try:
+        context.slack.reactions_remove(channel=channel, timestamp=ts, name=emoji)
+    except SlackApiError as error:
+        if refusal(error) not in {"no_reaction", "invalid_name", *PERMANENT_ERRORS}:
             raise
 
 
@@ -65,7 +100,12 @@ def run_replies() -> None:
         raise StartRefused(
             "SLACK_BOT_TOKEN is missing: copy the one that begins with xoxb- from your app's page, OAuth & Permissions"
         )
-    store = Store(settings.store_url, settings.home_folder, mask_personal=settings.mask_personal)
+    store = Store(
+        settings.store_url,
+        settings.home_folder,
+        mask_personal=settings.mask_personal,
+        label_emoji=settings.label_emoji_by_name,
+    )
     configure_logging()
     configure(settings)
     store.migrate()

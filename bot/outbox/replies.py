@@ -107,6 +107,8 @@ class ReplyWork(AboutMessage):
                 self.context.publish(queues.deliver(question_key(self.stored.id, label)))
         if self.row.digest_id is not None and (digest := self.context.store.outbox.key_of(self.row.digest_id)) is not None:
             self.context.publish(queues.deliver(digest))
+        if write.state is State.GONE and self.stored.offered:
+            self.context.publish(queues.unseed(self.stored.id))
         if write.state is not State.SHOWN:
             return
         if self.row.ts is None and write.ts is not None:
@@ -124,9 +126,11 @@ class ReplyWork(AboutMessage):
         likely = sorted(
             (name for name in scores if name in taxonomy and scores[name] >= SEED_FROM), key=lambda name: -scores[name]
         )
-        for name in likely[:SEEDS]:
-            if taxonomy[name].emoji:
-                self.context.publish(queues.seed(message.channel, message.ts, taxonomy[name].emoji))
+        offered = {taxonomy[name].emoji: name for name in likely[:SEEDS] if taxonomy[name].emoji}
+        # Saved before anybody can tap one: on these emoji their gestures count for ever.
+        self.context.store.messages.set_offered(self.stored.id, offered)
+        for emoji in offered:
+            self.context.publish(queues.seed(message.channel, message.ts, emoji))
 
     def _tell(self, user: str) -> None:
         """Tell a person, once a day, that their corrections do not count."""

@@ -83,7 +83,12 @@ async def run(settings: BotSettings, *, http: bool) -> None:
     """Hear Slack until SIGTERM or SIGINT. Raises StartRefused where tokens, database or Slack say no."""
     if complaints := settings.complaints(http=http):
         raise StartRefused("\n".join(complaints))
-    store = Store(settings.store_url, settings.home_folder, mask_personal=settings.mask_personal)
+    store = Store(
+        settings.store_url,
+        settings.home_folder,
+        mask_personal=settings.mask_personal,
+        label_emoji=settings.label_emoji_by_name,
+    )
     await asyncio.to_thread(store.migrate)
     who, bot_name = await _who_am_i(settings)
     if (owner := await asyncio.to_thread(store.belongs_to, str(who.team_id))) != who.team_id:
@@ -91,6 +96,8 @@ async def run(settings: BotSettings, *, http: bool) -> None:
             f"the database belongs to the workspace {owner}, and SLACK_BOT_TOKEN is of {who.team_id}: labels and versions are "
             "shared by all that is in one database, so give each workspace its own (BETO_DATABASE_URL, or BETO_HOME)"
         )
+    if complaints := await asyncio.to_thread(store.labels.emoji_complaints, settings.sign_emoji):
+        raise StartRefused("\n".join(complaints))
     context = build_context(settings, store, bot_user=str(who.bot_user_id), bot_name=bot_name, team=who.team_id)
     await context.taxonomy()
     app = build_app(context, who)

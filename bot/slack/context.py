@@ -232,7 +232,7 @@ def build_context(
     return ListenerContext(
         settings=settings,
         store=store,
-        texts=load_texts(settings.language),
+        texts=load_texts(settings.language, settings.sign_emoji),
         slack=slack,
         bot_user=bot_user,
         bot_name=bot_name,

@@ -25,14 +25,12 @@ from pydantic import (
 
 from bot.views.blocks import CHOICE, NOTE
 from model import gesture_handles
-from model.judgements import Gesture, Kind
-from model.labels import Taxonomy, canonical_emoji
+from model.labels import Taxonomy
+from model.reactions import Reaction, Signs, meaning_of
 from model.schema import Message, Source
 
 # A person's own words; every other subtype is Slack's or a bot's.
 SPOKEN = {None, "file_share", "thread_broadcast", "me_message"}
-# The emoji that speak of all labels at once; every label's own emoji is in the taxonomy.
-GESTURES = {Kind.CORRECT: "white_check_mark", Kind.WRONG: "x", Kind.NONE: "no_entry_sign"}
 # Slack sends at most this many characters of a message; anything longer is not Slack's.
 LONGEST = 40_000
 # What Slack could not deliver comes again after a minute and after five more: until then an edit or a deletion may come first.
@@ -190,26 +188,27 @@ class ReactionEvent(Payload):
 
     type: str
     user: Id
-    reaction: Text
+    emoji: Text = Field(validation_alias="reaction")
     item_type: str = Field(validation_alias=AliasPath("item", "type"))
     channel: Id | None = Field(None, validation_alias=AliasPath("item", "channel"))
     ts: Id | None = Field(None, validation_alias=AliasPath("item", "ts"))
+    item_user: Id | None = None  # who wrote it; of what a webhook posted there is none
     at: Moment = Field(default_factory=_now, validation_alias="event_ts")
 
-    def gesture(self, taxonomy: Taxonomy, bot_user: str) -> tuple[MessageRef, Gesture] | None:
-        """Return what the person says of which item; None for the bot's own reactions and for emoji that mean nothing here."""
+    def reaction(self, taxonomy: Taxonomy, signs: Signs, bot_user: str) -> tuple[MessageRef, Reaction] | None:
+        """Return what the person says of which item; None for the bot's own reactions, and for what is on no message."""
         if self.item_type != "message" or self.channel is None or self.ts is None or self.user == bot_user:
             return None
-        kind, labels = _meaning_of(self.reaction, taxonomy)
-        if kind is None:
-            return None
-        return MessageRef(self.channel, self.ts), Gesture(
+        kind, labels = meaning_of(self.emoji, taxonomy, signs)
+        return MessageRef(self.channel, self.ts), Reaction(
             user=self.user,
-            handle=gesture_handles.of_reaction(self.user, self.ts, self.reaction),
+            handle=gesture_handles.of_reaction(self.user, self.ts, self.emoji),
+            emoji=self.emoji,
             at=self.at,
+            withdrawn=self.type == "reaction_removed",
             kind=kind,
             labels=labels,
-            withdrawn=self.type == "reaction_removed",
+            on_ours=self.item_user == bot_user,
         )
 
 
@@ -473,15 +472,6 @@ def without_mention(text: str, bot_user: str) -> str:
 def may_overtake(change: Edit | Deletion) -> bool:
     """Return whether the message that changed is so young that the news of it may still be on its way."""
     return change.at - microseconds(change.ts) < OVERTAKEN_WITHIN_S * 1_000_000
-
-
-def _meaning_of(name: str, taxonomy: Taxonomy) -> tuple[Kind | None, tuple[str, ...]]:
-    sign = canonical_emoji(name)
-    for kind, emoji in GESTURES.items():
-        if sign == canonical_emoji(emoji):
-            return kind, ()
-    label = taxonomy.by_emoji(name)
-    return (None, ()) if label is None else (Kind.LABEL, (label.name,))
 
 
 def is_sampled(message: Message, percent: float) -> bool:

@@ -5,18 +5,25 @@ from functools import cache
 from importlib import resources
 
 from model.labels import Label
+from model.reactions import Signs
+
+DEFAULT_SIGNS = Signs()
 
 
 class Texts:
-    """The sentences of one language: `texts("reply.none", ...)` fills in the values; KeyError for an unknown sentence."""
+    """The sentences of one language: `texts("reply.none", ...)` fills in the values; KeyError for an unknown sentence.
 
-    def __init__(self, language: str, sentences: dict[str, str]) -> None:
+    The gaps `correct`, `wrong` and `none` are the emoji of the signs, in every sentence.
+    """
+
+    def __init__(self, language: str, sentences: dict[str, str], signs: Signs) -> None:
         self.language = language
         self.sentences = sentences
+        self._signs = {name: f":{emoji}:" for name, emoji in signs}
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the sentence with its gaps filled."""
-        return self.sentences[key].strip("\n").format(**values)
+        return self.sentences[key].strip("\n").format(**self._signs | values)
 
     def counted(self, key: str, count: int, **values: object) -> str:
         """Return the sentence that fits the number, `key` or `key`_one, with its gaps filled."""
@@ -33,7 +40,8 @@ class Texts:
 
 
 @cache
-def load_texts(language: str) -> Texts:
+def load_texts(language: str, signs: Signs = DEFAULT_SIGNS) -> Texts:
     """Return the sentences of `language` ("es" or "en")."""
     raw = resources.files("bot.views").joinpath("locales", f"{language}.toml").read_text(encoding="utf-8")
-    return Texts(language, {f"{group}.{key}": value for group, keys in tomllib.loads(raw).items() for key, value in keys.items()})
+    read = {f"{group}.{key}": value for group, keys in tomllib.loads(raw).items() for key, value in keys.items()}
+    return Texts(language, read, signs)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy import false, func, select
 
+from model.reactions import Place
 from model.store.database import Database
 from model.store.tables import channels, gestures, messages, outbox, runs, training_texts
 
@@ -51,6 +52,21 @@ class Channels:
         with self._database.writing() as connection:
             insert = self._database.insert(channels).values(channel=channel, mode="mention", seeds=seeds)
             connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"seeds": seeds}))
+
+    def reactions(self, channel: str) -> Place:
+        """Return what reactions count on: `reply` alone (where nobody chose), or also the `message` itself."""
+        with self._database.reading() as connection:
+            chosen = select(channels.c.reactions).where(channels.c.channel == channel)
+            return "message" if connection.execute(chosen).scalar_one_or_none() == "message" else "reply"
+
+    def set_reactions(self, channel: str, place: Place) -> bool:
+        """Set what reactions count on from now on; return whether it was something else."""
+        with self._database.writing() as connection:
+            chosen = select(channels.c.reactions).where(channels.c.channel == channel)
+            before = connection.execute(chosen).scalar_one_or_none()
+            insert = self._database.insert(channels).values(channel=channel, mode="mention", reactions=place)
+            connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"reactions": place}))
+            return (before or "reply") != place
 
     def rename(self, old: str, new: str) -> None:
         """Move all that is kept under a channel's old id to its new one: Slack changes ids now and then."""

@@ -15,11 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, or_, select, text, true, union, union_all
 
 from model.judgements import Gesture, Kind, MessageState, fold
-from model.labels import Taxonomy
+from model.labels import Taxonomy, canonical_emoji
+from model.reactions import Reaction
 from model.schema import Prediction
 from model.store.database import Database, aware, lock_channel, now
 from model.store.outbox_changes import mark_reply_due, of_message
-from model.store.tables import gestures, messages, outbox, people, predictions
+from model.store.outbox_row import Kind as OutboxKind
+from model.store.tables import channels, gestures, messages, outbox, people, predictions
 
 # People change groups and become guests; a day is as old as what we know of them may be.
 KNOWN_FOR = timedelta(days=1)
@@ -77,30 +79,60 @@ class Gestures:
         with self._database.writing() as connection:
             lock_channel(connection, channel)
             message = _message_of(connection, channel, item_ts)
-            shown = None if message is None else _latest(message.id, message.revision).scalar_subquery()
-            added = connection.execute(
-                self._database.insert_or_ignore(gestures)
-                .values(
-                    key=_key(channel, item_ts, gesture),
-                    channel=channel,
-                    item_ts=item_ts,
-                    user=gesture.user,
-                    handle=gesture.handle,
-                    at=gesture.at,
-                    kind=gesture.kind.value,
-                    labels=list(gesture.labels),
-                    silent=list(gesture.silent),
-                    withdrawn=gesture.withdrawn,
-                    via=gesture.via,
-                    prediction_id=shown,
-                    note=None if note is None else self._mask(note),
-                    saved_at=now(),
-                )
-                .returning(gestures.c.id)
-            ).one_or_none()
-            if added is not None and message is not None:
-                mark_reply_due(connection, message.id)
-            return (None if message is None else int(message.id)), added is not None
+            return self._insert(connection, gesture, message, channel=channel, item_ts=item_ts, note=note)
+
+    def add_reaction(self, reaction: Reaction, *, channel: str, item_ts: str) -> tuple[int | None, bool]:
+        """Save what a person says by an emoji, or that they take it back, where it counts; return as `add` does.
+
+        It counts on our reply; on a person's own message in emoji mode, where the channel chose that, or where we put
+        that emoji there, which says the label that it was put for. Of all others nothing is kept. What counted once can be
+        taken back wherever that is, and whatever the emoji says by now.
+        """
+        with self._database.reading() as connection:
+            if _counted(connection, reaction, channel, item_ts) is None:
+                return None, False  # everyday reactions: nobody waits for the lock of a channel for them
+        with self._database.writing() as connection:
+            lock_channel(connection, channel)
+            gesture = _counted(connection, reaction, channel, item_ts)
+            if gesture is None:
+                return None, False
+            message = _message_of(connection, channel, item_ts)
+            return self._insert(connection, gesture, message, channel=channel, item_ts=item_ts)
+
+    def _insert(
+        self,
+        connection: Connection,
+        gesture: Gesture,
+        message: Row[Any] | None,
+        *,
+        channel: str,
+        item_ts: str,
+        note: str | None = None,
+    ) -> tuple[int | None, bool]:
+        shown = None if message is None else _latest(message.id, message.revision).scalar_subquery()
+        added = connection.execute(
+            self._database.insert_or_ignore(gestures)
+            .values(
+                key=_key(channel, item_ts, gesture),
+                channel=channel,
+                item_ts=item_ts,
+                user=gesture.user,
+                handle=gesture.handle,
+                at=gesture.at,
+                kind=gesture.kind.value,
+                labels=list(gesture.labels),
+                silent=list(gesture.silent),
+                withdrawn=gesture.withdrawn,
+                via=gesture.via,
+                prediction_id=shown,
+                note=None if note is None else self._mask(note),
+                saved_at=now(),
+            )
+            .returning(gestures.c.id)
+        ).one_or_none()
+        if added is not None and message is not None:
+            mark_reply_due(connection, message.id)
+        return (None if message is None else int(message.id)), added is not None
 
     def message_of(self, channel: str, item_ts: str) -> int | None:
         """Return the id of the message that `item_ts` is, or whose reply it is."""
@@ -336,8 +368,69 @@ def _with_meaning(said: list[StoredGesture], *, blind: bool) -> list[StoredGestu
     return [each for each in said if each.gesture.kind in OWN_WORDS or (shown_at is not None and each.gesture.at >= shown_at)]
 
 
+def _counted(connection: Connection, reaction: Reaction, channel: str, item_ts: str) -> Gesture | None:
+    """Return the gesture that this reaction is, or None where it counts for nothing."""
+    kind, labels = reaction.kind, reaction.labels
+    made = _made(connection, channel, item_ts, reaction.handle) if reaction.withdrawn else None
+    if made is not None:
+        kind, labels = Kind(made.kind), tuple(made.labels)
+    else:
+        message = _own_message(connection, channel, item_ts)
+        offered = None if message is None else _offered_for(message, reaction.emoji)
+        if offered is not None:
+            kind, labels = Kind.LABEL, (offered,)
+        elif kind is None or not _counts_on(connection, reaction, message, channel, item_ts):
+            return None
+    return Gesture(
+        user=reaction.user,
+        handle=reaction.handle,
+        at=reaction.at,
+        kind=kind,
+        labels=labels,
+        withdrawn=reaction.withdrawn,
+    )
+
+
+def _offered_for(message: Row[Any], emoji: str) -> str | None:
+    """Return the label that we put this emoji on the message for."""
+    sign = canonical_emoji(emoji)
+    return next((label for name, label in (message.offered or {}).items() if canonical_emoji(name) == sign), None)
+
+
+def _counts_on(
+    connection: Connection, reaction: Reaction, message: Row[Any] | None, channel: str, item_ts: str
+) -> bool:  # fmt: skip
+    """Return whether reactions count on this item, which is that person's `message` where it is one that we know."""
+    if message is None:
+        kind = _kind_of_post(connection, channel, item_ts)
+        if kind is not None:
+            return kind == OutboxKind.REPLY
+        if reaction.on_ours:
+            return True  # a reply that was posted a moment ago, and is not recorded yet
+    chosen = connection.execute(select(channels).where(channels.c.channel == channel)).one_or_none()
+    return chosen is not None and (chosen.seeds or chosen.reactions == "message")
+
+
+def _made(connection: Connection, channel: str, item_ts: str, handle: str) -> Row[Any] | None:
+    """Return the newest gesture of this handle that was made, whether or not it was taken back since."""
+    here = (gestures.c.channel == channel, gestures.c.item_ts == item_ts, gestures.c.handle == handle)
+    made = select(gestures).where(*here, gestures.c.withdrawn.is_(False)).order_by(gestures.c.at.desc()).limit(1)
+    return connection.execute(made).one_or_none()
+
+
+def _own_message(connection: Connection, channel: str, ts: str) -> Row[Any] | None:
+    return connection.execute(select(messages).where(messages.c.channel == channel, messages.c.ts == ts)).one_or_none()
+
+
+def _kind_of_post(connection: Connection, channel: str, ts: str) -> str | None:
+    """Return what our post at this place is, where we know of one."""
+    # The channel is compared here: see below.
+    posts = connection.execute(select(outbox.c.channel, outbox.c.kind).where(outbox.c.ts == ts))
+    return next((str(row.kind) for row in posts if row.channel == channel), None)
+
+
 def _message_of(connection: Connection, channel: str, item_ts: str) -> Row[Any] | None:
-    own = connection.execute(select(messages).where(messages.c.channel == channel, messages.c.ts == item_ts)).one_or_none()
+    own = _own_message(connection, channel, item_ts)
     if own is not None:
         return own
     # The channel is compared here: asked for it too, SQLite would begin with all messages of the channel.

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections.abc import Mapping
 
 from sqlalchemy import Connection, select, text
 
 from model.errors import BadData, StoreUnavailable
 from model.labels import LabelEvent, Taxonomy, fold_labels, label_changes, seed_taxonomy
+from model.reactions import Signs, complaints
 from model.store.announcements import announce_change, label_content, label_key, watched_channels
 from model.store.database import Database
 from model.store.tables import label_events
@@ -16,13 +18,14 @@ KNOWN_FOR_S = 5.0
 
 
 class LabelBook:
-    """The set of labels in one database."""
+    """The set of labels in one database, with `emoji` in the place of some labels' own."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, emoji: Mapping[str, str]) -> None:
         self._database = database
+        self._emoji = emoji
         self._lock = threading.Lock()
         self._read_at = 0.0
-        self._current = seed_taxonomy()
+        self._current = seed_taxonomy().with_emoji(emoji)
 
     def current(self) -> Taxonomy:
         """Return the labels of today, at most `KNOWN_FOR_S` old; the last ones known while the database is away."""
@@ -30,12 +33,17 @@ class LabelBook:
             if not self._read_at or time.monotonic() - self._read_at > KNOWN_FOR_S:
                 try:
                     with self._database.reading() as connection:
-                        self._current = fold_labels(seed_taxonomy(), _events(connection))
+                        self._current = fold_labels(seed_taxonomy(), _events(connection)).with_emoji(self._emoji)
                 except StoreUnavailable:
                     if not self._read_at:
                         raise
                 self._read_at = time.monotonic()
             return self._current
+
+    def emoji_complaints(self, signs: Signs) -> list[str]:
+        """Return what is wrong with the chosen emoji beside these signs (see `reactions.complaints`)."""
+        with self._database.reading() as connection:
+            return complaints(fold_labels(seed_taxonomy(), _events(connection)), self._emoji, signs)
 
     def record(self, *events: LabelEvent) -> Taxonomy:
         """Record the events, all or none, and return the labels after them. BadData where one of them cannot be.
@@ -65,8 +73,8 @@ class LabelBook:
                 if told:
                     rows = {channel: label_key(recorded[-1][0], channel) for channel in watched_channels(connection)}
                     announce_change(self._database, connection, rows, label_content(told))
-            self._current, self._read_at = after, time.monotonic()
-            return after
+            self._current, self._read_at = after.with_emoji(self._emoji), time.monotonic()
+            return self._current
 
     def events(self) -> list[tuple[int, LabelEvent]]:
         """Return all that was ever changed, with the ids by which it can be undone, the oldest first."""

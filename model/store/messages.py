@@ -3,7 +3,7 @@
 Every method is one transaction (see `database` for what it raises).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -110,6 +110,17 @@ class Messages:
             if row is not None:
                 mark_deleted(connection, row.id)
             return None if row is None else int(row.id)
+
+    def set_offered(self, message_id: int, offered: Mapping[str, str]) -> None:
+        """Save which emoji of ours are on the message, or about to be, each with the label that it is there for."""
+        with self._database.writing() as connection:
+            connection.execute(messages.update().where(messages.c.id == message_id).values(offered=dict(offered) or None))
+
+    def offered_and_gone(self, limit: int) -> list[int]:
+        """Return messages that are deleted or erased and still noted to have emoji of ours, oldest first."""
+        with self._database.reading() as connection:
+            found = select(messages.c.id).where(messages.c.offered.is_not(None), messages.c.deleted_at.is_not(None))
+            return list(connection.execute(found.order_by(messages.c.id).limit(limit)).scalars())
 
     def get(self, message_id: int) -> StoredMessage | None:
         """Return the message as it is now."""

@@ -1,5 +1,6 @@
 """The store: one database, and the nouns that are kept in it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import select
@@ -24,10 +25,13 @@ class Store:
     """All that is kept, behind one URL; the versions' folders are in `home`.
 
     Built once in a process and handed on; any thread may call. Call `migrate` once before the first use. Every text passes
-    `mask` before it is kept, so that personal data is replaced by words, unless `mask_personal` is false.
+    `mask` before it is kept, so that personal data is replaced by words, unless `mask_personal` is false. Labels have the
+    emoji of `label_emoji`, by their names, and else their own.
     """
 
-    def __init__(self, url: str, home: Path, *, mask_personal: bool = True) -> None:
+    def __init__(
+        self, url: str, home: Path, *, mask_personal: bool = True, label_emoji: Mapping[str, str] | None = None
+    ) -> None:  # fmt: skip
         self.database = Database(url)
         self.mask = mask if mask_personal else str
         self.messages = Messages(self.database, self.mask)
@@ -39,7 +43,7 @@ class Store:
         self.runs = Runs(self.database)
         self.registry = Registry(self.database, home)
         self.workers = Workers(self.database)
-        self.labels = LabelBook(self.database)
+        self.labels = LabelBook(self.database, label_emoji or {})
         self.erasure = ErasureService(self.database, self.gestures, self.labels)
 
     def belongs_to(self, team: str) -> str:

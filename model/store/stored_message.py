@@ -1,6 +1,7 @@
 """A message as the store knows it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ class StoredMessage:
     revision: int
     received_at: datetime
     deleted: bool
+    offered: Mapping[str, str] = field(default_factory=dict)  # the emoji that we put on it, and for which label
 
     @classmethod
     def of(cls, row: Row[Any]) -> "StoredMessage":
@@ -38,4 +40,5 @@ class StoredMessage:
             revision=row.revision,
             received_at=aware(row.received_at),
             deleted=row.deleted_at is not None,
+            offered=row.offered or {},
         )

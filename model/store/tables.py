@@ -33,6 +33,7 @@ channels = Table(
     Column("channel", String(32), primary_key=True),
     Column("mode", String(16), nullable=False),  # auto | mention
     Column("seeds", Boolean, nullable=False, default=False),  # put the likely labels' emoji on messages
+    Column("reactions", String(16), nullable=False, server_default="reply"),  # reply | message: where else than there they count
 )
 
 messages = Table(
@@ -51,9 +52,12 @@ messages = Table(
     Column("deleted_at", DateTime(timezone=True)),
     Column("revision", Integer, nullable=False),  # of the text: an edit adds one
     Column("edited_at", BigInteger, nullable=False, server_default="0"),  # Slack's time of the last edit, microseconds
+    Column("offered", JSON(none_as_null=True)),  # the emoji that we put on it, each with the label that it was put for
     UniqueConstraint("channel", "ts"),
 )
 Index("ix_messages_blind", messages.c.id, sqlite_where=text("blind"), postgresql_where=text("blind"))
+_offered_and_gone = text("offered is not null and deleted_at is not null")
+Index("ix_messages_offered", messages.c.id, sqlite_where=_offered_and_gone, postgresql_where=_offered_and_gone)
 
 # Retention looks only at texts that are there.
 Index(

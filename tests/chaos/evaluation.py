@@ -13,6 +13,7 @@ from bot.slack.payloads import ReactionEvent, microseconds, parse_event
 from bot.views.texts import load_texts
 from model.errors import BrokenVersion
 from model.labels import seed_taxonomy
+from model.reactions import Signs
 from model.serving.version_folder import verify
 from model.store.store import Store
 from model.store.stored_message import StoredMessage
@@ -148,10 +149,10 @@ def _evaluate_gestures(store: Store, expected: ExpectedState, report: Any) -> in
     made = set()
     for event in [*expected.heard.get("reaction_added", ()), *expected.heard.get("reaction_removed", ())]:
         parsed = parse_event(event)
-        found = parsed.gesture(seed_taxonomy(), bot_user="") if isinstance(parsed, ReactionEvent) else None
-        if found is not None:
-            (channel, item), gesture = found
-            made.add((channel, item, gesture.user, gesture.handle, gesture.at, gesture.withdrawn))
+        found = parsed.reaction(seed_taxonomy(), Signs(), bot_user="") if isinstance(parsed, ReactionEvent) else None
+        if found is not None and found[1].kind is not None:
+            (channel, item), reaction = found
+            made.add((channel, item, reaction.user, reaction.handle, reaction.at, reaction.withdrawn))
     for key in made:
         if not kept[key]:
             report("gestures_lost", key)

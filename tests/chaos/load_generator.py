@@ -51,6 +51,7 @@ class LoadGenerator:
             channel = self.workspace.channel(name)
             self.workspace.join(channel, beto)
             self.store.channels.set_mode(channel.id, "auto")
+            self.store.channels.set_reactions(channel.id, "message")  # all that people do is to be found again
 
     async def run(self, injector: FaultInjector) -> None:
         """Do all that the plan says, with the injector's faults between the actions."""

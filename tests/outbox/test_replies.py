@@ -20,9 +20,9 @@ from bot.outbox.replies import QuestionWork, ReplyWork
 from bot.outbox.sweep import Sweeper, sweep
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
-from bot.slack.payloads import GESTURES
 from model.judgements import Gesture, Kind
 from model.labels import LabelEvent, seed_taxonomy
+from model.reactions import Signs
 from model.schema import Message, Prediction, Source
 from model.store.announcements import label_key
 from model.store.database import now
@@ -704,7 +704,7 @@ def test_who_could_not_be_told_that_they_do_not_count_costs_no_reply(
 
 def test_every_gesture_has_an_emoji_that_is_no_labels() -> None:
     """One tap must mean one thing."""
-    assert all(seed_taxonomy().by_emoji(emoji) is None for emoji in GESTURES.values())
+    assert all(seed_taxonomy().by_emoji(emoji) is None for _, emoji in Signs())
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

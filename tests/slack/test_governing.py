@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.views.texts import load_texts
+from model.reactions import Place
 from model.schema import Reason, Verdict
 from model.store.outbox_row import State, change_key
 from model.store.runs import owner_name
@@ -49,10 +50,11 @@ async def say(
     user: str,
     trainers: str = ADMIN,
     trigger: str = TRIGGER,
+    channel: str = CHANNEL,
 ) -> str:
     """What `/beto WORDS` answers this person."""
     body = {
-        "command": "/beto", "text": words, "team_id": TEAM, "channel_id": CHANNEL, "user_id": user,
+        "command": "/beto", "text": words, "team_id": TEAM, "channel_id": channel, "user_id": user,
         "trigger_id": trigger, "response_url": "http://127.0.0.1:1/",
     }  # fmt: skip
     context = a_context(slack, store, home, published, trainers=trainers)
@@ -62,16 +64,17 @@ async def say(
 
 
 @pytest.mark.parametrize("user", [GUEST, OUTSIDER], ids=["guest", "outsider"])
-@pytest.mark.parametrize("words", ["watch", "unwatch", "emoji on", "emoji off"])
+@pytest.mark.parametrize("words", ["watch", "unwatch", "emoji on", "emoji off", "reacciones mensaje", "reactions reply"])
 async def test_guests_and_outsiders_change_nothing(
     words: str, user: str, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
 ) -> None:
     """A guest switched a whole channel off, and nobody heard of it."""
     store.channels.set_mode(CHANNEL, "mention" if words == "watch" else "auto")
     store.channels.set_seeds(CHANNEL, words == "emoji off")
-    before = store.channels.mode(CHANNEL), store.channels.seeds(CHANNEL)
+    store.channels.set_reactions(CHANNEL, "message" if words.endswith("reply") else "reply")
+    before = store.channels.mode(CHANNEL), store.channels.seeds(CHANNEL), store.channels.reactions(CHANNEL)
     assert await say(words, inside, store, tmp_path, published, user=user) == load_texts("es")("command.guest")
-    assert (store.channels.mode(CHANNEL), store.channels.seeds(CHANNEL)) == before
+    assert (store.channels.mode(CHANNEL), store.channels.seeds(CHANNEL), store.channels.reactions(CHANNEL)) == before
     assert published == []
 
 
@@ -95,7 +98,16 @@ async def test_guests_and_outsiders_govern_nothing_whoever_named_them(
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [("watch", "told_watch"), ("unwatch", "told_unwatch"), ("emoji on", "told_emoji_on"), ("emoji off", "told_emoji_off")],
+    [
+        ("watch", "told_watch"),
+        ("unwatch", "told_unwatch"),
+        ("emoji on", "told_emoji_on"),
+        ("emoji off", "told_emoji_off"),
+        ("reacciones mensaje", "told_reactions_message"),
+        ("reactions message", "told_reactions_message"),
+        ("reacciones respuesta", "told_reactions_reply"),
+        ("reactions REPLY", "told_reactions_reply"),
+    ],
 )
 async def test_what_a_member_changes_is_told_in_the_channel_once(
     words: str, told: str, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
@@ -103,6 +115,7 @@ async def test_what_a_member_changes_is_told_in_the_channel_once(
     """Everybody there must know that every message is read now, who asked for it, and how it is undone."""
     store.channels.set_mode(CHANNEL, "auto" if words == "unwatch" else "mention")
     store.channels.set_seeds(CHANNEL, words == "emoji off")
+    store.channels.set_reactions(CHANNEL, "message" if told == "told_reactions_reply" else "reply")
     await say(words, inside, store, tmp_path, published, user=MEMBER)
     row = store.outbox.get(change_key(TRIGGER))
     assert row is not None
@@ -136,6 +149,43 @@ async def test_an_unknown_word_is_answered_with_the_likeliest(
     answered = await say(words, inside, store, tmp_path, published, user=MEMBER)
     assert (f"¿Querías decir `/beto {likely}`?" in answered) is (likely is not None)
     assert f"No conozco `{words}`" in answered
+
+
+@pytest.mark.parametrize("place", ["message", "reply"])
+@pytest.mark.parametrize("words", ["reacciones", "reactions quizás"])
+async def test_the_word_alone_tells_where_reactions_count(
+    words: str, place: Place, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """Whoever asks switches nothing, a guest may ask, and emoji mode is named where it decides."""
+    texts = load_texts("es")
+    store.channels.set_reactions(CHANNEL, place)
+    told = texts(f"command.reactions_is_{place}")
+    assert await say(words, inside, store, tmp_path, published, user=GUEST) == told
+    store.channels.set_seeds(CHANNEL, True)
+    assert await say(words, inside, store, tmp_path, published, user=GUEST) == f"{told}\n{texts('command.reactions_emoji')}"
+    assert store.channels.reactions(CHANNEL) == place
+    assert published == []
+
+
+async def test_who_chooses_the_reply_is_told_that_emoji_mode_decides(
+    inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """Else they would believe that reactions on messages no longer count."""
+    store.channels.set_seeds(CHANNEL, True)
+    answered = await say("reacciones respuesta", inside, store, tmp_path, published, user=MEMBER)
+    assert load_texts("es")("command.reactions_emoji") in answered
+
+
+@pytest.mark.parametrize("channel", ["C0SIMUFRAUDES", "D0SIMULUIS"], ids=["private", "direct"])
+async def test_a_choice_where_the_bot_is_not_or_nobody_else_is_told_to_its_person_alone(
+    channel: str, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """An announcement could not be posted there, or would tell the person who asked what they asked for."""
+    answered = await say("reacciones mensaje", inside, store, tmp_path, published, user=MEMBER, channel=channel)
+    assert answered == load_texts("es")("command.reactions_message")
+    assert store.channels.reactions(channel) == "message"
+    assert store.outbox.get(change_key(TRIGGER)) is None
+    assert published == []
 
 
 # What was not found better

@@ -25,6 +25,7 @@ from bot.slack.payloads import (
 )
 from model.judgements import Kind
 from model.labels import seed_taxonomy
+from model.reactions import Signs
 from model.schema import Message, Source
 
 BOT = "UBETO"
@@ -110,23 +111,52 @@ def test_a_reaction_names_what_taking_it_back_withdraws() -> None:
     """The handle is kept for ever: an undo of last year's reaction must still find it."""
     parsed = parse_event(a_reaction(reaction="pray::skin-tone-4"))
     assert isinstance(parsed, ReactionEvent)
-    found = parsed.gesture(seed_taxonomy(), BOT)
+    found = parsed.reaction(seed_taxonomy(), Signs(), BOT)
     assert found is not None
-    place, gesture = found
+    place, made = found
     assert place == ("C1", "1.1")
-    assert gesture.handle == "reaction/UANA/1.1/pray::skin-tone-4"
-    assert (gesture.at, gesture.kind, gesture.withdrawn) == (7_000_001, Kind.LABEL, False)
+    assert made.handle == "reaction/UANA/1.1/pray::skin-tone-4"
+    assert (made.at, made.kind, made.labels, made.withdrawn) == (7_000_001, Kind.LABEL, ("agradecimiento",), False)
     taken_back = parse_event(a_reaction(type="reaction_removed", reaction="pray::skin-tone-4"))
     assert isinstance(taken_back, ReactionEvent)
-    assert taken_back.gesture(seed_taxonomy(), BOT)[1].handle == gesture.handle  # type: ignore[index]  # read just above
+    again = taken_back.reaction(seed_taxonomy(), Signs(), BOT)
+    assert again is not None
+    assert (again[1].handle, again[1].withdrawn) == (made.handle, True)
 
 
-@pytest.mark.parametrize("event", [{"user": BOT}, {"reaction": "pizza"}, {"item": {"type": "file", "file": "F1"}}])
-def test_reactions_that_say_nothing_of_labels_are_left_alone(event: dict[str, Any]) -> None:
-    """Files, strange emoji, and the bot's own seeded emoji."""
+@pytest.mark.parametrize("event", [{"user": BOT}, {"item": {"type": "file", "file": "F1"}}])
+def test_reactions_of_ours_and_on_files_are_left_alone(event: dict[str, Any]) -> None:
+    """The bot's own emoji, wherever it put them, are nobody's opinion."""
     parsed = parse_event(a_reaction(**event))
     assert isinstance(parsed, ReactionEvent)
-    assert parsed.gesture(seed_taxonomy(), BOT) is None
+    assert parsed.reaction(seed_taxonomy(), Signs(), BOT) is None
+
+
+@pytest.mark.parametrize(("item_user", "on_ours"), [(BOT, True), ("ULUIS", False), (None, False)])
+def test_slack_says_whether_a_reaction_is_on_a_post_of_ours(item_user: str | None, on_ours: bool) -> None:
+    """A webhook's post has nobody; our own replies always have the bot."""
+    parsed = parse_event(a_reaction(**({"item_user": item_user} if item_user else {})))
+    assert isinstance(parsed, ReactionEvent)
+    found = parsed.reaction(seed_taxonomy(), Signs(), BOT)
+    assert found is not None
+    assert found[1].on_ours is on_ours
+
+
+@pytest.mark.parametrize(
+    ("emoji", "says"),
+    [
+        ("pizza", (None, ())), ("white_check_mark", (None, ())), ("yes", (Kind.CORRECT, ())), ("x", (Kind.WRONG, ())),
+        ("zero", (Kind.NONE, ())), ("credit_card", (None, ())), ("visa", (Kind.LABEL, ("tarjeta",))),
+        ("mega", (Kind.LABEL, ("reclamo",))), ("YES::skin-tone-2", (Kind.CORRECT, ())),
+    ],
+)  # fmt: skip
+def test_a_workspaces_own_emoji_say_what_it_set(emoji: str, says: tuple[Kind | None, tuple[str, ...]]) -> None:
+    """And what was replaced says nothing any more."""
+    parsed = parse_event(a_reaction(reaction=emoji))
+    assert isinstance(parsed, ReactionEvent)
+    found = parsed.reaction(seed_taxonomy().with_emoji({"tarjeta": "visa"}), Signs(correct="yes", none="zero"), BOT)
+    assert found is not None
+    assert (found[1].kind, found[1].labels) == says
 
 
 def a_shortcut(**message: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.listeners import erasure, labels, training
 from bot.slack.payloads import SlashCommand
 from bot.views import blocks, serving
+from model.reactions import Place
 from model.schema import Message, Source
 from model.store.channels import Mode
 from model.store.outbox_row import change_key
@@ -23,6 +24,11 @@ Word = Callable[[ListenerContext, Call], Awaitable[str]]
 
 # How `/beto emoji` is switched.
 ON, OFF = {"on", "sí", "si", "yes"}, {"off", "no"}
+# What `/beto reacciones` chooses.
+PLACES: dict[str, Place] = {
+    "mensaje": "message", "mensajes": "message", "message": "message", "messages": "message",
+    "respuesta": "reply", "respuestas": "reply", "reply": "reply", "replies": "reply",
+}  # fmt: skip
 # How each mode of a channel is called in the locale files, by whether we are in it.
 MODE_KEYS: dict[tuple[Mode, bool], str] = {
     ("auto", True): "command.mode_auto",
@@ -162,6 +168,32 @@ async def emoji(context: ListenerContext, call: Call) -> str:
     return context.texts("command.emoji_on" if on else "command.emoji_off")
 
 
+async def reactions(context: ListenerContext, call: Call) -> str:
+    """Have reactions to the channel's messages themselves count, or not; without a word, or with another, tell which."""
+    channels, texts = context.store.channels, context.texts
+    place = PLACES.get(call.rest.lower())
+    if place is None:
+        before = await asyncio.to_thread(channels.reactions, call.channel)
+        told = "command.reactions_is_message" if before == "message" else "command.reactions_is_reply"
+        return texts(told) + await _while_emoji(context, call)
+    if not await context.visibility.is_full_member(call.user):
+        return texts("command.guest")
+    inside = not call.channel.startswith("D") and await people.is_member(context.slack, call.channel)
+    changed = await asyncio.to_thread(channels.set_reactions, call.channel, place)
+    to_message = place == "message"
+    if changed and inside:
+        await _announce(context, call, "command.told_reactions_message" if to_message else "command.told_reactions_reply")
+    return (
+        texts("command.reactions_message") if to_message else texts("command.reactions_reply") + await _while_emoji(context, call)
+    )
+
+
+async def _while_emoji(context: ListenerContext, call: Call) -> str:
+    """Return what is to be added where the channel's emoji mode decides, whatever it chose for reactions."""
+    seeds = await asyncio.to_thread(context.store.channels.seeds, call.channel)
+    return f"\n{context.texts('command.reactions_emoji')}" if seeds else ""
+
+
 async def _announce(context: ListenerContext, call: Call, text_key: str) -> None:
     """Have the channel told who changed what there, and how that is undone."""
     key = change_key(call.trigger_id)
@@ -224,6 +256,8 @@ WORDS: dict[str, Word] = {
     "historial": tell_history,
     "history": tell_history,
     "emoji": emoji,
+    "reacciones": reactions,
+    "reactions": reactions,
     "reentrena": training.retrain,
     "reentrenar": training.retrain,
     "retrain": training.retrain,

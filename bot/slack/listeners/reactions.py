@@ -1,4 +1,4 @@
-"""Reactions: one tap is one judgement, and taking it back withdraws just that."""
+"""Reactions: one tap is one judgement where labels are shown, and taking it back withdraws just that."""
 
 import asyncio
 
@@ -15,10 +15,11 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     @app.event("reaction_added")
     @app.event("reaction_removed")
     async def on_reaction(parsed: ReactionEvent) -> None:
-        found = parsed.gesture(await context.taxonomy(), context.bot_user)
+        found = parsed.reaction(await context.taxonomy(), context.settings.sign_emoji, context.bot_user)
         if found is None:
             return
-        (channel, item_ts), gesture = found
-        message_id, new = await asyncio.to_thread(context.store.gestures.add, gesture, channel=channel, item_ts=item_ts)
+        (channel, item_ts), reaction = found
+        add = context.store.gestures.add_reaction
+        message_id, new = await asyncio.to_thread(add, reaction, channel=channel, item_ts=item_ts)
         if message_id is not None and new:
             await context.publish(queues.reply(message_id))
