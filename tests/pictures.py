@@ -104,7 +104,7 @@ def take_correction(window: Window, town: Town) -> None:
     window.open("maria", "atencion")
     message = window.message(CUT)
     reply = window.labelled(message)
-    react("luis", window.ask("one.dataset.ts", message), "mega")
+    react("luis", window.ask("one.dataset.ts", reply), "mega")
     window.see(THREAD, "lo añade @luis")
     react("ana", window.ask("one.dataset.ts", reply), "white_check_mark")
     window.see(THREAD, "confirmado por @ana")
@@ -119,8 +119,8 @@ async def correct_forty(town: Town) -> None:
         assert await ana.command("reclamos", "/beto", "watch")
         for number, text in enumerate(CORRECTED):
             ts = await luis.message("reclamos", text)
-            await luis.wait_for_reply("reclamos", ts, 30)
-            await (ana, luis)[number % 2].react("reclamos", ts, EMOJI)
+            reply = await luis.wait_for_reply("reclamos", ts, 30)
+            await (ana, luis)[number % 2].react("reclamos", str(reply["ts"]), EMOJI)
         assert await ana.command("reclamos", "/beto", "reentrena")
 
 

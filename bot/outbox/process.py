@@ -45,7 +45,10 @@ def seed(self: "celery.Task[..., None]", channel: str, ts: str, emoji: str) -> N
 
 
 def put_reaction(context: OutboxContext, channel: str, ts: str, emoji: str) -> None:
-    """Put the bot's own reaction on a message, or see to it that somebody does when Slack allows it."""
+    """Put the bot's own reaction on a message that is still there, or see to it that somebody does when Slack allows it."""
+    stored = context.store.messages.find(channel, ts)
+    if stored is not None and stored.deleted:
+        return  # it was erased meanwhile, and an emoji would tell its label
     try:
         context.slack.reactions_add(channel=channel, timestamp=ts, name=emoji)
     except RateLimited as wait:

@@ -56,6 +56,7 @@ async def _corrections(url: str, home: Path, reactions: int) -> tuple[list[float
         bot_user = next(each["id"] for each in (await ana.state())["users"] if each["is_bot"])
         await ana.invite(CHANNELS[0], bot_user)
         await ana.command(CHANNELS[0], "/beto", "watch")
+        await ana.command(CHANNELS[0], "/beto", "reacciones mensaje")
         sent = [await ana.message(CHANNELS[0], f"{text} {n}") for n, text in zip(range(40), texts(), strict=False)]
         replies = [await ana.wait_for_reply(CHANNELS[0], ts, 60) for ts in sent]
         channel = replies[0].get("channel") or next(

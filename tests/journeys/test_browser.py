@@ -231,12 +231,12 @@ def test_what_people_type_is_never_run_as_part_of_the_page(ana: Window, luis: Wi
 @pytest.mark.usefixtures("served")
 def test_a_label_emoji_adds_that_label_and_taking_it_back_leaves_the_reply_as_it_was(ana: Window) -> None:
     """Correcting costs one tap, and so does thinking better of it."""
-    message, reply = a_labelled_message(ana)
+    _, reply = a_labelled_message(ana)
     before = ana.see(reply)
-    ana.react(message, "ahorro")
+    ana.react(reply.removesuffix(BODY), "ahorro")
     words = ana.see(reply, "lo añade @ana")
     assert "Ahorro e inversión\u00a0+" in words
-    ana.click(f"{message} [data-testid=reaction].mine")
+    ana.click(f"{reply.removesuffix(BODY)} [data-testid=reaction].mine")
     ana.until(lambda: ana.see(reply) == before, f"the reply says again: {before}")
 
 
@@ -334,12 +334,12 @@ def test_the_menu_of_a_message_corrects_what_was_never_labelled(ana: Window) -> 
 @pytest.mark.usefixtures("served")
 def test_what_changed_under_an_open_modal_is_shown_and_not_overwritten(ana: Window, luis: Window) -> None:
     """Two people correct at once: neither loses a word, and the second one decides knowing of the first."""
-    message, reply = a_labelled_message(ana)
+    _, reply = a_labelled_message(ana)
     ana.click(f"{reply} {EDIT}")
     ana.click(f"{FORM} .multi-open")
     ana.press("prestamo", Keys.ENTER, Keys.ESCAPE)
-    luis.open("luis", "atencion")
-    luis.react(message, "ahorro")
+    luis.open("luis", "atencion", thread=ana.ask("one.closest('.message').dataset.threadTs", reply))
+    luis.react(reply.removesuffix(BODY), "ahorro")
     ana.see(reply, "lo añade @luis")  # behind the modal
     ana.click("[data-testid=modal-submit]")
     assert "Ahorro e inversión" in ana.see(FORM, "Mientras tanto alguien cambió las etiquetas")

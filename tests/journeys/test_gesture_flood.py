@@ -135,6 +135,7 @@ async def flood(town: Town) -> None:
         f"http://127.0.0.1:{town.machine.environment['BETO_HTTP_PORT']}/slack/events", "simulator-signing-secret", chance
     )
     town.store.channels.set_mode(CHANNEL, "auto")
+    town.store.channels.set_reactions(CHANNEL, "message")
     clock = int(time.time()) - 100_000
     # Guests do not count, and strangers to the simulator would be guests: these people are known.
     for person in PEOPLE:

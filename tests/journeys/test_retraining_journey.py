@@ -39,8 +39,8 @@ async def _correct(town: Town) -> None:
         assert await ana.command("atencion", "/beto", "watch")
         for number, text in enumerate(CORRECTED):
             ts = await luis.message("atencion", text)
-            await luis.wait_for_reply("atencion", ts, 30)
-            await (ana, luis)[number % 2].react("atencion", ts, EMOJI)
+            reply = await luis.wait_for_reply("atencion", ts, 30)
+            await (ana, luis)[number % 2].react("atencion", str(reply["ts"]), EMOJI)
 
 
 @pytest.fixture
@@ -178,8 +178,7 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     text = f"{UNSEEN[0]}, ¿me ayudan?"
     window.write(text)
     message = window.message(text)
-    window.see(f"{message} [data-testid=replies]")
-    window.react(message, "bank")
+    window.react(window.labelled(message), "bank")
 
     # Its progress on the page, then the report in the thread.
     window.write("/beto reentrena --prueba")

@@ -55,7 +55,7 @@ def context(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     settings = BotSettings()
-    store = Store(settings.store_url, settings.home_folder)
+    store = Store(settings.store_url, settings.home_folder, label_emoji=settings.label_emoji_by_name)
     store.migrate()
     yield build_context(settings, store, wait=lambda _: pytest.fail("Slack is there"))
     store.close()

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from bot.errors import StartRefused
+from bot.settings import BotSettings
 from bot.slack import guard
+from bot.slack.app import run
 from bot.slack.context import TAXONOMY_KNOWN_FOR_S, Background, TaxonomyCache
 from model.errors import StoreUnavailable
 from model.labels import Taxonomy, seed_taxonomy
@@ -211,3 +214,11 @@ async def test_what_was_acknowledged_is_finished_before_the_process_ends() -> No
     await background.finish(0.5)
     assert done == [0.05]
     assert time.monotonic() - began < 5
+
+
+async def test_a_bot_whose_emoji_say_two_things_does_not_start(slack: SimulatorThread, tmp_path: Path) -> None:
+    """It would read one tap as something that its person did not mean."""
+    environment = {name.lower(): value for name, value in slack.environment.items()}
+    settings = BotSettings(home=tmp_path, database_url="", signs="wrong=mega", **environment)  # type: ignore[arg-type]  # of many kinds
+    with pytest.raises(StartRefused, match="mega is the label 'reclamo' and also the sign 'wrong'"):
+        await run(settings, http=False)

@@ -21,7 +21,16 @@ EMOJI = {label.name: label.emoji for label in seed_taxonomy()}
 async def case(town: Town, ana: Person) -> AsyncIterator[Case]:
     async with Person(town.url, "luis") as luis:
         await ana.command("atencion", "/beto", "watch")
+        town.store.channels.set_reactions(CHANNEL, "reply")
         yield await a_case(town, ana, luis)
+
+
+def place(case: Case, on: str) -> str:
+    """The item to react on; on the message itself it counts where the channel chose that."""
+    if on == "message":
+        case.town.store.channels.set_reactions(CHANNEL, "message")
+        return case.ts
+    return case.reply_ts
 
 
 def predicted(case: Case) -> tuple[str, ...]:
@@ -33,8 +42,8 @@ def predicted(case: Case) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("on", ["message", "reply"])
 async def test_a_label_emoji_adds_that_label_and_taking_it_back_withdraws_it(case: Case, on: str) -> None:
-    """One tap, on the message or on the reply."""
-    item = case.ts if on == "message" else case.reply_ts
+    """One tap, on the reply, or on the message where the channel chose that."""
+    item = place(case, on)
     await case.ana.react(CHANNEL, item, EMOJI["ahorro"])
     judged = await case.until(lambda state: state.labels["ahorro"].status == "added")
     assert set(judged.state.unknown) == set(NAMES) - {"ahorro"}
@@ -46,7 +55,7 @@ async def test_a_label_emoji_adds_that_label_and_taking_it_back_withdraws_it(cas
 @pytest.mark.parametrize("on", ["message", "reply"])
 async def test_the_tick_confirms_the_shown_set(case: Case, on: str) -> None:
     shown = predicted(case)
-    await case.luis.react(CHANNEL, case.ts if on == "message" else case.reply_ts, "white_check_mark")
+    await case.luis.react(CHANNEL, place(case, on), "white_check_mark")
     judged = await case.until(lambda state: not state.unknown)
     assert set(judged.state.shown) == set(shown)
     await case.until_shown("confirmado por <@U0SIMULUIS>")
@@ -54,7 +63,7 @@ async def test_the_tick_confirms_the_shown_set(case: Case, on: str) -> None:
 
 @pytest.mark.parametrize("on", ["message", "reply"])
 async def test_the_cross_rejects_what_is_shown_but_not_what_its_person_named(case: Case, on: str) -> None:
-    item = case.ts if on == "message" else case.reply_ts
+    item = place(case, on)
     first, *_ = predicted(case)
     await case.ana.react(CHANNEL, item, EMOJI["ahorro"])
     await case.until(lambda state: "ahorro" in state.shown)
@@ -66,10 +75,23 @@ async def test_the_cross_rejects_what_is_shown_but_not_what_its_person_named(cas
 
 @pytest.mark.parametrize("on", ["message", "reply"])
 async def test_no_entry_says_that_no_label_applies(case: Case, on: str) -> None:
-    await case.ana.react(CHANNEL, case.ts if on == "message" else case.reply_ts, "no_entry_sign")
+    await case.ana.react(CHANNEL, place(case, on), "no_entry_sign")
     judged = await case.until(lambda state: not state.unknown)
     assert judged.state.shown == ()
     await case.until_shown("Ninguna etiqueta")
+
+
+async def test_everyday_reactions_on_a_message_are_no_labels(case: Case) -> None:
+    """A prayer thanks a colleague and a tick says *attended to*; labels are shown on the reply, and there they count."""
+    for person, emoji in ((case.ana, EMOJI["agradecimiento"]), (case.luis, "white_check_mark"), (case.luis, EMOJI["ahorro"])):
+        await person.react(CHANNEL, case.ts, emoji)
+    await case.luis.unreact(CHANNEL, case.ts, "white_check_mark")
+    await case.ana.react(CHANNEL, case.reply_ts, EMOJI["cuenta"])  # once this is counted, the others were heard too
+    judged = await case.until(lambda state: state.labels["cuenta"].status == "added")
+    assert set(judged.state.unknown) == set(NAMES) - {"cuenta"}
+    assert [each.gesture.labels for each in case.town.store.gestures.history(case.id)] == [("cuenta",)]
+    await case.until_shown("lo añade <@U0SIMUANA>")
+    assert "<@U0SIMULUIS>" not in await case.reply()
 
 
 async def test_the_button_is_the_tick(case: Case) -> None:
@@ -113,7 +135,7 @@ async def test_the_modal_sets_exactly_the_chosen_labels(case: Case) -> None:
 async def test_a_modal_does_not_overwrite_what_somebody_else_said_meanwhile(case: Case) -> None:
     """Shown, not overwritten; a second look, and the second submission counts."""
     view = await filled_modal(case.ana, lambda: case.ana.action("labels_edit", channel=CHANNEL, ts=case.reply_ts))
-    await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.luis.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
     await case.until(lambda state: state.labels["ahorro"].status == "added")
     changes = case.ana.changes()
     await case.ana.view_submit(str(view["id"]), choosing("fraude"))
@@ -141,26 +163,27 @@ async def test_the_shortcut_corrects_a_message_that_was_never_classified(town: T
 async def test_skin_tones_aliases_and_strange_emoji(case: Case) -> None:
     """A prayer in any colour is thanks; a pizza means nothing and nobody is told so."""
     assert EMOJI["agradecimiento"] == "pray"
-    await case.ana.react(CHANNEL, case.ts, "pray::skin-tone-4")
-    await case.ana.react(CHANNEL, case.ts, "pizza")
+    await case.ana.react(CHANNEL, case.reply_ts, "pray::skin-tone-4")
+    await case.ana.react(CHANNEL, case.reply_ts, "pizza")
     judged = await case.until(lambda state: state.labels["agradecimiento"].status == "added")
     assert len(judged.state.judges) == 1
-    await case.ana.react(CHANNEL, case.ts, "pray")
-    await case.ana.unreact(CHANNEL, case.ts, "pray::skin-tone-4")
+    await case.ana.react(CHANNEL, case.reply_ts, "pray")
+    await case.ana.unreact(CHANNEL, case.reply_ts, "pray::skin-tone-4")
     await asyncio.sleep(0)
     await case.until(lambda state: state.labels["agradecimiento"].status == "added")
 
 
 async def test_opinions_that_are_even_are_asked_about_once(case: Case) -> None:
-    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])
-    await case.luis.react(CHANNEL, case.ts, "no_entry_sign")
+    message = place(case, "message")
+    await case.ana.react(CHANNEL, message, EMOJI["ahorro"])
+    await case.luis.react(CHANNEL, message, "no_entry_sign")
     await case.until(lambda state: state.labels["ahorro"].status == "disputed")
     await case.until_shown("Ahorro e inversión: en disputa")
     await case.luis.react(CHANNEL, case.reply_ts, "no_entry_sign")
     async with Person(case.town.url, "maria") as maria:
-        await maria.react(CHANNEL, case.ts, EMOJI["ahorro"])
+        await maria.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
         await case.until(lambda state: state.labels["ahorro"].status == "added")
-        await maria.unreact(CHANNEL, case.ts, EMOJI["ahorro"])
+        await maria.unreact(CHANNEL, case.reply_ts, EMOJI["ahorro"])
         await case.until(lambda state: state.labels["ahorro"].status == "disputed")
     await case.until_shown("Ahorro e inversión: en disputa")
     about: list[str] = []
@@ -176,7 +199,7 @@ async def test_opinions_that_are_even_are_asked_about_once(case: Case) -> None:
 async def test_a_guest_is_told_quietly_that_it_does_not_count(case: Case) -> None:
     async with Person(case.town.url, "carlos") as carlos:
         changes = carlos.changes()
-        await carlos.react(CHANNEL, case.ts, EMOJI["ahorro"])
+        await carlos.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
         async with asyncio.timeout(15):
             told_before = "U0SIMUCARLOS" in TOLD
             while not told_before:
@@ -187,16 +210,16 @@ async def test_a_guest_is_told_quietly_that_it_does_not_count(case: Case) -> Non
                     break
         await eventually(lambda: "U0SIMUCARLOS" in case.judged.strangers, lambda: "the guest was not looked at")
         assert case.judged.state.labels["ahorro"].status == "unjudged"
-        await carlos.unreact(CHANNEL, case.ts, EMOJI["ahorro"])
+        await carlos.unreact(CHANNEL, case.reply_ts, EMOJI["ahorro"])
 
 
 TOLD: set[str] = set()
 
 
 async def test_undo_withdraws_the_last_gesture(case: Case) -> None:
-    await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.luis.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
     await case.until(lambda state: state.labels["ahorro"].status == "added")
-    await case.luis.react(CHANNEL, case.ts, EMOJI["cuenta"])
+    await case.luis.react(CHANNEL, case.reply_ts, EMOJI["cuenta"])
     await case.until(lambda state: state.labels["cuenta"].status == "added")
     assert await case.luis.command("atencion", "/beto", "deshacer")
     judged = await case.until(lambda state: state.labels["cuenta"].status == "unjudged")
@@ -206,7 +229,7 @@ async def test_undo_withdraws_the_last_gesture(case: Case) -> None:
 
 
 async def test_an_edited_text_makes_what_was_said_stale_and_the_reply_asks_again(case: Case) -> None:
-    await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.luis.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
     await case.until(lambda state: state.labels["ahorro"].status == "added")
     await case.ana.edit(CHANNEL, case.ts, "ya no pregunto por eso, ¿a qué hora abre la agencia?")
     await case.until(lambda state: not state.judges)
@@ -215,7 +238,7 @@ async def test_an_edited_text_makes_what_was_said_stale_and_the_reply_asks_again
 
 
 async def test_a_deleted_message_keeps_its_counts_and_not_its_text(case: Case) -> None:
-    await case.luis.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.luis.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
     await case.until(lambda state: state.labels["ahorro"].status == "added")
     await case.ana.delete(CHANNEL, case.ts)
     await eventually(lambda: case.town.store.messages.get(case.id).deleted, lambda: "not deleted")
@@ -230,7 +253,7 @@ async def test_fifty_reactions_within_a_second_redraw_the_reply_a_few_times_only
     people = [case.ana, case.luis]
     async with Person(case.town.url, "maria") as maria:
         people.append(maria)
-        await asyncio.gather(*(person.react(CHANNEL, case.ts, name) for person in people for name in wanted))
+        await asyncio.gather(*(person.react(CHANNEL, case.reply_ts, name) for person in people for name in wanted))
         await case.until(lambda state: sum(len(label.yes) for label in state.labels.values()) == 36)
         await eventually(lambda: is_settled(case.town.store, case.id), lambda: "not drawn")
     updates = [call for call in list(case.town.slack.transcript)[calls_before:] if call.method == "chat.update"]
@@ -240,6 +263,7 @@ async def test_fifty_reactions_within_a_second_redraw_the_reply_a_few_times_only
 async def test_a_reaction_that_comes_before_its_message_counts_when_the_message_comes(town: Town, ana: Person) -> None:
     """Events of one moment overtake each other."""
     await ana.command("atencion", "/beto", "unwatch")
+    await ana.command("atencion", "/beto", "reacciones mensaje")
     ts = await ana.message("atencion", "me robaron la tarjeta en el bus")
     await ana.react(CHANNEL, ts, EMOJI["fraude"])
     assert await ana.shortcut(CHANNEL, ts, "classify_message")  # only now do we hear of the message itself
@@ -251,9 +275,9 @@ async def test_a_reaction_that_comes_before_its_message_counts_when_the_message_
 
 async def test_gestures_slack_delivers_twice_or_again_count_once(case: Case) -> None:
     case.town.slack.faults.duplicate_next(new_event_id=True)
-    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.ana.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
     case.town.slack.faults.drop_acks(1)
-    await case.ana.react(CHANNEL, case.ts, EMOJI["cuenta"])
+    await case.ana.react(CHANNEL, case.reply_ts, EMOJI["cuenta"])
     await case.until(lambda state: state.labels["ahorro"].yes == state.labels["cuenta"].yes == ("U0SIMUANA",))
     assert len(case.town.store.gestures.history(case.id)) == 2
 
@@ -275,6 +299,21 @@ async def test_the_bots_own_seeded_emoji_say_nothing(case: Case) -> None:
         assert seeded.judged.state.judges == ()
     finally:
         assert await case.ana.command("atencion", "/beto", "emoji off")
+    # They still ask, and whoever taps one answers; what people put there themselves is theirs.
+    name = str((await emoji())[0]["name"])
+    await case.luis.react(CHANNEL, seeded.ts, "no_entry_sign")
+    await case.luis.react(CHANNEL, seeded.ts, name)
+    label = next(label for label, its in EMOJI.items() if its == name)
+    judged = await seeded.until(lambda state: state.labels[label].yes == ("U0SIMULUIS",))
+    assert set(judged.state.unknown) == set(NAMES) - {label}
+    # Once it is forgotten, they go too: they tell its labels.
+    request = case.town.store.erasure.create_request(by="U0SIMUANA", message_id=seeded.id)
+    case.town.store.erasure.execute(request)
+    deadline = time.monotonic() + 30
+    while any("U0SIMUBETO" in each["users"] for each in await emoji()):  # type: ignore[operator]  # of a dict of anything
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+    assert case.town.store.messages.get(seeded.id).offered == {}
 
 
 async def test_reactions_on_the_bots_other_posts_are_no_judgement(case: Case) -> None:
@@ -285,7 +324,7 @@ async def test_reactions_on_the_bots_other_posts_are_no_judgement(case: Case) ->
             posts = [each for each in await case.ana.messages(CHANNEL) if each.get("bot_id")]
             greeting = next((each["ts"] for each in posts if "¡Hola!" in each["text"]), "")
     await case.ana.react(CHANNEL, greeting, "white_check_mark")
-    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])  # once this is counted, the other was heard too
+    await case.ana.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])  # once this is counted, the other was heard too
     await case.until(lambda state: state.labels["ahorro"].status == "added")
     assert case.town.store.gestures.message_of(CHANNEL, greeting) is None
     await case.ana.unreact(CHANNEL, greeting, "white_check_mark")
@@ -296,15 +335,16 @@ async def test_a_blind_message_shows_its_labels_only_after_somebody_said_their_o
     shown = predicted(case)
     with case.town.store.database.writing() as connection:
         connection.execute(messages.update().where(messages.c.id == case.id).values(blind=True))
-    await case.luis.react(CHANNEL, case.ts, "white_check_mark")  # to what? it says nothing
+    await case.luis.react(CHANNEL, case.reply_ts, "white_check_mark")  # to what? it says nothing
     await case.until_shown("¿Qué etiquetas lleva este mensaje?")
     assert "%" not in await case.reply()
     assert case.judged.state.judges == ()
     view = await filled_modal(case.ana, lambda: case.ana.action("labels_edit", channel=CHANNEL, ts=case.reply_ts))
     assert "initial_options" not in str(view["blocks"])
-    await case.ana.react(CHANNEL, case.ts, EMOJI["ahorro"])
+    await case.ana.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
     await case.until_shown("lo añade <@U0SIMUANA>")
     assert "%" in await case.reply()
+    await case.luis.unreact(CHANNEL, case.reply_ts, "white_check_mark")
     await case.luis.react(CHANNEL, case.reply_ts, "white_check_mark")  # now it says something
     await case.until(lambda state: "U0SIMULUIS" in state.labels[shown[0]].yes)
     first, prediction = next(iter(case.town.store.gestures.judged_blind(seed_taxonomy())))

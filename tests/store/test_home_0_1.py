@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from model.labels import seed_taxonomy
+from model.reactions import Reaction
 from model.schema import Message, Source
 from model.store.outbox_row import SETTLED, Row, State, picture_key, question_key, reply_key, report_key, status_key
 from model.store.store import Store
@@ -76,6 +77,25 @@ def test_every_message_judgement_run_and_version_is_still_there(upgraded: Store)
     statuses = [upgraded.runs.get(run_id) for run_id in range(1, 6)]
     assert [run.status for run in statuses if run is not None] == ["done", "done", "failed", "failed", "running"]
     assert upgraded.belongs_to("T0SIMULADOR") == "T0SIMULADOR"
+
+
+def test_what_people_said_on_messages_themselves_stands_and_can_be_taken_back(upgraded: Store) -> None:
+    """Where a gesture counts is decided from now on; last year's corrections were paid for by somebody."""
+    assert [upgraded.channels.reactions(channel) for channel in (CHANNEL, OTHER)] == ["reply", "reply"]
+    on_messages = {
+        each.row.id: said
+        for each in upgraded.gestures.judged_messages(upgraded.labels.current())
+        for said in each.said
+        if said.item_ts == each.row.ts and said.gesture.via == "reaction"
+    }
+    assert on_messages
+    for message_id, said in on_messages.items():
+        gesture = said.gesture
+        back = Reaction(user=gesture.user, handle=gesture.handle, emoji="no-more", at=gesture.at + 1, withdrawn=True)
+        assert upgraded.gestures.add_reaction(back, channel=said.channel, item_ts=said.item_ts) == (message_id, True)
+        again = back.model_copy(update={"at": gesture.at + 2, "withdrawn": False, "kind": gesture.kind})
+        seeds = upgraded.channels.seeds(said.channel)
+        assert upgraded.gestures.add_reaction(again, channel=said.channel, item_ts=said.item_ts)[1] is seeds
 
 
 def test_what_was_said_is_not_said_again(upgraded: Store) -> None:

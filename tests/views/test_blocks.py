@@ -11,6 +11,7 @@ from bot.views import blocks
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind, LabelState, fold
 from model.labels import Label, Taxonomy, seed_taxonomy
+from model.reactions import Signs
 from model.schema import Prediction
 
 
@@ -282,3 +283,36 @@ def test_a_match_in_the_title_comes_before_one_in_a_description() -> None:
     ] + [Label(name="c", title="Cheque", title_en="Check", emoji="", description="")]  # fmt: skip
     options = blocks.label_options("cheque", Taxonomy(labels), load_texts("es"))
     assert [option["value"] for option in options] == ["c", *(f"n{n}" for n in range(99))]
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_people_are_told_to_react_to_the_reply(language: str) -> None:
+    """Reactions on the message itself are their own business, and nobody would know."""
+    texts = load_texts(language)
+    on_reply = {"es": "(reacciona|Reacciona).* a (esta|mi) respuesta", "en": "(react|React).* to (this|my) reply"}[language]
+    on_message = {"es": "/beto reacciones mensaje", "en": "/beto reactions message"}[language]
+    for key in ("reply.how", "reply.blind_how", "greeting.invited", "command.help"):
+        assert re.search(on_reply, texts.sentences[key]), key
+    assert on_message in texts.sentences["command.help"]
+    # A message that a digest answered has no reply: its menu is what always works.
+    assert "Corregir etiquetas" in texts.sentences["digest.how"]
+    assert not re.search("reacci|react", texts.sentences["digest.how"], re.IGNORECASE)
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_signs_are_shown_as_the_workspace_set_them(language: str) -> None:
+    """In the small line, the question of a blind message, the help and the Home tab; and no sign is written out anywhere."""
+    texts = load_texts(language, Signs(correct="bien", wrong="mal", none="nada"))
+    prediction = Prediction(version=3, base="mini", scores={"tarjeta": 0.9}, labels=("tarjeta",))
+    state = fold((), names=seed_taxonomy().names, predicted=prediction.labels)
+    taxonomy = seed_taxonomy().with_emoji({"tarjeta": "visa"})
+    shown = str(blocks.reply(prediction, state, taxonomy, texts))
+    assert ":bien:" in shown
+    assert ":mal:" in shown
+    assert ":visa: *" in shown
+    assert ":nada:" in str(blocks.blind(texts))
+    home = str(blocks.home(taxonomy, texts, "beto"))
+    assert all(f":{emoji}:" in home for emoji in ("bien", "mal", "nada", "visa"))
+    for key, sentence in texts.sentences.items():
+        if not key.startswith("run."):
+            assert not re.search(":(white_check_mark|x|no_entry_sign):", sentence), key

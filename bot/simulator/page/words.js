@@ -170,7 +170,7 @@ const WORDS = {
   try_2: ["Pídele que vigile el canal", "Ask it to watch the channel"],
   try_2_text: ["Así etiqueta cada mensaje; sin esto, solo los que lo mencionan.", "It then labels every message; otherwise only those that mention it."],
   try_3: ["Escribe un mensaje", "Write a message"],
-  try_3_text: ["Sus etiquetas llegan al hilo. Si fallan, corrígelas con una reacción.", "Its labels arrive in the thread. If they are wrong, mend them with a reaction."],
+  try_3_text: ["Sus etiquetas llegan al hilo. Si fallan, reacciona a la respuesta.", "Its labels arrive in the thread. If they are wrong, react to the reply."],
   try_example: [
     "Me cobraron dos veces la comisión de la tarjeta y la app no me deja reclamar, lo necesito hoy",
     "Me cobraron dos veces la comisión de la tarjeta y la app no me deja reclamar, lo necesito hoy",
