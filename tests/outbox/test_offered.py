@@ -76,7 +76,7 @@ def test_a_workspaces_own_emoji_are_put_and_shown(context: OutboxContext, worksp
     assert stored is not None
     assert stored.offered == {"visa": "tarjeta"}
     shown = str(context.slack.conversations_replies(channel=CHANNEL, ts=ts)["messages"][1]["blocks"])
-    assert ":visa: *Tarjeta*" in shown
+    assert ":visa:" in shown
     assert ":yes: o :x:" in shown
     put_reaction(context, CHANNEL, ts, "visa")  # invalid_name, for the simulator has no such emoji
     assert ours_on(context, ts) == set()
