@@ -40,10 +40,14 @@ class LabelBook:
                 self._read_at = time.monotonic()
             return self._current
 
+    def recorded(self) -> Taxonomy:
+        """Return the labels of today with their own emoji, as changes are made to them; StoreUnavailable where nobody knows."""
+        with self._database.reading() as connection:
+            return fold_labels(seed_taxonomy(), _events(connection))
+
     def emoji_complaints(self, signs: Signs) -> list[str]:
         """Return what is wrong with the chosen emoji beside these signs (see `reactions.complaints`)."""
-        with self._database.reading() as connection:
-            return complaints(fold_labels(seed_taxonomy(), _events(connection)), self._emoji, signs)
+        return complaints(self.recorded(), self._emoji, signs)
 
     def record(self, *events: LabelEvent) -> Taxonomy:
         """Record the events, all or none, and return the labels after them. BadData where one of them cannot be.

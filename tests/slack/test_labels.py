@@ -219,6 +219,44 @@ def test_what_cannot_be_is_said_at_its_field_and_nothing_is_lost(
     assert store.labels.events() == []
 
 
+def test_emoji_that_the_operator_chose_are_shown_and_never_recorded(
+    slack: SimulatorThread, migrated_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A label's own emoji comes back with an empty setting, whatever else of the label was changed meanwhile."""
+    monkeypatch.setenv("BETO_LABEL_EMOJI", "tarjeta=visa,app=")
+    monkeypatch.setenv("BETO_SIGNS", "wrong=no_good")
+    (tmp_path / "beto.db").write_bytes(migrated_file.read_bytes())
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path, label_emoji={"tarjeta": "visa", "app": ""})
+
+    async def change(screens: Screens) -> None:
+        view = await screens.open()
+        assert ":visa:" in row(view, "tarjeta")
+        assert ":iphone:" not in row(view, "app")
+        form = await screens.form(view, "change", "tarjeta")
+        for emoji, told in (("key", "BETO_LABEL_EMOJI"), ("credit_card", "")):
+            values = {"title": {"title": {"value": "Tarjetas"}}, "emoji": {"emoji": {"value": emoji}}}
+            assert await screens.person.view_submit(form["id"], values)
+            if told:
+                errors = await until(screens.changes, lambda change: change["type"] == "view_errors")
+                assert told in errors["errors"]["emoji"]
+        listed = await screens.shown(is_list)
+        form = await screens.form(listed, "change", "cuenta")
+        for emoji, told in (("visa", "ya es el de «Tarjetas»"), ("no_good", "ya significa otra cosa")):
+            values = {"title": {"title": {"value": "Cuenta"}}, "emoji": {"emoji": {"value": emoji}}}
+            assert await screens.person.view_submit(form["id"], values)
+            errors = await until(screens.changes, lambda change: change["type"] == "view_errors")
+            assert told in errors["errors"]["emoji"]
+
+    with connected(slack, store, tmp_path, []):
+        as_editor(slack, change)
+    [(_, event)] = store.labels.events()
+    assert event.label is not None
+    assert (event.label.title, event.label.emoji) == ("Tarjetas", "credit_card")
+    assert store.labels.current()["tarjeta"].emoji == "visa"
+    assert store.labels.recorded()["tarjeta"].emoji == "credit_card"
+    store.close()
+
+
 def test_whoever_may_not_sees_the_labels_and_no_buttons(team: SimulatorThread, store: Store) -> None:
     """Labels are everybody's to read; a click of a screen that was opened before a right was lost changes nothing."""
 

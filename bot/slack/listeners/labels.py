@@ -13,14 +13,13 @@ import aiohttp
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 
-from bot.slack import payloads
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.payloads import ViewClick, ViewSubmission
 from bot.views import blocks, label_blocks
 from bot.views.blocks import CHOICE
 from bot.views.label_blocks import Standing, Undoable
 from model.errors import BadData
-from model.labels import Label, LabelEvent, Taxonomy, canonical_emoji, slack_name
+from model.labels import Label, LabelEvent, Taxonomy, slack_name
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
     @app.view(label_blocks.LABEL_VIEW)
     async def on_save(ack: AsyncAck, parsed: ViewSubmission) -> None:
-        taxonomy = await context.taxonomy()
+        taxonomy = await asyncio.to_thread(context.store.labels.recorded)
         label = _label_of(parsed, taxonomy, context)
         if wrong := _what_is_wrong(label, taxonomy, context):
             await ack(response_action="errors", errors=wrong)
@@ -104,7 +103,7 @@ async def _open_form(context: ListenerContext, parsed: ViewClick) -> None:
 async def _choose(context: ListenerContext, parsed: ViewClick) -> None:
     """Open the form or the question that an entry of a label's menu stands for, or move the label up."""
     act, _, name = parsed.value.partition(":")
-    taxonomy = await asyncio.to_thread(context.store.labels.current)
+    taxonomy = await asyncio.to_thread(context.store.labels.recorded)
     if name not in taxonomy:
         await _show_list(context, parsed.root_view_id, parsed.user)
         return
@@ -140,7 +139,7 @@ async def _move_up(context: ListenerContext, parsed: ViewClick, taxonomy: Taxono
 
 async def _restore(context: ListenerContext, parsed: ViewClick) -> None:
     """Bring a label back; without its emoji where another has that by now."""
-    taxonomy = await asyncio.to_thread(context.store.labels.current)
+    taxonomy = await asyncio.to_thread(context.store.labels.recorded)
     label = taxonomy.former.get(parsed.value)
     if label is not None and label.emoji and taxonomy.by_emoji(label.emoji) is not None:
         label = label.model_copy(update={"emoji": ""})
@@ -194,14 +193,18 @@ def _label_of(parsed: ViewSubmission, taxonomy: Taxonomy, context: ListenerConte
 def _what_is_wrong(label: Label, taxonomy: Taxonomy, context: ListenerContext) -> dict[str, str]:
     """Return what cannot be, by the field that says it; {} where nothing is wrong."""
     texts, wrong = context.texts, {}
+    chosen = context.settings.label_emoji_by_name
+    if label.name in chosen and label.name in taxonomy and label.emoji != taxonomy[label.name].emoji:
+        # It would be saved, and shown nowhere.
+        return {label_blocks.EMOJI: texts("labels.emoji_set")}
     same = next((each for each in taxonomy if each.title.lower() == label.title.lower() and each.name != label.name), None)
     if same is not None:
         wrong[label_blocks.TITLE] = texts("labels.title_taken")
     if label.emoji:
-        owner = taxonomy.by_emoji(label.emoji)
+        owner = taxonomy.by_emoji(label.emoji) or taxonomy.with_emoji(chosen).by_emoji(label.emoji)
         if not re.fullmatch(r"[\w+'-]{1,100}", label.emoji):
             wrong[label_blocks.EMOJI] = texts("labels.emoji_unknown")
-        elif canonical_emoji(label.emoji) in {canonical_emoji(each) for each in payloads.GESTURES.values()}:
+        elif context.settings.sign_emoji.kind_of(label.emoji) is not None:
             wrong[label_blocks.EMOJI] = texts("labels.emoji_sign")
         elif owner is not None and owner.name != label.name:
             wrong[label_blocks.EMOJI] = texts("labels.emoji_taken", label=texts.title(owner))
