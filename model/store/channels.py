@@ -9,6 +9,7 @@ from sqlalchemy import false, func, select
 
 from model.reactions import Place
 from model.store.database import Database
+from model.store.outbox_changes import mark_refused_due
 from model.store.tables import channels, gestures, messages, outbox, runs, training_texts
 
 Mode = Literal["auto", "mention"]
@@ -69,7 +70,10 @@ class Channels:
             return (before or "reply") != place
 
     def rename(self, old: str, new: str) -> None:
-        """Move all that is kept under a channel's old id to its new one: Slack changes ids now and then."""
+        """Move all that is kept under a channel's old id to its new one: Slack changes ids now and then.
+
+        What was refused since, as Slack knew no such channel any more, is due.
+        """
         with self._database.writing() as connection:
             # What came under the new id before we heard of it, or the same news twice: the new rows stand.
             taken = {
@@ -81,6 +85,7 @@ class Channels:
             }
             for table, is_taken in taken.items():
                 connection.execute(table.update().where(table.c.channel == old, ~is_taken).values(channel=new))
+            mark_refused_due(connection, new)
             connection.execute(
                 training_texts.update()
                 .where(training_texts.c.text_id.startswith(f"{old}:", autoescape=True))

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, tex
 
 from model.schema import Prediction, Source
 from model.store.database import Database, aware, lock_channel, now
-from model.store.outbox_changes import insert_or_ignore, mark_due, of_message
+from model.store.outbox_changes import insert_or_ignore, mark_due, mark_refused_due, of_message
 from model.store.outbox_row import (
     CLAIMABLE,
     RETRY_AFTER_S,
@@ -354,9 +354,7 @@ class Outbox:
             )
             new = connection.execute(row.returning(outbox.c.id)).one_or_none() is not None
             if key.startswith("greeting:"):
-                # In the words of `ix_outbox_refused`, else it would not be used.
-                there = (outbox.c.channel == channel, text("state = 'refused'"), outbox.c.retry_at.is_not(None))
-                connection.execute(outbox.update().where(*there).values(state=State.DUE, tries=0, retry_at=now()))
+                mark_refused_due(connection, channel)
             return new
 
     def reply_ts(self, message_id: int) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, case, cast, func, select
+from sqlalchemy import Connection, String, case, cast, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.store.database import now
@@ -128,6 +128,14 @@ def mark_runs_due(connection: Connection, run_ids: Iterable[int]) -> None:
     """Schedule another rendering of these runs' status messages and reports; the sweep finds them at once."""
     keys = [key(run_id) for run_id in run_ids for key in (status_key, report_key)]
     _mark_in_order(connection, outbox.c.key.in_(keys), retry_in_s=0.0)
+
+
+def mark_refused_due(connection: Connection, channel: str) -> None:
+    """Make due what was refused in this channel and may not be for ever: the bot is there now."""
+    # In the words of `ix_outbox_refused`, else it would not be used.
+    there = (outbox.c.channel == channel, text("state = 'refused'"), outbox.c.retry_at.is_not(None))
+    if ids := _lock_in_order(connection, *there):
+        connection.execute(outbox.update().where(outbox.c.id.in_(ids)).values(state=State.DUE, tries=0, retry_at=now()))
 
 
 def _open_of_run(connection: Connection, key: str, kind: Kind, run_id: int, channel: str) -> None:

@@ -200,9 +200,12 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     window.press(Keys.ESCAPE)
     window.see_none("[data-testid=modal]")
     window.click(f"{report} [data-action-id=run_promote]")
-    window.see(report, f"puso a responder la versión {runs.get(run.id).report.version}")
+    if run.report.found_worse:  # asked about first
+        window.click("[data-testid=confirm-yes]")
+    window.see(report, "la puso a responder")
     assert registry.live().number == runs.get(run.id).report.version != before
     window.see_none(f"{report} [data-action-id=run_promote]")
     window.write("/beto vuelve")
     window.until(lambda: registry.live().number == before, "the version before answers")
+    window.see(report, "Ya no responde")
     window.message(f"Desde ahora responde la versión {before}")

@@ -176,6 +176,34 @@ def test_an_erasure_leaves_no_word_in_any_post_of_the_bot(bench: Bench) -> None:
     assert "Filomena" not in said_by_the_bot()
 
 
+def test_a_run_goes_on_being_told_in_a_channel_whose_id_changes(bench: Bench) -> None:
+    """All buttons of status and report did nothing, and nothing more was told; also where the bot hears of it too late."""
+    store, channel = bench.context.store, bench.slack.workspace.channel(HERE)
+    run_id, _ = store.runs.open("U0SIMUANA", channel=HERE)
+    deliver(bench.context, status_key(run_id))
+    owner = owner_name()
+    assert store.runs.start(run_id, owner)
+    bench.slack.workspace.change_id(channel)
+    deliver(bench.context, status_key(run_id))
+    refused = store.outbox.get(status_key(run_id))
+    assert refused is not None
+    assert (refused.state, refused.reason) == (State.REFUSED, "channel_not_found")
+    store.channels.rename(HERE, channel.id)
+    assert store.runs.close(run_id, owner, "done", report=a_report(2))
+    assert {row.key for row in store.outbox.overdue()} == {key(run_id) for key in (status_key, picture_key, report_key)}
+    bench.tell(run_id)
+    for key in (status_key(run_id), report_key(run_id)):
+        row = store.outbox.get(key)
+        assert row is not None
+        assert row.ts is not None
+        assert (row.channel, row.state) == (channel.id, State.SHOWN)
+        shown = store.runs.shown_at(channel.id, row.ts)
+        assert shown is not None
+        assert shown.id == run_id
+    thread = [message for message in channel.messages.values() if message.get("thread_ts") == refused.ts]
+    assert sum("Veredicto" in str(message) for message in thread) == 1
+
+
 @ON_SQLITE
 def test_what_stands_in_slack_says_what_is_true_after_every_promotion(bench: Bench, trained_version: Path) -> None:
     """The status still said that the version is kept and does not answer, the report that it does; neither said who."""

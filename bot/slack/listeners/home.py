@@ -1,10 +1,20 @@
 """The app's Home tab."""
 
+import asyncio
+import logging
+
+import aiohttp
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 
 from bot.slack.context import ListenerContext
 from bot.slack.payloads import AppHomeOpened
 from bot.views import blocks
+
+log = logging.getLogger(__name__)
+
+# Between two attempts to publish a Home tab.
+AGAIN_S = (1.0, 4.0)
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
@@ -18,4 +28,12 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 async def _show(context: ListenerContext, user: str) -> None:
     view = blocks.home(await context.taxonomy(), context.texts, context.bot_name)
+    for pause_s in AGAIN_S:
+        try:
+            await context.slack.views_publish(user_id=user, view=view)
+            return
+        except (SlackApiError, OSError, aiohttp.ClientError, TimeoutError) as error:
+            # There is nobody to be told: the tab stands empty, and to publish the same once more changes nothing.
+            log.info("the Home tab of %s is published again in %s s: %r", user, pause_s, error)
+            await asyncio.sleep(pause_s)
     await context.slack.views_publish(user_id=user, view=view)
