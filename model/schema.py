@@ -291,6 +291,8 @@ class Report(Frozen):
 
 
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+# Why a run failed, as far as something follows from it: its base could not be had, its process was killed again and again.
+Failure = Literal["base", "killed", "other"]
 Decision = Literal["promoted", "kept"]
 
 
@@ -336,6 +338,7 @@ class Run:
     channel: str | None
     status_ts: str | None  # of its status message, once that stands in the channel
     decided: Decided | None
+    failure: Failure | None = None
 
     @property
     def over(self) -> bool:

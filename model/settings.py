@@ -8,10 +8,17 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 PRODUCTION_BASE = "dccuchile/bert-base-spanish-wwm-cased"
+# What can be fine-tuned where no model hub is reached. Whoever meets that is told of the first.
+BASES_WITHOUT_HUB = ("e5", "mini")
 
 
 # Names the file that is read beside the environment; empty: none. Set for the processes that `beto up` and `beto demo` start.
 ENV_FILE = "BETO_ENV_FILE"
+
+
+def env_file() -> str | None:
+    """Return the file that settings are read from beside the environment; None for none."""
+    return os.environ.get(ENV_FILE, ".env") or None
 
 
 class ModelSettings(BaseSettings):
@@ -58,7 +65,7 @@ class ModelSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - we have no such files
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return where settings come from, what wins first: arguments, environment, file."""
-        file = DotEnvSettingsSource(settings_cls, env_file=os.environ.get(ENV_FILE, ".env") or None)
+        file = DotEnvSettingsSource(settings_cls, env_file=env_file())
         return init_settings, env_settings, file
 
     @model_validator(mode="before")

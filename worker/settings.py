@@ -1,5 +1,6 @@
 """Settings of the processes that talk to the queue."""
 
+import re
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -24,6 +25,16 @@ class WorkerSettings(ModelSettings):
         if not readable and not url.startswith(("unix://", "redis+socket://")):
             raise ValueError("no URL of a Redis server: redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS, the password quoted")
         return url
+
+    @field_validator("retrain_channel")
+    @classmethod
+    def _id_of_a_channel(cls, value: str) -> str:
+        if value and re.fullmatch(r"[CGD][A-Z0-9]+", value) is None:
+            raise ValueError(
+                f"{value!r} is no channel's id, which begins with C or G, in capitals and digits: in Slack, open the channel's "
+                "details by its name; the id stands at the end of About"
+            )
+        return value
 
     concurrency: int = Field(default=32, ge=1, le=512, description="messages that one worker holds at a time")
     retrain_after: int = Field(default=0, ge=0, description="new judgements after which it retrains by itself; 0: never")

@@ -4,13 +4,17 @@ import logging
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import billiard
 from celery import signals
 from celery.worker import state
 
-from model.errors import StoreUnavailable
+from model.errors import BaseUnavailable, StoreUnavailable
+from model.first_training import FirstTraining
+from model.learning.hub import require_base
 from model.store.runs import Runs
 from worker.app import TRAINING, app
 from worker.process import consume, database_away, die_with_parent, need
@@ -23,17 +27,29 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 2.0
 # Twelve beats of a run (`model.store.runs`) did not come.
 HEARTBEAT_SILENT_S = 60.0
+# A base that could not be had is asked for again after so long, then twice as long, and so on; a request of a few bytes.
+ASK_AFTER_S = 15.0
+ASK_AT_LEAST_EVERY_S = 300.0
+
+Clock = Callable[[], float]
 
 
 class RunKeeper:
     """Sees to it that runs go on: the first version's, those of processes that died, and those that are due by themselves."""
 
-    def __init__(self, context: TrainerContext) -> None:
+    def __init__(
+        self, context: TrainerContext, *, require: Callable[[str], None] = require_base, clock: Clock = time.monotonic
+    ) -> None:
+        """`require` raises BaseUnavailable where a training could not have its base."""
         self.settings = context.settings
+        self.store = context.store
         self.runs = context.store.runs
-        self.registry = context.store.registry
-        self._first: int | None = None  # the run that trains the first version, while there is none
-        self._complained = False  # that it failed
+        self._require = require
+        self._clock = clock
+        self._published: int | None = None  # the newest run that this process sent to the queue for the first version
+        self._told: int | None = None  # the newest run whose failure stands in the log
+        self._asks = 0  # how often the base could not be had since a run failed for that
+        self._ask_at = 0.0
 
     def keep(self, stop: threading.Event) -> None:
         """Look after the runs every LOOK_EVERY_S until `stop`; what goes wrong is logged, and looked at again."""
@@ -51,26 +67,66 @@ class RunKeeper:
         for run_id in self.runs.abandoned():
             log.info("run %s is taken up again", run_id)
             train.delay(run_id)
-        if self._has_version() and (due := why_due(self.runs, self.settings)) is not None:
+        first = self.store.first_training()
+        if first is not None:
+            self._look_after_first(first)
+        elif (due := why_due(self.runs, self.settings)) is not None:
             run_id, new = self.runs.open("beto", channel=self.settings.retrain_channel or None)
             if new:
                 log.info("run %s begins: %s", run_id, due)
                 train.delay(run_id)
 
-    def _has_version(self) -> bool:
-        """Return whether a version is live; where none is, see to it that one is trained. One that failed is not repeated."""
-        if self.registry.live() is not None:
-            self._first = None
-            return True
-        if self._first is None:
-            # Also a run that an earlier process opened: its task may be gone with Redis, and a second one does nothing.
-            self._first, _ = self.runs.open("beto")
-            log.info("no version is live: run %s trains the first one", self._first)
-            train.delay(self._first)
-        elif not self._complained and (run := self.runs.get(self._first)) is not None and run.status == "failed":
-            self._complained = True
-            log.error("the first training failed, start the trainer again to retry: %s", run.error)
-        return False
+    def _look_after_first(self, first: FirstTraining) -> None:
+        """See to it that the first version is trained, and trained again once there is hope after a failure."""
+        run = first.run
+        if run is not None and not run.over:
+            if run.id != self._published:  # an earlier process opened it: its task may be gone, and a second one does nothing
+                self._publish(run.id)
+        elif run is None or self._published is None or (run.status == "done" and run.dry):
+            # Also after a failure or a cancellation: whoever starts this process again wants it tried.
+            self._open()
+        elif run.status == "failed":
+            self._tell(first)
+            if run.failure == "base":
+                self._open_once_base_is_there()
+            elif first.retry_at is not None and datetime.now(UTC) >= first.retry_at:
+                self._open()
+
+    def _open_once_base_is_there(self) -> None:
+        if self._clock() < self._ask_at:
+            return
+        try:
+            self._require(self.settings.base)
+        except BaseUnavailable as error:
+            pause_s = min(ASK_AFTER_S * 2**self._asks, ASK_AT_LEAST_EVERY_S)
+            log.warning("the first version waits for its base, asked again in %.0f s: %s", pause_s, error)
+            self._asks += 1
+            self._ask_at = self._clock() + pause_s
+        else:
+            log.info("%s can be had now", self.settings.base)
+            self._open()
+
+    def _open(self) -> None:
+        run_id, _ = self.runs.open("beto")
+        log.info("no version is live: run %s trains the first one", run_id)
+        self._publish(run_id)
+
+    def _publish(self, run_id: int) -> None:
+        train.delay(run_id)
+        self._published, self._asks, self._ask_at = run_id, 0, self._clock() + ASK_AFTER_S
+
+    def _tell(self, first: FirstTraining) -> None:
+        run = first.run
+        if run is None or run.id == self._told:
+            return
+        self._told = run.id
+        if run.failure == "base":
+            again = "it is tried again as soon as the base can be had"
+        elif first.retry_at is None:
+            again = "it is not tried again by itself: start the trainer again once the reason is gone"
+        else:
+            again = f"it is tried again at {first.retry_at:%H:%M} UTC"
+        log.error("the first training failed, %s: %s", again, run.error)
 
 
 def why_due(runs: Runs, settings: WorkerSettings, moment: datetime | None = None) -> str | None:

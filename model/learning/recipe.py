@@ -1,9 +1,6 @@
 """What a training begins with: mini, made here, or a checkpoint from a package, a folder or a hub; and the settings for it."""
 
 import tempfile
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ import torch
 from model.errors import BaseUnavailable
 from model.learning.baseline import Baseline, fit_baseline, truth_of
 from model.learning.bases import e5
+from model.learning.hub import WAYS_OUT, ask_hub, is_folder, is_here
 from model.learning.mini import first_meanings, learn_vocabulary
 from model.schema import Example
 from model.serving.classifier import cut, encode
@@ -137,22 +135,18 @@ def _new_mini(train: Sequence[Example], baseline: Baseline, seed: int) -> tuple[
 def _open_base(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
     """Load the checkpoint from a folder, the hub's cache or the hub, with a new head for `labels`."""
     transformers = quiet_transformers()
-    folder = Path(base).expanduser()
-    is_local = folder.exists() or base.startswith(("/", ".", "~"))
-    if is_local and not (folder / "config.json").is_file():
-        raise BaseUnavailable(f"{folder} is no checkpoint: it has no config.json. {_WAYS_OUT}")
-    offline = is_local or _is_cached(base)
+    offline = is_here(base)
     if not offline:
-        _check_hub(base)
+        ask_hub(base)
     try:
-        place = str(folder) if is_local else base
+        place = str(Path(base).expanduser()) if is_folder(base) else base
         tokenizer = transformers.AutoTokenizer.from_pretrained(place, local_files_only=offline)
         network = transformers.AutoModelForSequenceClassification.from_pretrained(
             place, local_files_only=offline, ignore_mismatched_sizes=True, dtype=torch.float32, **_label_names(labels)
         )
     # transformers, the hub's client and the file formats each raise their own; to the operator it is one thing.
     except Exception as error:
-        raise BaseUnavailable(f"{base!r} cannot be loaded: {str(error).splitlines()[0]}. {_WAYS_OUT}") from error
+        raise BaseUnavailable(f"{base!r} cannot be loaded: {str(error).splitlines()[0]}. {WAYS_OUT}") from error
     return network, tokenizer
 
 
@@ -169,54 +163,9 @@ def _begin_head(network: Any, train: Sequence[Example], labels: Sequence[str]) -
         last.bias.copy_(torch.from_numpy(np.log(share / (1 - share))))
 
 
-_WAYS_OUT = (
-    "Ways out: the pretrained encoder that comes as a Python package, `BETO_BASE=e5` or `--base e5`; a local folder with the "
-    "checkpoint (config.json, weights, tokenizer); a mirror of the hub by HF_ENDPOINT; or the small network that knows no "
-    "Spanish yet, for trying things out: `--base mini`."
-)
-_HUB_PATIENCE_S = 8.0
-
-
 def _label_names(labels: Sequence[str]) -> dict[str, Any]:
     return {
         "id2label": dict(enumerate(labels)),
         "label2id": {label: at for at, label in enumerate(labels)},
         "problem_type": "multi_label_classification",
     }
-
-
-def _is_cached(base: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    try:
-        return isinstance(try_to_load_from_cache(base, "config.json"), str)
-    except ValueError as error:  # no name that a hub could have
-        raise BaseUnavailable(f"{base!r} is neither a folder nor a hub name: {error}. {_WAYS_OUT}") from None
-
-
-def _check_hub(base: str) -> None:
-    """Raise BaseUnavailable unless the hub answers; its own client would try for 46 s before it says so."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        raise BaseUnavailable(f"{base!r} is not in the cache, and HF_HUB_OFFLINE is set. {_WAYS_OUT}")
-    failure: list[str] = [f"no answer within {_HUB_PATIENCE_S:.0f} s"]
-
-    def call() -> None:
-        try:
-            urllib.request.urlopen(constants.ENDPOINT, timeout=_HUB_PATIENCE_S).close()  # noqa: S310 - the operator's URL
-        except urllib.error.HTTPError as answer:  # any answer is an answer
-            answer.close()
-        except (OSError, ValueError) as error:
-            failure[0] = str(getattr(error, "reason", error))
-            return
-        failure.clear()
-
-    # A thread, because the name look-up knows no time limit.
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(_HUB_PATIENCE_S + 1)
-    if failure:
-        raise BaseUnavailable(
-            f"{base!r} is not on this machine and {constants.ENDPOINT} cannot be reached: {failure[0]}. {_WAYS_OUT}"
-        )

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.errors import BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
+from model.errors import BaseUnavailable, BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
 from model.labels import Taxonomy
 from model.learning.baseline import load_baseline, truth_of
 from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, write_examples
 from model.learning.evaluation import score
 from model.learning.gate import Answers, compare, decide
+from model.learning.hub import require_base
 from model.schema import Blind, Comparison, Example, Flip, Progress, Report, Run, Split
 from model.serving.calibration import Matrix
 from model.settings import ModelSettings
@@ -147,20 +148,22 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
         runs.hand_back(run_id, owner)
         raise
     except ModelError as error:
-        runs.close(run_id, owner, "failed", error=str(error))
+        runs.close(run_id, owner, "failed", error=str(error), failure="base" if isinstance(error, BaseUnavailable) else "other")
     except BaseException as error:
         # A run must never stay "running" when nobody works on it.
-        runs.close(run_id, owner, "failed", error=f"{type(error).__name__}: {error}")
+        runs.close(run_id, owner, "failed", error=f"{type(error).__name__}: {error}", failure="other")
         raise
     shutil.rmtree(registry.run_directory(run_id), ignore_errors=True)
 
 
 def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progress: "_ProgressReporter") -> Report | None:
     """Train the run's version, evaluate it, and return the report; None where there is nothing new to learn from."""
+    progress(Progress(stage="preparing"))
+    if store.registry.made_by(run.id) is None:
+        require_base(settings.base)  # before minutes are spent on what comes to nothing
     # Behind the torch door: who only looks at runs should not pay for loading it.
     from model.learning import training
 
-    progress(Progress(stage="preparing"))
     run_directory = store.registry.run_directory(run.id)
     data = _frozen_snapshot(store, run_directory, run.id)
     live = store.registry.live()

@@ -57,6 +57,13 @@ def awaiting_prediction() -> Any:
     return select(outbox.c.message_id).where(outbox.c.retry_at.is_not(None), outbox.c.state == State.AWAITING_PREDICTION)
 
 
+def retry_predictions(connection: Connection) -> None:
+    """Have all that awaits its prediction sent again at once: there is a version now, and its pauses have grown meanwhile."""
+    waiting = select(outbox.c.id).where(outbox.c.retry_at.is_not(None), outbox.c.state == State.AWAITING_PREDICTION)
+    in_order = waiting.order_by(outbox.c.id).with_for_update()
+    connection.execute(outbox.update().where(outbox.c.id.in_(in_order)).values(tries=0, retry_at=now()))
+
+
 def mark_predicted(connection: Connection, message_ids: Iterable[int]) -> None:
     """Make the replies of these messages due: they have a new prediction."""
     replies = (outbox.c.message_id.in_(list(message_ids)), outbox.c.kind == Kind.REPLY.value, outbox.c.state != State.GONE)

@@ -20,7 +20,7 @@ from model.schema import Card, Run, Standing
 from model.serving.version_folder import is_plain, write_card
 from model.store.announcements import announce_change, promotion_content, promotion_key, watched_channels
 from model.store.database import Database, aware, now
-from model.store.outbox_changes import mark_runs_due
+from model.store.outbox_changes import mark_runs_due, retry_predictions
 from model.store.tables import promotions, versions
 
 # How the reason of a promotion begins that a training's gate decided on.
@@ -114,7 +114,9 @@ class Registry:
             promotion = promotions.insert().values(version=number, promoted_by=by, reason=reason, promoted_at=now())
             promotion_id = connection.execute(promotion.returning(promotions.c.id)).scalar_one()
             _mark_told_due(connection, [number] if live is None else [number, live])
-            if live is not None:
+            if live is None:
+                retry_predictions(connection)
+            else:
                 told = watched_channels(connection)
                 if asked_in is not None and not asked_in.startswith("D"):  # there its person has the answer
                     told.add(asked_in)

@@ -14,7 +14,7 @@ from sqlalchemy import Row, String, cast, func, literal, select
 from sqlalchemy.exc import IntegrityError
 
 from model.errors import RunCancelled, RunLost, StoreUnavailable
-from model.schema import Decided, Decision, Progress, Report, Run, RunStatus
+from model.schema import Decided, Decision, Failure, Progress, Report, Run, RunStatus
 from model.store.database import Database, aware, now, tally
 from model.store.outbox_changes import mark_runs_due, open_report, open_status
 from model.store.outbox_row import Kind
@@ -87,6 +87,13 @@ class Runs:
             row = connection.execute(_WITH_STATUS.order_by(runs.c.id.desc()).limit(1)).one_or_none()
             return None if row is None else _run(row)
 
+    def failures(self) -> int:
+        """Return how many runs failed one after the other, the newest among them."""
+        with self._database.reading() as connection:
+            sound = select(func.max(runs.c.id)).where(runs.c.status != "failed").scalar_subquery()
+            failed = select(func.count()).where(runs.c.status == "failed", runs.c.id > func.coalesce(sound, 0))
+            return int(connection.execute(failed).scalar_one())
+
     def shown_at(self, channel: str, ts: str) -> Run | None:
         """Return the run whose status message or report this is."""
         with self._database.reading() as connection:
@@ -155,11 +162,18 @@ class Runs:
             connection.execute(_owned(run_id, owner).values(version=version, test_texts=test_texts))
 
     def close(
-        self, run_id: int, owner: str, status: RunStatus, *, error: str | None = None, report: Report | None = None
+        self,
+        run_id: int,
+        owner: str,
+        status: RunStatus,
+        *,
+        error: str | None = None,
+        failure: Failure | None = None,
+        report: Report | None = None,
     ) -> bool:
         """End the run; False where it was over already, or is no longer this owner's."""
         with self._database.writing() as connection:
-            values: dict[str, Any] = {"status": status, "error": error, "open": None, "beat_at": now()}
+            values: dict[str, Any] = {"status": status, "error": error, "failure": failure, "open": None, "beat_at": now()}
             if report is not None:
                 values["report"] = report.model_dump(mode="json")
             closed = connection.execute(_owned(run_id, owner).values(**values).returning(runs.c.channel)).one_or_none()
@@ -201,7 +215,7 @@ class Runs:
                     error = (
                         f"the training process ended without a word {row.attempts} times; too little memory is the usual reason"
                     )
-                    values |= {"status": "failed", "error": error, "open": None}
+                    values |= {"status": "failed", "error": error, "failure": "killed", "open": None}
                 else:
                     values |= {"status": "queued"}
                     found.append(int(row.id))
@@ -277,4 +291,5 @@ def _run(row: Row[Any]) -> Run:
         channel=row.channel,
         status_ts=row.status_ts,
         decided=None if row.decided is None else Decided(**row.decided),
+        failure=row.failure,
     )

@@ -1,10 +1,12 @@
 """The store: one database, and the nouns that are kept in it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select
 
+from model.first_training import FirstTraining
 from model.masking import mask
 from model.store.channels import Channels
 from model.store.database import Database
@@ -19,6 +21,9 @@ from model.store.registry import Registry
 from model.store.runs import Runs
 from model.store.tables import workspace
 from model.store.workers import Workers
+
+# A full disk or a GPU that others use is over in an hour, or somebody must look.
+RETRY_FIRST_AFTER_S = (60.0, 600.0, 3600.0)
 
 
 class Store:
@@ -55,6 +60,22 @@ class Store:
             connection.execute(self.database.insert_or_ignore(workspace).values(id=1))
             connection.execute(workspace.update().where(workspace.c.team.is_(None)).values(team=team))
             return str(connection.execute(select(workspace.c.team)).scalar_one())
+
+    def first_training(self) -> FirstTraining | None:
+        """Return how it stands with the first version; None where one is live.
+
+        After a failure the trainer tries again by itself: as soon as the base can be had where that was the reason, else after
+        each of RETRY_FIRST_AFTER_S, and then no more.
+        """
+        if self.registry.live() is not None:
+            return None
+        run = self.runs.last()
+        if run is None or run.status != "failed":
+            return FirstTraining(run)
+        failures = self.runs.failures()
+        if run.failure == "base" or failures > len(RETRY_FIRST_AFTER_S):
+            return FirstTraining(run, failures)
+        return FirstTraining(run, failures, run.beat_at + timedelta(seconds=RETRY_FIRST_AFTER_S[failures - 1]))
 
     def migrate(self) -> None:
         """Bring the schema to the newest migration; safe to call from several processes at once."""

@@ -254,6 +254,7 @@ runs = Table(
     Column("progress", JSON),
     Column("version", Integer),
     Column("error", Text),
+    Column("failure", String(16)),  # what kind of error: base | killed | other
     Column("report", JSON),
     Column("test_texts", Integer),  # that it was judged on, to count how often they were used
     Column("judgements", Integer, nullable=False, server_default="0"),  # gestures kept when it was asked for

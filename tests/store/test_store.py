@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import select, text
 from model.errors import BadSetting, StoreUnavailable
 from model.judgements import Gesture, Kind
 from model.schema import Example, Message, Prediction, Source
+from model.store.database import now
 from model.store.outbox_changes import mark_expired
 from model.store.outbox_row import State, reply_key
 from model.store.predictions import NewPrediction
@@ -21,7 +23,7 @@ from model.store.store import Store
 from model.store.tables import metadata, outbox
 from tests.outbox_rows import reply_of
 from tests.rows import count
-from tests.town import wait_until
+from tests.town import publish_version, wait_until
 
 TEAM, CHANNEL = "T1", "C1"
 
@@ -295,6 +297,19 @@ def test_what_waits_too_long_is_found_and_then_left_alone_for_a_while(store: Sto
     outbox.note_sent([found])
     assert outbox.overdue() == []
     assert reply_of(store, message_id).tries == 1
+
+
+def test_what_waited_for_the_first_version_is_sent_again_as_soon_as_there_is_one(store: Store, trained_version: Path) -> None:
+    """After an hour without a hub its pauses were five minutes long; whoever had asked waited on beside a version that serves."""
+    message_id, _ = store.messages.save(a_message())
+    with store.database.writing() as connection:
+        connection.execute(outbox.update().values(retry_at=now() + timedelta(minutes=5), tries=9))
+    assert store.outbox.overdue() == []
+    publish_version(store, trained_version)
+    assert [(row.message_id, row.tries) for row in store.outbox.overdue()] == [(message_id, 0)]
+    store.outbox.note_sent(store.outbox.overdue())
+    publish_version(store, trained_version)
+    assert store.outbox.overdue() == []  # a later version is nothing that anybody waited for
 
 
 def test_a_command_forgets_its_response_url_once_it_is_answered(store: Store) -> None:
