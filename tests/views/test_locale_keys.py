@@ -30,7 +30,9 @@ PUT_TOGETHER = {
     "run.reason_{reason.code}": [f"run.reason_{code}" for code in get_args(Reason.model_fields["code"].annotation)],
 }
 LOOKED_UP = [*GESTURE_KEYS.values(), *MODE_KEYS.values()]
-KEY = re.compile(r'f?"((?:reply|digest|ask|command|forget|greeting|home|modal|judge|run|told|versions|labels)\.[a-z_{}.]+)"')
+KEY = re.compile(
+    r'f?"((?:reply|digest|ask|command|first|forget|greeting|home|modal|judge|run|told|versions|labels)\.[a-z_{}.]+)"'
+)
 
 
 @pytest.fixture(params=LANGUAGES)

@@ -11,9 +11,11 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot import queues
 from bot.slack import history, payloads, people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
+from bot.slack.first_version import why_none
 from bot.slack.listeners import erasure, labels, training
 from bot.slack.payloads import SlashCommand
-from bot.views import blocks, serving
+from bot.views import blocks, first_version, serving
+from model.first_training import FirstTraining
 from model.reactions import Place
 from model.schema import Message, Source
 from model.store.channels import Mode
@@ -82,6 +84,9 @@ async def classify(context: ListenerContext, call: Call) -> str:
     """Save the text and have it labelled; its labels come by the response URL, a moment later."""
     if not call.rest:
         return context.texts("command.no_text")
+    first = await asyncio.to_thread(context.store.first_training)
+    if first is not None and first.failed:  # nothing would come, so nothing is kept
+        return first_version.sentence(first, context.texts)
     message = Message(
         channel=call.channel,
         # Unique for this gesture, and no longer the trigger itself.
@@ -94,7 +99,7 @@ async def classify(context: ListenerContext, call: Call) -> str:
     message_id, new = await asyncio.to_thread(context.store.messages.save, message)
     if new:
         await context.publish(queues.classify_and_reply(message_id, 1))
-    return ""
+    return "" if first is None else first_version.sentence(first, context.texts)
 
 
 async def watch(context: ListenerContext, call: Call) -> str:
@@ -109,7 +114,8 @@ async def watch(context: ListenerContext, call: Call) -> str:
         return context.texts("command.watch_outside", bot=context.bot_name)
     if changed:
         await _announce(context, call, "command.told_watch")
-    return context.texts("command.watch" if changed else "command.watch_already")
+    said = context.texts("command.watch" if changed else "command.watch_already")
+    return f"{said}\n{why}" if (why := await why_none(context)) else said
 
 
 async def unwatch(context: ListenerContext, call: Call) -> str:
@@ -207,9 +213,8 @@ async def status(context: ListenerContext, call: Call) -> str:
     inside = call.channel.startswith("D") or await people.is_member(context.slack, call.channel)
 
     def look() -> str:
-        live = store.registry.live()
-        if live is None:
-            return texts("command.status_untrained")
+        first, live = store.first_training(), store.registry.live()
+        untrained = first_version.sentence(first or FirstTraining(None), texts)
         counts = store.messages.counts()
         kept = texts.counted("command.status_messages", counts["messages"])
         waiting = texts("command.status_waiting", prediction=counts["prediction"], reply=counts["reply"])
@@ -217,7 +222,7 @@ async def status(context: ListenerContext, call: Call) -> str:
         mode = texts(key, bot=context.bot_name)
         return "\n".join(
             [
-                *_who_answers(context, live),
+                *([untrained] if live is None else _who_answers(context, live)),
                 f"{kept} · {waiting}",
                 texts("command.status_here", mode=mode),
             ]

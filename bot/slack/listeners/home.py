@@ -8,6 +8,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.context import ListenerContext
+from bot.slack.first_version import why_none
 from bot.slack.payloads import AppHomeOpened
 from bot.views import blocks
 
@@ -28,6 +29,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 async def _show(context: ListenerContext, user: str) -> None:
     view = blocks.home(await context.taxonomy(), context.texts, context.bot_name)
+    if why := await why_none(context):
+        view["blocks"].insert(1, blocks.section(why))
     for pause_s in AGAIN_S:
         try:
             await context.slack.views_publish(user_id=user, view=view)

@@ -7,6 +7,7 @@ from slack_bolt.async_app import AsyncApp
 from bot import queues
 from bot.slack import payloads
 from bot.slack.context import ListenerContext
+from bot.slack.first_version import tell_who_asked
 from bot.slack.listeners import addressed
 from bot.slack.payloads import (
     ChannelIdChanged,
@@ -40,6 +41,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
                 message_id = await asyncio.to_thread(save_if_wanted, context.store, message, context.settings.blind_percent)
                 if message_id is not None:
                     await context.publish(queues.classify_and_reply(message_id, 1, priority=priority.of(message.channel)))
+                    if message.source is not Source.CHANNEL:
+                        context.after_ack(tell_who_asked(context, message), what="a mention")
             case Edit() as edit:
                 edited = await asyncio.to_thread(save_edit, context.store, edit, context.settings.blind_percent)
                 if edited is not None:

@@ -7,6 +7,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot import queues
 from bot.slack import history, people
 from bot.slack.context import ANSWER_WITHIN_S, ListenerContext
+from bot.slack.first_version import why_none
 from bot.slack.payloads import MessageShortcut
 
 
@@ -49,6 +50,8 @@ async def _classify(context: ListenerContext, parsed: MessageShortcut) -> None:
         message_id, new = await asyncio.to_thread(context.store.messages.save, message)
         if new:
             await context.publish(queues.classify_and_reply(message_id, 1))
+            if why := await why_none(context):
+                await _tell(context, parsed, why)
         else:
             await _tell_where(context, parsed, message_id)
 
@@ -57,7 +60,7 @@ async def _tell_where(context: ListenerContext, parsed: MessageShortcut, message
     """Tell the person where the labels are, or that they are coming."""
     reply_ts = await asyncio.to_thread(context.store.outbox.reply_ts, message_id)
     if reply_ts is None:
-        await _tell(context, parsed, context.texts("ask.coming"))
+        await _tell(context, parsed, await why_none(context) or context.texts("ask.coming"))
         return
     link = await history.link_to(context.slack, parsed.channel, reply_ts)
     await _tell(context, parsed, context.texts("ask.already", link=link))
