@@ -501,10 +501,10 @@ def main() -> None:
         click.echo(f"beto: {error}", err=True)
         sys.exit(1)
     except ValidationError as error:
-        for problem in error.errors():
-            name = str(problem["loc"][0]).upper()
-            variable = name if name.startswith("SLACK_") else f"BETO_{name}"
-            click.echo(f"beto: {variable}: {problem['msg']}", err=True)
+        from bot.settings import variables, wrong_settings
+
+        for setting, problem in wrong_settings(error).items():
+            click.echo(f"beto: {variables().get(setting, setting)}: {problem}", err=True)
         sys.exit(1)
     except OSError as error:
         # A file or an address that the operator named, or left to the default; whatever has none of both is a fault of ours.

@@ -1,5 +1,7 @@
 """What can go wrong in `bot`, each with a sentence that names the thing and the way out."""
 
+import re
+
 from slack_sdk.errors import SlackApiError
 
 
@@ -18,4 +20,5 @@ def refusal(error: SlackApiError) -> str | None:
     """
     data = getattr(error.response, "data", error.response)
     code = data.get("error") if isinstance(data, dict) else None
-    return code if isinstance(code, str) else None
+    # For a page that is no JSON, slack_sdk's synchronous client makes up a sentence.
+    return code if isinstance(code, str) and re.fullmatch(r"[a-z0-9_]+", code) else None

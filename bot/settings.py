@@ -1,15 +1,22 @@
 """Settings of the processes that talk to Slack."""
 
+import difflib
+import os
+import re
 from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 
 from model.reactions import Signs, read_emoji, read_signs
+from model.settings import ENV_FILE, env_file
 from worker.settings import WorkerSettings
 
 SLACK_API_URL = "https://slack.com/api/"
+# Where Slack posts to in HTTP mode.
+EVENTS_PATH = "/slack/events"
 
 
 class BotSettings(WorkerSettings):
@@ -68,6 +75,10 @@ class BotSettings(WorkerSettings):
     http_host: str = Field(default="127.0.0.1", description="HTTP mode: the address to listen on")
     http_port: int = Field(default=3000, ge=1, le=65535, description="HTTP mode: the port to listen on")
 
+    public_url: str = Field(
+        default="", description="HTTP mode: https://YOUR-HOST/slack/events as Slack was given it; `beto doctor` tries it"
+    )
+
     @field_validator("signs")
     @classmethod
     def _signs_are_three(cls, setting: str) -> str:
@@ -91,6 +102,25 @@ class BotSettings(WorkerSettings):
     def label_emoji_by_name(self) -> dict[str, str]:
         """The emoji of BETO_LABEL_EMOJI by their labels' names."""
         return read_emoji(self.label_emoji, may_be_empty=True)
+
+    @field_validator("judges", "experts", "trainers")
+    @classmethod
+    def _ids_of_people_and_groups(cls, listed: str) -> str:
+        for each in _ids(listed):
+            if re.fullmatch(r"[UWS][A-Z0-9]+", each) is None:
+                raise ValueError(
+                    f"{each!r} is no id. People's begin with U or W, user groups' with S, in capitals and digits: in Slack, open "
+                    "the profile of the person or of the group, then the menu with three dots, Copy member ID or Copy group ID"
+                )
+        return listed
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"https", "http"} or not parts.hostname or parts.path != EVENTS_PATH):
+            raise ValueError(f"{url!r} is not the address that Slack is given: https://YOUR-HOST{EVENTS_PATH}")
+        return url
 
     @cached_property
     def judge_ids(self) -> tuple[str, ...]:
@@ -134,6 +164,42 @@ class BotSettings(WorkerSettings):
                 "with the scope connections:write on your app's page, Basic Information"
             )
         return found
+
+
+def variables() -> dict[str, str]:
+    """Return the name of each setting's variable, by the setting's name."""
+    names = {}
+    for setting, field in BotSettings.model_fields.items():
+        alias = field.validation_alias
+        names[setting] = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"BETO_{setting.upper()}"
+    return names
+
+
+def misspelt() -> list[str]:
+    """Return a sentence for each variable, in the environment or in `.env`, that looks like ours and is no setting.
+
+    All that begin with BETO_; of those that begin with SLACK_ only what is nearly one of ours, since others have theirs.
+    """
+    known = {*variables().values(), ENV_FILE}
+    file = env_file()
+    named = {name.upper() for name in (*os.environ, *(dotenv_values(file) if file is not None else ()))}
+    found = []
+    for name in sorted(named - known):
+        likely = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if likely and name.startswith(("BETO_", "SLACK_")):
+            found.append(f"{name} is no setting and changes nothing: is {likely[0]} meant?")
+        elif name.startswith("BETO_"):
+            found.append(f"{name} is no setting and changes nothing: docs/operations.md lists those that there are")
+    return found
+
+
+def wrong_settings(error: ValidationError) -> dict[str, str]:
+    """Return what is wrong with each setting that cannot be used, by the setting's name."""
+    by_variable = {variable: setting for setting, variable in variables().items()}
+    return {
+        by_variable.get(str(each["loc"][0]), str(each["loc"][0])): each["msg"].removeprefix("Value error, ")
+        for each in error.errors(include_url=False)
+    }
 
 
 def _ids(listed: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bot.settings import SLACK_API_URL, BotSettings
+from bot.settings import SLACK_API_URL, BotSettings, misspelt, variables, wrong_settings
 from worker.settings import WorkerSettings
 
 
@@ -121,3 +121,52 @@ def test_a_value_that_makes_no_sense_is_refused_at_once(name: str, value: str, m
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError):
         BotSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("BETO_JUDGES", "ana", "'ana' is no id"),
+        ("BETO_JUDGES", "U0ANA,@luis", "'@luis' is no id"),
+        ("BETO_EXPERTS", "<@U0ANA>", "'<@U0ANA>' is no id"),
+        ("BETO_TRAINERS", "C0GENERAL", "'C0GENERAL' is no id"),
+        ("BETO_RETRAIN_CHANNEL", "#general", "'#general' is no channel's id"),
+        ("BETO_RETRAIN_CHANNEL", "U0ANA", "'U0ANA' is no channel's id"),
+        ("BETO_PUBLIC_URL", "bot.example.com", "'bot.example.com' is not the address"),
+        ("BETO_PUBLIC_URL", "https://bot.example.com/", "https://YOUR-HOST/slack/events"),
+    ],
+)
+def test_a_name_where_an_id_belongs_is_refused_with_how_to_find_it(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's word counted, and nothing said so."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as caught:
+        BotSettings()
+    (problem,) = wrong_settings(caught.value).items()
+    assert (variables()[problem[0]], said in problem[1]) == (name, True)
+
+
+def test_ids_of_people_groups_and_channels_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Slack gives them, with spaces where people put them."""
+    monkeypatch.setenv("BETO_JUDGES", " U0ANA, W0LUIS ,S0EXPERTOS,")
+    monkeypatch.setenv("BETO_RETRAIN_CHANNEL", "C0GENERAL")
+    monkeypatch.setenv("BETO_PUBLIC_URL", "https://bot.example.com/slack/events")
+    assert BotSettings().judge_ids == ("U0ANA", "W0LUIS", "S0EXPERTOS")
+
+
+def test_what_looks_like_ours_and_is_not_is_named_with_the_likeliest_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the environment and in the file; other programs' SLACK_ variables are their own business."""
+    (tmp_path / ".env").write_text("BETO_RETRAIN_CHANEL=C0GENERAL\nPOSTGRES_PASSWORD=x\n", encoding="utf-8")
+    for name in ("BETO_CHANNLES", "SLACK_BOT_TOKN", "SLACK_WEBHOOK_URL", "BETO_HOME", "BETO_ENV_FILE", "SLACK_APP_TOKEN"):
+        monkeypatch.setenv(name, "" if name == "BETO_ENV_FILE" else "x")
+    monkeypatch.setenv("BETO_ENV_FILE", ".env")
+    assert misspelt() == [
+        "BETO_CHANNLES is no setting and changes nothing: docs/operations.md lists those that there are",
+        "BETO_RETRAIN_CHANEL is no setting and changes nothing: is BETO_RETRAIN_CHANNEL meant?",
+        "SLACK_BOT_TOKN is no setting and changes nothing: is SLACK_BOT_TOKEN meant?",
+    ]
+    monkeypatch.setenv("BETO_ENV_FILE", "")
+    assert len(misspelt()) == 2

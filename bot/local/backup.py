@@ -18,10 +18,9 @@ from pydantic import SecretStr
 
 from bot.local import archive
 from bot.local.archive import Contents, DumpedColumns, Entry, Reader
-from bot.local.environment import variables
 from bot.local.progress import Progress
 from bot.local.transfer import PSEUDONYM_KEY_FILE
-from bot.settings import BotSettings
+from bot.settings import BotSettings, variables
 from model.errors import BadData, BrokenVersion
 from model.serving import version_folder
 from model.store.database import Database

@@ -1,10 +1,8 @@
 """`beto doctor`: checks everything that the product needs, and says what to do about what fails."""
 
 import importlib.util
-import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 from pydantic import ValidationError
@@ -13,16 +11,15 @@ from sqlalchemy.exc import ArgumentError
 from bot.errors import BotError, StartRefused
 from bot.local import running
 from bot.local.environment import PROXIES
+from bot.local.first_version import describe, why_no_base
+from bot.local.slack_checks import CheckFailed, check_http, check_ids, check_slack, check_tokens
 from bot.local.supervisor import redis_server
-from bot.settings import BotSettings
+from bot.settings import BotSettings, misspelt, variables, wrong_settings
 from model.errors import BrokenVersion, ModelError
+from model.first_training import FirstTraining
 from model.store.store import Store
 
 Check = Callable[[BotSettings], str]
-
-
-class CheckFailed(Exception):
-    """What is wrong, and what to do."""
 
 
 def examine(*, http: bool = False) -> int:
@@ -30,19 +27,24 @@ def examine(*, http: bool = False) -> int:
 
     `http`: Slack is to be heard by HTTP. Without it, so it is where there is a signing secret and no app token.
     """
-    settings, redis = _settings()
+    settings, wrong = _settings()
     http = http or bool(settings.slack_signing_secret.get_secret_value() and not settings.slack_app_token.get_secret_value())
     checks: list[tuple[str, Check]] = [
+        ("settings", lambda _: _are_right({setting: why for setting, why in wrong.items() if setting != "redis_url"})),
         ("home", _home),
         ("database", _database),
-        ("redis", redis),
+        ("redis", lambda settings: _redis(settings, is_url="redis_url" not in wrong)),
         ("model", _model),
         ("device", _device),
         ("proxies", _proxies),
-        ("tokens", lambda settings: _tokens(settings, http=http)),
-        ("slack", lambda settings: _slack(settings, http=http)),
+        ("tokens", lambda settings: check_tokens(settings, http=http)),
+        ("slack", lambda settings: check_slack(settings, http=http)),
+        ("ids", check_ids),
+        *([("http", check_http)] if http else []),
         ("processes", _processes),
     ]
+    for sentence in misspelt():
+        click.secho(f"  warn  settings   {sentence}", fg="yellow")
     failed = 0
     for name, check in checks:
         try:
@@ -56,20 +58,24 @@ def examine(*, http: bool = False) -> int:
     return 1 if failed else 0
 
 
-def _settings() -> tuple[BotSettings, Check]:
-    """Return the settings, and how to check Redis: a wrong URL of it must not hide all the other checks."""
+def _settings() -> tuple[BotSettings, dict[str, str]]:
+    """Return the settings, and what is wrong with those that cannot be used, which have their defaults.
+
+    One wrong value must not hide all the other checks.
+    """
     try:
-        return BotSettings(), _redis
+        return BotSettings(), {}
     except ValidationError as error:
-        if [each["loc"] for each in error.errors()] != [("redis_url",)]:
+        found = wrong_settings(error)
+        if not found.keys() <= BotSettings.model_fields.keys():
             raise
+    return BotSettings(**{setting: BotSettings.model_fields[setting].default for setting in found}), found
 
-    def is_no_url(_: BotSettings) -> str:
-        raise CheckFailed(
-            "BETO_REDIS_URL is no URL of a Redis server: write redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS."
-        )
 
-    return BotSettings(redis_url=str(BotSettings.model_fields["redis_url"].default)), is_no_url
+def _are_right(wrong: dict[str, str]) -> str:
+    if wrong:
+        raise CheckFailed(". ".join(f"{variables()[setting]}: {problem}" for setting, problem in wrong.items()) + ".")
+    return "all can be used"
 
 
 def _home(settings: BotSettings) -> str:
@@ -104,9 +110,13 @@ def _database(settings: BotSettings) -> str:
     )
 
 
-def _redis(settings: BotSettings) -> str:
+def _redis(settings: BotSettings, *, is_url: bool) -> str:
     import redis
 
+    if not is_url:
+        raise CheckFailed(
+            "BETO_REDIS_URL is no URL of a Redis server: write redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS."
+        )
     if not settings.names_redis:
         try:
             return f"BETO_REDIS_URL is not set: `beto up` starts {redis_server()}"
@@ -132,13 +142,13 @@ def _model(settings: BotSettings) -> str:
     try:
         store = Store(settings.store_url, settings.home_folder)
         try:
-            live = store.registry.live()
+            live, first = store.registry.live(), store.first_training()
         finally:
             store.close()
     except (ModelError, ArgumentError) as error:
         raise CheckFailed("not checked: the database must work first.") from error
     if live is None:
-        return f"no version yet: the trainer makes the first from {settings.base}"
+        return _first_version(first or FirstTraining(None), settings)
     if importlib.util.find_spec("torch") is None:
         return f"version {live.number} ({live.card.base}); torch is not installed here, so it was not loaded"
     from model.serving.classifier import load
@@ -148,6 +158,18 @@ def _model(settings: BotSettings) -> str:
     except BrokenVersion as error:
         raise CheckFailed(f"version {live.number}: {error}. Workers serve an older one.") from error
     return f"version {live.number} ({live.card.base}) loads, {len(live.card.labels)} labels"
+
+
+def _first_version(first: FirstTraining, settings: BotSettings) -> str:
+    """Say how the first version comes about; the hub is asked now, before a training spends minutes to find it away."""
+    is_open = first.run is not None and not first.run.over
+    if not is_open and (reason := why_no_base(settings)) is not None:
+        raise CheckFailed(f"no version yet, and none can be trained: {reason}")
+    if first.failed and first.run is not None and first.run.failure != "base":
+        raise CheckFailed(describe(first, settings))
+    if first.failed:
+        return f"no version yet: the trainer makes the first from {settings.base}, which can be had now; start it again"
+    return describe(first, settings)
 
 
 def _device(settings: BotSettings) -> str:
@@ -163,49 +185,6 @@ def _proxies(settings: BotSettings) -> str:
     if found and settings.is_local:
         return f"{', '.join(found)} set; `beto demo` and `beto up` unset them for a local Slack"
     return f"{', '.join(found)} set; Slack is reached through them" if found else "none"
-
-
-def _tokens(settings: BotSettings, *, http: bool) -> str:
-    if complaints := settings.complaints(http=http):
-        raise CheckFailed(". ".join(complaints) + ". To try the product without: `beto demo`.")
-    return "a bot token and a signing secret are set, for HTTP" if http else "a bot token and an app token are set"
-
-
-def _slack(settings: BotSettings, *, http: bool) -> str:
-    from slack_sdk import WebClient
-    from slack_sdk.errors import SlackApiError
-
-    bot_token, app_token = settings.slack_bot_token.get_secret_value(), settings.slack_app_token.get_secret_value()
-    if not bot_token:
-        raise CheckFailed("not asked: there is no bot token.")
-    client = WebClient(token=bot_token, base_url=settings.slack_api_url, timeout=10)
-    try:
-        answer = client.auth_test()
-    except SlackApiError as error:
-        raise CheckFailed(f"refuses the bot token ({_reason(error)}): copy it again, and install the app.") from error
-    except OSError as error:
-        raise CheckFailed(f"cannot be reached at {settings.slack_api_url}: {error}") from error
-    has = {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")}
-    manifest = json.loads((Path(__file__).parent.parent / "manifest.json").read_text(encoding="utf-8"))
-    if missing := sorted(set(manifest["oauth_config"]["scopes"]["bot"]) - has):
-        raise CheckFailed(f"the app lacks the scopes {', '.join(missing)}: update its manifest and install it again.")
-    if not http and app_token:
-        try:
-            client.apps_connections_open(app_token=app_token)  # a place to connect to, which nobody does
-        except SlackApiError as error:
-            raise CheckFailed(
-                f"refuses the app token ({_reason(error)}): it needs the scope connections:write, and Socket Mode must be on."
-            ) from error
-    return f"{answer['user']} in {answer['team']}, all scopes granted"
-
-
-def _reason(error: Exception) -> str:
-    """Return Slack's word for what is wrong; of an answer that is none of Slack's, such as a proxy's page, its status."""
-    response = getattr(error, "response", None)
-    try:
-        return str(response["error"])  # type: ignore[index]  # what is no answer of Slack's raises
-    except (KeyError, TypeError, ValueError):
-        return f"status {getattr(response, 'status_code', 'unknown')}"
 
 
 def _processes(settings: BotSettings) -> str:

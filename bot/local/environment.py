@@ -2,22 +2,13 @@
 
 import os
 
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 
-from bot.settings import BotSettings
+from bot.settings import BotSettings, variables
 from model.settings import ENV_FILE
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 OURS = ("BETO_", "SLACK_")
-
-
-def variables() -> dict[str, str]:
-    """Return the name of each setting's variable, by the setting's name."""
-    names = {}
-    for setting, field in BotSettings.model_fields.items():
-        alias = field.validation_alias
-        names[setting] = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"BETO_{setting.upper()}"
-    return names
 
 
 def bare_environment() -> dict[str, str]:

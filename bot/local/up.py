@@ -8,14 +8,18 @@ import click
 
 from bot.errors import StartRefused
 from bot.local.environment import child_environment
+from bot.local.first_version import Teller
 from bot.local.running import read_health
 from bot.local.supervisor import Stopped, Supervisor, until_stopped
-from bot.settings import BotSettings
+from bot.settings import BotSettings, misspelt
+from model.errors import StoreUnavailable
 
 
 def run(*, http: bool) -> int:
     """Run everything until SIGTERM or Ctrl-C; return the exit status, 130 where it had not started by then."""
     settings = BotSettings()
+    for sentence in misspelt():
+        click.echo(f"beto: warning: {sentence}", err=True)
     if complaints := settings.complaints(http=http):
         raise StartRefused("\n".join(complaints))
     home = settings.home_folder.absolute()
@@ -31,11 +35,16 @@ def run(*, http: bool) -> int:
             supervisor.wait_ready(process, 60)
         click.echo("The bot hears Slack. Stop it with Ctrl-C. `beto doctor` tells how it is.")
         said = False
+        teller = Teller(settings)
         while not stopped():
             supervisor.watch()
+            with suppress(StoreUnavailable):  # each process says so in its log, and on its page
+                if news := teller.news():
+                    click.echo(news)
             if not said and (health := read_health(worker.port, "ready")) is not None and not health["waiting_for"]:
                 click.echo("The worker serves.")
                 said = True
             time.sleep(0.5)
+        teller.close()
         return 0
     return 128 + signal.SIGINT

@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.errors import StartRefused, refusal
 from bot.locks import TtlLock
-from bot.settings import BotSettings
+from bot.settings import EVENTS_PATH, BotSettings, misspelt
 from bot.slack import guard
 from bot.slack.context import ListenerContext, build_context, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
@@ -179,7 +179,7 @@ async def _serve_http(app: AsyncApp, context: ListenerContext, stop: asyncio.Eve
     settings = context.settings
     secret = settings.slack_signing_secret.get_secret_value()
     server = web.Application()
-    server.router.add_post("/slack/events", guard.SignedRequests(app, secret, TtlLock(settings.redis_url)).handle)
+    server.router.add_post(EVENTS_PATH, guard.SignedRequests(app, secret, TtlLock(settings.redis_url)).handle)
     runner = web.AppRunner(server)
     await runner.setup()
     try:
@@ -189,7 +189,7 @@ async def _serve_http(app: AsyncApp, context: ListenerContext, stop: asyncio.Eve
         raise StartRefused(f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}") from error
     hearing = Hearing([])
     page = _health_page(context, hearing)
-    log.info("listening for Slack on http://%s:%s/slack/events", settings.http_host, settings.http_port)
+    log.info("listening for Slack on http://%s:%s%s", settings.http_host, settings.http_port, EVENTS_PATH)
     try:
         await _watched(hearing, stop)
     finally:
@@ -225,6 +225,8 @@ def run_bot(*, http: bool) -> None:
     """Run the `beto bot` process: its settings are read here, once, and handed on."""
     configure_logging()
     settings = BotSettings()
+    for sentence in misspelt():
+        log.warning("%s", sentence)
     # Read; from here on the variable could only be inherited by somebody, or make Bolt warn that it does not need it.
     os.environ.pop("SLACK_BOT_TOKEN", None)
     configure(settings)

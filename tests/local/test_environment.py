@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.local.environment import PROXIES, bare_environment, child_environment, variables
-from bot.settings import BotSettings
+from bot.local.environment import PROXIES, bare_environment, child_environment
+from bot.settings import BotSettings, variables
 
 # Values that differ from every default.
 ELSEWHERE = {
