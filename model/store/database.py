@@ -3,6 +3,7 @@
 `StoreUnavailable` is raised when the database does not answer; nothing was changed then, and the call may be repeated.
 """
 
+import importlib
 import sqlite3
 import threading
 import time
@@ -60,6 +61,8 @@ class Database:
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """Open a transaction in which tables may be made and rebuilt, by one process at a time."""
+        # Alembic takes 0.3 s to import, and most processes never need it; those that do must not let others wait for that.
+        importlib.import_module("alembic.command")
         if self.engine.dialect.name != "sqlite":
             with self.writing() as connection:
                 # SQLite's BEGIN IMMEDIATE already lets one in at a time.
@@ -124,7 +127,6 @@ class Database:
 
 def upgrade(connection: Connection, to: str = "head") -> None:
     """Bring the schema to the newest migration, or at least to `to`, in a transaction that `Database.migrating` opened."""
-    # Alembic takes 0.3 s to import, and most processes find the schema in place.
     from alembic import command
 
     config = _alembic()
