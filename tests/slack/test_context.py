@@ -221,4 +221,4 @@ async def test_a_bot_whose_emoji_say_two_things_does_not_start(slack: SimulatorT
     environment = {name.lower(): value for name, value in slack.environment.items()}
     settings = BotSettings(home=tmp_path, database_url="", signs="wrong=mega", **environment)  # type: ignore[arg-type]  # of many kinds
     with pytest.raises(StartRefused, match="mega is the label 'reclamo' and also the sign 'wrong'"):
-        await run(settings, http=False)
+        await asyncio.wait_for(run(settings, http=False), 30)
