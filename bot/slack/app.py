@@ -5,14 +5,13 @@ import logging
 import os
 import re
 import signal
-from collections.abc import Awaitable, Callable
 from http.server import ThreadingHTTPServer
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
@@ -24,6 +23,7 @@ from bot.slack import guard
 from bot.slack.context import ListenerContext, build_context, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
 from bot.slack.listeners import commands, corrections, erasure, home, labels, messages, reactions, shortcuts, training
+from bot.views import blocks
 from model.store.store import Store
 from worker import health
 from worker.app import configure
@@ -62,12 +62,26 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
 
     # Slack redelivers what nobody acknowledges and in the end switches the subscription off.
     @app.event(re.compile(".*"))
-    @app.action(re.compile(".*"))
-    @app.command(re.compile(".*"))
-    @app.shortcut(re.compile(".*"))
-    @app.view(re.compile(".*"))
-    async def ignore(ack: Callable[[], Awaitable[None]]) -> None:
+    async def ignore(ack: AsyncAck) -> None:
         await ack()
+
+    # What stands in Slack since an earlier version, or what somebody added to the app there.
+    former = context.texts("command.former")
+
+    @app.command(re.compile(".*"))
+    async def on_former_command(ack: AsyncAck) -> None:
+        await ack(former)
+
+    @app.action(re.compile(".*"))
+    @app.shortcut(re.compile(".*"))
+    async def on_former_click(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        if response_url := body.get("response_url"):
+            context.after_ack(context.answer(response_url, former, what="a former button"), what="a former button")
+
+    @app.view(re.compile(".*"))
+    async def on_former_view(ack: AsyncAck) -> None:
+        await ack(response_action="update", view=blocks.sorry(former, context.texts))
 
     @app.error
     async def refuse(error: Exception, body: dict[str, Any]) -> BoltResponse:

@@ -14,14 +14,18 @@ import pytest
 from bot.simulator.web_api import Call
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
+from model.store.outbox_row import report_key, status_key
 from model.store.predictions import NewPrediction
+from model.store.runs import owner_name
 from model.store.store import Store
-from tests.outbox_rows import answer
+from model.store.tables import outbox
+from tests.outbox_rows import a_report, answer
 from tests.slack.dispatching import TEAM, a_context, dispatcher
 from tests.town import SimulatorThread
 
 PRIVATE, PUBLIC, WATCHED = "C0SIMUFRAUDES", "C0SIMURECLAMOS", "C0SIMUATENCION"
 TS, REPLY_TS = "1716400000.000001", "1716400000.000002"
+STATUS_TS, REPORT_TS = "1716400000.000003", "1716400000.000004"
 WORDS, NOTE = "Zoraida ya no tiene la tarjeta", "investigado: el primo"
 GUEST, OUTSIDER, STRANGER, MEMBER, ADMIN = "U0SIMUCARLOS", "U2OUTSIDER", "U0SIMUMARIA", "U0SIMULUIS", "U0SIMUANA"
 # What nobody may be told who does not read the channel: the words, a label, who judged, the note, the text's author.
@@ -90,6 +94,28 @@ def store(tmp_path: Path, migrated_file: Path) -> Iterator[Store]:
         made.gestures.add(gesture, channel=channel, item_ts=TS, note=NOTE)
     yield made
     made.close()
+
+
+def train(store: Store, channel: str) -> None:
+    """A training is under way, and told in this channel."""
+    store.runs.open(ADMIN, channel=channel)
+    stand(store, status_key(1), STATUS_TS)
+
+
+def report(store: Store, channel: str) -> None:
+    """A training has ended, and its report in this channel tells of the message."""
+    train(store, channel)
+    message = store.messages.find(channel, TS)
+    assert message is not None
+    owner = owner_name()
+    store.runs.start(1, owner)
+    store.runs.close(1, owner, "done", report=a_report(1, flips=(message.id,)))
+    stand(store, report_key(1), REPORT_TS)
+
+
+def stand(store: Store, key: str, ts: str) -> None:
+    with store.database.writing() as connection:
+        connection.execute(outbox.update().where(outbox.c.key == key).values(ts=ts, state="shown", retry_at=None))
 
 
 # (told, channel, user, message's id) -> what Slack sends when this person does it there.

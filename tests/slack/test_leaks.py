@@ -23,7 +23,6 @@ from model.store.outbox_row import picture_key, report_key, status_key
 from model.store.predictions import NewPrediction
 from model.store.runs import owner_name
 from model.store.store import Store
-from model.store.tables import outbox
 from tests.outbox_rows import a_report, answer
 from tests.slack.dispatching import published, slack
 from tests.slack.telling import (
@@ -35,6 +34,7 @@ from tests.slack.telling import (
     PRIVATE,
     PUBLIC,
     REPLY_TS,
+    REPORT_TS,
     SECRETS,
     STRANGER,
     TS,
@@ -45,17 +45,18 @@ from tests.slack.telling import (
     ask,
     button,
     command,
+    report,
     rooms,
     shortcut,
     store,
     told,
+    train,
     view,
 )
 
 __all__ = ["published", "rooms", "slack", "store", "told"]
 
 DIRECT = "D0SIMULUIS"
-STATUS_TS, REPORT_TS = "1716400000.000003", "1716400000.000004"
 
 
 def nothing(_store: Store, _channel: str) -> None:
@@ -67,28 +68,6 @@ def erase(store: Store, channel: str) -> None:
     message = store.messages.find(channel, TS)
     assert message is not None
     store.erasure.execute(store.erasure.create_request(by=MEMBER, message_id=message.id))
-
-
-def train(store: Store, channel: str) -> None:
-    """A training is under way, and told in this channel."""
-    store.runs.open(ADMIN, channel=channel)
-    stand(store, status_key(1), STATUS_TS)
-
-
-def report(store: Store, channel: str) -> None:
-    """A training has ended, and its report in this channel tells of the message."""
-    train(store, channel)
-    message = store.messages.find(channel, TS)
-    assert message is not None
-    owner = owner_name()
-    store.runs.start(1, owner)
-    store.runs.close(1, owner, "done", report=a_report(1, flips=(message.id,)))
-    stand(store, report_key(1), REPORT_TS)
-
-
-def stand(store: Store, key: str, ts: str) -> None:
-    with store.database.writing() as connection:
-        connection.execute(outbox.update().where(outbox.c.key == key).values(ts=ts, state="shown", retry_at=None))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import aiohttp
@@ -50,6 +51,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         await ack()
         if message_id is not None and new:
             await context.publish(queues.reply(message_id))
+        told = _tell_of_correct(context, parsed, known=message_id is not None)
+        context.after_ack(told, what=blocks.CORRECT_ACTION, response_url=parsed.response_url)
 
     @app.action(blocks.EDIT_ACTION)
     async def on_edit(ack: AsyncAck, parsed: ButtonClick) -> None:
@@ -68,7 +71,11 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     @app.view(blocks.EDIT_VIEW)
     async def on_submit(ack: AsyncAck, parsed: ViewSubmission) -> None:
         taxonomy, texts = await context.taxonomy(), context.texts
-        stored, judged = await asyncio.to_thread(_look, store, parsed.opened.message, taxonomy)
+        try:
+            stored, judged = await asyncio.to_thread(_look, store, parsed.opened.message, taxonomy)
+        except StoreUnavailable as error:
+            await _keep_open(context, ack, error)
+            return
         if stored is None or judged is None or stored.deleted:
             await ack(response_action="update", view=blocks.sorry(texts("modal.gone"), texts))
             return
@@ -98,9 +105,35 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             labels=tuple(name for name in parsed.chosen if name in taxonomy),
             via="modal",
         )
-        await asyncio.to_thread(store.gestures.add, gesture, channel=message.channel, item_ts=message.ts, note=parsed.note)
+        try:
+            add = store.gestures.add
+            await asyncio.to_thread(add, gesture, channel=message.channel, item_ts=message.ts, note=parsed.note)
+        except StoreUnavailable as error:
+            await _keep_open(context, ack, error)
+            return
         await ack()
         await context.publish(queues.reply(stored.id))
+
+
+async def _keep_open(context: ListenerContext, ack: AsyncAck, error: StoreUnavailable) -> None:
+    """Say in the modal that it could not be saved, and leave there what they chose and wrote."""
+    log.warning("%s waits for the database: %s", blocks.EDIT_VIEW, error)
+    await ack(response_action="errors", errors={blocks.CHOICE: context.texts("command.trouble")})
+
+
+async def _tell_of_correct(context: ListenerContext, parsed: ButtonClick, *, known: bool) -> None:
+    """Tell the person where their click changes nothing that they would see; the reply shows it else."""
+    if not known:
+        key = "modal.gone"
+    elif await context.visibility.may_judge(parsed.user):
+        return
+    else:
+        key = "judge.refused"
+        # Whoever renders the reply need not tell them again.
+        await asyncio.to_thread(context.store.gestures.take_telling, parsed.user)
+    await context.tell(
+        context.texts(key), channel=parsed.channel, user=parsed.user, response_url=parsed.response_url
+    )  # fmt: skip
 
 
 async def _sees_in_time(context: ListenerContext, user: str, message: Message) -> bool | None:
@@ -114,31 +147,43 @@ async def _sees_in_time(context: ListenerContext, user: str, message: Message) -
 
 async def _edit_reply(context: ListenerContext, parsed: ButtonClick) -> None:
     """Open the modal for the message that this reply is about."""
-    view_id = await _open(context, parsed.trigger_id)
-    message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
-    await _fill(context, view_id, message_id, parsed.user)
+    async with _modal_opened(context, parsed.trigger_id) as view_id:
+        message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
+        await _fill(context, view_id, message_id, parsed.user)
 
 
 async def _edit_message(context: ListenerContext, parsed: MessageShortcut) -> None:
     """Open the modal for this message, or for the one that this reply of ours is about; save it where nobody asked before."""
-    view_id = await _open(context, parsed.trigger_id)
-    message = None if parsed.author == context.bot_user else parsed.message(context.bot_user)
-    message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
-    if message_id is None and message is not None:
-        if not await context.visibility.may_see(parsed.user, message):
-            await _refuse(context, view_id)
-            return
-        saved, new = await _patiently(lambda: context.store.messages.save(message))
-        if new:
-            await context.publish(queues.classify_and_reply(saved, 1))
-        message_id = saved
-    await _fill(context, view_id, message_id, parsed.user)
+    async with _modal_opened(context, parsed.trigger_id) as view_id:
+        message = None if parsed.author == context.bot_user else parsed.message(context.bot_user)
+        message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
+        if message_id is None and message is not None:
+            if not await context.visibility.may_see(parsed.user, message):
+                await _refuse(context, view_id)
+                return
+            saved, new = await _patiently(lambda: context.store.messages.save(message))
+            if new:
+                await context.publish(queues.classify_and_reply(saved, 1))
+            message_id = saved
+        await _fill(context, view_id, message_id, parsed.user)
 
 
-async def _open(context: ListenerContext, trigger_id: str) -> str:
-    """Open the modal that says "one moment", at once: Slack allows it for three seconds. Return its id."""
+@asynccontextmanager
+async def _modal_opened(context: ListenerContext, trigger_id: str) -> AsyncIterator[str]:
+    """Open the modal that says "one moment", at once: Slack allows it for three seconds. Yield its id.
+
+    Where its content cannot be found, the modal says so, and no longer "one moment".
+    """
     opened = await context.slack.views_open(trigger_id=trigger_id, view=blocks.loading(context.texts))
-    return str(opened["view"]["id"])
+    view_id = str(opened["view"]["id"])
+    try:
+        yield view_id
+    except Exception as error:
+        away = isinstance(error, StoreUnavailable)
+        sentence = context.texts("command.trouble" if away else "command.failed")
+        with suppress(SlackApiError, OSError, aiohttp.ClientError, TimeoutError):  # the error itself is told of, too
+            await context.slack.views_update(view_id=view_id, view=blocks.sorry(sentence, context.texts))
+        raise
 
 
 async def _patiently(ask: Callable[[], Answer]) -> Answer:

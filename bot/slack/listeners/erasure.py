@@ -16,6 +16,7 @@ from bot.slack import history
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.payloads import ViewSubmission
 from bot.views import blocks
+from model.errors import StoreUnavailable
 from model.schema import Message
 from model.store.erasure import Erased
 
@@ -47,16 +48,24 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         requesting = asyncio.ensure_future(_request(context, parsed))
         # Slack is asked only about others' words, and may take longer than the three seconds that it gives us.
         await asyncio.wait([requesting], timeout=ANSWER_WITHIN_S)
-        if not requesting.done():
-            await _show(context, ack, "forget.working")
-            context.after_ack(_execute_later(context, requesting, parsed.view_id), what=blocks.FORGET_VIEW)
+        if requesting.done() and isinstance(requesting.exception(), StoreUnavailable):
+            log.warning("%s waits for the database: %s", blocks.FORGET_VIEW, requesting.exception())
+            await _show(context, ack, "command.trouble")
             return
-        request = requesting.result()
+        request = requesting.result() if requesting.done() else None
         if isinstance(request, str):
             await _show(context, ack, request)
             return
+
+        async def tell(text: str) -> None:
+            await context.slack.views_update(view_id=parsed.view_id, view=blocks.notice(text, context.texts))
+
         await _show(context, ack, "forget.working")
-        context.after_ack(_execute(context, request, parsed.view_id), what=blocks.FORGET_VIEW)
+        if request is None:
+            executing = _execute_later(context, requesting, parsed.view_id)
+        else:
+            executing = _execute(context, request, parsed.view_id)
+        context.after_ack(executing, what=blocks.FORGET_VIEW, tell=tell)
 
 
 async def erase(context: ListenerContext, call: Call) -> str:
@@ -165,11 +174,16 @@ async def _execute_later(context: ListenerContext, requesting: "asyncio.Future[_
 
 async def _execute(context: ListenerContext, request: _Request, view_id: str) -> None:
     """Erase what was requested, and say so in the modal; what fails here the sweep does."""
-    done, touched = await asyncio.to_thread(context.store.erasure.execute, request.id)
+    try:
+        done, touched = await asyncio.to_thread(context.store.erasure.execute, request.id)
+        text = told(context, done, request)
+    except StoreUnavailable as error:
+        log.warning("erasure request %s waits for the database: %s", request.id, error)
+        touched, text = [], context.texts("forget.later")
     for message_id in touched:
         await context.publish(queues.reply(message_id))
     try:
-        await context.slack.views_update(view_id=view_id, view=blocks.notice(told(context, done, request), context.texts))
+        await context.slack.views_update(view_id=view_id, view=blocks.notice(text, context.texts))
     except SlackApiError as error:
         log.info("erasure request %s is carried out, and its modal was closed: %s", request.id, refusal(error))
 

@@ -24,7 +24,12 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     @app.event("app_home_opened")
     async def on_home(parsed: AppHomeOpened) -> None:
         if parsed.tab == "home":
-            context.after_ack(_show(context, parsed.user), what="app_home_opened")
+
+            async def tell(text: str) -> None:
+                view = {"type": "home", "blocks": [blocks.section(text)]}
+                await context.slack.views_publish(user_id=parsed.user, view=view)
+
+            context.after_ack(_show(context, parsed.user), what="app_home_opened", tell=tell)
 
 
 async def _show(context: ListenerContext, user: str) -> None:

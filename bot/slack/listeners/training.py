@@ -154,6 +154,8 @@ async def retrain(context: ListenerContext, call: Call) -> str:
         return why_not
     if not call.channel.startswith("D") and not await people.is_member(context.slack, call.channel):
         return texts("ask.not_member", bot=context.bot_name)
+    if call.channel.startswith("D") and not await _can_tell(context, call, texts("run.coming")):
+        return texts("run.not_here")
     run_id, new = await asyncio.to_thread(
         runs.open, call.user, channel=call.channel, dry=call.rest.lower() in REHEARSALS
     )  # fmt: skip
@@ -167,6 +169,17 @@ async def retrain(context: ListenerContext, call: Call) -> str:
     await context.publish(queues.run_status(run_id))
     await context.publish(queues.train(run_id))
     return ""
+
+
+async def _can_tell(context: ListenerContext, call: Call, text: str) -> bool:
+    """Show the text; return whether that is possible here: in others' direct messages nothing of ours can stand."""
+    try:
+        await context.slack.chat_postEphemeral(channel=call.channel, user=call.user, text=text)
+    except SlackApiError as error:
+        if refusal(error) not in {"channel_not_found", "not_in_channel", "user_not_in_channel"}:
+            raise
+        return False
+    return True
 
 
 async def tell_versions(context: ListenerContext, _call: Call) -> str:
