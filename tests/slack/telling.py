@@ -46,6 +46,11 @@ class Told:
         shown = [call for call in self.calls() if call.method.startswith(("chat.post", "chat.update", "views."))]
         return "\n".join([*self.answers, *(str(call.arguments) for call in shown)])
 
+    def direct(self, user: str) -> str:
+        """The channel of this person's direct messages with the bot."""
+        workspace = self.slack.simulator.workspace
+        return str(workspace.direct_channel(workspace.user(user), workspace.user("beto")).id)
+
     def calls(self) -> list[Call]:
         return list(self.slack.simulator.transcript)[self.seen :]
 

@@ -66,6 +66,9 @@ async def _promote(context: ListenerContext, parsed: ButtonClick) -> None:
     if run is None or run.report is None:
         return
     registry, version = context.store.registry, run.report.version
+    live = await asyncio.to_thread(registry.live)
+    if live is not None and live.number == version:  # somebody was faster, and the button is about to go
+        await _tell(context, parsed, context.texts("versions.same", version=version))
     try:
         await asyncio.to_thread(
             registry.promote, version, by=parsed.user, reason=f"button under run {run.id}", asked_in=parsed.channel
@@ -130,6 +133,8 @@ async def _show_details(context: ListenerContext, parsed: ButtonClick) -> None:
 
     if (view := await asyncio.to_thread(look)) is not None:
         await context.slack.views_open(trigger_id=parsed.trigger_id, view=view)
+    else:
+        await _tell(context, parsed, context.texts("run.unknown"))
 
 
 async def _run_of(context: ListenerContext, parsed: ButtonClick) -> Run | None:
@@ -154,8 +159,10 @@ async def retrain(context: ListenerContext, call: Call) -> str:
         return why_not
     if not call.channel.startswith("D") and not await people.is_member(context.slack, call.channel):
         return texts("ask.not_member", bot=context.bot_name)
-    if call.channel.startswith("D") and not await _can_tell(context, call, texts("run.coming")):
-        return texts("run.not_here")
+    if call.channel.startswith("D"):
+        last = await asyncio.to_thread(runs.last)
+        if (last is None or last.over) and not await _can_tell(context, call, texts("run.coming")):
+            return texts("run.not_here")
     run_id, new = await asyncio.to_thread(
         runs.open, call.user, channel=call.channel, dry=call.rest.lower() in REHEARSALS
     )  # fmt: skip
