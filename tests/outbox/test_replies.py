@@ -21,7 +21,7 @@ from bot.outbox.sweep import Sweeper, sweep
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
 from model.judgements import Gesture, Kind
-from model.labels import LabelEvent, seed_taxonomy
+from model.labels import Label, LabelEvent, seed_taxonomy
 from model.reactions import Signs
 from model.schema import Message, Prediction, Source
 from model.store.announcements import label_key
@@ -718,3 +718,27 @@ def test_a_change_is_told_where_every_message_is_labelled(context: OutboxContext
     assert row.ts is not None
     posted = replies_slack.workspace.channel(CHANNEL).messages[row.ts]
     assert posted["text"] == "La etiqueta «app» ya no se usa. La retiró <@U0SIMUANA>: para recuperarla, pídanselo."
+
+
+@ON_SQLITE
+def test_only_labels_with_an_emoji_are_offered_by_one(
+    context: OutboxContext, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reaction without a name is refused, and the task that asked for it would be a traceback."""
+    bare = Label(name="cheque", title="Cheques", title_en="Cheques", emoji="", description="")
+    context.store.labels.record(LabelEvent(kind="add", name="cheque", label=bare, at=1, by="U1"))
+    context.store.channels.set_seeds(CHANNEL, True)
+    published: list[tuple[str, tuple[object, ...]]] = []
+    monkeypatch.setattr(
+        OutboxContext, "publish", lambda _, signature, **__: published.append((signature.task, tuple(signature.args)))
+    )
+    ts = said_by_ana(workspace)
+    message = Message(channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la chequera", source=Source.CHANNEL)
+    message_id, _ = context.store.messages.save(message)
+    likely = Prediction(version=1, base="mini", scores={"cheque": 0.9, "tarjeta": 0.8, "app": 0.01}, labels=("cheque",))
+    context.store.predictions.save([NewPrediction(message_id, 1, likely, 0.01)])
+    reply(context, message_id)
+    assert [arguments for task, arguments in published if task == "bot.seed"] == [(CHANNEL, ts, "credit_card")]
+    [post] = [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
+    assert "*Cheques*" in str(post["blocks"])
+    assert "::" not in str(post["blocks"])
