@@ -83,8 +83,11 @@ def buttons(shown: list[Any]) -> dict[str, Any]:
 def test_every_reason_has_its_sentence(run: Run, language: str) -> None:
     """A reason without one would be an error in the middle of a report that people wait for."""
     codes = get_args(Reason.model_fields["code"].annotation)
-    _, shown = rendered(run, report(*codes, promote=False), language=language)
-    assert words_of(shown).count("• ") >= len(codes)
+    for promote in (True, False):  # each for the version, each against it
+        without, those = (
+            words_of(rendered(run, report(*given, promote=promote), language=language)[1]).count("• ") for given in ((), codes)
+        )
+        assert those - without == len(codes)
 
 
 @pytest.mark.parametrize(
