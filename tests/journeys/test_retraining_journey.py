@@ -216,11 +216,12 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     window.react(window.labelled(message), "bank")
 
     # Its progress on the page, then the report in the thread.
+    earlier = 0 if (last := runs.last()) is None else last.id
     window.write("/beto reentrena --prueba")
-    status = window.message("prueba: no cambiará nada")
+    run = window.until(lambda: (run := runs.last()) and run.id > earlier and run, "the run is asked for")
+    status = window.message(f"Reentrenamiento n.º {run.id} · lo pidió @ana · prueba: no cambiará nada")
     window.until(lambda: "█" in window.see(status), "a bar that grows", timeout_s=120)
     window.until(lambda: "Listo" in window.see(status), "the end of the run", timeout_s=TRAINED_WITHIN_S)
-    run = runs.last()
     window.until(lambda: is_told(school.store, run.id), "the report is posted", timeout_s=20)
     window.click(f"{status} [data-testid=replies]")
     window.see(THREAD, "Veredicto")

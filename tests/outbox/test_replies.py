@@ -178,13 +178,8 @@ def test_a_reply_to_what_was_just_deleted_goes_even_if_slack_does_not_take_it_aw
     assert row_of(context, message_id).state in SETTLED
 
 
-@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
-def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
-    context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: str | int
-) -> None:
-    """The one who was frozen finds another's reply recorded, and is refused the removal of its own."""
-    ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(context.store, ts)
+def frozen_while_it_renders(context: OutboxContext, message_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever renders the reply next stands still meanwhile, for so long that somebody else takes over and posts."""
     render = replies.render_reply
 
     def frozen(*args: Any) -> Any:
@@ -195,22 +190,37 @@ def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
         return render(*args)
 
     monkeypatch.setattr(replies, "render_reply", frozen)
+
+
+@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
+def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
+    context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: str | int
+) -> None:
+    """The one who was frozen finds another's reply recorded, and is refused the removal of its own."""
+    ts = said_by_ana(replies_slack.workspace)
+    message_id = a_predicted_message(context.store, ts)
+    frozen_while_it_renders(context, message_id, monkeypatch)
     replies_slack.faults.fail_next("chat.delete", fault, retry_after_s=0)
     reply(context, message_id)
     reply_now(context, message_id)
     assert bots_posts(context, ts) == [context.store.outbox.reply_ts(message_id)]
 
 
-def test_of_two_replies_the_later_takes_itself_away(context: OutboxContext, workspace: Workspace) -> None:
+def test_of_two_replies_the_later_takes_itself_away(
+    context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that was frozen for longer than its lease wakes up and posts: somebody else had taken over."""
-    ts = said_by_ana(workspace)
+    ts = said_by_ana(replies_slack.workspace)
     message_id = a_predicted_message(context.store, ts)
-    claim = context.store.outbox.claim(reply_key(message_id), "frozen", 0.0)
-    assert claim is not None
+    frozen_while_it_renders(context, message_id, monkeypatch)
     reply(context, message_id)
-    recorded = context.store.outbox.record(reply_key(message_id), "frozen", wanted=claim.row.wanted, ts="1.000001")
-    assert recorded == "surplus"
+    posted = [call.method for call in replies_slack.transcript if call.method in {"chat.postMessage", "chat.delete"}]
+    assert posted == ["chat.postMessage", "chat.postMessage", "chat.delete"]
     assert bots_posts(context, ts) == [context.store.outbox.reply_ts(message_id)]
+    assert row_of(context, message_id).claimed_by is None
+    reply_now(context, message_id)
+    assert row_of(context, message_id).state is State.SHOWN
+    assert len(bots_posts(context, ts)) == 1
 
 
 def test_an_older_drawing_that_comes_late_is_drawn_over(context: OutboxContext, workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.outbox.replies import SEED_FROM, SEEDS
 from bot.simulator.person import Person
+from bot.simulator.wire import Transfer
 from model.labels import seed_taxonomy
 from model.store.tables import messages
 from tests.outbox_rows import is_settled
@@ -280,14 +281,21 @@ async def test_gestures_slack_delivers_twice_or_again_count_once(case: Case) -> 
     await case.ana.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
     case.town.slack.faults.drop_acks(1)
     await case.ana.react(CHANNEL, case.reply_ts, EMOJI["cuenta"])
+    # Each comes twice: only when all four have come is there anything to see.
+    await eventually(lambda: len(deliveries(case.town, case.reply_ts)) == 4, lambda: "not all were delivered")
     await case.until(lambda state: state.labels["ahorro"].yes == state.labels["cuenta"].yes == ("U0SIMUANA",))
     assert len(case.town.store.gestures.history(case.id)) == 2
 
 
 def heard_reactions(town: Town, ts: str) -> set[str]:
     """The emoji on this message of which the bot was told, and acknowledged it."""
-    events = [each.request["event"] for each in list(town.slack.wire) if each.kind == "event" and each.outcome == "ok"]
-    return {each["reaction"] for each in events if each.get("type") == "reaction_added" and each["item"]["ts"] == ts}
+    return {each.request["event"]["reaction"] for each in deliveries(town, ts) if each.outcome == "ok"}
+
+
+def deliveries(town: Town, ts: str) -> list[Transfer]:
+    """What told the bot of reactions to this message, and was acknowledged or given up."""
+    ended = [each for each in list(town.slack.wire) if each.kind == "event" and each.name == "reaction_added" and each.outcome]
+    return [each for each in ended if each.request["event"]["item"]["ts"] == ts]
 
 
 async def test_the_bots_own_seeded_emoji_say_nothing(town: Town, case: Case) -> None:

@@ -163,7 +163,9 @@ def test_slacks_redelivery_after_the_upgrade_is_known(upgraded: Store) -> None:
     assert upgraded.messages.save(message) == (1, False)
     with upgraded.database.reading() as connection:
         kept = connection.execute(text("select count(*) from gestures")).scalar_one()
-    for said in upgraded.gestures.history(21):
+    history = upgraded.gestures.history(21)
+    assert history
+    for said in history:
         assert upgraded.gestures.add(said.gesture, channel=said.channel, item_ts=said.item_ts) == (21, False)
     with upgraded.database.reading() as connection:
         assert connection.execute(text("select count(*) from gestures")).scalar_one() == kept
