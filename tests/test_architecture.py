@@ -22,6 +22,7 @@ NOUNS = {
     "bot/simulator/workspace.py": "the simulated workspace",
     "bot/slack/payloads.py": "what Slack sends",
     "bot/views/blocks.py": "a reply's blocks",
+    "bot/views/run_blocks.py": "what is shown of a run",
     "model/learning/retraining.py": "a run",
     "model/learning/training.py": "the training loop",
     "model/schema.py": "the nouns that travel",
