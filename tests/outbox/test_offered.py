@@ -13,9 +13,7 @@ from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
 from model.labels import Label, LabelEvent
 from model.store.store import Store
-from tests.outbox.test_replies import CHANNEL, ON_SQLITE, a_predicted_message, reply, reply_now, said_by_ana, workspace
-
-__all__ = ["workspace"]
+from tests.outbox.replying import CHANNEL, ON_SQLITE, a_predicted_message, reply, reply_now, said_by_ana
 
 LIKELY = {"credit_card": "tarjeta", "iphone": "app"}
 
