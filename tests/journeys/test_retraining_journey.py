@@ -15,7 +15,7 @@ from bot.simulator.person import Person
 from model.store.runs import Run, Runs
 from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
-from tests.learning.cheques import CORRECTED, EMOJI, LABEL, UNSEEN
+from tests.learning.cheques import CORRECTED, EMOJI, LABEL, UNSEEN, train_beginner
 from tests.outbox_rows import is_told, report_ts
 from tests.town import Town, running_town, until, wait_until
 
@@ -24,12 +24,13 @@ TRAINED_WITHIN_S = 600
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory, trained_version: Path, postgres_server: str) -> Iterator[Town]:
+def school(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Town]:
     """A town with a trainer, whose people have corrected forty messages on a topic that version 1 does not know."""
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute("create database school")
     url = f"{postgres_server}/school".replace("postgresql://", "postgresql+psycopg://")
-    with running_town(tmp_path_factory.mktemp("school"), url, trained_version, http=True, trainer=True) as town:
+    beginner = train_beginner(tmp_path_factory.mktemp("beginner") / "version")
+    with running_town(tmp_path_factory.mktemp("school"), url, beginner, http=True, trainer=True) as town:
         asyncio.run(_correct(town))
         yield town
 
