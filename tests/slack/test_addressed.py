@@ -93,7 +93,7 @@ async def test_a_direct_message_without_words_is_told_so(
     ("text", "told"),
     [
         ("<@UBETO> historial", "Cajero"),
-        ("<@UBETO> estado", TEXTS("command.status_untrained")),
+        ("<@UBETO> estado", TEXTS("first.none")),
         ("<@UBETO> versiones", TEXTS("versions.none")),
         ("<@UBETO> watch", TEXTS("ask.is_command", word="watch")),
         ("<@UBETO> vuelve", TEXTS("ask.is_command", word="vuelve")),
@@ -115,7 +115,8 @@ async def test_a_mention_with_a_message_is_labelled(
     inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
 ) -> None:
     """Else the above would show nothing."""
-    assert await write("<@UBETO> vuelve a fallar la app", inside, store, tmp_path, published) == []
+    shown = await write("<@UBETO> vuelve a fallar la app", inside, store, tmp_path, published)
+    assert [each["text"] for each in shown] == [TEXTS("first.none")]  # no help: only that there is no version yet
     assert store.messages.find(CHANNEL, TS) is not None
     assert published == ["worker.classify"]
 
