@@ -267,7 +267,7 @@ async def test_a_person_has_a_message_forgotten_after_being_asked(town: Town, an
         asked = await until(changes, lambda change: "¿Olvido" in shown(change))
         assert SECRET in everything(town.store)  # asked, not done
         await ana.view_submit(asked["view"]["id"])
-        await until(changes, lambda change: "Olvidado: 1 mensajes" in shown(change))
+        await until(changes, lambda change: "Olvidado: 1 mensaje y" in shown(change))
     assert SECRET not in everything(town.store)
     await eventually(lambda: town.store.outbox.reply_ts(case.id) is None, lambda: "the reply still stands")
     assert case.reply_ts not in {each["ts"] for each in await ana.messages(CHANNEL, case.ts)}
