@@ -111,7 +111,8 @@ class Taxonomy:
 
     def absent_at(self, at: int) -> tuple[str, ...]:
         """Return the labels of today that were not there at this moment, in microseconds."""
-        return tuple(name for name, spans in self.absent.items() if any(start <= at < end for start, end in spans))
+        absent = self.absent.items()
+        return tuple(name for name, spans in absent if name in self and any(start <= at < end for start, end in spans))
 
     def read(self, prediction: Prediction) -> Prediction:
         """Return the prediction in today's names; of labels that were merged, the highest score counts."""

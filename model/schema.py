@@ -56,7 +56,8 @@ class Prediction(Frozen):
 
     `scores` has every label that the version knows, as a calibrated probability in 0..1.
     `labels` are those at or above the version's thresholds, strongest first.
-    `truncated` is true when the text was longer than the network can read.
+    `truncated` is true when the text was longer than the network can read. `corrections` judged messages were known beside
+    those that the version learnt from.
     """
 
     version: int
@@ -64,6 +65,7 @@ class Prediction(Frozen):
     scores: dict[str, Probability]
     labels: tuple[str, ...]
     truncated: bool = False
+    corrections: int = 0
 
 
 class Example(Frozen):

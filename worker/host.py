@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # How often the host asks the store which version is live. One indexed row: nothing, even with ten workers.
 LOOK_EVERY_S = 2.0
+# How often it asks for what that version learnt meanwhile: people who have just corrected a message look at the next one.
+REFIT_EVERY_S = 0.25
 # A version that could not be loaded is tried again after 2, 4, 8 ... seconds: the folder may be mended, or a GPU have room again.
 # Each try reads and hashes the whole folder.
 LONGEST_PAUSE_S = 300.0
@@ -61,6 +63,8 @@ class Host:
         self.registry = store.registry
         self.settings = settings
         self._workers = store.workers
+        self._refits = store.refits
+        self._refit = 0  # the id of the refit in memory
         self._name = owner_name()
         self._told: tuple[int, tuple[int, ...], float] = (-1, (), 0.0)  # what the store was told last, and when
         self._classifier: Classifier | None = None
@@ -138,7 +142,30 @@ class Host:
                 log.warning("cannot see which version is live, version %s goes on serving: %s", self._serving, error)
             except Exception:  # a card that cannot be read, say: the thread must live to look again
                 log.exception("cannot see which version is live, version %s goes on serving", self._serving)
-            self._stop.wait(LOOK_EVERY_S)
+            until = time.monotonic() + LOOK_EVERY_S
+            while time.monotonic() < until and not self._stop.wait(REFIT_EVERY_S):
+                self._take_up_refit()
+
+    def _take_up_refit(self) -> None:
+        """Serve with the newest refit of the version in memory; where it cannot be read, with what serves now."""
+        if self._classifier is None:
+            return
+        try:
+            refit = self._refits.newest(self._serving)
+            wanted = 0 if refit is None else refit.id
+            if wanted == self._refit:
+                return
+            content = self._refits.corrected(wanted) if refit is not None else None
+            if refit is not None and content is None:
+                return  # a newer one has taken its place
+            from model.serving.corrections import read_corrections  # numpy, in this process only
+
+            corrections = None if content is None else read_corrections(content)
+            self._classifier, self._refit = self._classifier.corrected(corrections), wanted
+        except StoreUnavailable as error:
+            log.warning("what was judged lately is not known: %s", error)
+        except Exception:  # the thread must live to look again
+            log.exception("what was judged lately does not serve")
 
     def _take_up_live(self) -> None:
         """Serve the newest promoted version that can be loaded."""
@@ -170,7 +197,7 @@ class Host:
         loaded = classifier.load(version.folder, device=self.settings.device)
         loaded.predict(WARM_UP)
         # One assignment: a batch in hand ends with the old version, the next begins with the new one.
-        self._classifier, self._serving = loaded, version.number
+        self._classifier, self._serving, self._refit = loaded, version.number, 0
         self._batcher.budget = loaded.engine.pass_tokens
         self._loaded.set()
         _give_back_memory()

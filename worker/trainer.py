@@ -18,6 +18,7 @@ from model.learning.hub import require_base
 from model.store.runs import Runs
 from worker.app import TRAINING, app
 from worker.process import consume, database_away, die_with_parent, need
+from worker.refitting import RefitKeeper
 from worker.settings import WorkerSettings
 from worker.tasks import TrainerContext, train
 
@@ -145,13 +146,14 @@ def why_due(runs: Runs, settings: WorkerSettings, moment: datetime | None = None
     return None
 
 
-def why_stuck(context: TrainerContext, keeper: threading.Thread, *, busy: bool) -> str | None:
-    """Return what of this process has come to an end unseen: the thread that keeps runs, or the heartbeat of the run at work.
+def why_stuck(context: TrainerContext, *threads: threading.Thread, busy: bool) -> str | None:
+    """Return what of this process has come to an end unseen: one of its threads, or the heartbeat of the run at work.
 
     `busy`: a child of this process is at work.
     """
-    if keeper.ident is not None and not keeper.is_alive():
-        return "the ended thread that looks after runs"
+    for thread in threads:
+        if thread.ident is not None and not thread.is_alive():
+            return f"the ended thread that looks after {thread.name}"
     try:
         run = context.store.runs.last() if busy else None
     except StoreUnavailable:
@@ -170,6 +172,7 @@ def run_trainer() -> None:
     context.store.migrate()
     stop = threading.Event()
     keeper = threading.Thread(target=RunKeeper(context).keep, args=(stop,), name="runs", daemon=True)
+    refitting = threading.Thread(target=RefitKeeper(context.store).keep, args=(stop,), name="refits", daemon=True)
 
     def begin_in_child(**_: object) -> None:
         die_with_parent()
@@ -177,7 +180,11 @@ def run_trainer() -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         app.context = TrainerContext.open(settings)
 
-    signals.worker_ready.connect(lambda **_: keeper.start(), weak=False)
+    def begin(**_: object) -> None:
+        keeper.start()
+        refitting.start()
+
+    signals.worker_ready.connect(begin, weak=False)
     signals.worker_process_init.connect(begin_in_child, weak=False)
     signals.worker_shutting_down.connect(_end_training, weak=False)
     consume(
@@ -186,7 +193,7 @@ def run_trainer() -> None:
         TRAINING,
         ["--pool", "prefork", "--concurrency", "1", "--max-tasks-per-child", "1"],
         why_not_ready=lambda: database_away(context.store),
-        why_stuck=lambda: why_stuck(context, keeper, busy=bool(state.active_requests)),
+        why_stuck=lambda: why_stuck(context, keeper, refitting, busy=bool(state.active_requests)),
     )
     stop.set()
 

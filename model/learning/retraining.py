@@ -52,11 +52,7 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
     """
     key_of = cache(text_key)  # asked for three times of every text
     taxonomy, splits = store.labels.current(), store.examples.splits()
-    shipped = [_today(example, taxonomy, 0) for example in seed_messages()]
-    imported = [
-        _today(example.model_copy(update={"id": IMPORTED + text_key(example.text)}), taxonomy, int(at.timestamp() * 1e6))
-        for example, at in store.examples.all()
-    ]
+    shipped, imported = shipped_examples(taxonomy), imported_examples(store, taxonomy)
     ours = [*imported, *judged_examples(store)]
     # Those that have their split come first: their near-duplicates join them there.
     ours.sort(key=lambda example: key_of(example.text) not in splits)
@@ -68,6 +64,19 @@ def snapshot(store: Store) -> dict[Split, list[Example]]:
         divided["train"] += _descriptions(taxonomy)
     divided["train"] += [each for each in _guidelines(taxonomy) if keys.get(key_of(each.text)) is None]
     return divided
+
+
+def shipped_examples(taxonomy: Taxonomy) -> list[Example]:
+    """Return the shipped messages in today's labels, in the order that decides their splits."""
+    return [_today(example, taxonomy, 0) for example in seed_messages()]
+
+
+def imported_examples(store: Store, taxonomy: Taxonomy) -> list[Example]:
+    """Return the imported messages in today's labels."""
+    return [
+        _today(example.model_copy(update={"id": IMPORTED + text_key(example.text)}), taxonomy, int(at.timestamp() * 1e6))
+        for example, at in store.examples.all()
+    ]
 
 
 def _today(example: Example, taxonomy: Taxonomy, at: int) -> Example:
@@ -170,8 +179,7 @@ def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progres
     candidate = store.registry.made_by(run.id)
     if candidate is None:
         everything = [example for split in SPLITS for example in data[split]]
-        unchanged = live is not None and live.card.data_sha256 == data_sha256(everything)
-        if live is not None and unchanged and not live.card.settings.get("quick") and not run.dry:
+        if live is not None and live.card.data_sha256 == data_sha256(everything) and not run.dry:
             return None
         built = run_directory / "version"
         shutil.rmtree(built, ignore_errors=True)
@@ -186,8 +194,6 @@ def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progres
             on_progress=progress,
             checkpoint=run_directory / "checkpoint",
             home=settings.home_folder,
-            quick=live is None,  # whoever tries the product for the first time should not wait; the next run does the whole
-            within_s=60 * settings.train_within_min or None,
         )
         parent = None if live is None else live.number
         candidate = store.registry.add(built, card.model_copy(update={"parent": parent}), run.id)

@@ -1,5 +1,6 @@
 """A version in memory, ready to label texts. Needs torch only where the version is not served by its packed graph."""
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from model.errors import BrokenVersion
 from model.schema import Card, Mixture, Prediction
 from model.serving.calibration import Matrix, sigmoid
+from model.serving.corrections import SAID_NO, SAID_YES, Corrections, Judged, key_of
 from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
 from model.serving.lexical import LexicalModel, load_lexical
 from model.serving.mixture import ENCODER_ALONE, load_mixture, mix
@@ -30,6 +32,7 @@ class EncodedText:
 
     ids: list[int]
     lexical: Matrix  # labels; zeros where it does not serve
+    judged: Judged | None = None  # what people said of the same text
 
 
 class Classifier:
@@ -51,18 +54,30 @@ class Classifier:
         self.max_tokens = max_tokens
         self.lexical = lexical
         self.mixture = mixture
+        self.corrections: Corrections | None = None
         tokenizer.no_padding()
         tokenizer.no_truncation()
+
+    def corrected(self, corrections: Corrections | None) -> "Classifier":
+        """Return the version with these corrections instead of those that it has; network and tokenizer are shared."""
+        made = copy.copy(self)  # made anew it would set up the tokenizer, which others are using
+        made.corrections = corrections
+        return made
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """Read each text, in order."""
         normalised = [normalise(text) for text in texts]
         encoded = self.tokenizer.encode_batch_fast(normalised)
-        if self.mixture.lexical and self.lexical is not None:
-            lexical = self.lexical.logits_of_normalised(normalised)
+        model = self.lexical
+        if self.corrections is not None and self.corrections.lexical is not None:
+            model = self.corrections.lexical
+        if self.mixture.lexical and model is not None:
+            lexical = model.logits_of_normalised(normalised)
         else:
             lexical = np.zeros((len(texts), len(self.labels)))
-        return [EncodedText(each.ids, row) for each, row in zip(encoded, lexical, strict=True)]
+        judged = {} if self.corrections is None else self.corrections.judged
+        said = [judged.get(key_of(text)) if judged else None for text in texts]
+        return [EncodedText(each.ids, *rest) for each, *rest in zip(encoded, lexical, said, strict=True)]
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Predict each text, in order; any text will do, also an empty one or one of 40,000 characters."""
@@ -78,6 +93,9 @@ class Classifier:
         else:  # the network does not help, and is not asked
             encoder = np.zeros_like(lexical)
         scores = sigmoid(mix(self.mixture, encoder, lexical))
+        for row, text in zip(scores, encoded, strict=True):
+            if text.judged is not None:
+                row[list(text.judged.yes)], row[list(text.judged.no)] = SAID_YES, SAID_NO
         return [
             self._prediction(row, truncated=len(text.ids) > self.max_tokens)
             for row, text in zip(scores.tolist(), encoded, strict=True)
@@ -92,6 +110,7 @@ class Classifier:
             scores=scores,
             labels=tuple(sorted(sure, key=lambda label: -scores[label])),
             truncated=truncated,
+            corrections=0 if self.corrections is None else self.corrections.count,
         )
 
 

@@ -53,14 +53,21 @@ class LexicalModel:
 
     def _logits(self, text: str) -> Matrix:
         logits: Matrix = self.bias.astype(np.float64)
+        for columns, values in self.features(text):
+            logits += values @ self.weights[columns]
+        return logits
+
+    def features(self, text: str) -> list[tuple[NDArray[np.int64], Matrix]]:
+        """Return columns and values of a plain text's words, and of its pieces; neither where none of them is known."""
         phrases = [column for term in phrases_in(text) if (column := self.words.get(term)) is not None]
         pieces = [column for word in text.split() for column in self._pieces_of(word)]
-        for found in (phrases, pieces):
-            if found:
-                columns, counts = np.unique(found, return_counts=True)
+        found = []
+        for each in (phrases, pieces):
+            if each:
+                columns, counts = np.unique(each, return_counts=True)
                 values = (1 + np.log(counts)) * self.idf[columns]
-                logits += (values / np.sqrt(values @ values)) @ self.weights[columns]
-        return logits
+                found.append((columns, values / np.sqrt(values @ values)))
+        return found
 
     def _pieces_of(self, word: str) -> list[int]:
         """Return the columns of a word's pieces; people use the same few thousand words again and again."""

@@ -35,8 +35,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 from model.errors import BadData
 from model.store.database import Database, aware, migrations, upgrade
 
-# Triggers count `tallies` anew; Alembic writes its own table.
-DERIVED = {"tallies", "alembic_version"}
+# Triggers count `tallies` anew, the trainer makes `refits` anew; Alembic writes its own table.
+DERIVED = {"tallies", "refits", "alembic_version"}
 # Rows that are in memory at a time.
 BATCH = 1000
 # SQLite's own default, and what it has while it is filled: else each row waits for the disk, in the order of every index.

@@ -21,7 +21,7 @@ from model.serving.version_folder import is_plain, write_card
 from model.store.announcements import announce_change, promotion_content, promotion_key, watched_channels
 from model.store.database import Database, aware, now
 from model.store.outbox_changes import mark_runs_due, retry_predictions
-from model.store.tables import promotions, versions
+from model.store.tables import promotions, runs, versions
 
 # How the reason of a promotion begins that a training's gate decided on.
 BY_TRAINING = "run "
@@ -67,6 +67,16 @@ class Registry:
         with self._database.reading() as connection:
             row = connection.execute(_kept().where(versions.c.number == number)).one_or_none()
             return None if row is None else self._version(row)
+
+    def learnt_until(self, number: int) -> datetime:
+        """Return the time of the newest judgement that this version can have learnt from; BrokenVersion where it is unknown."""
+        with self._database.reading() as connection:
+            moment = func.coalesce(runs.c.requested_at, versions.c.created_at)
+            known = select(moment).select_from(versions.outerjoin(runs, runs.c.id == versions.c.run_id))
+            found = connection.execute(known.where(versions.c.number == number)).scalar_one_or_none()
+        if found is None:
+            raise BrokenVersion(f"there is no version {number}")
+        return aware(found)
 
     def add(self, built: Path, card: Card, run_id: int | None = None) -> Version:
         """Move the version folder `built` in, number it and list it; it is not live by that."""

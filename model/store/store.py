@@ -17,6 +17,7 @@ from model.store.label_book import LabelBook
 from model.store.messages import Messages
 from model.store.outbox import Outbox
 from model.store.predictions import Predictions
+from model.store.refits import Refits
 from model.store.registry import Registry
 from model.store.runs import Runs
 from model.store.tables import workspace
@@ -48,6 +49,7 @@ class Store:
         self.runs = Runs(self.database)
         self.registry = Registry(self.database, home)
         self.workers = Workers(self.database)
+        self.refits = Refits(self.database)
         self.labels = LabelBook(self.database, label_emoji or {})
         self.erasure = ErasureService(self.database, self.gestures, self.labels)
 

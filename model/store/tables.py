@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -278,4 +279,20 @@ workers = Table(
     Column("since", DateTime(timezone=True), nullable=False),  # that version was served without a break
     Column("refused", JSON, nullable=False),  # versions that it could not load
     Column("seen_at", DateTime(timezone=True), nullable=False),  # last sign of life
+)
+
+# The live version's lexical model, fitted anew from everything that people judged until then.
+refits = Table(
+    "refits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("learnt", String(64), nullable=False),  # what there was to learn from, as a fingerprint (`refits.Refits.learnable`)
+    Column("claimed_until", DateTime(timezone=True), nullable=False),  # whoever fits it has so much time
+    Column("made_at", DateTime(timezone=True)),
+    Column("corrections", Integer),  # judged messages that the version itself has not learnt from
+    Column("loss_before", Float),  # of the lexical model on dev, nats a label of a text
+    Column("loss_after", Float),
+    Column("corrected", LargeBinary),  # empty: it does not serve
+    UniqueConstraint("version", "learnt"),
 )

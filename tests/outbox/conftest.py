@@ -10,7 +10,6 @@ from bot.outbox.context import OutboxContext, build_context
 from bot.settings import BotSettings
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
-from bot.simulator.workspace import Workspace
 from model.store.store import Store
 from worker.app import app
 
@@ -60,8 +59,3 @@ def context(
     store.migrate()
     yield build_context(settings, store, wait=lambda _: pytest.fail("Slack is there"))
     store.close()
-
-
-@pytest.fixture
-def workspace(replies_slack: Simulator) -> Workspace:
-    return replies_slack.workspace

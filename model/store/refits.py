@@ -1,0 +1,94 @@
+"""What the live version learnt at once: refits of its lexical model, each from everything that was judged until then.
+
+Every method is one transaction (see `database` for what it raises).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from model.store.database import Database, aware, now, tally
+from model.store.tables import erasure_requests, label_events, people, refits
+
+# Older ones are removed: they hold words of texts that may have been erased since.
+KEPT = 1
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A refit of `version`: its id, and how many judged messages it knows that the version itself has not learnt from."""
+
+    id: int
+    version: int
+    corrections: int
+
+
+class Refits:
+    """The refits of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def learnable(self) -> str:
+        """Return a fingerprint of what there is to learn from; it changes with gestures, labels, erasures, and who may judge."""
+        with self._database.reading() as connection:
+            parts = (
+                tally(connection, "gestures"),
+                connection.execute(select(func.max(label_events.c.id))).scalar_one(),
+                connection.execute(select(func.max(erasure_requests.c.id))).scalar_one(),
+                tuple(connection.execute(select(func.count()).select_from(people).where(people.c.may_judge.is_(False))).one()),
+            )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def is_made(self, version: int, learnt: str) -> bool:
+        """Return whether the refit of `version` from what has this fingerprint is made."""
+        made = (refits.c.version == version, refits.c.learnt == learnt, refits.c.made_at.is_not(None))
+        with self._database.reading() as connection:
+            return connection.execute(select(refits.c.id).where(*made)).first() is not None
+
+    def claim(self, version: int, learnt: str, lease_s: float) -> int | None:
+        """Claim the refit of `version` from what has this fingerprint; None where it is made, or another process makes it."""
+        with self._database.writing() as connection:
+            moment = now()
+            until = moment + timedelta(seconds=lease_s)
+            new = self._database.insert_or_ignore(refits).values(version=version, learnt=learnt, claimed_until=until)
+            made = connection.execute(new.returning(refits.c.id)).scalar_one_or_none()
+            if made is not None:
+                return int(made)
+            same = (refits.c.version == version, refits.c.learnt == learnt, refits.c.made_at.is_(None))
+            row = connection.execute(select(refits).where(*same).with_for_update()).one_or_none()
+            if row is None or aware(row.claimed_until) > moment:
+                return None
+            connection.execute(refits.update().where(refits.c.id == row.id).values(claimed_until=until))
+            return int(row.id)
+
+    def save(
+        self, refit_id: int, corrected: bytes | None, *, corrections: int, losses: tuple[float, float] | None = None
+    ) -> None:
+        """Save what was claimed; without `corrected` it does not serve, and what served before it does so no more.
+
+        `losses`: on dev, before and after.
+        """
+        before, after = losses or (None, None)
+        with self._database.writing() as connection:
+            made = {"made_at": now(), "corrected": corrected, "corrections": corrections}
+            connection.execute(
+                refits.update().where(refits.c.id == refit_id).values(loss_before=before, loss_after=after, **made)
+            )
+            old = select(refits.c.id).where(refits.c.made_at.is_not(None)).order_by(refits.c.id.desc()).offset(KEPT)
+            connection.execute(refits.delete().where(refits.c.id.in_(list(connection.execute(old).scalars()))))
+
+    def newest(self, version: int) -> Refit | None:
+        """Return the newest refit of this version that is made; None where there is none, or the newest does not serve."""
+        made = (refits.c.version == version, refits.c.made_at.is_not(None))
+        wanted = select(refits.c.id, refits.c.corrections, refits.c.corrected.is_not(None).label("serves"))
+        with self._database.reading() as connection:
+            row = connection.execute(wanted.where(*made).order_by(refits.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None or not row.serves else Refit(row.id, version, row.corrections)
+
+    def corrected(self, refit_id: int) -> bytes | None:
+        """Return what the refit serves with; None where it was removed."""
+        with self._database.reading() as connection:
+            return connection.execute(select(refits.c.corrected).where(refits.c.id == refit_id)).scalar_one_or_none()

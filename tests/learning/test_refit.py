@@ -1,0 +1,183 @@
+"""Learning at once: what was judged counts on the next message, and nothing else is disturbed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.judgements import Gesture, Kind
+from model.labels import LabelEvent
+from model.learning.dataset import split_of
+from model.learning.refit import Refitter
+from model.schema import Message, Source
+from model.serving import classifier
+from model.serving.classifier import Classifier
+from model.serving.corrections import read_corrections
+from model.store.registry import Version
+from model.store.store import Store
+from tests.town import publish_version
+
+FUTURE = 4_000_000_000_000_000  # microseconds, after any version was made
+# Of the train split by their hash, and about what no shipped message is about.
+PARROTS = [
+    "mi loro perdió sus plumas",
+    "el loro no come semillas",
+    "mi loro y sus semillas",
+    "un loro que no habla",
+    "las plumas de mi loro",
+    "quiero un loro",
+    "vendo loro con jaula",
+]
+OWN = [text for text in PARROTS if split_of(text) == "train"]
+
+
+@pytest.fixture
+def version(store: Store, trained_version: Path) -> Version:
+    found = store.registry.get(publish_version(store, trained_version))
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def served(trained_version: Path) -> Classifier:
+    return classifier.load(trained_version, device="cpu")
+
+
+def judge(
+    store: Store, text: str, *labels: str, ts: str, kind: Kind = Kind.SET, withdrawn: bool = False, at: int = FUTURE
+) -> None:
+    message = Message(channel="C1", ts=ts, user="U1", text=text, source=Source.CHANNEL)
+    store.messages.save(message)
+    gesture = Gesture(user="U1", handle=f"h/{ts}", at=at + withdrawn, kind=kind, labels=labels, withdrawn=withdrawn)
+    store.gestures.add(gesture, channel="C1", item_ts=ts)
+
+
+def corrected(store: Store, version: Version, served: Classifier) -> Classifier:
+    """The version as it serves with what is judged now."""
+    made = Refitter(store, version).refit()
+    return served.corrected(None if made is None else read_corrections(made.corrections.to_bytes()))
+
+
+def test_the_same_message_gets_what_people_said_of_it(store: Store, version: Version, served: Classifier) -> None:
+    """Whoever has corrected a message and sees the same mistake again stops correcting; in whichever split it is."""
+    texts = ["¿Me ayudan con algo raro?", "Zzz qqq", *PARROTS]
+    for number, text in enumerate(texts):
+        judge(store, text, "ahorro", "urgente", ts=f"{number}.1")
+    serving = corrected(store, version, served)
+    for text in texts:
+        for again in (text, text.upper() + "!!"):
+            [prediction] = serving.predict([again])
+            assert set(prediction.labels) == {"ahorro", "urgente"}
+            assert prediction.corrections == len(texts)
+
+
+def test_a_message_of_the_same_kind_is_labelled_otherwise(store: Store, version: Version, served: Classifier) -> None:
+    """From words that no training message has."""
+    assert len(OWN) >= 2
+    similar = "mi loro no quiere sus semillas"
+    [before] = served.predict([similar])
+    for number, text in enumerate(OWN):
+        judge(store, text, "agencia", ts=f"{number}.1")
+    [after] = corrected(store, version, served).predict([similar])
+    assert after.scores["agencia"] > before.scores["agencia"] + 0.1
+
+
+def test_what_is_taken_back_is_forgotten(store: Store, version: Version, served: Classifier) -> None:
+    """A slip leaves no trace, also where it was learnt by the same process."""
+    refitter = Refitter(store, version)
+    judge(store, OWN[0], "agencia", ts="1.1")
+    assert refitter.refit() is not None
+    judge(store, OWN[0], "agencia", ts="1.1", withdrawn=True)
+    assert refitter.refit() is None
+    assert corrected(store, version, served).predict([OWN[0]]) == served.predict([OWN[0]])
+
+
+def test_what_the_version_has_learnt_from_is_no_correction(store: Store, version: Version) -> None:
+    """The next training absorbs them, and the count begins anew."""
+    judge(store, OWN[0], "agencia", ts="1.1", at=5)
+    assert Refitter(store, version).refit() is None
+
+
+def test_messages_of_the_test_split_are_never_learnt_from(store: Store, version: Version) -> None:
+    """Else the next training's test would be about what its lexical model knows."""
+    text = next(text for number in range(100) if split_of(text := f"el loro número {'i' * number} habla") == "test")
+    judge(store, text, "agencia", ts="1.1")
+    made = Refitter(store, version).refit()
+    assert made is not None
+    assert made.corrections.lexical is not None
+    untouched = Refitter(store, version)
+    columns = len(untouched._before.idf)
+    # Shipped messages alone: the same fit, with or without the judgement.
+    assert np.abs(made.corrections.lexical.weights[columns:]).max(initial=0) == 0
+
+
+def test_a_label_that_nobody_spoke_of_keeps_its_weights(store: Store, version: Version) -> None:
+    """One tap on one label says nothing of the others, and they are not even fitted again."""
+    refitter = Refitter(store, version)
+    judge(store, OWN[0], "agencia", ts="1.1", kind=Kind.LABEL)
+    first = refitter.refit()
+    judge(store, OWN[1], "agencia", ts="2.1", kind=Kind.LABEL)
+    second = refitter.refit()
+    assert first is not None
+    assert second is not None
+    assert first.corrections.lexical is not None
+    assert second.corrections.lexical is not None
+    before, after = first.corrections.lexical, second.corrections.lexical
+    at, terms = before.labels.index("agencia"), len(before.idf)
+    others = [column for column in range(len(before.labels)) if column != at]
+    assert np.array_equal(before.weights[:, others], after.weights[:terms, others])
+    assert not np.array_equal(before.weights[:, at], after.weights[:terms, at])
+
+
+def test_refitting_on_and_on_leads_where_one_refit_leads(store: Store, version: Version, served: Classifier) -> None:
+    """A worker that starts afresh, or another trainer, has the same corrections."""
+    refitter = Refitter(store, version)
+    for number, text in enumerate(OWN):
+        judge(store, text, "agencia", ts=f"{number}.1")
+        made = refitter.refit()
+    assert made is not None
+    stepwise, at_once = served.corrected(made.corrections), corrected(store, version, served)
+    texts = ["mi loro no habla", "no puedo entrar a la app", "me clonaron la tarjeta"]
+    for one, other in zip(stepwise.predict(texts), at_once.predict(texts), strict=True):
+        assert max(abs(one.scores[label] - other.scores[label]) for label in served.labels) < 0.03
+
+
+def test_what_makes_it_worse_on_dev_is_known_again_and_not_learnt(store: Store, version: Version, served: Classifier) -> None:
+    """Somebody who labels everything the other way round spoils what they touched, and nothing else."""
+    from model.learning.dataset import seed_examples
+
+    wrong = [each for each in seed_examples()["train"] if each.labels][:200]
+    for number, example in enumerate(wrong):
+        others = [label for label in served.labels if label not in example.labels]
+        text = next(text for more in range(99) if split_of(text := f"{example.text} {'x' * more}") == "train")
+        judge(store, text, *others, ts=f"{number}.1")
+    made = Refitter(store, version).refit()
+    assert made is not None
+    assert made.losses is not None
+    assert made.losses[1] > made.losses[0]
+    assert made.corrections.lexical is None
+    assert len(made.corrections.judged) == len(wrong)
+
+
+def test_labels_are_read_in_their_names_of_today(store: Store, version: Version, served: Classifier) -> None:
+    """The version knows the former name, and what is said of the new one is said of it."""
+    judge(store, "Zzz qqq", "comision", ts="1.1")
+    store.labels.record(LabelEvent(kind="merge", name="comision", into="cuenta", at=1, by="U1"))
+    [prediction] = corrected(store, version, served).predict(["zzz QQQ"])
+    assert "cuenta" in store.labels.current().read(prediction).labels
+
+
+def test_corrections_come_back_from_bytes_as_they_were(store: Store, version: Version, served: Classifier) -> None:
+    """They reach the workers by the database; broken ones are refused by name."""
+    from model.errors import BrokenVersion
+
+    judge(store, OWN[0], "agencia", ts="1.1")
+    made = Refitter(store, version).refit()
+    assert made is not None
+    content = made.corrections.to_bytes()
+    texts = [*PARROTS, "no puedo entrar a la app"]
+    as_made, as_read = served.corrected(made.corrections), served.corrected(read_corrections(content))
+    for one, other in zip(as_made.predict(texts), as_read.predict(texts), strict=True):
+        assert max(abs(one.scores[label] - other.scores[label]) for label in served.labels) < 1e-3
+    with pytest.raises(BrokenVersion, match="corrections"):
+        read_corrections(content[:-100])
