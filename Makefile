@@ -1,17 +1,28 @@
-# Two commands do everything: `make demo` and `make test`. Both set up what they need first.
+# `make demo` shows it, `make install` sets it up for your Slack, `make test` tests it. Each sets up what it needs first.
 VENV ?= .venv
 PYTHON ?= python3
 READY := $(VENV)/.ready
+INSTALLED := $(VENV)/.installed
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check pictures system-packages clean
+.PHONY: demo install test check pictures system-packages clean
 
 # Everything is installed at the versions of constraints.txt; done again only when they or the dependencies change.
-$(READY): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[model,dev]'
+	$(PIP) hatchling editables
+	$(PIP) torch==2.13.0
+	$(PIP) --no-build-isolation -e '.[model]'
 	touch $@
+
+$(READY): $(INSTALLED)
+	$(PIP) --no-build-isolation -e '.[model,dev]'
+	touch $@
+
+# What a real Slack needs: the environment, and a file for the tokens that only its owner reads.
+install: $(INSTALLED)
+	@[ -e .env ] || { cp .env.example .env && chmod 600 .env; }
+	@echo "Put the two tokens into .env, then: $(VENV)/bin/beto doctor"
 
 # The main job, working, on this machine: a simulated Slack, the bot, and a chat page. Ctrl-C ends it.
 demo: $(READY)

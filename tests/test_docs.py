@@ -182,6 +182,8 @@ def test_every_command_in_a_document_exists_with_its_options(page: str) -> None:
                 check_options(beto, words[words.index("bot") + 1 :])
             case "cp":
                 assert (ROOT / words[0]).exists(), line
+            case "useradd" | "chown" | "systemctl" | "journalctl":
+                assert "beto" in " ".join(words), line
             case "pip":
                 extras = re.findall(r"\.\[([\w,]+)\]", line)
                 known = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
