@@ -103,7 +103,7 @@ class BotSettings(WorkerSettings):
         """The emoji of BETO_LABEL_EMOJI by their labels' names."""
         return read_emoji(self.label_emoji, may_be_empty=True)
 
-    @field_validator("judges", "experts", "trainers")
+    @field_validator("judges", "experts", "trainers", "label_editors")
     @classmethod
     def _ids_of_people_and_groups(cls, listed: str) -> str:
         for each in _ids(listed):

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -108,7 +109,7 @@ def consume(
             "--queues",
             queue,
             "--hostname",
-            f"{name}-{os.getpid()}@%h",
+            node_name(name),
             "--loglevel",
             "WARNING",
             "--without-gossip",
@@ -116,6 +117,14 @@ def consume(
             *arguments,
         ]
     )
+
+
+def node_name(process: str) -> str:
+    """Return a name for this process among all Celery consumers of the same Redis, which no other has.
+
+    Two containers may share their hostname, and their process ids nearly always: Celery would read each other's control queue.
+    """
+    return f"{process}-{os.getpid()}-{uuid.uuid4().hex[:8]}@%h"
 
 
 def _end_in_time(**_: object) -> None:

@@ -65,6 +65,7 @@ def check_ids(settings: BotSettings) -> str:
             "judges": settings.judge_ids,
             "experts": settings.expert_ids,
             "trainers": settings.trainer_ids,
+            "label_editors": settings.label_editor_ids,
             "retrain_channel": (settings.retrain_channel,) if settings.retrain_channel else (),
         }.items()
         if listed
@@ -80,7 +81,7 @@ def check_ids(settings: BotSettings) -> str:
     for setting, listed in ids.items():
         for each in listed:
             if each not in known:
-                known[each] = _trouble(client, each, settings, governs=setting == "trainers")
+                known[each] = _trouble(client, each, settings)
             if known[each]:
                 findings.append(f"{variables()[setting]} names {each}, {known[each]}")
     if findings:
@@ -88,13 +89,13 @@ def check_ids(settings: BotSettings) -> str:
     return f"{len(known)} looked up, Slack knows {'it' if len(known) == 1 else 'all of them'}"
 
 
-def _trouble(client: WebClient, each: str, settings: BotSettings, *, governs: bool) -> str:
+def _trouble(client: WebClient, each: str, settings: BotSettings) -> str:
     """Return what is wrong with a person's, a group's or a channel's id; nothing where all is well."""
     try:
         if each.startswith("S"):
             return "" if client.usergroups_users_list(usergroup=each)["users"] else "a user group that nobody is in"
         if each.startswith(("U", "W")):
-            return _trouble_with_person(client.users_info(user=each)["user"], guests_count=settings.guests_judge and not governs)
+            return _trouble_with_person(client.users_info(user=each)["user"], guests_count=settings.guests_judge)
         channel = client.conversations_info(channel=each)["channel"]
     except SlackApiError as error:
         return {

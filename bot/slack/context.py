@@ -126,7 +126,9 @@ class ListenerContext:
     publish: Publish
     labels: TaxonomyCache
     visibility: Visibility
+    team: str | None = None  # the workspace's id
     background: Background = field(default_factory=Background)
+    lost: list[str] = field(default_factory=list)  # why Slack takes our tokens no more, once it has said so
 
     async def taxonomy(self) -> Taxonomy:
         """Return the current labels (see `TaxonomyCache.current`)."""
@@ -239,4 +241,5 @@ def build_context(
         publish=publish or Publisher(),
         labels=TaxonomyCache(store.labels.current),
         visibility=Visibility(slack, settings, team),
+        team=team,
     )

@@ -227,6 +227,45 @@ class ChannelIdChanged(Payload):
     new_channel_id: Id
 
 
+class ChannelChanged(Payload):
+    """`channel_left`, `channel_deleted`, `channel_archive`, `channel_unarchive`, and the same of private channels."""
+
+    channel: Id
+
+
+class ChannelRenamed(Payload):
+    """`channel_rename` or `group_rename`."""
+
+    channel: Id = Field(validation_alias=AliasPath("channel", "id"))
+    name: Text = Field(validation_alias=AliasPath("channel", "name"))
+
+
+class UserChanged(Payload):
+    """`user_change`: anything of a person's profile; here, what their gestures hang on."""
+
+    user: Id = Field(validation_alias=AliasPath("user", "id"))
+    team: Id | None = Field(None, validation_alias=AliasPath("user", "team_id"))
+    is_restricted: bool = Field(False, validation_alias=AliasPath("user", "is_restricted"))
+    is_ultra_restricted: bool = Field(False, validation_alias=AliasPath("user", "is_ultra_restricted"))
+    is_stranger: bool = Field(False, validation_alias=AliasPath("user", "is_stranger"))
+    is_bot: bool = Field(False, validation_alias=AliasPath("user", "is_bot"))
+
+    def is_full_member(self, team: str | None) -> bool:
+        """Return whether this is neither a guest, nor a bot, nor of another organisation."""
+        foreign = self.is_stranger or (team is not None and self.team is not None and self.team != team)
+        return not (foreign or self.is_restricted or self.is_ultra_restricted or self.is_bot)
+
+
+class TokensRevoked(Payload):
+    """`tokens_revoked`: of which bots, by their user ids; people's own tokens are none of ours."""
+
+    bots: tuple[Id, ...] = Field((), validation_alias=AliasPath("tokens", "bot"))
+
+
+class AppUninstalled(Payload):
+    """`app_uninstalled`."""
+
+
 class AppHomeOpened(Payload):
     """`app_home_opened`, by its tab."""
 
@@ -423,6 +462,19 @@ EVENTS: dict[str, type[Payload]] = {
     "reaction_removed": ReactionEvent,
     "member_joined_channel": ChannelJoined,
     "channel_id_changed": ChannelIdChanged,
+    "channel_left": ChannelChanged,
+    "group_left": ChannelChanged,
+    "channel_deleted": ChannelChanged,
+    "group_deleted": ChannelChanged,
+    "channel_archive": ChannelChanged,
+    "group_archive": ChannelChanged,
+    "channel_unarchive": ChannelChanged,
+    "group_unarchive": ChannelChanged,
+    "channel_rename": ChannelRenamed,
+    "group_rename": ChannelRenamed,
+    "user_change": UserChanged,
+    "tokens_revoked": TokensRevoked,
+    "app_uninstalled": AppUninstalled,
     "app_home_opened": AppHomeOpened,
 }
 SUBTYPES: dict[str, type[Payload]] = {"message_changed": MessageChanged, "message_deleted": MessageDeleted}

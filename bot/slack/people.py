@@ -35,8 +35,16 @@ async def _is_named(client: AsyncWebClient, ids: tuple[str, ...], user: str) -> 
         return bool(person.get("is_admin") or person.get("is_owner"))
     if user in ids:
         return True
-    groups = [each for each in ids if each.startswith("S")]
-    return any([user in (await client.usergroups_users_list(usergroup=group))["users"] for group in groups])
+    return any([await _is_in(client, group, user) for group in ids if group.startswith("S")])
+
+
+async def _is_in(client: AsyncWebClient, group: str, user: str) -> bool:
+    try:
+        return user in (await client.usergroups_users_list(usergroup=group))["users"]
+    except SlackApiError as error:
+        if refusal(error) != "no_such_subteam":  # nobody is in it; `beto doctor` names it
+            raise
+        return False
 
 
 async def is_member(client: AsyncWebClient, channel: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Literal
 from sqlalchemy import false, func, select
 
 from model.reactions import Place
-from model.store.database import Database
-from model.store.outbox_changes import mark_refused_due
+from model.store.database import Database, now
+from model.store.outbox_changes import mark_archived_due, mark_refused_due, settle_channel
 from model.store.tables import channels, gestures, messages, outbox, runs, training_texts
 
 Mode = Literal["auto", "mention"]
@@ -68,6 +68,22 @@ class Channels:
             insert = self._database.insert(channels).values(channel=channel, mode="mention", reactions=place)
             connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"reactions": place}))
             return (before or "reply") != place
+
+    def delete(self, channel: str) -> int:
+        """Remove the texts of a channel that is gone, and expect nothing more to be posted there; return how many there were."""
+        with self._database.writing() as connection:
+            values = {"mode": "mention", "seeds": False}
+            connection.execute(channels.update().where(channels.c.channel == channel).values(**values))
+            there = (messages.c.channel == channel, messages.c.deleted_at.is_(None))
+            gone = connection.execute(messages.update().where(*there).values(text="", deleted_at=now()).returning(messages.c.id))
+            ids = list(gone.scalars())
+            settle_channel(connection, channel, ids)
+            return len(ids)
+
+    def reopen(self, channel: str) -> int:
+        """Make due what was refused because the channel was archived; return how much that is."""
+        with self._database.writing() as connection:
+            return mark_archived_due(connection, channel)
 
     def rename(self, old: str, new: str) -> None:
         """Move all that is kept under a channel's old id to its new one: Slack changes ids now and then.

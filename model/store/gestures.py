@@ -25,6 +25,8 @@ from model.store.tables import channels, gestures, messages, outbox, people, pre
 
 # People change groups and become guests; a day is as old as what we know of them may be.
 KNOWN_FOR = timedelta(days=1)
+# Of a person whose rights changed, the replies to so many of the newest gestures are rendered anew; older ones when next touched.
+RIGHTS_OF = 200
 # What one can say of a message without seeing what the network says.
 OWN_WORDS = {Kind.LABEL, Kind.SET, Kind.NONE}
 
@@ -264,6 +266,23 @@ class Gestures:
                 .values(user=user, **values)
                 .on_conflict_do_update(index_elements=["user"], set_=values)
             )
+
+    def note_rights(self, user: str, *, may_judge: bool) -> int:
+        """Forget what was known of a person who judged, where that is otherwise now; return how many replies are due for it.
+
+        Whoever renders those asks Slack anew. Only the newest of their gestures are looked at.
+        """
+        with self._database.writing() as connection:
+            known = (people.c.user == user, people.c.may_judge.is_not(may_judge))
+            if connection.execute(people.delete().where(*known).returning(people.c.user)).one_or_none() is None:
+                return 0
+            newest = select(gestures.c.channel, gestures.c.item_ts).where(gestures.c.user == user)
+            rows = connection.execute(newest.order_by(gestures.c.id.desc()).limit(RIGHTS_OF)).all()
+            found = {_message_of(connection, row.channel, row.item_ts) for row in rows}
+            ids = sorted({row.id for row in found if row is not None})
+            for message_id in ids:
+                mark_reply_due(connection, message_id)
+            return len(ids)
 
     def take_telling(self, user: str) -> bool:
         """Return whether this person is to be told now that their gestures do not count: once a day, by one process."""

@@ -145,6 +145,24 @@ def mark_refused_due(connection: Connection, channel: str) -> None:
         connection.execute(outbox.update().where(outbox.c.id.in_(ids)).values(state=State.DUE, tries=0, retry_at=now()))
 
 
+def mark_archived_due(connection: Connection, channel: str) -> int:
+    """Make due what was refused because the channel was archived, which it is no more; return how many rows that are."""
+    ids = _lock_in_order(
+        connection, outbox.c.channel == channel, outbox.c.state == State.REFUSED, outbox.c.reason == "is_archived"
+    )
+    connection.execute(outbox.update().where(outbox.c.id.in_(ids)).values(state=State.DUE, tries=0, retry_at=now()))
+    return len(ids)
+
+
+def settle_channel(connection: Connection, channel: str, message_ids: Sequence[int]) -> None:
+    """Settle all that stood or was to stand in a channel that is gone, and render anew what quotes its messages elsewhere."""
+    there = (outbox.c.channel == channel, outbox.c.state != State.GONE)
+    _lock_in_order(connection, *there)
+    values = {"state": State.GONE, "retry_at": None, "ts": None, "reason": "channel_not_found"}
+    connection.execute(outbox.update().where(*there).values(**values))  # not by ids: a channel may have any number
+    _mark_quoting_due(connection, message_ids)
+
+
 def _open_of_run(connection: Connection, key: str, kind: Kind, run_id: int, channel: str) -> None:
     connection.execute(
         insert_or_ignore(connection).values(

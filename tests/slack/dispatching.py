@@ -168,6 +168,15 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
         {"type": "channel_id_changed", "old_channel_id": "C1", "new_channel_id": "C2"},
         {"type": "member_joined_channel", "user": "UBETO", "channel": "C1", "event_ts": "9.000001"},
         {"type": "app_home_opened", "user": PERSON, "tab": "home"},
+        *(
+            {"type": f"{kind}_{what}", "channel": "C1"}
+            for kind in ("channel", "group")
+            for what in ("left", "archive", "unarchive", "deleted")
+        ),
+        {"type": "channel_rename", "channel": {"id": "C1", "name": "nuevo"}},
+        {"type": "user_change", "user": {"id": PERSON, "team_id": team, "is_restricted": True}},
+        {"type": "tokens_revoked", "tokens": {"bot": ["UBETO"]}},
+        {"type": "app_uninstalled"},
     ):
         made[f"event {each}"] = {"type": "event_callback", "team_id": team, "event": each, "api_app_id": "A1"}
     return made

@@ -96,6 +96,17 @@ async def test_guests_and_outsiders_govern_nothing_whoever_named_them(
     assert member != refusal  # else the above would show nothing
 
 
+async def test_a_user_group_that_does_not_exist_names_nobody_and_breaks_nothing(
+    inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """One mistyped group in BETO_TRAINERS, and nobody could retrain, nor was told why."""
+    texts = load_texts("es")
+    for words, refusal in (("reentrena", "run.refused"), ("vuelve", "run.refused")):
+        assert await say(words, inside, store, tmp_path, published, user=MEMBER, trainers="S0TYPO") == texts(refusal)
+    allowed = await say("vuelve", inside, store, tmp_path, published, user=ADMIN, trainers="S0TYPO,S0SIMUEXPERTOS")
+    assert allowed != texts("run.refused")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -1,5 +1,6 @@
 """What the processes of `worker` share: how they start, and what their tasks find."""
 
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from model.errors import BadSetting
 from worker.app import app, configure
-from worker.process import need
+from worker.process import need, node_name
 from worker.settings import WorkerSettings
 from worker.tasks import classify
 
@@ -40,6 +41,13 @@ def test_the_application_is_configured_by_the_settings_it_is_given(monkeypatch: 
     configure(WorkerSettings(redis_url="redis://127.0.0.1:9/3"))
     monkeypatch.setenv("BETO_REDIS_URL", "redis://127.0.0.1:9/4")
     assert app.conf.broker_url == "redis://127.0.0.1:9/3"
+
+
+def test_two_processes_that_share_hostname_and_process_id_have_names_of_their_own() -> None:
+    """Two containers made alike are both process 7 of the same host; one would take the other's place in Celery's control."""
+    names = {node_name("worker") for _ in range(2)}  # of one process: the id and the host are the same
+    assert len(names) == 2
+    assert all(name.startswith(f"worker-{os.getpid()}-") and name.endswith("@%h") for name in names)
 
 
 def test_the_worker_routes_its_own_tasks_and_knows_no_others() -> None:
