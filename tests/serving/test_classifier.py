@@ -206,7 +206,7 @@ def test_a_part_that_weighs_nothing_is_not_asked(trained_version: Path, tmp_path
     (folder / "mixture.json").write_text(json.dumps({"encoder": 0.0, "lexical": 1.0, "shift": 0.0}))
     relist(folder)
     alone = load(folder, device="cpu")
-    alone.engine.logits = None  # type: ignore[assignment, method-assign]  # to be called would be an error
+    alone.engine.logits = None  # type: ignore[assignment,method-assign]  # to be called would be an error
     assert set(alone.predict(["perdí la tarjeta"])[0].scores) == set(alone.labels)
 
 
