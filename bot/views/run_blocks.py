@@ -217,12 +217,11 @@ def _changes(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
 
 
 def _learned(report: Report, texts: Texts) -> str:
-    learned = texts(
-        "run.learned" if report.corrections else "run.learned_seed",
-        version=report.version,
-        texts=sum(report.texts.values()),
-        corrections=report.corrections,
-    )
+    values = {"version": report.version, "texts": sum(report.texts.values())}
+    if report.corrections:
+        learned = texts.counted("run.learned", report.corrections, **values)
+    else:
+        learned = texts("run.learned_seed", **values)
     return learned + "\n" + texts("run.thanks", people=mentions(report.judges)) if report.judges else learned
 
 
@@ -250,7 +249,7 @@ def _scores(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
     before = "" if found.ece_live is None else texts("run.ece_before", ece=points(found.ece_live))
     scores.append(texts("run.ece", ece=points(found.ece), before=before))
     if report.blind is not None:
-        scores.append(texts("run.blind", messages=report.blind.messages, micro=points(report.blind.micro_f1)))
+        scores.append(texts.counted("run.blind", report.blind.messages, micro=points(report.blind.micro_f1)))
     scores += [_form(tried, texts) for tried in report.forms if tried.form != "fp32"]
     return scores + [texts("run.note_batch", note=escape(note)) for note in report.notes]
 
