@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 INSTALLED := $(VENV)/.installed
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo install test check pictures system-packages clean
+.PHONY: demo install test images check pictures system-packages clean
 
 # Everything is installed at the versions of constraints.txt; done again only when they or the dependencies change.
 $(INSTALLED): pyproject.toml constraints.txt
@@ -34,6 +34,11 @@ TESTS_AT_ONCE ?= 3
 # All tests, or those that ARGS names. Redis comes with the Python packages; PostgreSQL and Chromium from Debian where we may install them.
 test: $(READY) system-packages
 	$(VENV)/bin/pytest $(if $(ARGS),$(ARGS),-n $(TESTS_AT_ONCE))
+
+# The images, really built by buildah on a Debian of debootstrap's (or on IMAGES_BASE), and every service run in them.
+images: $(READY) system-packages
+	@.ci/system-packages buildah debootstrap
+	$(VENV)/bin/pytest -m images -s tests/images
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

@@ -66,14 +66,13 @@ def serving(messages: int, rounds: int, device: str, as_json: bool) -> None:
 
 @bench.command()
 @click.option("--messages", type=click.IntRange(100), default=1_000_000, show_default=True, help="That are stored.")
-@click.option("--sqlite/--no-sqlite", default=True, show_default=True)
-@click.option("--postgres/--no-postgres", default=True, show_default=True)
+@click.option("--database", type=click.Choice(["sqlite", "postgresql", "both"]), default="both", show_default=True)
 @as_json
-def backup(messages: int, sqlite: bool, postgres: bool, as_json: bool) -> None:
+def backup(messages: int, database: str, as_json: bool) -> None:
     """Time a backup while somebody writes, its verification, and its restore; and measure its size."""
     from tests.bench.backup import measure
 
-    databases = [name for name, wanted in (("sqlite", sqlite), ("postgresql", postgres)) if wanted]
+    databases = ["sqlite", "postgresql"] if database == "both" else [database]
     finish(measure(messages=messages, databases=databases), as_json)
 
 

@@ -1,6 +1,5 @@
 """How long a backup takes while people write, how large it is, and how long verifying and restoring it take."""
 
-import resource
 import tempfile
 import threading
 import time
@@ -83,7 +82,6 @@ def _measure(home: Path, url: str, new_url: str, messages: int) -> dict[str, flo
         "megabytes": round(file.stat().st_size / 1e6, 1),
         "others_wrote": len(took) - 1,
         "others_write_ms": round(1000 * max(took), 1),
-        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     click.echo(f"{url.split(':', 1)[0]}: " + "  ".join(f"{name} {value}" for name, value in measured.items()), err=True)
     return measured
