@@ -139,3 +139,25 @@ def test_withdrawing_everything_leaves_nothing(gestures: list[Gesture]) -> None:
     last = {each.handle: each for each in gestures}
     back = [each.model_copy(update={"at": 100, "withdrawn": True}) for each in last.values()]
     assert state(*gestures, *back) == state()
+
+
+def test_of_a_gesture_and_its_withdrawal_in_the_same_moment_the_withdrawal_is_the_later() -> None:
+    """A double click: what is not there any more in Slack must not count here."""
+    made = gesture(Kind.LABEL, "ana", 5, "app")
+    assert statuses(state(made, made.model_copy(update={"withdrawn": True})))["app"] == "unjudged"
+
+
+def test_a_set_and_a_none_say_nothing_of_what_was_not_offered() -> None:
+    """Who chose among other labels, or before one was added, was never asked about it."""
+    for kind, labels in ((Kind.SET, ("app",)), (Kind.NONE, ())):
+        folded = state(gesture(kind, "ana", 1, *labels, silent=("fraude",)))
+        assert folded.labels["fraude"].status == "predicted"
+        assert folded.unknown == ("fraude",)
+        assert folded.labels["tarjeta"].status == "rejected"
+
+
+def test_wrong_spares_no_label_that_somebody_else_named() -> None:
+    """It is that person's no to what others said, too."""
+    folded = state(gesture(Kind.LABEL, "luis", 1, "fraude"), gesture(Kind.WRONG, "ana", 2))
+    assert (folded.labels["fraude"].yes, folded.labels["fraude"].no) == (("luis",), ("ana",))
+    assert folded.labels["fraude"].status == "disputed"

@@ -166,3 +166,73 @@ def test_the_sign_test_is_that_of_scipy(better: int, worse: int) -> None:
     expected = binomtest(better, better + worse).pvalue if better + worse else 1.0
     assert sign_test(better, worse) == pytest.approx(expected)
     assert (sign_test(0, 5) < 0.05, sign_test(0, 6) < 0.05) == (False, True)
+
+
+WINS, TIES = Interval(value=0.05, low=0.02, high=0.08), Interval(value=0.0, low=-0.01, high=0.01)
+
+
+@pytest.mark.parametrize(
+    ("micro", "macro", "promote", "code"),
+    [
+        (Interval(value=-0.021, low=-0.06, high=0.01), WINS, False, "loses"),  # more than chance alone is tolerated for
+        (Interval(value=-0.01, low=-0.015, high=-0.005), WINS, False, "loses"),  # little, but surely
+        (Interval(value=-0.01, low=-0.03, high=0.01), WINS, True, "equal"),
+        (Interval(value=0.01, low=-0.01, high=0.03), TIES, True, "gains"),
+        (WINS, TIES, True, "wins"),
+        (TIES, TIES, False, "equal"),
+    ],
+)
+def test_what_is_better_on_one_score_may_lose_little_and_by_chance_on_the_other(
+    micro: Interval, macro: Interval, promote: bool, code: str
+) -> None:
+    """Else a rare label's gain would be paid by everybody, or no gain would ever count."""
+    truth = some_texts(200)
+    same = spoiled(truth, 0.1)
+    for gains in ({"micro_gain": micro, "macro_gain": macro}, {"micro_gain": macro, "macro_gain": micro}):
+        verdict = decide(judged(same, same, truth).model_copy(update=gains), label_margin=0.15)
+        assert verdict.promote is promote
+        which = next(name.removesuffix("_gain") for name, gain in gains.items() if gain is micro)
+        assert code in {reason.code for reason in verdict.reasons if reason.values.get("which") == which}
+
+
+def test_the_gain_is_the_difference_of_the_same_score() -> None:
+    """Micro with micro, macro with macro, each as scikit-learn counts it."""
+    truth = some_texts(200)
+    truth[:, 2] *= some_texts(200, 3)[:, 2]  # a rarer label, so that the two scores differ
+    ours, live = spoiled(truth, 0.1, 4), spoiled(truth, 0.2, 5)
+    found = judged(ours, live, truth)
+    for average, gain in (("micro", found.micro_gain), ("macro", found.macro_gain)):
+        assert gain is not None
+        theirs = f1_score(truth, live.given, average=average)
+        assert gain.value == pytest.approx(f1_score(truth, ours.given, average=average) - theirs)
+    assert found.micro_gain != found.macro_gain
+
+
+def test_a_label_that_no_test_text_carries_tells_nothing() -> None:
+    """A new label would drag the macro score to two thirds, whatever the network has learnt."""
+    truth = some_texts(80)
+    truth[:, 2] = 0
+    ours = spoiled(truth, 0.1)
+    assert judged(ours, None, truth).macro.value == pytest.approx(f1_score(truth[:, :2], ours.given[:, :2], average="macro"))
+
+
+def test_an_interval_holds_ninety_five_of_a_hundred_resamples() -> None:
+    """Its limits decide what may be chance."""
+    truth = some_texts(100)
+    ours = spoiled(truth, 0.2)
+    rng = np.random.default_rng(9)
+    rows = [rng.integers(0, 100, 100) for _ in range(400)]
+    scores = [f1_score(truth[each], ours.given[each], average="micro") for each in rows]
+    found = judged(ours, None, truth).micro
+    assert [found.low, found.high] == pytest.approx(np.percentile(scores, [2.5, 97.5]), abs=0.012)
+
+
+def test_the_baseline_is_ahead_where_it_is_on_micro_f1() -> None:
+    """It is the score that the report leads with."""
+    truth = some_texts(100)
+    found = judged(spoiled(truth, 0.2), None, truth)
+    value = found.micro.value
+    ahead = {"micro_baseline": value + 0.01, "macro_baseline": 0.0}
+    behind = {"micro_baseline": value - 0.01, "macro_baseline": 1.0}
+    assert "baseline_ahead" in codes(decide(found.model_copy(update=ahead), label_margin=1.0).reasons)
+    assert "baseline_ahead" not in codes(decide(found.model_copy(update=behind), label_margin=1.0).reasons)
