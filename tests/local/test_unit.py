@@ -19,7 +19,7 @@ UNIT = ROOT / "deploy" / "beto.service"
 
 def section(name: str) -> configparser.SectionProxy:
     parser = configparser.RawConfigParser(strict=True)  # a name that is there twice is a mistake of ours
-    parser.optionxform = str  # type: ignore[method-assign, assignment]  # names keep their case
+    parser.optionxform = str  # type: ignore[method-assign,assignment]  # names keep their case
     parser.read(UNIT, encoding="utf-8")
     return parser[name]
 
