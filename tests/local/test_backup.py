@@ -212,13 +212,13 @@ def test_no_secret_is_in_a_backup(kept: BotSettings, tmp_path: Path, monkeypatch
         "slack_signing_secret": SecretStr("geheim-2"),
         "redis_url": "redis://:geheim-3@host:6379/0",
     }
-    settings = BotSettings(home=kept.home, judges="U1,U2", retrain_channel="C'1\\", **secrets)
+    settings = BotSettings(home=kept.home, judges="U1,U2", base="una'carpeta \\", **secrets)
     back_up(settings, tmp_path / "b.zip")
     with zipfile.ZipFile(tmp_path / "b.zip") as file:
         assert not any(b"geheim" in file.read(name) for name in file.namelist())
     (tmp_path / ".env").write_text(settings_without_secrets(settings), encoding="utf-8")
     read = BotSettings()
-    assert (read.judges, read.retrain_channel, read.home) == ("U1,U2", "C'1\\", kept.home)
+    assert (read.judges, read.base, read.home) == ("U1,U2", "una'carpeta \\", kept.home)
     assert read.slack_bot_token.get_secret_value() == ""
 
 
