@@ -10,7 +10,7 @@ from model.store.predictions import NewPrediction
 from model.store.store import Store
 from worker.app import app, context_of
 from worker.batcher import Batcher
-from worker.host import Host
+from worker.host import Host, NoVersion
 from worker.settings import WorkerSettings
 
 # A message that has no prediction by then is given up here and sent again by the sweep.
@@ -64,7 +64,7 @@ class TrainerContext:
         return cls(settings, Store(settings.store_url, settings.home_folder))
 
 
-@app.task(name="worker.classify", bind=True)
+@app.task(name="worker.classify", bind=True, throws=(StoreUnavailable, NoVersion))
 def classify(self: "Task[Any, Any]", message_id: int, revision: int) -> None:
     """Save what the live version predicts for this text; do nothing where the message has another text by now."""
     context: WorkerContext = context_of(self)

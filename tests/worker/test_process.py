@@ -8,6 +8,7 @@ import pytest
 
 from model.errors import BadSetting
 from worker.app import app, configure
+from worker.host import NoVersion
 from worker.process import need, node_name
 from worker.settings import WorkerSettings
 from worker.tasks import classify
@@ -48,6 +49,18 @@ def test_two_processes_that_share_hostname_and_process_id_have_names_of_their_ow
     names = {node_name("worker") for _ in range(2)}  # of one process: the id and the host are the same
     assert len(names) == 2
     assert all(name.startswith(f"worker-{os.getpid()}-") and name.endswith("@%h") for name in names)
+
+
+def test_a_message_that_waits_for_the_first_version_costs_a_line_in_the_log_and_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each of them is tried again for as long as there is no version, which may be days."""
+    error = NoVersion("no version is live yet")
+    assert isinstance(error, classify.throws)
+    classify.on_failure(error, "id", (1, 1), {}, None)
+    (record,) = caplog.records
+    assert record.getMessage() == "worker.classify waits for the sweep: no version is live yet"
+    assert record.exc_info is None
 
 
 def test_the_worker_routes_its_own_tasks_and_knows_no_others() -> None:
