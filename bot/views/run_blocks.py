@@ -209,7 +209,7 @@ def _changes(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
             (rose if net > 0 else fell).append(told)
     lines = [
         texts(key, labels=", ".join(told for _, told in sorted(changed, key=lambda each: each[0])[:MOST_CHANGES]))
-        + (f" +{len(changed) - MOST_CHANGES}" if len(changed) > MOST_CHANGES else "")
+        + (texts("run.more", more=len(changed) - MOST_CHANGES) if len(changed) > MOST_CHANGES else "")
         for key, changed in (("run.fell", fell), ("run.rose", rose), ("run.by_chance", unsure))
         if changed
     ]

@@ -149,7 +149,7 @@ def test_only_the_largest_of_many_changes_are_named(run: Run) -> None:
     text, _ = rendered(run, report("wins", moved={name: (0, 6 + at, 0.01) for at, name in enumerate(names)}))
     fell = next(line for line in text.splitlines() if line.startswith(":arrow_down:"))
     assert fell.count("−") == run_blocks.MOST_CHANGES
-    assert fell.endswith(f" +{len(names) - run_blocks.MOST_CHANGES}")
+    assert fell.endswith(f" y {len(names) - run_blocks.MOST_CHANGES} más")
     assert f"(+0 −{5 + len(names)})" in fell
 
 
