@@ -30,7 +30,7 @@ def beto() -> None:
 @beto.command()
 @click.option("--exit", "leave", is_flag=True, help="End after the story instead of staying until Ctrl-C.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the chat page (default 8765, or a free one).")
-@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 def demo(leave: bool, port: int | None, base: str) -> None:
     """Show the whole way on this machine, with a simulated Slack and a chat page in the browser."""
     _require_simulator()
@@ -158,6 +158,7 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
             seed=seed,
             device=settings.device,
             home=settings.home_folder,
+            within_s=60 * settings.train_within_min or None,
             on_progress=lambda progress: bar.update(max(0, 1000 * progress.step // max(progress.steps, 1) - bar.pos)),
         )
     if not DistributedContext().is_rank_zero:

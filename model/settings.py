@@ -38,6 +38,9 @@ class ModelSettings(BaseSettings):
     database_url: str = Field(default="", repr=False, description="PostgreSQL URL; empty: SQLite in BETO_HOME")
     base: str = Field(default=PRODUCTION_BASE, description="checkpoint to fine-tune: `e5`, `mini`, a folder, or a hub name")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the network runs")
+    train_within_min: float = Field(
+        default=0, ge=0, description="minutes of training after which a run ends with what it has learnt; 0: when it is done"
+    )
     promotion: Literal["auto", "ask"] = Field(
         default="auto", description="a better version goes live by itself, or when somebody presses the button"
     )

@@ -16,7 +16,7 @@ from PIL import Image
 from bot.local.demo import STORY
 from bot.simulator.person import Person
 from tests.journeys.browser import CHANNEL, THREAD, Window, installed, running_browser
-from tests.learning.cheques import CORRECTED, EMOJI
+from tests.learning.cheques import CORRECTED, EMOJI, train_beginner
 from tests.outbox_rows import is_told
 from tests.town import Town, running_town, wait_until
 
@@ -35,22 +35,21 @@ def main() -> None:
     names = parser.parse_args().names or ["thread", "corrected", "report"]
     IMAGES.mkdir(parents=True, exist_ok=True)
     if names != ["report"]:
-        with running(epochs=None) as (town, window):
+        with running() as (town, window):
             asyncio.run(tell_story(town))
             if "thread" in names:
                 take_thread(window)
             if "corrected" in names:
                 take_correction(window, town)
     if "report" in names:
-        # Few epochs, as in the tests of a retraining: what the corrections teach then decides what the report says.
-        with running(epochs=5) as (town, window):
+        with running(beginner=True) as (town, window):
             asyncio.run(correct_forty(town))
             take_report(window, town)
 
 
 @contextmanager
-def running(epochs: int | None) -> Iterator[tuple[Town, Window]]:
-    """Train a version on the shipped messages, run the product with it, and open a browser."""
+def running(*, beginner: bool = False) -> Iterator[tuple[Town, Window]]:
+    """Train a version on the shipped messages, or a `beginner` on some of them, run the product with it, and open a browser."""
     from model.labels import seed_taxonomy
     from model.learning import training
     from model.learning.dataset import seed_examples
@@ -61,8 +60,10 @@ def running(epochs: int | None) -> Iterator[tuple[Town, Window]]:
         home = Path(folder)
         data = seed_examples()
         print("training a version ...", flush=True)
-        limit = {} if epochs is None else {"epochs": epochs}
-        training.train(data["train"], data["dev"], taxonomy=seed_taxonomy(), base="mini", out=home / "trained", **limit)
+        if beginner:
+            train_beginner(home / "trained")
+        else:
+            training.train(data["train"], data["dev"], taxonomy=seed_taxonomy(), base="mini", out=home / "trained")
         with (
             running_town(home / "town", f"sqlite:///{home / 'beto.db'}", home / "trained", http=False, trainer=True) as town,
             running_browser(*paths, home / "profile") as chrome,

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,10 +22,12 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return bare | {"BETO_HOME": str(home)} | more
 
 
-def beto(*arguments: str | Path, home: Path, stdin: bytes = b"", timeout_s: float = 120, **more: str) -> "Said":
-    """The command has ended."""
+def beto(
+    *arguments: str | Path, home: Path, stdin: bytes = b"", timeout_s: float = 120, under: Sequence[str] = (), **more: str
+) -> "Said":
+    """The command has ended. `under`: a command that runs it."""
     done = subprocess.run(
-        [*BETO, *map(str, arguments)],
+        [*under, *BETO, *map(str, arguments)],
         input=stdin,
         capture_output=True,
         env=environment(home, **more),

@@ -45,7 +45,15 @@ def test_the_small_processes_hold_no_torch(module: str) -> None:
 def test_a_long_file_holds_one_thing_that_can_be_named() -> None:
     """A file grows past 300 lines only while it hides one thing: whoever adds the line that is too much says which."""
     lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
-    assert {path for path, lines in lengths.items() if lines > LONG} <= set(NOUNS)
+    assert {path for path, lines in lengths.items() if lines > LONG} == set(NOUNS)
+
+
+def test_no_test_module_imports_another() -> None:
+    """What two of them need is in a file of helpers: a test must run alone, and be read alone."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            found = re.match(r"\s*(?:from|import)\s+(tests[\w.]*\.)?test_\w+|\s*from\s+tests[\w.]*\s+import\s.*\btest_", line)
+            assert not found, f"{path}: {line.strip()}"
 
 
 def test_what_a_checker_is_told_to_overlook_has_its_reason_beside_it() -> None:

@@ -104,9 +104,10 @@ def test_predict_answers_every_line_of_standard_input_with_a_json_line(trained: 
     assert "line 2 is empty" in said.err
     assert "line 3 is not UTF-8" in said.err
     assert len(said.err.splitlines()) == 2
+    thresholds = json.loads((trained[0] / "card.json").read_text(encoding="utf-8"))["thresholds"]
     for answer in answers:
         assert set(answer["scores"]) == {"cajeros", "tarjetas"}
-        assert set(answer["labels"]) <= {"cajeros", "tarjetas"}
+        assert set(answer["labels"]) == {label for label, score in answer["scores"].items() if score >= thresholds[label]}
 
 
 def test_predict_takes_texts_from_the_command_line_too(trained: tuple[Path, Said], home: Path) -> None:

@@ -40,13 +40,15 @@ async def until(changes: Changes, wanted: Callable[[Json], object], timeout_s: f
     raise AssertionError("the person has left")
 
 
-def publish_version(store: Store, trained: Path) -> int:
-    """Make a copy of the trained folder the live version, and return its number."""
+def publish_version(store: Store, trained: Path, *, damage: Callable[[Path], object] = lambda _: None) -> int:
+    """Make a copy of the trained folder the live version, and return its number; `damage` gets the folder before it is live."""
     registry = store.registry
     built = registry.run_directory(0) / "version"
     shutil.copytree(trained, built)
     card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
-    number = registry.add(built, card).number
+    version = registry.add(built, card)
+    damage(version.folder)
+    number = version.number
     registry.promote(number, by="test", reason="a test needs it")
     return number
 

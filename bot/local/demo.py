@@ -50,6 +50,7 @@ def run(*, leave: bool, port: int | None, base: str) -> int:
     """
     settings = BotSettings()
     home = settings.home_folder.absolute() / "demo"
+    base = base_at_hand(base)
     step = "getting ready"
     stopped = until_stopped()
     try:
@@ -100,6 +101,16 @@ def run(*, leave: bool, port: int | None, base: str) -> int:
         click.secho(f"\nbeto demo failed at: {step}\n{error}", fg="red", err=True)
         click.echo(f"The logs are in {home / 'logs'}", err=True)
         return 1
+
+
+def base_at_hand(base: str) -> str:
+    """Return the base to train from: mini, and a remark, where it should be e5 and its package is not installed."""
+    from model.learning.bases import e5  # numpy, in this process only
+
+    if base != e5.NAME or e5.is_installed():
+        return base
+    click.echo(f"Falta el paquete {e5.PACKAGED.package}: entreno mini, una red pequeña que aún no sabe español.")
+    return "mini"
 
 
 def start_simulator(supervisor: Supervisor, port: int | None, *options: str) -> str:
@@ -157,6 +168,8 @@ def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> Non
             f"{network.micro_f1:.3f} ({version.card.base}) "
             f"y {baseline.micro_f1:.3f} (la referencia: TF-IDF + regresión logística)"
         )
+        if version.card.settings.get("quick"):
+            click.echo("Es una primera versión, entrenada de prisa: /beto reentrena la entrena a fondo.")
     finally:
         store.close()
 

@@ -6,20 +6,28 @@ from typing import Any
 from bot.views.blocks import label_title
 from bot.views.texts import Texts
 from model.labels import Taxonomy
-from model.schema import Report
+from model.schema import LabelChange, Report
 
 # Okabe and Ito's orange and blue, which colour-blind people tell apart; the shapes differ too. On white, since Slack
 # shows pictures as they are in both of its themes.
 BEFORE, AFTER, GREY = "#e69f00", "#0072b2", "#5f6368"
 INCHES_A_LABEL, WIDTH, DOTS_AN_INCH = 0.34, 7.2, 150
+# Beyond, the picture is taller than anybody scrolls; the details name all labels.
+MOST_LABELS = 40
 
 
 def draw(report: Report, taxonomy: Taxonomy, texts: Texts) -> bytes:
-    """Draw a PNG, 1,080 pixels wide, labels in the taxonomy's order from top to bottom."""
+    """Draw a PNG, 1,080 pixels wide, labels in the taxonomy's order from top to bottom; of many, those that change most."""
     # Half a second and 40 MiB: not before the first report.
     from matplotlib.figure import Figure
 
-    changes = list(report.comparison.per_label.items())[::-1]
+    per_label = report.comparison.per_label
+    by_size = sorted(per_label, key=lambda label: -_size(per_label[label]))
+    drawn_labels = set(by_size[:MOST_LABELS])
+    changes = [(label, change) for label, change in per_label.items() if label in drawn_labels][::-1]
+    title = texts("run.picture_title", version=report.version)
+    if len(changes) < len(per_label):
+        title += texts("run.picture_some", shown=len(changes), total=len(per_label))
     figure = Figure(
         figsize=(WIDTH, 1.5 + INCHES_A_LABEL * len(changes)), dpi=DOTS_AN_INCH, layout="constrained", facecolor="white"
     )
@@ -40,7 +48,7 @@ def draw(report: Report, taxonomy: Taxonomy, texts: Texts) -> bytes:
     )
     axes.set_xlim(-0.03, 1.03)
     axes.set_xlabel(f"F1   (n): {texts('run.picture_texts')}")
-    axes.set_title(texts("run.picture_title", version=report.version), loc="left", fontsize=12, fontweight="bold")
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
     axes.grid(axis="x", color="#dadce0", zorder=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -48,3 +56,8 @@ def draw(report: Report, taxonomy: Taxonomy, texts: Texts) -> bytes:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     return drawn.getvalue()
+
+
+def _size(change: LabelChange) -> float:
+    """Return by how much a label's F1 changed; one that was not known before comes before all others."""
+    return 1.0 if change.before is None else abs(change.after - change.before)

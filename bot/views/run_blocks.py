@@ -50,7 +50,7 @@ def _line(run: Run, texts: Texts, standing: Standing) -> str:
             key = "run.promoted" if standing.is_live else "run.replaced" if standing.was_live else "run.kept"
             return texts(key, version=run.report.version)
         case "failed":
-            return texts("run.failed", error=escape(run.error or "?")[:1500])
+            return texts("run.failed", error=escape(shorten(run.error or "?", 1000)))
         case "cancelled":
             return texts("run.cancelled", user=f"<@{run.cancelled_by}>")
     if run.cancelled_by is not None:
@@ -307,5 +307,10 @@ def details(report: Report, card: Card, taxonomy: Taxonomy, texts: Texts) -> dic
         "type": "modal",
         "title": plain_text(texts("run.details_title", version=report.version)),
         "close": plain_text(texts("modal.close")),
-        "blocks": [section("\n".join(lines)), {"type": "divider"}, section("```" + escape("\n".join(card_lines))[:2900] + "```")],
+        "blocks": [
+            # Thirty lines of a title and three numbers stay below the 3,000 characters of a section.
+            *(section("\n".join(lines[at : at + 30])) for at in range(0, len(lines), 30)),
+            {"type": "divider"},
+            section("```" + escape("\n".join(card_lines))[:2900] + "```"),
+        ],
     }

@@ -38,10 +38,17 @@ class Position:
     epoch: int = 0  # whole epochs
     batches: int = 0  # taken of the epoch after them
     epochs_without_improvement: int = 0  # epochs since dev F1 rose
+    seconds: float = 0.0  # of training, in all processes that went on with it
+    ended_early: bool = False  # its time was up
 
     def note(self, recipe: Recipe) -> str | None:
         """Return what those who wait should know; it is part of every report of progress, since many are never shown."""
-        return f"batch halved to {self.micro_batch}" if self.micro_batch < recipe.batch else None
+        notes = []
+        if self.micro_batch < recipe.batch:
+            notes.append(f"batch halved to {self.micro_batch}")
+        if self.ended_early:
+            notes.append(f"ended after {self.seconds / 60:.0f} min, its time being up")
+        return "; ".join(notes) or None
 
 
 class Checkpoint:

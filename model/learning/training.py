@@ -23,18 +23,17 @@ from model.learning.bases import e5
 from model.learning.checkpoint import Checkpoint, Position, fingerprint, learned_state
 from model.learning.dataset import data_sha256
 from model.learning.distributed import DistributedContext
-from model.learning.evaluation import best_threshold, expected_calibration_error, label_thresholds, score
+from model.learning.evaluation import best_threshold, calibrated_threshold, expected_calibration_error, score
 from model.learning.mixture import fit_mixture
 from model.learning.recipe import Recipe, begin, freeze, name_of
-from model.schema import Card, Example, Progress, Scores, Split, TriedForm
+from model.schema import Card, Example, Mixture, Progress, Scores, TriedForm
 from model.serving import graph
 from model.serving.calibration import Matrix, sigmoid
-from model.serving.classifier import Classifier, cut, encode
+from model.serving.classifier import cut, encode
 from model.serving.engine import ENGINE_FILE, SMALL, OnnxEngine
 from model.serving.graph import Form
-from model.serving.mixture import ENCODER_ALONE, mix, save_mixture
+from model.serving.mixture import mix, save_mixture
 from model.serving.network import (
-    TorchEngine,
     calibrate_network,
     fitting_threads,
     forward,
@@ -44,6 +43,7 @@ from model.serving.network import (
     longest_input,
     lower_of,
     pick_device,
+    scale_logits,
     upper,
 )
 from model.serving.version_folder import building, check_free, write_card
@@ -64,6 +64,12 @@ class _Task:
     known: torch.Tensor
     # What the layers that do not learn make of each text, tokens x width, by texts; None where all layers learn.
     lower: list[torch.Tensor] | None = None
+
+    def joined(self, other: "_Task") -> "_Task":
+        """Return this task's texts and then the other's."""
+        below = None if self.lower is None or other.lower is None else [*self.lower, *other.lower]
+        known, truth = torch.cat([self.known, other.known]), torch.cat([self.truth, other.truth])
+        return _Task([*self.encoded, *other.encoded], truth, known, below)
 
     def answers(self) -> tuple[Matrix, Matrix]:
         """Return (truth, known) as NumPy's."""
@@ -104,14 +110,17 @@ def train(
     epochs: int | None = None,
     checkpoint: Path | None = None,
     home: Path | None = None,
+    quick: bool = False,
+    within_s: float | None = None,
 ) -> Card:
     """Fine-tune a version from `base`, write it whole to `out`, and return its card.
 
     `base` is `mini`, `e5`, a folder, or a name on a hub; `home` is where e5 is unpacked, BETO_HOME by default. The best
-    weights on `dev` are kept; calibration and threshold are chosen there. `seed` decides all randomness. `epochs` replaces
-    the recipe's number. `on_progress` is called after every step. Raises BaseUnavailable, BadData and UnknownLabel for data
-    that cannot be trained on, and ModelError where `out` exists or cannot be written, or where not even one text at a time
-    fits into memory.
+    weights on `dev` are kept; calibration, mixture and threshold are chosen there. `seed` decides all randomness. `quick`: a
+    checkpoint learns for a minute only. `epochs` replaces the recipe's number. After `within_s` seconds the training ends with
+    what it has learnt, its rate having fallen to zero by then. `on_progress` is called after every step. Raises
+    BaseUnavailable, BadData and UnknownLabel for data that cannot be trained on, and ModelError where `out` exists or cannot be
+    written, or where not even one text at a time fits into memory.
 
     In the folder `checkpoint` the training's state is kept after every epoch, and every minute of a long one: the same
     call with the same data goes on from there, and on a CPU ends with the weights of a training that was never
@@ -128,34 +137,56 @@ def train(
     where = context.init_process_group(pick_device(device))
 
     # Data and model: the network that we begin with, and the baseline that it must beat.
-    network, tokenizer, baseline, recipe = begin(
-        train, dev, taxonomy.names, base=base, seed=seed, home=home or ModelSettings().home_folder
-    )
+    home = home or ModelSettings().home_folder
+    network, tokenizer, baseline, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed, home=home, quick=quick)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
+    limit_s = (within_s or float("inf")) / (2 if recipe.refit else 1)
     model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
     longest = longest_input(network, tokenizer)
     train_task, dev_task = (_task(model, examples, taxonomy.names, longest) for examples in (train, dev))
 
-    # Training; the network has its best weights then.
+    # Training. The network then has its best weights on dev; or its last, where what serves will be trained without a dev.
+    steps = _steps(recipe, len(train))
+    all_steps = steps + _steps(recipe, len(train) + len(dev)) if recipe.refit else steps
     states = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=context.is_rank_zero)
-    with fitting_threads(network):
-        ended = _fit(model, recipe, train_task, dev_task, seed, report, states, context)
+    chosen_on = None if recipe.refit else dev_task
+    ended = _fit(model, recipe, train_task, chosen_on, seed, report.part(0, all_steps), states, context, limit_s)
+    report(_evaluating(ended, recipe, ended.step, all_steps if recipe.refit else ended.step))
 
-    # Calibration, mixture and thresholds, all on dev, which is then scored as it will serve, beside the baseline.
-    final = Progress(stage="evaluating", step=ended.step, steps=ended.step, epoch=ended.epoch, note=ended.note(recipe))
+    # Calibration, mixture and thresholds, all on dev, which is then scored as it will serve, beside the yardsticks.
+    svc = fit_baseline(train, dev, taxonomy.names, "svc")
+    dev_lexical = baseline.lexical.logits([example.text for example in dev])
+    decided, dev_encoder = _decide(model, dev_task, dev_lexical)
+    scores = {"dev": _score(decided, dev_encoder, dev, baseline, svc)}
+
+    # Where dev is worth learning too, all of it again on everything, with what dev has decided: that is what serves.
+    if recipe.refit:
+        everything = [*train, *dev]
+        network, _, refitted, _ = begin(everything, (), taxonomy.names, base=base, seed=seed, home=home, quick=quick)
+        baseline = replace(refitted, threshold=baseline.threshold)
+        svc = replace(fit_baseline(everything, (), taxonomy.names, "svc"), threshold=svc.threshold)
+        model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
+        states = Checkpoint(
+            None if checkpoint is None else checkpoint / "refit",
+            fingerprint(everything, (), taxonomy.names, recipe, base, seed),
+            writes=context.is_rank_zero,
+        )
+        all_task, part = train_task.joined(dev_task), report.part(steps, all_steps)
+        ended = _fit(model, recipe, all_task, None, seed, part, states, context, limit_s)
+        scale_logits(network, decided.scale, decided.shift)
+        dev_encoder = model.logits(dev_task).double().numpy()
+        dev_lexical = baseline.lexical.logits([example.text for example in dev])
+    final = _evaluating(ended, recipe, all_steps if recipe.refit else ended.step)
     report(final)
-    truth, known = dev_task.answers()
-    calibrate_network(network, model.logits(dev_task), truth, known)
-    dev_encoder, dev_lexical = model.logits(dev_task).double().numpy(), baseline.lexical.logits([e.text for e in dev])
-    mixture = fit_mixture(dev_encoder, dev_lexical, truth, known)
-    dev_scores = sigmoid(mix(mixture, dev_encoder, dev_lexical))
-    thresholds = label_thresholds(dev_scores, truth, known)
+    if test:
+        encoder = model.logits(_task(model, test, taxonomy.names, longest)).double().numpy()
+        scores["test"] = _score(decided, encoder, test, baseline, svc)
     card = Card(
         base=name_of(base),
         origin=e5.ORIGIN if base == e5.NAME else "",
         labels=taxonomy.names,
-        thresholds=dict(zip(taxonomy.names, thresholds, strict=True)),
+        thresholds=dict.fromkeys(taxonomy.names, decided.threshold),
         seed=seed,
         settings={
             **asdict(recipe),
@@ -169,48 +200,34 @@ def train(
         },
         data_sha256=data_sha256([*train, *dev, *(test or ())]),
         texts={"train": len(train), "dev": len(dev), "test": len(test or ())},
-        scores={},
-        baseline={},
-        seconds=0.0,
+        scores={split: each["version"] for split, each in scores.items()},
+        encoder_scores={split: each["encoder"] for split, each in scores.items()},
+        baseline={split: each["baseline"] for split, each in scores.items()},
+        svc={split: each["svc"] for split, each in scores.items()},
+        seconds=round(report.seconds, 1),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=_code_version(),
-        mixture=mixture,
-    )
-    engine = TorchEngine(network, tokenizer.pad_token_id, where)
-    whole, encoder = (
-        partial(Classifier, engine, tokenizer.backend_tokenizer, max_tokens=longest, lexical=baseline.lexical, mixture=each)
-        for each in (mixture, ENCODER_ALONE)
-    )
-    own = dict(zip(taxonomy.names, label_thresholds(sigmoid(dev_encoder), truth, known), strict=True))
-    systems: dict[str, Classifier | Baseline] = {
-        "scores": whole(card=card),
-        "encoder_scores": encoder(card=card.model_copy(update={"thresholds": own})),
-        "baseline": baseline,
-        "svc": fit_baseline(train, dev, taxonomy.names, "svc"),
-    }
-    evaluated: dict[Split, Sequence[Example]] = {"dev": dev, **({"test": test} if test else {})}
-    card = card.model_copy(
-        update={
-            **{
-                name: {split: _evaluate(system, examples) for split, examples in evaluated.items()}
-                for name, system in systems.items()
-            },
-            "seconds": round(report.seconds, 1),
-        }
+        mixture=decided.mixture,
     )
 
-    # The version: network, tokenizer, lexical model, mixture, the engine for a CPU, and the card.
     if context.is_rank_zero:
-        with building(out) as folder:
-            network.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
-            baseline.save(folder)
-            save_mixture(folder, mixture)
-            mixed = partial(mix, mixture, lexical=dev_lexical)
-            tried = _add_engine(folder, network, dev_task, dev_encoder, mixed, np.array(thresholds))
-            card = card.model_copy(update={"forms": tried})
-            write_card(folder, card)
+        mixed = partial(mix, decided.mixture, lexical=dev_lexical)
+        card = _write(out, model, baseline, card, partial(_add_engine, dev=dev_task, exact=dev_encoder, mixed=mixed))
         report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
+    return card
+
+
+def _write(out: Path, model: _Model, baseline: Baseline, card: Card, add_engine: Callable[..., tuple[TriedForm, ...]]) -> Card:
+    """Write the version: network, tokenizer, lexical model, mixture, the engine for a CPU, and the card, which is returned."""
+    with building(out) as folder:
+        model.network.save_pretrained(folder)
+        model.tokenizer.save_pretrained(folder)
+        baseline.save(folder)
+        assert card.mixture is not None
+        save_mixture(folder, card.mixture)
+        threshold = next(iter(card.thresholds.values()))  # one for all
+        card = card.model_copy(update={"forms": add_engine(folder, model.network, threshold=threshold)})
+        write_card(folder, card)
     return card
 
 
@@ -218,23 +235,43 @@ def _fit(
     model: _Model,
     recipe: Recipe,
     train: _Task,
-    dev: _Task,
+    dev: _Task | None,
     seed: int,
-    report: "_TimedProgress",
+    report: Callable[[Progress], None],
     checkpoint: Checkpoint,
     context: DistributedContext,
+    within_s: float,
 ) -> Position:
-    """Train the network, leave it with the weights that were best on `dev`, and return where the training ended."""
+    """Train the network, leave it with the weights that were best on `dev`, and return where the training ended.
+
+    Without `dev` the last weights are kept.
+    """
+    with fitting_threads(model.network):
+        return _fit_in_threads(model, recipe, train, dev, seed, report, checkpoint, context, within_s)
+
+
+def _fit_in_threads(
+    model: _Model,
+    recipe: Recipe,
+    train: _Task,
+    dev: _Task | None,
+    seed: int,
+    report: Callable[[Progress], None],
+    checkpoint: Checkpoint,
+    context: DistributedContext,
+    within_s: float,
+) -> Position:
     network, where = model.network, model.device
     lengths = [len(ids) for ids in train.encoded]
-    steps = recipe.epochs * -(-len(lengths) // recipe.batch)
+    steps = _steps(recipe, len(lengths))
     optimiser = _optimiser(network, recipe)
 
     # Where an earlier call was interrupted; else best so far are the weights we begin with, which for mini are of use.
     at = checkpoint.load(network, optimiser, where) or Position(
-        best=_copy(network), best_f1=_dev_f1(model, dev), micro_batch=recipe.batch
+        best=_copy(network), best_f1=0.0 if dev is None else _dev_f1(model, dev), micro_batch=recipe.batch
     )
-    while at.epoch < recipe.epochs and at.epochs_without_improvement < recipe.patience:
+    clock = time.monotonic() - at.seconds
+    while at.epoch < recipe.epochs and (dev is None or at.epochs_without_improvement < recipe.patience) and at.seconds < within_s:
         network.train()
         # Randomness comes from the seed and the epoch or step alone: then no generator's state has to be kept in a checkpoint.
         rng = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
@@ -247,7 +284,9 @@ def _fit(
             loss = context.all_reduce_gradients(network, loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             # The step, at the rate that the schedule has for it.
-            factor = _rate_factor(at.step, steps, recipe.warm_up)
+            at.seconds = context.broadcast(time.monotonic() - clock, where)
+            spent = min(steps, round(at.seconds / within_s * steps))  # as many steps as the time that is gone is worth
+            factor = _rate_factor(max(at.step, spent), steps, recipe.warm_up)
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * factor
             optimiser.step()
@@ -255,9 +294,12 @@ def _fit(
             at.batches += 1
             if checkpoint.is_due():
                 checkpoint.save(at, network, optimiser)
+            at.ended_early = at.seconds >= within_s and at.step < steps
             report(Progress(stage="training", step=at.step, steps=steps, epoch=at.epoch + 1, loss=loss, note=at.note(recipe)))
+            if at.ended_early:
+                break
         # The epoch's end: the best weights so far are kept, and all processes go by rank zero's score.
-        f1 = context.broadcast(_dev_f1(model, dev), where)
+        f1 = 0.0 if dev is None else context.broadcast(_dev_f1(model, dev), where)
         at.epochs_without_improvement = 0 if f1 > at.best_f1 else at.epochs_without_improvement + 1
         if f1 >= at.best_f1:
             at.best, at.best_f1 = _copy(network), f1
@@ -265,6 +307,50 @@ def _fit(
         checkpoint.save(at, network, optimiser)
     network.load_state_dict(at.best, strict=False)
     return at
+
+
+def _steps(recipe: Recipe, texts: int) -> int:
+    return recipe.epochs * -(-texts // recipe.batch)
+
+
+def _evaluating(ended: Position, recipe: Recipe, step: int, steps: int | None = None) -> Progress:
+    return Progress(stage="evaluating", step=step, steps=steps or step, epoch=ended.epoch, note=ended.note(recipe))
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What dev has decided: how the encoder is calibrated, the mixture, and the thresholds of the whole and the encoder alone."""
+
+    scale: float
+    shift: float
+    mixture: Mixture
+    threshold: float
+    encoder_threshold: float
+
+
+def _decide(model: _Model, dev: _Task, lexical: Matrix) -> tuple[_Decided, Matrix]:
+    """Calibrate the network on dev, and return what dev decides, with the network's logits on it."""
+    truth, known = dev.answers()
+    scale, shift = calibrate_network(model.network, model.logits(dev), truth, known)
+    encoder: Matrix = model.logits(dev).double().numpy()
+    mixture = fit_mixture(encoder, lexical, truth, known)
+    cuts = (calibrated_threshold(sigmoid(logits), truth, known) for logits in (mix(mixture, encoder, lexical), encoder))
+    return _Decided(scale, shift, mixture, *cuts), encoder
+
+
+def _score(
+    decided: _Decided, encoder: Matrix, examples: Sequence[Example], baseline: Baseline, svc: Baseline
+) -> dict[str, Scores]:
+    """Score the version as it will serve, its encoder alone, and the yardsticks; `encoder` are the network's logits."""
+    texts = [example.text for example in examples]
+    lexical = baseline.lexical.logits(texts)
+    systems = {
+        "version": (sigmoid(mix(decided.mixture, encoder, lexical)), decided.threshold),
+        "encoder": (sigmoid(encoder), decided.encoder_threshold),
+        "baseline": (sigmoid(lexical), baseline.threshold),
+        "svc": (svc.scores(texts), svc.threshold),
+    }
+    return {name: _evaluate(*each, examples, baseline.labels) for name, each in systems.items()}
 
 
 def _optimiser(network: Any, recipe: Recipe) -> torch.optim.AdamW:
@@ -366,6 +452,10 @@ class _TimedProgress:
         """Return the seconds since the training began."""
         return time.monotonic() - self._began
 
+    def part(self, before: int, steps: int) -> Callable[[Progress], None]:
+        """Return the listener to a part of the training, which has `steps` in all, `before` of them before it."""
+        return lambda progress: self(progress.model_copy(update={"step": before + progress.step, "steps": steps}))
+
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         if progress.stage == "training":
@@ -427,23 +517,19 @@ def _dev_f1(model: _Model, dev: _Task) -> float:
     return _micro_f1((scores >= best_threshold(scores, truth, known)) * known, truth * known)
 
 
-def _evaluate(system: Classifier | Baseline, examples: Sequence[Example]) -> Scores:
-    """Score `system` on what is known of `examples`: a label that nobody judged counts neither for nor against it."""
-    texts = [example.text for example in examples]
-    scores: Matrix
-    if isinstance(system, Baseline):
-        predicted, scores = system.predict(texts), system.scores(texts)
-    else:
-        predictions = system.predict(texts)
-        predicted = [prediction.labels for prediction in predictions]
-        scores = np.array([[prediction.scores[label] for label in system.labels] for prediction in predictions])
-    known = [set(labels) - set(e.unknown) for labels, e in zip(predicted, examples, strict=True)]
-    ece = expected_calibration_error(scores, *truth_of(examples, system.labels))
-    return score([example.labels for example in examples], known, system.labels).model_copy(update={"ece": ece})
+def _evaluate(scores: Matrix, threshold: float, examples: Sequence[Example], labels: Sequence[str]) -> Scores:
+    """Score probabilities on what is known of `examples`: a label that nobody judged counts neither for nor against."""
+    given = scores >= threshold
+    known = [
+        {label for label, is_given in zip(labels, row, strict=True) if is_given} - set(example.unknown)
+        for row, example in zip(given, examples, strict=True)
+    ]
+    ece = expected_calibration_error(scores, *truth_of(examples, labels))
+    return score([example.labels for example in examples], known, labels).model_copy(update={"ece": ece})
 
 
 def _add_engine(
-    folder: Path, network: Any, dev: _Task, exact: Matrix, mixed: Callable[[Matrix], Matrix], thresholds: Matrix
+    folder: Path, network: Any, dev: _Task, exact: Matrix, mixed: Callable[[Matrix], Matrix], threshold: Matrix | float
 ) -> tuple[TriedForm, ...]:
     """Write the fastest engine for a CPU that is sound into `folder`, and return the forms that were tried, the last one last.
 
@@ -458,12 +544,12 @@ def _add_engine(
     truth, known = dev.answers()
     truth = truth * known
     expected = sigmoid(mixed(exact))
-    given = (expected >= thresholds) * known
+    given = (expected >= threshold) * known
     forms: tuple[Form, ...] = ("fp32",) if network.config.hidden_size <= SMALL else ("int8", "fp32")
     for form in forms:
         graph.write(folder / ENGINE_FILE, weights, config, exact.shape[1], form)
         scores = sigmoid(mixed(OnnxEngine(folder / ENGINE_FILE).logits(dev.encoded)))
-        now = (scores >= thresholds) * known
+        now = (scores >= threshold) * known
         tried.append(
             TriedForm(
                 form=form,

@@ -215,12 +215,18 @@ def _through(layer: Any, x: torch.Tensor, inputs: Mapping[str, torch.Tensor], *,
     return made
 
 
-def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: Matrix) -> None:
-    """Change the last layer so that the network's own sigmoid is calibrated; `logits` are its own on dev.
+def calibrate_network(network: Any, logits: torch.Tensor, truth: Matrix, known: Matrix) -> tuple[float, float]:
+    """Change the last layer so that the network's own sigmoid is calibrated, and return scale and shift of its logits.
 
-    Scale and shift go into the last layer, so a plain transformers pipeline is calibrated too.
+    `logits` are its own on dev. As both go into the last layer, a plain transformers pipeline is calibrated too.
     """
     scale, shift = calibrate(logits.double().numpy(), truth, known)
+    scale_logits(network, scale, shift)
+    return scale, shift
+
+
+def scale_logits(network: Any, scale: float, shift: float) -> None:
+    """Change the last layer so that its logits are multiplied by `scale`, and `shift` is added."""
     last = last_layer(network)
     with torch.no_grad():
         last.weight.mul_(scale)

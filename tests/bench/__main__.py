@@ -31,7 +31,7 @@ def finish(result: dict[str, Any], as_json: bool) -> None:
 @click.option("--seconds", type=click.IntRange(5), default=30, show_default=True, help="At the light rate.")
 @click.option("--rate", type=click.FloatRange(0.1), default=5.0, show_default=True, help="Messages a second that are light.")
 @click.option(
-    "--base", default="mini", show_default=True, help="What to fine-tune: mini, a checkpoint; or beto-shape, untrained."
+    "--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, a checkpoint; or beto-shape, untrained."
 )
 @as_json
 def journey(messages: int, seconds: int, rate: float, base: str, as_json: bool) -> None:
@@ -43,7 +43,7 @@ def journey(messages: int, seconds: int, rate: float, base: str, as_json: bool) 
 
 @bench.command()
 @click.option("--reactions", type=click.IntRange(10), default=400, show_default=True, help="At once.")
-@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @as_json
 def corrections(reactions: int, base: str, as_json: bool) -> None:
     """Time the way from a reaction to the redrawn reply, with every process real."""
@@ -56,12 +56,13 @@ def corrections(reactions: int, base: str, as_json: bool) -> None:
 @click.option("--messages", type=click.IntRange(60), default=900, show_default=True, help="In all rounds together.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="In which the systems take turns.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where the network runs.")
+@click.option("--base", default="beto-shape", show_default=True, help="e5, mini, a checkpoint; or beto-shape, untrained.")
 @as_json
-def serving(messages: int, rounds: int, device: str, as_json: bool) -> None:
-    """Compare the engine, and the worker around it, with transformers' pipeline, on a network of BETO's shape."""
+def serving(messages: int, rounds: int, device: str, base: str, as_json: bool) -> None:
+    """Compare the engine, and the worker around it, with transformers' pipeline."""
     from tests.bench.serving import measure
 
-    finish(measure(messages=messages, rounds=rounds, device=device), as_json)
+    finish(measure(messages=messages, rounds=rounds, device=device, base=base), as_json)
 
 
 @bench.command()
@@ -81,7 +82,7 @@ def backup(messages: int, database: str, as_json: bool) -> None:
 @click.option("--dev", type=click.Path(path_type=Path), help="What both are scored on; a tenth of --data is tuned on.")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0.")
 @click.option(
-    "--base", default="mini", show_default=True, help="What to fine-tune: mini, a checkpoint; or beto-shape, untrained."
+    "--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, a checkpoint; or beto-shape, untrained."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--texts", type=click.IntRange(32), help="Train on so many only, and score on an eighth as many.")
@@ -99,12 +100,12 @@ def training(
 
 @bench.command("learning-curve")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--base", default="mini", show_default=True, help="What to fine-tune: mini, or a checkpoint.")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
-@click.option("--sizes", default="100,300,1000,all", show_default=True, help="Labelled messages in all, by commas.")
+@click.option("--sizes", default="50,100,300,1000,all", show_default=True, help="Labelled messages in all, by commas.")
 @as_json
 def learning_curve(folder: Path, base: str, seeds: str, sizes: str, as_json: bool) -> None:
-    """Show how the scores grow with the labelled messages of FOLDER (train.jsonl, dev.jsonl), beside the baseline."""
+    """Show how the scores grow with the labelled messages of FOLDER (train.jsonl, dev.jsonl), beside the baselines."""
     from tests.bench.learning_curve import measure
 
     finish(measure(folder=folder, base=base, seeds=list(map(int, seeds.split(","))), sizes=sizes.split(",")), as_json)

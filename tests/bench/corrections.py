@@ -18,6 +18,8 @@ from model.store.store import Store
 from model.store.tables import gestures
 from tests.bench.machine import CHANNELS, IN_FLIGHT, everything, machine_facts, milliseconds, texts
 
+ALONE = 40  # reactions one at a time, each on a message of its own
+
 
 def measure(*, reactions: int, base: str) -> dict[str, Any]:
     """Measure from a reaction to the redrawn reply, one at a time; then how many reactions a second are acknowledged and kept."""
@@ -48,7 +50,7 @@ def count_gestures(store: Store) -> int:
 
 
 async def _corrections(url: str, home: Path, reactions: int) -> tuple[list[float], float]:
-    """Return (seconds from a reaction to the changed reply, of each of 40; reactions kept per second)."""
+    """Return (seconds from a reaction to the changed reply, of each of `ALONE`; reactions kept per second)."""
     store = Store(ModelSettings(home=home, database_url="").store_url, home)
     emoji = [label.emoji for label in seed_taxonomy()]
     latencies = []
@@ -57,7 +59,7 @@ async def _corrections(url: str, home: Path, reactions: int) -> tuple[list[float
         await ana.invite(CHANNELS[0], bot_user)
         await ana.command(CHANNELS[0], "/beto", "watch")
         await ana.command(CHANNELS[0], "/beto", "reacciones mensaje")
-        sent = [await ana.message(CHANNELS[0], f"{text} {n}") for n, text in zip(range(40), texts(), strict=False)]
+        sent = [await ana.message(CHANNELS[0], f"{text} {n}") for n, text in zip(range(ALONE), texts(), strict=False)]
         replies = [await ana.wait_for_reply(CHANNELS[0], ts, 60) for ts in sent]
         channel = replies[0].get("channel") or next(
             each["id"] for each in (await ana.state())["channels"] if each["name"] == CHANNELS[0]

@@ -1,4 +1,4 @@
-"""How the scores grow with the number of labelled messages: the network and the baseline, on the same messages."""
+"""How the scores grow with the labelled messages: of a version, its encoder alone and the two yardsticks, on equal terms."""
 
 import json
 import random
@@ -46,8 +46,15 @@ def measure(*, folder: Path, base: str, seeds: Sequence[int], sizes: Sequence[st
                 "seed": seed,
                 **{
                     name: {measure: round(100 * getattr(scores, measure), 1) for measure in ("micro_f1", "macro_f1")}
-                    for name, scores in {"network": card.scores["test"], "floor": card.baseline["test"]}.items()
+                    for name, scores in {
+                        "version": card.scores["test"],
+                        "encoder": card.encoder_scores["test"],
+                        "baseline": card.baseline["test"],
+                        "svc": card.svc["test"],
+                    }.items()
                 },
+                "mixture": None if card.mixture is None else card.mixture.model_dump(),
+                "calibration_error": card.scores["test"].ece,
                 "epochs": [card.settings["epochs_run"], card.settings["epochs"]],
                 "seconds": round(time.perf_counter() - began, 1),
             }

@@ -4,6 +4,7 @@ Every system is a process of its own and loads the same version; they take turns
 so that whatever else the machine does falls on all of them.
 """
 
+import json
 import multiprocessing
 import os
 import random
@@ -22,6 +23,7 @@ import click
 from bot.local.environment import child_environment
 from bot.local.running import read_health
 from bot.local.supervisor import Supervisor
+from model.labels import seed_taxonomy
 from model.settings import ModelSettings
 from model.store.store import Store
 from tests.bench import shape
@@ -33,17 +35,18 @@ PATIENCE_S = 600.0
 PIPELINE_SHARE = 6  # it gets every sixth message, else most of the time would be its
 
 
-def measure(*, messages: int, rounds: int, device: str) -> dict[str, Any]:
+def measure(*, messages: int, rounds: int, device: str, base: str) -> dict[str, Any]:
     """Measure in rounds: a third of its messages one after the other, then all with 64 in flight.
 
-    At the end, once, messages that arrive at random at 80 % of the throughput found, for ten seconds or all of them.
+    `base` is what a version is trained from, on the shipped messages, or `beto-shape`. At the end, once, messages that arrive
+    at random at 80 % of the throughput found, for ten seconds or all of them.
     """
     texts = shape.chat(messages)
     with tempfile.TemporaryDirectory(prefix="beto-bench-") as folder, ExitStack() as stack:
         home = Path(folder)
         store = Store(ModelSettings(home=home, database_url="").store_url, home)
         store.migrate()
-        shape.publish(store, home)
+        _publish(store, home, base)
         live = store.registry.live()
         assert live is not None
         store.close()
@@ -61,8 +64,10 @@ def measure(*, messages: int, rounds: int, device: str) -> dict[str, Any]:
             found[name]["memory_mib"] = round(system.memory())
         health = read_health(worker.port) or {}
         found["celery"] |= {"memory_mib": round(float(str(health["resident_mib"]))), "torch": health["torch"]}
-        tokens, peaks = _tokens(texts, live.folder), _peaks()
-    flop = statistics.mean(map(_flop, tokens))
+        config = json.loads((live.folder / "config.json").read_text(encoding="utf-8"))
+        tokens, peaks = _tokens(texts, live.folder), _peaks(config)
+        lexical_ms = _lexical_ms(texts, live.folder)
+    flop = statistics.mean(_flop(each, config) for each in tokens)
     peak = max(peaks.values())
     for name, each in found.items():
         each["ratio_to_pipeline"] = round(each["messages_per_s"] / found["pipeline"]["messages_per_s"], 2)
@@ -75,7 +80,11 @@ def measure(*, messages: int, rounds: int, device: str) -> dict[str, Any]:
         )
     return {
         "bench": "serving",
-        "shape": shape.NAME,
+        "base": base,
+        "scores": {split: scores.micro_f1 for split, scores in live.card.scores.items()},
+        "mixture": None if live.card.mixture is None else live.card.mixture.model_dump(),
+        "forms": [form.model_dump() for form in live.card.forms],
+        "lexical_ms_per_message": lexical_ms,
         "device": device,
         "seed": 0,
         **machine_facts(),
@@ -87,6 +96,36 @@ def measure(*, messages: int, rounds: int, device: str) -> dict[str, Any]:
         "celery_to_direct": round(found["celery"]["messages_per_s"] / found["direct"]["messages_per_s"], 3),
         "systems": found,
     }
+
+
+def _publish(store: Store, home: Path, base: str) -> None:
+    """Make version 1 live, of BETO's shape or trained from `base` on the shipped messages."""
+    if base == shape.NAME:
+        shape.publish(store, home)
+        return
+    from model.learning.dataset import seed_examples
+    from model.learning.training import train
+
+    data, built = seed_examples(), store.registry.run_directory(0) / "version"
+    card = train(
+        data["train"], data["dev"], test=data["test"], taxonomy=seed_taxonomy(), base=base, out=built, home=home, quick=True
+    )
+    store.registry.promote(store.registry.add(built, card).number, by="bench", reason="measured")
+
+
+def _lexical_ms(texts: Sequence[str], version: Path) -> float | None:
+    """Return the milliseconds of CPU that the lexical model takes a message; None where it does not serve."""
+    from model.serving.classifier import load
+    from model.serving.normalise import normalise
+
+    classifier = load(version, device="cpu")
+    if classifier.lexical is None:
+        return None
+    normalised = [normalise(text) for text in texts]
+    began = time.thread_time()
+    for text in normalised:
+        classifier.lexical.logits_of_normalised([text])
+    return round(1000 * (time.thread_time() - began) / len(normalised), 3)
 
 
 def _rounds(systems: dict[str, "_System"], texts: Sequence[str], rounds: int) -> dict[str, dict[str, Any]]:
@@ -193,25 +232,25 @@ def _tokens(texts: Sequence[str], version: Path) -> list[int]:
     return [min(len(text.ids), classifier.max_tokens) for text in classifier.encode(texts)]
 
 
-def _flop(tokens: int) -> float:
+def _flop(tokens: int, config: dict[str, Any]) -> float:
     """Return the multiplications and additions that one text of so many tokens needs.
 
     See Kaplan et al. 2020 (arXiv 2001.08361), table 1. Of the last layer only what leads to the first token, and attention,
     are counted as they must be done.
     """
-    width, layers, inner = shape.SHAPE["hidden_size"], shape.SHAPE["num_hidden_layers"], shape.SHAPE["intermediate_size"]
+    width, layers, inner = config["hidden_size"], config["num_hidden_layers"], config["intermediate_size"]
     layer = 2 * tokens * (4 * width**2 + 2 * width * inner) + 4 * tokens**2 * width
     last = 2 * (tokens * 2 * width**2 + 2 * width**2 + 2 * width * inner) + 4 * tokens * width
     return float((layers - 1) * layer + last + 2 * width**2)
 
 
-def _peaks() -> dict[str, float]:
+def _peaks(config: dict[str, Any]) -> dict[str, float]:
     """Return the operations a second of ONNX Runtime's fastest matrix product of this shape here, in fp32 and int8."""
     import numpy as np
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
-    rows, width, inner = 512, shape.SHAPE["hidden_size"], shape.SHAPE["intermediate_size"]
+    rows, width, inner = 512, config["hidden_size"], config["intermediate_size"]
     kinds = {"fp32": ("MatMul", np.float32, TensorProto.FLOAT), "int8": ("MatMulInteger", np.uint8, TensorProto.INT32)}
     peaks = {}
     for name, (operator, activation, result) in kinds.items():

@@ -12,7 +12,7 @@ import json
 import os
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pytest
 
 from model.labels import seed_taxonomy
 from model.store.store import Store
+from tests.rows import count as rows
 from tests.town import Town, running_town
 
 GESTURES = int(os.environ.get("BETO_FLOOD", "1000"))
@@ -120,7 +121,7 @@ def shuffled_in_windows(events: list[Event], chance: random.Random, window: int 
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-async def test_ten_thousand_gestures_come_out_as_the_table_says(
+async def test_a_crowds_gestures_come_out_as_the_table_says_and_each_is_kept_once(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path, trained_version: Path
 ) -> None:
     """Twenty people, twenty gestures a message; the state equals the reference model's for every message."""
@@ -160,17 +161,31 @@ async def flood(town: Town) -> None:
     for event in events:
         by_message[event["message"]].append(event)
     gestures = town.store.gestures
-    meant = kept = 0
+    meant, kept = Counter[Any](), Counter[Any]()
     for ts, message_id in ids.items():
         judged = gestures.judged(message_id, seed_taxonomy())
         expected = reference(by_message[ts], list(judged.prediction.labels), ts)
         assert {name: (list(label.yes), list(label.no)) for name, label in judged.state.labels.items()} == expected
-        meant += sum(event["reaction"] != "pizza" for event in by_message[ts])
-        kept += len(gestures.history(message_id))
-    lost, twice = max(meant - kept, 0), max(kept - meant, 0)
-    print(f"\n{meant} gestures on {len(ids)} messages: {slack.sent} deliveries, {slack.duplicated} of them duplicates,")
-    print(f"{slack.dropped} lost on the way and sent again; kept {kept}, lost {lost}, counted twice {twice}")
-    assert kept == meant
+        meant.update(
+            (ts, event["item"]["ts"], event["user"], int(event["event_ts"].replace(".", "")), event["type"] == "reaction_removed")
+            for event in by_message[ts]
+            if event["reaction"] != "pizza"
+        )
+        kept.update(
+            (
+                ts,
+                said.item_ts,
+                said.gesture.user,
+                said.gesture.at,
+                said.gesture.withdrawn,
+            )
+            for said in gestures.history(message_id)
+        )
+    lost, twice = (meant - kept).total(), (kept - meant).total()
+    print(f"\n{meant.total()} gestures on {len(ids)} messages: {slack.sent} deliveries, {slack.duplicated} of them duplicates,")
+    print(f"{slack.dropped} lost on the way and sent again; kept {kept.total()}, lost {lost}, counted twice {twice}")
+    assert (lost, twice) == (0, 0)
+    assert rows(town.store, "gestures") == meant.total()  # none beside those of these messages either
 
 
 def random_evening(posts: list[Event], replies: dict[str, str | None], chance: random.Random) -> list[Event]:

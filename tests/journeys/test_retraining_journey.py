@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -11,10 +12,10 @@ from selenium.webdriver import Keys
 
 from bot.local.running import read_health
 from bot.simulator.person import Person
-from model.store.runs import Runs
+from model.store.runs import Run, Runs
 from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
-from tests.learning.cheques import CORRECTED, EMOJI, LABEL, UNSEEN
+from tests.learning.cheques import CORRECTED, EMOJI, LABEL, UNSEEN, train_beginner
 from tests.outbox_rows import is_told, report_ts
 from tests.town import Town, running_town, until, wait_until
 
@@ -23,12 +24,13 @@ TRAINED_WITHIN_S = 600
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory, trained_version: Path, postgres_server: str) -> Iterator[Town]:
+def school(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Town]:
     """A town with a trainer, whose people have corrected forty messages on a topic that version 1 does not know."""
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute("create database school")
     url = f"{postgres_server}/school".replace("postgresql://", "postgresql+psycopg://")
-    with running_town(tmp_path_factory.mktemp("school"), url, trained_version, http=True, trainer=True) as town:
+    beginner = train_beginner(tmp_path_factory.mktemp("beginner") / "version")
+    with running_town(tmp_path_factory.mktemp("school"), url, beginner, http=True, trainer=True) as town:
         asyncio.run(_correct(town))
         yield town
 
@@ -76,16 +78,17 @@ def serves(school: Town, number: int) -> bool:
 
 
 async def test_only_those_who_may_retrain_and_go_back(school: Town) -> None:
+    before = school.store.runs.last()
     async with Person(school.url, "luis") as luis:
         for words in ("reentrena", "vuelve"):
             assert "Solo puede hacerlo quien administra" in await said(luis, words)
-    assert school.store.runs.last() is None
+    assert school.store.runs.last() == before
 
 
 async def test_a_run_is_cancelled_by_its_button(school: Town, ana: Person) -> None:
     """Within a step, and what was being built is gone."""
     runs = school.store.runs
-    assert await ana.command("atencion", "/beto", "reentrena")
+    assert await ana.command("atencion", "/beto", "reentrena --prueba")  # trains also where there is nothing new
     run_id = runs.last().id
     wait_until(lambda: (run := runs.get(run_id)).progress and run.progress.stage == "training", 60, "it trains")
     assert "Ya hay un reentrenamiento en marcha: <http" in await said(ana, "reentrena")
@@ -99,64 +102,97 @@ async def test_a_run_is_cancelled_by_its_button(school: Town, ana: Person) -> No
     assert "run_cancel" not in str(message["blocks"])
 
 
-async def test_forty_corrections_teach_a_topic_and_going_back_forgets_it(school: Town, ana: Person) -> None:
-    """The product's second promise, from `/beto reentrena` to the labels of the next message."""
-    registry, runs = school.store.registry, school.store.runs
-    before = [await labels_of(ana, text) for text in UNSEEN]
-    assert sum("Cuenta" in labels for labels in before) < len(UNSEEN) / 2
+@dataclass(frozen=True)
+class Lesson:
+    """What was seen while a version was made of the forty corrections, the first time."""
 
-    # One status message, redrawn; then the report in its thread, with its picture and its buttons.
-    changes = ana.changes()
-    assert await ana.command("atencion", "/beto", "reentrena")
-    first = await until(
-        changes, lambda change: change["type"] == "message" and "Reentrenamiento n.º" in change["message"]["text"]
-    )
-    status_ts = first["message"]["ts"]
-    seen = set()
-    async with asyncio.timeout(TRAINED_WITHIN_S):
-        async for change in changes:
-            if change["type"] == "message_changed" and change["message"]["ts"] == status_ts:
-                text = change["message"]["text"]
-                seen |= {stage for stage in ("Reúno", "Entreno", "Listo") if stage in text}
-                if "Listo" in text:
-                    break
-    assert {"Entreno", "Listo"} <= seen
+    before: list[str]  # the labels of what nobody had taught yet
+    live_before: int
+    stages: set[str]  # of the status message
+    status_ts: str
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def lesson(school: Town) -> Lesson:
+    """`/beto reentrena`, until all of it is told; what it made is live."""
+    return asyncio.run(_teach(school))
+
+
+async def _teach(school: Town) -> Lesson:
+    """From the word to the report. One status message is redrawn meanwhile."""
+    runs, registry = school.store.runs, school.store.registry
+    stages: set[str] = set()
+    async with Person(school.url, "ana") as ana:
+        before, live_before = [await labels_of(ana, text) for text in UNSEEN], registry.live().number
+        changes = ana.changes()
+        assert await ana.command("atencion", "/beto", "reentrena")
+        first = await until(
+            changes, lambda change: change["type"] == "message" and "Reentrenamiento n.º" in change["message"]["text"]
+        )
+        status_ts = str(first["message"]["ts"])
+        async with asyncio.timeout(TRAINED_WITHIN_S):
+            async for change in changes:
+                if change["type"] == "message_changed" and change["message"]["ts"] == status_ts:
+                    text = change["message"]["text"]
+                    stages |= {stage for stage in ("Reúno", "Entreno", "Listo") if stage in text}
+                    if "Listo" in text:
+                        break
     run = runs.last()
     wait_until(lambda: is_told(school.store, run.id), 20, "the report is posted")
-    thread = await ana.messages("atencion", status_ts)
+    return Lesson(before, live_before, stages, status_ts, run)
+
+
+async def go_live(school: Town, ana: Person, number: int) -> None:
+    """This version answers from now on, whichever did before."""
+    if school.store.registry.live().number != number:
+        assert f"Desde ahora responde la versión {number}" in await said(ana, f"vuelve {number}")
+    wait_until(lambda: serves(school, number), 20, f"version {number} serves")
+
+
+async def test_forty_corrections_teach_a_topic_and_going_back_forgets_it(school: Town, ana: Person, lesson: Lesson) -> None:
+    """The product's second promise, from `/beto reentrena` to the labels of the next message."""
+    registry = school.store.registry
+    assert sum("Cuenta" in labels for labels in lesson.before) < len(UNSEEN) / 2
+
+    # One status message, redrawn; then the report in its thread, with its picture and its buttons.
+    assert {"Entreno", "Listo"} <= lesson.stages
+    thread = await ana.messages("atencion", lesson.status_ts)
     assert [file["mimetype"] for message in thread for file in message.get("files", [])] == ["image/png"]
-    report = next(message for message in thread if message["ts"] == report_ts(school.store, run.id))
+    report = next(message for message in thread if message["ts"] == report_ts(school.store, lesson.run.id))
     assert "40 de ellos corregidos por el equipo" in str(report["blocks"])
     assert "Gracias, <@U0SIMU" in str(report["blocks"])
     assert "Veredicto: mejor" in str(report["blocks"])
     assert "Cambiarían estas etiquetas recientes" in str(report["blocks"])
+    made = lesson.run.report.version
+    await go_live(school, ana, made)
     assert LABEL in registry.live().card.labels
-    assert registry.live().number == 2
-    assert registry.live().card.parent == 1
+    assert registry.live().card.parent == lesson.live_before
 
     # The same kind of message is right now, and wrong again after going back.
-    wait_until(lambda: serves(school, 2), 20, "version 2 serves")
     after = [await labels_of(ana, f"{text} por favor") for text in UNSEEN]
     assert sum("Cuenta" in labels for labels in after) == len(UNSEEN)
-    assert "Desde ahora responde la versión 1 (mini)" in await said(ana, "vuelve")
-    wait_until(lambda: serves(school, 1), 20, "version 1 serves")
+    assert f"Desde ahora responde la versión {lesson.live_before} (mini)" in await said(ana, f"vuelve {lesson.live_before}")
+    wait_until(lambda: serves(school, lesson.live_before), 20, "the version before serves")
     back = [await labels_of(ana, f"{text}, gracias") for text in UNSEEN]
     assert sum("Cuenta" in labels for labels in back) < len(UNSEEN) / 2
     versions = await said(ana, "versiones")
-    assert ":large_green_circle: *1*" in versions
-    assert ":white_circle: *2*" in versions
+    assert f":large_green_circle: *{lesson.live_before}*" in versions
+    assert f":white_circle: *{made}*" in versions
 
 
-async def test_nothing_new_to_learn_is_said_and_makes_no_version(school: Town, ana: Person) -> None:
-    """Version 2 has learnt all of it already."""
-    runs = school.store.runs
-    assert "Desde ahora responde la versión 2" in await said(ana, "vuelve 2")
+async def test_nothing_new_to_learn_is_said_and_makes_no_version(school: Town, ana: Person, lesson: Lesson) -> None:
+    """The version of the lesson has learnt all of it already."""
+    runs, registry = school.store.runs, school.store.registry
+    await go_live(school, ana, lesson.run.report.version)
+    versions = registry.all()
     assert await ana.command("atencion", "/beto", "reentrena")
     run_id = runs.last().id
     wait_until(lambda: runs.get(run_id).over, 60, "it is over")
     wait_until(lambda: is_told(school.store, run_id), 20, "all is told")
     assert "no hay nada nuevo que aprender" in (await status_message(ana, runs, run_id))["text"]
-    assert len(school.store.registry.all()) == 2
+    assert len(registry.all()) == len(versions)
+    await go_live(school, ana, lesson.live_before)
 
 
 @pytest.fixture
@@ -181,11 +217,12 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     window.react(window.labelled(message), "bank")
 
     # Its progress on the page, then the report in the thread.
+    earlier = 0 if (last := runs.last()) is None else last.id
     window.write("/beto reentrena --prueba")
-    status = window.message("prueba: no cambiará nada")
+    run = window.until(lambda: (run := runs.last()) and run.id > earlier and run, "the run is asked for")
+    status = window.message(f"Reentrenamiento n.º {run.id} · lo pidió @ana · prueba: no cambiará nada")
     window.until(lambda: "█" in window.see(status), "a bar that grows", timeout_s=120)
     window.until(lambda: "Listo" in window.see(status), "the end of the run", timeout_s=TRAINED_WITHIN_S)
-    run = runs.last()
     window.until(lambda: is_told(school.store, run.id), "the report is posted", timeout_s=20)
     window.click(f"{status} [data-testid=replies]")
     window.see(THREAD, "Veredicto")
@@ -209,3 +246,7 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     window.until(lambda: registry.live().number == before, "the version before answers")
     window.see(report, "Ya no responde")
     window.message(f"Desde ahora responde la versión {before}")
+
+    # What she taught is taken back: the other tests count the corrections.
+    window.click(f"{message} [data-testid=reaction].mine")
+    window.see_none(f"{message} [data-testid=reaction].mine")

@@ -1,5 +1,7 @@
 """A topic that the shipped messages do not know: the team wants what is about cheques under the label `cuenta`."""
 
+from pathlib import Path
+
 LABEL, EMOJI = "cuenta", "bank"
 
 # Written by hand, no two of one mould: 40 to correct, and some that the network must tell by itself afterwards.
@@ -51,3 +53,14 @@ UNSEEN = (
     "un cheque sin fondos, ¿qué multa tiene?",
     "me dieron un cheque con fecha de mañana",
 )
+
+
+def train_beginner(out: Path) -> Path:
+    """Train mini on every third shipped message: whatever learns from all of them, and from corrections, is surely better."""
+    from model.labels import seed_taxonomy
+    from model.learning import training
+    from model.learning.dataset import seed_examples
+
+    data = seed_examples()
+    training.train(data["train"][::3], data["dev"], taxonomy=seed_taxonomy(), base="mini", out=out, epochs=5)
+    return out

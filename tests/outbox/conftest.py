@@ -10,6 +10,7 @@ from bot.outbox.context import OutboxContext, build_context
 from bot.settings import BotSettings
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
+from bot.simulator.workspace import Workspace
 from model.store.store import Store
 from worker.app import app
 
@@ -59,3 +60,8 @@ def context(
     store.migrate()
     yield build_context(settings, store, wait=lambda _: pytest.fail("Slack is there"))
     store.close()
+
+
+@pytest.fixture
+def workspace(replies_slack: Simulator) -> Workspace:
+    return replies_slack.workspace

@@ -21,74 +21,31 @@ from bot.outbox.sweep import Sweeper, sweep
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
 from model.judgements import Gesture, Kind
-from model.labels import LabelEvent, seed_taxonomy
+from model.labels import Label, LabelEvent, seed_taxonomy
 from model.reactions import Signs
 from model.schema import Message, Prediction, Source
 from model.store.announcements import label_key
 from model.store.database import now
-from model.store.outbox_row import SETTLED, Row, State, greeting_key, question_key, reply_key
+from model.store.outbox_row import SETTLED, State, greeting_key, question_key, reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
+from tests.outbox.replying import (
+    CHANNEL,
+    ON_SQLITE,
+    a_predicted_message,
+    bots_posts,
+    judged,
+    reply,
+    reply_again,
+    reply_now,
+    row_of,
+    said_by_ana,
+)
 from tests.town import wait_until
 from worker.app import app
 
-TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
+TEAM = "T0SIMULADOR"
 NAMES = seed_taxonomy().names
-ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)  # what they ask the store is tested on both above
-
-
-@pytest.fixture
-def workspace(replies_slack: Simulator) -> Workspace:
-    return replies_slack.workspace
-
-
-def a_predicted_message(store: Store, ts: str) -> int:
-    message = Message(channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la tarjeta", source=Source.CHANNEL)
-    message_id, _ = store.messages.save(message)
-    prediction = Prediction(version=1, base="mini", scores={"tarjeta": 0.9, "app": 0.2}, labels=("tarjeta",))
-    store.predictions.save([NewPrediction(message_id, 1, prediction, 0.01)])
-    return message_id
-
-
-def said_by_ana(workspace: Workspace) -> str:
-    return str(workspace.post_as_person(workspace.user("ana"), workspace.channel("atencion"), "perdí la tarjeta")["ts"])
-
-
-def judged(store: Store, ts: str, user: str = "U0SIMULUIS", kind: Kind = Kind.NONE, *, at: int = 0, **more: Any) -> None:
-    gesture = Gesture(user=user, handle=f"{user}{at}", at=1_900_000_000_000_000 + at, kind=kind, **more)
-    store.gestures.add(gesture, channel=CHANNEL, item_ts=ts)
-
-
-def bots_posts(context: OutboxContext, ts: str) -> list[str]:
-    thread = context.slack.conversations_replies(channel=CHANNEL, ts=ts)["messages"]
-    return [message["ts"] for message in thread if message.get("bot_id")]
-
-
-def row_of(context: OutboxContext, message_id: int) -> Row:
-    row = context.store.outbox.get(reply_key(message_id))
-    assert row is not None
-    return row
-
-
-def reply(context: OutboxContext, message_id: int) -> None:
-    deliver(context, reply_key(message_id))
-
-
-def reply_again(context: OutboxContext, message_id: int) -> None:
-    """As its task that comes later would, which the queue does not bring here."""
-    context.locks.unlock(f"deliver/{reply_key(message_id)}")
-    reply(context, message_id)
-
-
-def reply_now(context: OutboxContext, message_id: int) -> None:
-    """Until there is nothing more to do; nobody else waits in the channel."""
-
-    def is_settled() -> bool:
-        context.locks.unlock(f"line/{CHANNEL}")
-        reply_again(context, message_id)
-        return row_of(context, message_id).state in SETTLED
-
-    wait_until(is_settled, 10, "it is answered")
 
 
 def test_a_reply_whose_process_died_before_recording_it_is_adopted(context: OutboxContext, workspace: Workspace) -> None:
@@ -178,13 +135,8 @@ def test_a_reply_to_what_was_just_deleted_goes_even_if_slack_does_not_take_it_aw
     assert row_of(context, message_id).state in SETTLED
 
 
-@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
-def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
-    context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: str | int
-) -> None:
-    """The one who was frozen finds another's reply recorded, and is refused the removal of its own."""
-    ts = said_by_ana(replies_slack.workspace)
-    message_id = a_predicted_message(context.store, ts)
+def frozen_while_it_renders(context: OutboxContext, message_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever renders the reply next stands still meanwhile, for so long that somebody else takes over and posts."""
     render = replies.render_reply
 
     def frozen(*args: Any) -> Any:
@@ -195,22 +147,37 @@ def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
         return render(*args)
 
     monkeypatch.setattr(replies, "render_reply", frozen)
+
+
+@pytest.mark.parametrize("fault", ["ratelimited", 503, "reset", "answer_lost", "internal_error"])
+def test_of_two_replies_one_goes_even_if_slack_does_not_take_it_away_at_once(
+    context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch, fault: str | int
+) -> None:
+    """The one who was frozen finds another's reply recorded, and is refused the removal of its own."""
+    ts = said_by_ana(replies_slack.workspace)
+    message_id = a_predicted_message(context.store, ts)
+    frozen_while_it_renders(context, message_id, monkeypatch)
     replies_slack.faults.fail_next("chat.delete", fault, retry_after_s=0)
     reply(context, message_id)
     reply_now(context, message_id)
     assert bots_posts(context, ts) == [context.store.outbox.reply_ts(message_id)]
 
 
-def test_of_two_replies_the_later_takes_itself_away(context: OutboxContext, workspace: Workspace) -> None:
+def test_of_two_replies_the_later_takes_itself_away(
+    context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that was frozen for longer than its lease wakes up and posts: somebody else had taken over."""
-    ts = said_by_ana(workspace)
+    ts = said_by_ana(replies_slack.workspace)
     message_id = a_predicted_message(context.store, ts)
-    claim = context.store.outbox.claim(reply_key(message_id), "frozen", 0.0)
-    assert claim is not None
+    frozen_while_it_renders(context, message_id, monkeypatch)
     reply(context, message_id)
-    recorded = context.store.outbox.record(reply_key(message_id), "frozen", wanted=claim.row.wanted, ts="1.000001")
-    assert recorded == "surplus"
+    posted = [call.method for call in replies_slack.transcript if call.method in {"chat.postMessage", "chat.delete"}]
+    assert posted == ["chat.postMessage", "chat.postMessage", "chat.delete"]
     assert bots_posts(context, ts) == [context.store.outbox.reply_ts(message_id)]
+    assert row_of(context, message_id).claimed_by is None
+    reply_now(context, message_id)
+    assert row_of(context, message_id).state is State.SHOWN
+    assert len(bots_posts(context, ts)) == 1
 
 
 def test_an_older_drawing_that_comes_late_is_drawn_over(context: OutboxContext, workspace: Workspace) -> None:
@@ -718,3 +685,27 @@ def test_a_change_is_told_where_every_message_is_labelled(context: OutboxContext
     assert row.ts is not None
     posted = replies_slack.workspace.channel(CHANNEL).messages[row.ts]
     assert posted["text"] == "La etiqueta «app» ya no se usa. La retiró <@U0SIMUANA>: para recuperarla, pídanselo."
+
+
+@ON_SQLITE
+def test_only_labels_with_an_emoji_are_offered_by_one(
+    context: OutboxContext, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reaction without a name is refused, and the task that asked for it would be a traceback."""
+    bare = Label(name="cheque", title="Cheques", title_en="Cheques", emoji="", description="")
+    context.store.labels.record(LabelEvent(kind="add", name="cheque", label=bare, at=1, by="U1"))
+    context.store.channels.set_seeds(CHANNEL, True)
+    published: list[tuple[str, tuple[object, ...]]] = []
+    monkeypatch.setattr(
+        OutboxContext, "publish", lambda _, signature, **__: published.append((signature.task, tuple(signature.args)))
+    )
+    ts = said_by_ana(workspace)
+    message = Message(channel=CHANNEL, ts=ts, user="U0SIMUANA", text="perdí la chequera", source=Source.CHANNEL)
+    message_id, _ = context.store.messages.save(message)
+    likely = Prediction(version=1, base="mini", scores={"cheque": 0.9, "tarjeta": 0.8, "app": 0.01}, labels=("cheque",))
+    context.store.predictions.save([NewPrediction(message_id, 1, likely, 0.01)])
+    reply(context, message_id)
+    assert [arguments for task, arguments in published if task == "bot.seed"] == [(CHANNEL, ts, "credit_card")]
+    [post] = [each for each in workspace.channel("atencion").messages.values() if each.get("bot_id")]
+    assert "*Cheques*" in str(post["blocks"])
+    assert "::" not in str(post["blocks"])

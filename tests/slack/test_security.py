@@ -152,7 +152,7 @@ def test_a_forged_request_is_refused(door: Door, forgery: str) -> None:
     """The address is public in HTTP mode: anybody may knock."""
     ts = f"20.{list(FORGERIES).index(forgery):06d}"
     body, headers = FORGERIES[forgery](event(ts))
-    assert door.post(body, headers) in {400, 401, 403}
+    assert door.post(body, headers) == 401
     assert door.store.messages.find("C1", ts) is None
 
 
@@ -162,10 +162,13 @@ def test_a_forged_request_is_refused(door: Door, forgery: str) -> None:
 def test_rubbish_is_refused_in_a_word(door: Door, body: str, kind: str, genuine: bool) -> None:
     """No traceback for anybody who knocks, no more than a megabyte read, and the bot goes on listening."""
     headers = signed(body, kind=kind, secret=Simulator.signing_secret if genuine else "guessed")
-    try:
-        assert door.post(body, headers) in {400, 401, 413}
-    except (BrokenPipeError, ConnectionResetError, urllib.error.URLError):
-        assert len(body) > 1_000_000  # it does not even read on
+    if len(body) > 1_000_000:
+        # Either it tells, or it does not even read on; that it still listens, the next request shows.
+        with suppress(BrokenPipeError, ConnectionResetError, urllib.error.URLError):
+            assert door.post(body, headers) == 413
+        assert door.post("", signed("", secret="guessed")) == 401
+    else:
+        assert door.post(body, headers) == (400 if genuine else 401)
     assert "Traceback" not in door.log.read_text(encoding="utf-8")
 
 
@@ -173,8 +176,11 @@ def test_an_event_that_is_replayed_is_saved_once(door: Door) -> None:
     """Slack itself sends events again, so they are let in; nothing comes of the second time."""
     body = event("30.000001")
     headers = signed(body)
-    assert [door.post(body, headers) for _ in range(2)] == [200, 200]
-    assert len([row for row in everything(door.store).splitlines() if "Perdí mi tarjeta" in row and "30.000001" in row]) == 1
+    assert door.post(body, headers) == 200
+    once = everything(door.store)
+    assert len([row for row in once.splitlines() if "Perdí mi tarjeta" in row and "30.000001" in row]) == 1
+    assert [door.post(body, headers, bot=bot) for bot in (0, 1)] == [200, 200]
+    assert everything(door.store) == once
 
 
 def test_a_command_that_is_replayed_is_refused(door: Door) -> None:
@@ -216,22 +222,24 @@ async def test_the_workspaces_own_requests_do_reach_it(
 ) -> None:
     """Else the test above would pass with an app that does nothing."""
     dispatch = dispatcher(slack, known, tmp_path, published)
-    changed = set()
+    changed, failed = set(), set()
     for name, body in surfaces(TEAM).items():
         before = everything(known)
-        with suppress(Exception):
-            await dispatch(body)
+        if (await dispatch(body)).status != 200:
+            failed.add(" ".join(name.split(" ")[:2]))
         if everything(known) != before:
             changed.add(name.split(" ")[0])
     assert {"labels_correct", "forget_view", "event", "/beto"} <= changed
+    # Those open a dialog, and Slack never gave out these triggers.
+    assert failed == {"/beto olvida", "/beto olvidar", "/beto forget"}
     assert "worker.classify" in published
 
 
 # What never shows
 
 
-def test_no_token_shows_in_logs_store_queues_or_command_lines(town: Town) -> None:
-    """Logs are copied into tickets, databases into backups, and `ps` is everybody's; run last on what others did, too."""
+def assert_no_token_shows(town: Town) -> None:
+    """Nor an address to answer at: not in logs, store, queues and command lines."""
     tokens = [Simulator.bot_token, Simulator.app_token, Simulator.signing_secret]
     pids = [process.popen.pid for process in town.processes.values() if process.popen is not None]
     seen = {f"command line of {pid}": Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8") for pid in pids}
@@ -248,13 +256,13 @@ def test_no_token_shows_in_logs_store_queues_or_command_lines(town: Town) -> Non
         assert not re.search(rf"/(commands|actions|app)/{TEAM}/", text), where  # an address to answer at
 
 
-async def test_a_command_is_answered_and_its_secret_address_is_nowhere(town: Town, ana: Person) -> None:
-    """Whoever has the address may write to that person for half an hour."""
+async def test_a_command_is_answered_and_neither_its_secret_address_nor_a_token_is_anywhere(town: Town, ana: Person) -> None:
+    """Logs are copied into tickets, databases into backups, and `ps` is everybody's; an address is good for half an hour."""
     changes = ana.changes()
     await ana.command("general", "/beto", "clasifica Perdí la tarjeta y necesito que la bloqueen")
     await until(changes, lambda change: "versión" in str(change.get("message", "")))
     await eventually(lambda: town.store.messages.counts()["reply"] == 0, lambda: "the reply was not recorded")
-    test_no_token_shows_in_logs_store_queues_or_command_lines(town)
+    assert_no_token_shows(town)
 
 
 def test_settings_and_messages_do_not_show_their_secrets() -> None:

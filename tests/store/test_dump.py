@@ -16,7 +16,7 @@ from model.store.database import Database
 from model.store.dump import DumpedTable, dumping, load
 from model.store.store import Store
 from tests.postgres import new_database
-from tests.store.test_home_0_1 import load as load_0_1
+from tests.store.old_home import load as load_0_1
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

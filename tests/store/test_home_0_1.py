@@ -1,11 +1,9 @@
 """A home of version 0.1, made by its own code (`home_0_1/make.py`): an upgrade loses nothing and says nothing twice."""
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -14,8 +12,8 @@ from model.reactions import Reaction
 from model.schema import Message, Source
 from model.store.outbox_row import SETTLED, Row, State, picture_key, question_key, reply_key, report_key, status_key
 from model.store.store import Store
+from tests.store.old_home import load
 
-HOME = Path(__file__).parent / "home_0_1"
 CHANNEL, OTHER = "C0SIMUATENCION", "C0SIMUFRAUDES"
 # What was said in Slack before: it stands there, or was taken back.
 ANSWERED = {1: "shown", 11: "gone", 13: "gone", 14: "shown", 17: "shown", 18: "shown", 19: "shown", 20: "gone", 21: "shown"}
@@ -24,17 +22,6 @@ DIGESTED = (6, 7)
 
 def ts(number: int, part: int = 100) -> str:
     return f"{1_790_000_000 + number}.{part:06}"
-
-
-def load(url: str) -> None:
-    """The empty database holds what version 0.1 left."""
-    if url.startswith("sqlite"):
-        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-        connection.executescript((HOME / "sqlite.sql").read_text("utf-8"))
-        connection.close()
-    else:
-        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as postgres:
-            postgres.execute((HOME / "postgresql.sql").read_text("utf-8").encode())
 
 
 @pytest.fixture
@@ -163,7 +150,9 @@ def test_slacks_redelivery_after_the_upgrade_is_known(upgraded: Store) -> None:
     assert upgraded.messages.save(message) == (1, False)
     with upgraded.database.reading() as connection:
         kept = connection.execute(text("select count(*) from gestures")).scalar_one()
-    for said in upgraded.gestures.history(21):
+    history = upgraded.gestures.history(21)
+    assert history
+    for said in history:
         assert upgraded.gestures.add(said.gesture, channel=said.channel, item_ts=said.item_ts) == (21, False)
     with upgraded.database.reading() as connection:
         assert connection.execute(text("select count(*) from gestures")).scalar_one() == kept

@@ -62,6 +62,7 @@ def test_a_retired_label_is_trained_and_shown_no_more(store: Store) -> None:
     taxonomy = store.labels.record(event("retire", "urgente"))
     assert "urgente" not in state_of(store, message_id, taxonomy)
     data = snapshot(store)
+    assert any("app" in example.labels for example in data["train"])  # else there would be nothing to see
     assert not any("urgente" in (*example.labels, *example.unknown) for examples in data.values() for example in examples)
 
 
@@ -87,7 +88,9 @@ def test_a_new_label_starts_with_its_name_and_description_and_what_people_judge(
     everything = [example for examples in data.values() for example in examples]
     positives = [example for example in everything if "cheque" in example.labels]
     assert {example.text for example in positives} == {"Cheque: Cheques y chequeras.", "perdí mi chequera 1.3"}
-    assert all("cheque" in each.unknown for each in everything if not (each.id or "").startswith(("label:", "C1:")))
+    others = [example for example in everything if not (example.id or "").startswith(("label:", "C1:"))]
+    assert len(others) == 51
+    assert [example for example in others if "cheque" not in example.unknown] == []
     descriptions = [example for example in data["train"] if (example.id or "").startswith("label:")]
     assert len(descriptions) == len(seed_taxonomy()) + 1
 

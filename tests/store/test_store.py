@@ -23,6 +23,7 @@ from model.store.store import Store
 from model.store.tables import metadata, outbox
 from tests.outbox_rows import reply_of
 from tests.rows import count
+from tests.store.rows import everything
 from tests.town import publish_version, wait_until
 
 TEAM, CHANNEL = "T1", "C1"
@@ -48,8 +49,12 @@ def test_migrating_again_and_at_the_same_time_changes_nothing(empty_url: str, tm
     stores = [Store(empty_url, tmp_path) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(Store.migrate, stores))
-    stores[0].ping()
+    assert stores[0].messages.save(a_message()) == (1, True)
+    kept = everything(stores[0])
+    assert a_message().text in kept
     for each in stores:
+        each.migrate()
+        assert everything(each) == kept
         each.close()
 
 

@@ -1,16 +1,18 @@
 """What a training's posts say: what a team lead needs comes first, and every word is true when it is read."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from PIL import Image
 
 from bot.simulator.blocks import check_message, check_view
-from bot.views import run_blocks
+from bot.views import charts, run_blocks
 from bot.views.texts import load_texts
 from model.labels import seed_taxonomy
-from model.schema import Comparison, Decided, Interval, LabelChange, Reason, Report, Run, Standing, Verdict
+from model.schema import Card, Comparison, Decided, Interval, LabelChange, Reason, Report, Run, Standing, Verdict
 from model.store.store import Store
 
 ES = load_texts("es")
@@ -83,8 +85,11 @@ def buttons(shown: list[Any]) -> dict[str, Any]:
 def test_every_reason_has_its_sentence(run: Run, language: str) -> None:
     """A reason without one would be an error in the middle of a report that people wait for."""
     codes = get_args(Reason.model_fields["code"].annotation)
-    _, shown = rendered(run, report(*codes, promote=False), language=language)
-    assert words_of(shown).count("• ") >= len(codes)
+    for promote in (True, False):  # each for the version, each against it
+        without, those = (
+            words_of(rendered(run, report(*given, promote=promote), language=language)[1]).count("• ") for given in ((), codes)
+        )
+        assert those - without == len(codes)
 
 
 @pytest.mark.parametrize(
@@ -217,3 +222,15 @@ def test_status_and_report_say_what_is_true_now(run: Run, standing: Standing, st
     text, _ = rendered(done, made, standing)
     assert now in text
     assert ("no responde" in text) == (not standing.is_live)
+
+
+def test_the_details_and_the_picture_of_four_hundred_labels(run: Run, trained_version: Path) -> None:
+    """The list ended in the middle of a word, and the picture was twenty thousand pixels tall."""
+    made = report("wins", moved={f"etiqueta_{at}": (at, 1, 0.5) for at in range(400)})
+    card = Card.model_validate_json((trained_version / "card.json").read_text(encoding="utf-8"))
+    view = run_blocks.details(made, card, seed_taxonomy(), ES)
+    check_view(view, "modal")
+    assert all(f"etiqueta_{at} (12)" in words_of(view["blocks"]) for at in range(400))
+    with Image.open(io.BytesIO(charts.draw(made, seed_taxonomy(), ES))) as picture:
+        assert picture.width == 1080
+        assert picture.height < 2500

@@ -1,5 +1,6 @@
 """The live version in memory: taken up while requests are answered, refused when it is broken."""
 
+import functools
 import itertools
 import threading
 import time
@@ -31,9 +32,19 @@ def host(store: Store, tmp_path: Path) -> Iterator[Host]:
 
 
 @pytest.fixture
-def publish(store: Store, tmp_path: Path, trained_version: Path) -> Callable[[], int]:
+def publish(store: Store, trained_version: Path) -> Callable[..., int]:
     """A new live version at each call; its number."""
-    return lambda: publish_version(store, trained_version)
+    return functools.partial(publish_version, store, trained_version)
+
+
+def cut_short(folder: Path) -> None:
+    """As a disk does that fills up."""
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+
+def lose_the_card(folder: Path) -> None:
+    (folder / "card.json").unlink()
 
 
 def test_without_a_version_the_asker_is_told_after_his_patience(host: Host) -> None:
@@ -43,11 +54,12 @@ def test_without_a_version_the_asker_is_told_after_his_patience(host: Host) -> N
     assert host.serving == 0
 
 
-def test_a_promoted_version_is_taken_up_while_requests_are_answered(host: Host, publish: Callable[[], int]) -> None:
+def test_a_promoted_version_is_taken_up_while_requests_are_answered(host: Host, publish: Callable[..., int]) -> None:
     """A promotion must cost nobody an answer, and whoever pressed the button stays to see it: five seconds at most."""
     first = publish()
     wait_until(lambda: host.serving, 30, "a version is in memory")
     answered: list[int] = []
+    took: list[float] = []
     failed: list[BaseException] = []
     stop = threading.Event()
 
@@ -58,7 +70,7 @@ def test_a_promoted_version_is_taken_up_while_requests_are_answered(host: Host, 
             except BaseException as error:  # whatever it was: the test reports it
                 failed.append(error)
                 return
-            assert seconds >= 0
+            took.append(seconds)
             answered.append(prediction.version)
 
     askers = [threading.Thread(target=ask) for _ in range(2)]
@@ -72,37 +84,30 @@ def test_a_promoted_version_is_taken_up_while_requests_are_answered(host: Host, 
         asker.join(10)
     assert failed == []
     assert set(answered) == {first, second}
+    assert min(took) > 0  # the seconds that the network needed
 
 
 def test_a_broken_version_is_refused_aloud_and_the_last_good_one_serves(
-    host: Host, store: Store, tmp_path: Path, publish: Callable[[], int], caplog: pytest.LogCaptureFixture
+    host: Host, store: Store, publish: Callable[..., int], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A disk that filled up while a version was copied must not silence the bot."""
     good = publish()
     wait_until(lambda: host.serving, 30, "a version is in memory")
     built = store.registry
-    folder = tmp_path / "versions" / "v2"
-    broken = publish()
-    weights = folder / "model.safetensors"
-    # Promoted and broken in one breath may still be caught sound; what counts is what happens from the next look on.
-    weights.write_bytes(weights.read_bytes()[:1000])
-    third = publish()
-    (tmp_path / "versions" / "v3" / "card.json").unlink()
+    broken, third = publish(damage=cut_short), publish(damage=lose_the_card)
     assert [version.number for version in built.promoted()] == [third, broken, good]
     wait_until(lambda: f"version {third} is refused" in caplog.text, 10, "the refusal is in the log")
-    wait_until(lambda: host.serving in (good, broken), 5, "an older one serves")
+    wait_until(lambda: f"version {broken} is refused" in caplog.text, 10, "so is that of the one before")
     prediction, _ = host.predict("perdí la tarjeta", 10)
-    assert prediction.version == host.serving
+    assert prediction.version == host.serving == good
 
 
 def test_a_worker_that_starts_finds_the_last_good_version(
-    store: Store, tmp_path: Path, publish: Callable[[], int], caplog: pytest.LogCaptureFixture
+    store: Store, tmp_path: Path, publish: Callable[..., int], caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a restart there is no old version in memory to go on with."""
     good = publish()
-    broken = publish()
-    weights = tmp_path / "versions" / f"v{broken}" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
+    broken = publish(damage=cut_short)
     host = Host(store, WorkerSettings(home=tmp_path, device="cpu"))
     host.start()
     wait_until(lambda: host.serving, 30, "a version is in memory")
@@ -115,7 +120,7 @@ def test_a_worker_that_starts_finds_the_last_good_version(
 
 
 def test_a_version_that_cannot_be_loaded_is_tried_less_and_less_often_and_complained_about_once(
-    store: Store, tmp_path: Path, publish: Callable[[], int], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, publish: Callable[..., int], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A GPU without room, say: a traceback and a hash of the whole folder every two seconds would fill the disk and a core."""
     from model.serving import classifier
@@ -145,7 +150,7 @@ def test_a_version_that_cannot_be_loaded_is_tried_less_and_less_often_and_compla
     assert complaint.exc_info is None
 
 
-def test_closing_answers_what_was_asked(host: Host, publish: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_answers_what_was_asked(host: Host, publish: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is told to stop finishes what it holds."""
     from model.serving.classifier import Classifier, EncodedText
 

@@ -1,0 +1,114 @@
+"""Each bench runs, in its smallest form, and what it reports follows from what happened.
+
+Not here: what takes longer than ten seconds even so (`serving` and `systems.celery` load a network of BETO's shape or need a
+worker of their own, `simulator-load` waits for a redelivery, `machine.everything` trains). `training` is run beside its own
+subject, `growth` and `chaos` likewise.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.store.store import Store
+from tests.bench import corrections, journey, learning_curve, machine, systems
+from tests.rows import count
+from tests.town import Town, publish_version, running_town
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, trained_version: Path) -> Iterator[Town]:
+    """Everything runs, as under `machine.everything`, with a version that is trained already."""
+    home = tmp_path_factory.mktemp("bench")
+    with running_town(home, f"sqlite:///{home / 'beto.db'}", trained_version, http=False) as made:
+        yield made
+
+
+def test_the_journey_times_each_message_to_its_reply(fresh: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Light and saturated are told apart, and the processes' time is their own."""
+    monkeypatch.setattr(journey, "REST_S", 0.1)
+    monkeypatch.setattr(journey, "CHANNELS", ("general", "reclamos"))
+    rest, light, saturated = asyncio.run(journey._journeys(fresh.url, fresh.machine, 12, 1, 4.0, chat=False))
+    assert rest.latencies == {}
+    assert (len(light.latencies), len(saturated.latencies)) == (4, 12)
+    assert light.seconds >= 0.75  # four of them, a quarter of a second apart
+    in_model = journey.model_seconds(fresh.store)
+    for phase in (light, saturated):
+        assert all(0 < in_model[ts] < seconds for ts, seconds in phase.latencies.items())
+        assert set(phase.cpu) == {*fresh.processes, "people"}
+        assert phase.cpu["people"] > 0
+
+
+def test_the_corrections_time_each_redrawn_reply_and_count_what_is_kept(fresh: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reaction that is refused, since it is there already, is no reaction that was lost."""
+    monkeypatch.setattr(corrections, "CHANNELS", ("atencion",))
+    monkeypatch.setattr(corrections, "ALONE", 3)
+    before = count(fresh.store, "gestures")
+    latencies, kept_per_s = asyncio.run(corrections._corrections(fresh.url, fresh.machine.home, 8))
+    assert len(latencies) == 3
+    assert all(0 < each < 20 for each in latencies)
+    assert count(fresh.store, "gestures") - before == 3 + 8
+    assert corrections.count_gestures(fresh.store) == count(fresh.store, "gestures")
+    assert kept_per_s > 0
+
+
+def test_the_systems_that_are_compared_answer_for_the_same_version(
+    trained_version: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comparison with a system that answers nothing would be won by nobody."""
+    monkeypatch.setenv("BETO_HOME", str(tmp_path))
+    monkeypatch.setenv("BETO_DEVICE", "cpu")
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
+    store.migrate()
+    number = publish_version(store, trained_version)
+    store.close()
+    text = "perdí mi tarjeta de crédito"
+    labels = set(json.loads((trained_version / "card.json").read_text(encoding="utf-8"))["labels"])
+    with systems.direct(trained_version) as ours:
+        given: Any = ours.ask(ours.prepare(text))  # each system has an answer of its own kind
+    prediction, seconds = given
+    assert (prediction.version, set(prediction.scores)) == (number, labels)
+    assert seconds > 0
+    with systems.pipeline(trained_version) as theirs:
+        answered: Any = theirs.ask(theirs.prepare(text))
+    [scores] = answered
+    assert {each["label"] for each in scores} == labels
+    assert next(iter(systems.installed())) == "pipeline"
+
+
+def test_the_learning_curve_draws_as_many_messages_as_it_says(tmp_path: Path) -> None:
+    """A point of the curve is worth what its size is."""
+    said = [(f"perdí la tarjeta {n}", ["tarjetas"]) for n in range(6)] + [(f"el cajero {n} no da", ["cajeros"]) for n in range(6)]
+    rows = "".join(json.dumps({"text": text, "labels": labels}) + "\n" for text, labels in said)
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.jsonl").write_text(rows, encoding="utf-8")
+    found = learning_curve.measure(folder=tmp_path, base="mini", seeds=[0], sizes=["10"])
+    [run] = found["runs"]
+    assert (run["messages"], run["seed"]) == (10, 0)
+    assert 0 <= run["network"]["micro_f1"] <= 100
+
+
+def test_the_machine_says_what_it_is_and_what_was_spent(fresh: Town) -> None:
+    """Numbers without the machine beside them mean nothing."""
+    facts = machine.machine_facts()
+    assert facts["cores"] == os.cpu_count()
+    assert set(facts["versions"]) == {"beto-bot", "torch", "transformers", "celery", "slack-bolt"}
+    before = machine.cpu_seconds(fresh.machine)
+    assert set(before) == {*fresh.processes, "people"}
+    until = os.times().user + 0.05
+    while os.times().user < until:
+        pass
+    assert machine.cpu_seconds(fresh.machine)["people"] > before["people"]
+
+
+def test_milliseconds_are_those_of_the_percentile() -> None:
+    """A p99 that is the median would flatter us."""
+    values = [n / 1000 for n in range(100, 0, -1)]
+    assert machine.milliseconds(values, 50) == 50.5
+    assert machine.milliseconds(values, 99) == 100.0
+    assert machine.milliseconds([0.002], 99) == 2.0
+    assert machine.milliseconds([], 50) == 0.0

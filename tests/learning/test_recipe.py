@@ -1,0 +1,191 @@
+"""A pretrained network learns in its highest layers, by the amount of data, and in the time that there is."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file
+
+from model.labels import Taxonomy
+from model.learning import checkpoint, retraining, training
+from model.learning.dataset import seed_messages
+from model.learning.recipe import TRAINED_LAYERS, checkpoint_recipe, freeze
+from model.learning.training import train
+from model.schema import Example, Progress
+from model.serving.classifier import load
+from model.settings import ModelSettings
+from model.store.store import Store
+
+TINY = Taxonomy.from_names(["app", "gracias"])
+EXAMPLES = [
+    Example(text=f"{text} {tail}", labels=labels)
+    for text, labels in [("no abre la app", ("app",)), ("mil gracias", ("gracias",)), ("hola", ())]
+    for tail in ("hoy", "señor", "¿ya?", "otra vez", "desde ayer", "en Quito", "por favor", "pues")
+]
+LAYERS = TRAINED_LAYERS + 2
+
+
+def config(**changes: Any) -> Any:
+    shape = {
+        "vocab_size": 300, "hidden_size": 64, "num_hidden_layers": LAYERS, "num_attention_heads": 2, "intermediate_size": 96,
+        "pad_token_id": 1, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+    }  # fmt: skip
+    return transformers.BertConfig(**shape | changes)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with two layers more than learn, without dropout, so that no two trainings differ by chance."""
+    folder = tmp_path_factory.mktemp("base") / "sechs-schichten"
+    first = tmp_path_factory.mktemp("first") / "v"
+    train(EXAMPLES, EXAMPLES, taxonomy=TINY, base="mini", out=first, epochs=1)
+    vocabulary = json.loads((first / "config.json").read_text())["vocab_size"]
+    torch.manual_seed(0)
+    transformers.BertModel(config(vocab_size=vocabulary)).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes((first / name).read_bytes())
+    return folder
+
+
+def trained(base: Path, out: Path, **more: Any) -> Any:
+    return train(EXAMPLES, EXAMPLES, taxonomy=TINY, base=str(base), out=out, **{"epochs": 2, "seed": 3, **more})
+
+
+def test_only_the_highest_layers_learn(base: Path, tmp_path: Path) -> None:
+    """That the layers below are gone through once is only right while they stay as they are."""
+    trained(base, tmp_path / "v")
+    before, after = load_file(base / "model.safetensors"), load_file(tmp_path / "v" / "model.safetensors")
+    for name, tensor in before.items():
+        frozen = name.startswith("embeddings.") or any(name.startswith(f"encoder.layer.{at}.") for at in range(2))
+        assert torch.equal(after[f"bert.{name}"], tensor) is frozen or name.endswith("key.bias"), name
+    assert load(tmp_path / "v", device="cpu").card.settings["trained_layers"] == TRAINED_LAYERS
+
+
+def test_what_the_lower_layers_say_may_be_remembered(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More messages than fit into memory are trained on without it, and teach the same."""
+    trained(base, tmp_path / "remembered")
+    monkeypatch.setattr(training, "_MOST_CACHED", 0)
+    trained(base, tmp_path / "afresh")
+    texts = [example.text for example in EXAMPLES]
+    one, two = (load(tmp_path / name, device="cpu") for name in ("remembered", "afresh"))
+    for ours, theirs in zip(one.predict(texts), two.predict(texts), strict=True):
+        assert ours.scores == pytest.approx(theirs.scores, abs=0.02)
+
+
+def test_a_training_of_some_layers_goes_on_where_it_was_interrupted(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its checkpoint holds what it changes, not the 160 MB that it does not."""
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.stage == "training" and progress.step == 3:
+            raise Killed
+
+    monkeypatch.setattr(checkpoint, "_SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(checkpoint, "_SAVING_SHARE", float("inf"))
+    trained(base, tmp_path / "whole")
+    with pytest.raises(Killed):
+        trained(base, tmp_path / "v", checkpoint=tmp_path / "c", on_progress=kill)
+    saved = load_file(tmp_path / "c" / checkpoint.CHECKPOINT_FILE)
+    assert not [name for name in saved if "embeddings" in name or "encoder.layer.1." in name]
+    seen: list[Progress] = []
+    trained(base, tmp_path / "v", checkpoint=tmp_path / "c", on_progress=seen.append)
+    assert next(each.step for each in seen if each.stage == "training") == 4
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "v"))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("kind", "frozen"),
+    [({}, 2), ({"num_hidden_layers": TRAINED_LAYERS}, 0), ({"num_hidden_layers": 12}, 8), ({"hidden_act": "relu"}, 0)],
+)
+def test_which_networks_learn_in_part(kind: dict[str, Any], frozen: int) -> None:
+    """A shallow one has no layers to spare, and one that is not packed has nowhere to begin in its middle."""
+    network = transformers.BertForSequenceClassification(config(**kind))
+    recipe = checkpoint_recipe(network, 300, quick=False)
+    assert recipe.trained_layers == (TRAINED_LAYERS if frozen else 0)
+    assert freeze(network, recipe.trained_layers) == frozen
+    assert network.bert.embeddings.word_embeddings.weight.requires_grad is not bool(frozen)
+    assert network.classifier.weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("texts", "epochs", "quickly"), [(20, 40, 40), (100, 40, 40), (300, 20, 15), (1_005, 8, 4), (1_500, 8, 3), (50_000, 8, 2)]
+)
+def test_few_messages_are_gone_through_more_often(texts: int, epochs: int, quickly: int) -> None:
+    """Three epochs of a hundred messages are twenty steps: nothing is learnt in them. A quick training has its own bound."""
+    network = transformers.BertForSequenceClassification(config())
+    assert [checkpoint_recipe(network, texts, quick=quick).epochs for quick in (False, True)] == [epochs, quickly]
+
+
+def test_a_wider_network_learns_more_slowly() -> None:
+    """At e5's rate BETO, twice as wide, would forget what it knows."""
+    narrow, wide = (transformers.BertForSequenceClassification(config(hidden_size=width)) for width in (64, 128))
+    rates = [checkpoint_recipe(network, 300, quick=False).learning_rate for network in (narrow, wide)]
+    assert rates[0] == 2 * rates[1] == pytest.approx(4e-4 * 384 / 64)
+
+
+def test_time_that_is_up_ends_the_training_with_what_it_has_learnt(base: Path, tmp_path: Path) -> None:
+    """Whoever has the machine for ten minutes gets a version in ten minutes, and is told why it is no better."""
+    seen: list[Progress] = []
+    card = trained(base, tmp_path / "v", epochs=50, within_s=0.001, on_progress=seen.append)
+    assert card.settings["steps"] == 1
+    assert "its time being up" in str(seen[-1].note)
+    assert load(tmp_path / "v", device="cpu").predict(["mil gracias"])
+    assert trained(base, tmp_path / "w", within_s=3600).settings["steps"] == 6
+
+
+@pytest.fixture
+def few_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = seed_messages()[:60]
+    monkeypatch.setattr(retraining, "seed_messages", lambda: few)
+
+
+def test_the_first_version_is_a_quick_one_and_the_next_run_does_the_whole(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_messages: None
+) -> None:
+    """Nobody waits to try the product; and asking for a training then is not answered with "there is nothing new"."""
+    settings = ModelSettings(home=tmp_path, database_url="", base=str(base), device="cpu")
+    store = Store(settings.store_url, tmp_path)
+    store.migrate()
+    trained_with: list[dict[str, Any]] = []
+
+    def watched(whole: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **how: Any) -> Any:
+            trained_with.append(how)
+            return whole(*args, **how, epochs=None if how["quick"] else 1)
+
+        return call
+
+    monkeypatch.setattr(training, "train", watched(training.train))
+
+    def run() -> Any:
+        run_id, _ = store.runs.open("U1")
+        retraining.run_training(store, settings, run_id)
+        done = store.runs.get(run_id)
+        assert done is not None
+        assert done.error is None
+        return done
+
+    first = run()
+    assert first.report.promoted
+    live = store.registry.live()
+    assert live is not None
+    assert live.card.settings["quick"] is True
+    assert live.card.settings["refit"] is False
+    second = run()
+    assert second.report is not None
+    made = store.registry.made_by(second.id)
+    assert made is not None
+    assert made.card.settings["quick"] is False
+    assert [how["quick"] for how in trained_with] == [True, False]
+    store.registry.promote(made.number, by="U1", reason="test")
+    assert run().report is None  # now there is nothing new
+    store.close()
