@@ -13,12 +13,12 @@ import aiohttp
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 
-from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
+from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext, Tell
 from bot.slack.payloads import ViewClick, ViewSubmission
 from bot.views import blocks, label_blocks
 from bot.views.blocks import CHOICE
 from bot.views.label_blocks import Standing, Undoable
-from model.errors import BadData
+from model.errors import BadData, StoreUnavailable
 from model.labels import Label, LabelEvent, Taxonomy, slack_name
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         @app.action(action)
         async def on_press(ack: AsyncAck, parsed: ViewClick) -> None:
             await ack()
-            context.after_ack(_if_allowed(context, parsed, press), what=action)
+            tell = _in_modal(context, parsed.root_view_id)
+            context.after_ack(_if_allowed(context, parsed, press), what=action, tell=tell)
 
     on_click(label_blocks.ADD_BUTTON, _open_form)
     on_click(label_blocks.MENU, _choose)
@@ -65,8 +66,18 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 async def show(context: ListenerContext, call: Call) -> str:
     """Open the list of the team's labels."""
     opened = await context.slack.views_open(trigger_id=call.trigger_id, view=blocks.loading(context.texts))
-    await _show_list(context, str(opened["view"]["id"]), call.user)
+    view_id = str(opened["view"]["id"])
+    context.after_ack(_show_list(context, view_id, call.user), what="/beto etiquetas", tell=_in_modal(context, view_id))
     return ""
+
+
+def _in_modal(context: ListenerContext, view_id: str) -> Tell:
+    """Return what shows a sentence in this modal instead of what it shows."""
+
+    async def tell(sentence: str) -> None:
+        await context.slack.views_update(view_id=view_id, view=blocks.sorry(sentence, context.texts))
+
+    return tell
 
 
 async def _show_list(context: ListenerContext, view_id: str, user: str, *, warning: str = "") -> None:
@@ -161,12 +172,19 @@ async def _submit(ack: AsyncAck, context: ListenerContext, parsed: ViewSubmissio
     except (SlackApiError, OSError, aiohttp.ClientError, TimeoutError) as error:
         log.warning("whether a person may change the labels is not known: %r", error)
         why_not = context.texts("command.failed")
+    except StoreUnavailable as error:
+        log.warning("a change of the labels waits for the database: %s", error)
+        why_not = context.texts("command.trouble")
+        if parsed.callback_id == label_blocks.LABEL_VIEW:  # what was typed is still there
+            await ack(response_action="errors", errors={label_blocks.TITLE: why_not})
+            return
     except BadData as error:  # somebody else was faster
         log.info("the labels are as they were: %s", error)
         why_not = context.texts("labels.impossible")
     await ack()
     if parsed.root_view_id:
-        context.after_ack(_show_list(context, parsed.root_view_id, parsed.user, warning=why_not or ""), what=parsed.callback_id)
+        shown = _show_list(context, parsed.root_view_id, parsed.user, warning=why_not or "")
+        context.after_ack(shown, what=parsed.callback_id, tell=_in_modal(context, parsed.root_view_id))
 
 
 async def _record(context: ListenerContext, event: LabelEvent) -> None:
