@@ -35,7 +35,7 @@ def test_two_that_err_differently_are_better_together() -> None:
 @pytest.mark.parametrize("useless", ["encoder", "lexical"])
 def test_what_does_not_help_weighs_nothing(useless: str) -> None:
     """Noise that is mixed in costs right answers, and time."""
-    truth, known, (good, noise) = sampled(200, 1.0, 30.0)
+    truth, known, (good, noise) = sampled(200, 1.0, 1e4)
     encoder, lexical = (noise, good) if useless == "encoder" else (good, noise)
     mixture = fit_mixture(encoder, lexical, truth, known)
     assert getattr(mixture, useless) == 0
