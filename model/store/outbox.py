@@ -164,9 +164,9 @@ class Outbox:
         return "surplus"
 
     def _ask(self, connection: Connection, row: Any, questions: Mapping[str, str]) -> None:
-        """Have the reply's thread asked about each of these labels, or told what became of the question, where that is news."""
+        """Have the reply's thread asked about each of these labels, or its question rendered anew, whatever that shows now."""
         before, due = questions_of(row.asked), {"state": State.DUE, "retry_at": now()}
-        for label, stands in sorted(questions.items()):
+        for label in sorted(questions):
             if label not in before:
                 connection.execute(
                     insert_or_ignore(connection).values(
@@ -181,10 +181,9 @@ class Outbox:
                     )
                 )
             else:
-                # The same dispute may have ended and begun again before anybody was asked about it.
-                news = () if before[label] != stands or not stands else (outbox.c.state == State.GONE,)
-                question = (outbox.c.key == question_key(row.message_id, label), *news)
-                connection.execute(outbox.update().where(*question).values(wanted=outbox.c.wanted + 1, tries=0, **due))
+                # Also where nothing changed since: the question may show what was so for a moment in between.
+                question = outbox.c.key == question_key(row.message_id, label)
+                connection.execute(outbox.update().where(question).values(wanted=outbox.c.wanted + 1, tries=0, **due))
 
     def release(
         self,

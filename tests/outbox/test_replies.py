@@ -302,6 +302,34 @@ def test_the_question_about_a_dispute_is_closed_when_that_is_settled(
         assert len(bots_posts(context, ts)) == 2
 
 
+@ON_SQLITE
+def test_a_question_that_shows_what_was_so_for_a_moment_is_rendered_again(
+    context: OutboxContext, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply never showed that moment, so for it nothing has changed; the question would go on saying that it is settled."""
+    monkeypatch.setattr(outbox_states, "REDRAW_EVERY_S", 0.0)
+    store, ts = context.store, said_by_ana(workspace)
+    message_id = a_predicted_message(store, ts)
+    key = question_key(message_id, "app")
+    judged(store, ts, "U0SIMULUIS", Kind.LABEL, labels=("app",))
+    judged(store, ts, "U0SIMUMARIA", at=1)
+    for each in (reply_key(message_id), key):
+        deliver(context, each)
+    # They change places: the question is due.
+    judged(store, ts, "U0SIMULUIS", at=2)
+    judged(store, ts, "U0SIMUMARIA", Kind.LABEL, at=2, labels=("app",))
+    deliver(context, reply_key(message_id))
+    judged(store, ts, "U0SIMUANA", Kind.LABEL, at=3, labels=("app",))
+    deliver(context, key)
+    judged(store, ts, "U0SIMUANA", Kind.LABEL, at=3, labels=("app",), withdrawn=True)
+    for each in (reply_key(message_id), key):
+        deliver(context, each)
+    question = store.outbox.get(key)
+    assert question is not None
+    assert question.ts is not None
+    assert workspace.channel("atencion").messages[question.ts]["text"].startswith("¿Lleva este mensaje")
+
+
 # More than Slack lets us say
 
 
