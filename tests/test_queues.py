@@ -9,6 +9,7 @@ from celery.canvas import Signature
 from kombu import Connection
 
 from bot import queues
+from tests.broker import broker
 from worker.app import app
 
 for module in ("bot.outbox.process", "worker.tasks"):  # all tasks that there are
@@ -35,16 +36,15 @@ def test_every_signature_is_of_a_task_that_takes_its_arguments(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_every_task_arrives_on_its_own_queue(name: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_task_arrives_on_its_own_queue(name: str, redis_url: str) -> None:
     """By name alone: nobody who publishes has the task's own settings."""
     signature = MADE[name]
     queue = signature.options["queue"]
     redis_url = redis_url.removesuffix("/0") + "/6"  # of its own: what other tests left on the queue would arrive first
-    monkeypatch.setitem(app.conf, "broker_url", redis_url)
     with redis.Redis.from_url(redis_url) as shared:
-        shared.flushall()  # of what other tests published and nobody took
-    # As a process does that never imported the task.
-    app.send_task(signature.task, signature.args, **signature.options)
+        shared.flushdb()
+    with broker(redis_url):  # as a process does that never imported the task
+        app.send_task(signature.task, signature.args, **signature.options)
     with Connection(redis_url) as connection:
         arrived = connection.SimpleQueue(queue)
         message = arrived.get(timeout=10)

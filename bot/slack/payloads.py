@@ -293,6 +293,11 @@ class _Pressed(Payload):
     at: Moment = Field(default_factory=_now, validation_alias="action_ts")
 
 
+class _Chosen(_Pressed):
+    value: Text = ""
+    selected: Text | None = Field(None, validation_alias=AliasPath("selected_option", "value"))
+
+
 class ButtonClick(Payload):
     """`block_actions` on a message."""
 
@@ -323,7 +328,7 @@ class ViewClick(Payload):
     user: Id = Field(validation_alias=AliasPath("user", "id"))
     view_id: Token = Field(validation_alias=AliasPath("view", "id"))
     root_view_id: Token = Field(validation_alias=AliasPath("view", "root_view_id"))
-    actions: tuple["_Chosen", ...] = Field(min_length=1)
+    actions: tuple[_Chosen, ...] = Field(min_length=1)
     trigger_id: Token
 
     @property
@@ -331,11 +336,6 @@ class ViewClick(Payload):
         """What the button, or the chosen entry, stands for."""
         first = self.actions[0]
         return first.value if first.selected is None else first.selected
-
-
-class _Chosen(Payload):
-    value: Text = ""
-    selected: Text | None = Field(None, validation_alias=AliasPath("selected_option", "value"))
 
 
 class MessageShortcut(Payload):

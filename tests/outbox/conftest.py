@@ -12,18 +12,18 @@ from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
 from model.store.store import Store
-from worker.app import app
+from tests.broker import broker
 
 
 @pytest.fixture
 def replies_slack(redis_url: str) -> Iterator[Simulator]:
     """A simulated Slack in which the bot is a member of #atencion."""
     redis.Redis.from_url(redis_url).flushall()
-    app.conf.broker_url = redis_url
     thread = SimulatorThread(rate_limits=False)
     workspace = thread.simulator.workspace
     workspace.join(workspace.channel("atencion"), workspace.user("beto"))
-    yield thread.simulator
+    with broker(redis_url):
+        yield thread.simulator
     thread.stop()
 
 

@@ -29,6 +29,7 @@ from model.store.database import now
 from model.store.outbox_row import SETTLED, State, greeting_key, question_key, reply_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
+from tests.broker import broker
 from tests.outbox.replying import (
     CHANNEL,
     ON_SQLITE,
@@ -600,13 +601,8 @@ def test_while_redis_is_away_nothing_counts_as_tried(
     message_id = a_predicted_message(context.store, said_by_ana(workspace))
     overdue(context)
     before = row_of(context, message_id)
-    reached, app.conf.broker_url = app.conf.broker_url, f"redis://127.0.0.1:{free_port()}/0"
-    app._after_fork()  # it has no connection to the Redis of before, and leaves that open for the tests that follow
-    try:
-        assert sweep(replace(context, locks=TtlLock(app.conf.broker_url))) == 0
-    finally:
-        app.conf.broker_url = reached
-        app._after_fork()
+    with broker(nowhere := f"redis://127.0.0.1:{free_port()}/0"):
+        assert sweep(replace(context, locks=TtlLock(nowhere))) == 0
     assert row_of(context, message_id) == before
     assert "the sweep could not publish" in caplog.text
 

@@ -14,6 +14,7 @@ from bot.views.texts import load_texts
 from model.store.outbox_row import Kind, State
 from model.store.store import Store
 from model.store.tables import outbox
+from tests.broker import broker
 from tests.slack.dispatching import TEAM, a_context, dispatcher, published, slack
 from tests.slack.telling import (
     GUEST,
@@ -34,7 +35,6 @@ from tests.slack.telling import (
     view,
 )
 from tests.town import SimulatorThread, publish_version
-from worker.app import app
 
 __all__ = ["published", "rooms", "slack", "store", "told"]
 
@@ -198,12 +198,12 @@ async def test_somebody_sees_what_became_of_it(
 ) -> None:
     """Whoever hears nothing does it again, or never again."""
     monkeypatch.setattr(corrections, "STORE_PATIENCE_S", 0.0)
-    monkeypatch.setattr(app.conf, "broker_url", f"redis://127.0.0.1:{free_port()}/0")
     if circumstance != "no version":
         publish_version(store, trained_version)
         store.workers.beat("a", 1)
     report(store, PRIVATE)
-    assert await sees(request_, circumstance, told, store, tmp_path, published)
+    with broker(f"redis://127.0.0.1:{free_port()}/0"):
+        assert await sees(request_, circumstance, told, store, tmp_path, published)
 
 
 def test_the_table_has_every_command() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from bot import queues
 from bot.slack.priority import LAST, ChannelPriority
+from tests.broker import broker
 
 
 class Clock:
@@ -53,7 +54,7 @@ def test_channels_that_fell_silent_are_forgotten(priority: ChannelPriority, cloc
     assert len(priority._written) <= 1001
 
 
-def test_redis_hands_out_the_first_priority_first(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_hands_out_the_first_priority_first(redis_url: str) -> None:
     """What was said later in a quiet channel is labelled before what still waits of a flood."""
     from kombu import Queue
 
@@ -69,7 +70,7 @@ def test_redis_hands_out_the_first_priority_first(redis_url: str, monkeypatch: p
             yield from got
 
     # A database of its own: what other tests left on the queue would come in between.
-    monkeypatch.setitem(app.conf, "broker_url", redis_url.removesuffix("/0") + "/7")
-    for message_id, given in ((1, 9), (2, 3), (3, 9), (4, 0), (5, 6), (6, 0), (7, 3)):
-        queues.classify_and_reply(message_id, 1, priority=given).apply_async()
-    assert list(taken()) == [4, 6, 2, 7, 5, 1, 3]
+    with broker(redis_url.removesuffix("/0") + "/7"):
+        for message_id, given in ((1, 9), (2, 3), (3, 9), (4, 0), (5, 6), (6, 0), (7, 3)):
+            queues.classify_and_reply(message_id, 1, priority=given).apply_async()
+        assert list(taken()) == [4, 6, 2, 7, 5, 1, 3]

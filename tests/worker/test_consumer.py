@@ -168,7 +168,7 @@ def test_a_training_without_heartbeat_and_a_keeper_that_ended_are_noticed(store:
     """Another trainer would take the run over while the first is at it; and nobody would train what is due."""
     context = TrainerContext(WorkerSettings(home=tmp_path), store)
     over = threading.Event()
-    keeper = threading.Thread(target=over.wait)
+    keeper = threading.Thread(target=over.wait, name="runs")
     assert why_stuck(context, keeper, busy=False) is None  # not started yet
     keeper.start()
     run_id, _ = store.runs.open("U1")

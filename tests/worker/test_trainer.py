@@ -16,8 +16,9 @@ from model.schema import Run
 from model.store.database import now
 from model.store.store import RETRY_FIRST_AFTER_S, Store
 from model.store.tables import runs
+from tests.broker import broker
 from tests.town import publish_version
-from worker.app import TRAINING, app
+from worker.app import TRAINING
 from worker.settings import WorkerSettings
 from worker.tasks import TrainerContext
 from worker.trainer import ASK_AFTER_S, ASK_AT_LEAST_EVERY_S, RunKeeper
@@ -89,14 +90,14 @@ class Trainer:
 
 
 @pytest.fixture
-def trainer(tmp_path: Path, migrated_file: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trainer]:
+def trainer(tmp_path: Path, migrated_file: Path, redis_url: str) -> Iterator[Trainer]:
     url = redis_url.removesuffix("/0") + "/7"
-    monkeypatch.setitem(app.conf, "broker_url", url)
     (tmp_path / "beto.db").write_bytes(migrated_file.read_bytes())
     store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     made = Trainer(store, url)
     made.queued()
-    yield made
+    with broker(url):
+        yield made
     store.close()
 
 
