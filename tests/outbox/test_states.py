@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.outbox.states import (
+    LONGEST_COUNTDOWN_S,
     MOST_UPLOADS,
     NOT_THERE,
     PERMANENT_ERRORS,
+    STATUS_EVERY_S,
     TRANSITIONS,
     AmbiguousResult,
     AnswerPrivately,
@@ -221,3 +223,36 @@ def test_the_diagram_names_every_state() -> None:
     assert drawn == set(State)
     printed = subprocess.run([sys.executable, "-m", "bot.outbox.states"], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == diagram()
+
+
+def test_of_two_posts_the_oldest_stays_and_the_other_goes_first() -> None:
+    """Whichever people have answered by then is likelier the older."""
+    assert next_action(Facts(Kind.REPLY, in_doubt=True, found=("1.1", "1.2"))) == Delete("1.2")
+    assert next_action(Facts(Kind.REPLY, in_doubt=True, found=("1.1",))) == Update("1.1")
+    assert next_action(Facts(Kind.REPLY, ts="1.2", in_doubt=True, found=("1.1", "1.2"))) == Delete("1.1")
+
+
+def test_what_was_rendered_a_moment_ago_waits() -> None:
+    """Fifty people who react within a second are one rendering, not fifty."""
+    assert next_action(Facts(Kind.REPLY, ts="1.1", early_s=0.4)) == Wait(0.4)
+
+
+def test_what_is_not_the_last_word_is_rendered_again_soon() -> None:
+    """A training's status goes on; and what is far away is left to the sweep, since no process holds a task for so long."""
+    going_on = after(Facts(Kind.STATUS, is_last=False), Post(), Done("1.1"))
+    assert isinstance(going_on, Write)
+    assert (going_on.state, going_on.recorded, going_on.come_back_s) == (State.DUE, True, STATUS_EVERY_S)
+    for seconds, comes_back_s in ((LONGEST_COUNTDOWN_S, LONGEST_COUNTDOWN_S), (LONGEST_COUNTDOWN_S + 1, None)):
+        limited = after(Facts(Kind.REPLY), Post(), RateLimited("chat.postMessage", seconds))
+        assert isinstance(limited, Write)
+        assert limited.come_back_s == comes_back_s
+
+
+def test_a_reply_that_slack_put_into_the_channel_is_looked_for_until_it_is_gone() -> None:
+    """Its message was deleted a moment ago: nobody else will ever take it away."""
+    misplaced = after(Facts(Kind.REPLY), Post(), Done("1.1", misplaced=True))
+    assert isinstance(misplaced, Facts)
+    assert next_action(misplaced) == Delete("1.1")
+    refused = after(misplaced, Delete("1.1"), Refused("internal_error"))
+    assert isinstance(refused, Write)
+    assert refused.in_doubt
