@@ -172,16 +172,14 @@ def test_what_is_refused_where_the_bot_is_not_is_tried_again_rarely(facts: Facts
         assert write.retry_in_s >= 3600
 
 
-@given(FACTS, st.data())
-def test_a_call_whose_answer_was_lost_leaves_a_doubt(facts: Facts, data: st.DataObject) -> None:
+@given(st.builds(Facts, kind=KINDS, in_order=st.booleans(), is_last=st.booleans(), tries=st.integers(0, 9)), st.booleans())
+def test_a_call_whose_answer_was_lost_leaves_a_doubt(facts: Facts, late: bool) -> None:
     """The next one must look: Slack may have carried it out."""
-    action = next_action(facts)
-    if isinstance(action, Post):
-        late = data.draw(st.booleans())
-        write = after(facts, action, AmbiguousResult("chat.postMessage", "reset", late=late))
-        assert isinstance(write, Write)
-        # One that may yet be carried out leaves the claim to run out: before that nobody may look.
-        assert (write.state, write.recorded, write.in_doubt, write.keep_claim) == (State.DUE, False, not late, late)
+    assert next_action(facts) == Post()
+    write = after(facts, Post(), AmbiguousResult("chat.postMessage", "reset", late=late))
+    assert isinstance(write, Write)
+    # One that may yet be carried out leaves the claim to run out: before that nobody may look.
+    assert (write.state, write.recorded, write.in_doubt, write.keep_claim) == (State.DUE, False, not late, late)
 
 
 @given(FACTS, st.data())
@@ -256,3 +254,28 @@ def test_a_reply_that_slack_put_into_the_channel_is_looked_for_until_it_is_gone(
     refused = after(misplaced, Delete("1.1"), Refused("internal_error"))
     assert isinstance(refused, Write)
     assert refused.in_doubt
+
+
+def test_what_follows_a_row_that_was_refused_is_refused_for_the_same_reason() -> None:
+    """A report has no thread where its status message was never taken."""
+    assert next_action(Facts(Kind.REPORT, refused_with="is_archived")) == Settle(State.REFUSED, "is_archived")
+
+
+def test_a_picture_that_stands_there_is_done() -> None:
+    """Slack cannot render an upload anew."""
+    assert next_action(Facts(Kind.PICTURE, ts="1.1")) == Settle(State.SHOWN)
+
+
+def test_whoever_looked_and_found_nothing_posts_at_once() -> None:
+    """Back in its line it would be looked for again, for as long as the channel is busy."""
+    assert next_action(Facts(Kind.REPLY, in_doubt=True, found=(), in_order=True, behind_others=True)) == Post()
+
+
+def test_a_channel_that_the_bot_is_not_in_is_tried_ever_more_seldom() -> None:
+    """A busy channel that the bot has left has thousands of rows, and each try is a call."""
+    pauses = []
+    for tries in (0, 1, 3, 5, 50):
+        write = after(Facts(Kind.REPLY, tries=tries), Post(), Refused("not_in_channel"))
+        assert isinstance(write, Write)
+        pauses.append(write.retry_in_s)
+    assert pauses == [3600, 7200, 28_800, 115_200, 115_200]
