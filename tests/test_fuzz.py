@@ -33,6 +33,7 @@ from model.errors import BadData, BrokenVersion
 from model.labels import seed_taxonomy
 from model.learning.dataset import read_examples
 from model.masking import mask
+from model.reactions import Signs
 from model.serving.normalise import ALPHABET, normalise
 from model.serving.version_folder import verify
 from model.store.store import Store
@@ -86,7 +87,7 @@ def read(body: Any) -> None:
     elif isinstance(parsed, MessageChanged):
         parsed.change("UBETO")
     elif isinstance(parsed, ReactionEvent):
-        parsed.gesture(seed_taxonomy(), "UBETO")
+        parsed.reaction(seed_taxonomy(), Signs(), "UBETO")
     elif isinstance(parsed, ViewSubmission):
         assert isinstance(parsed.note, str | None)
 

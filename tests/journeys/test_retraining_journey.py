@@ -248,7 +248,7 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     window.press(Keys.ESCAPE)
     window.see_none("[data-testid=modal]")
     window.click(f"{report} [data-action-id=run_promote]")
-    if run.report.found_worse:  # asked about first
+    if runs.get(run.id).report.found_worse:  # asked about first
         window.click("[data-testid=confirm-yes]")
     window.see(report, "la puso a responder")
     assert registry.live().number == runs.get(run.id).report.version != before
