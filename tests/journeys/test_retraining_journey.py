@@ -259,5 +259,6 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     window.message(f"Desde ahora responde la versión {before}")
 
     # What she taught is taken back: the other tests count the corrections.
-    window.click(f"{message} [data-testid=reaction].mine")
-    window.see_none(f"{message} [data-testid=reaction].mine")
+    reply = window.labelled(message)
+    window.click(f"{reply} [data-testid=reaction].mine")
+    window.see_none(f"{reply} [data-testid=reaction].mine")
