@@ -141,18 +141,18 @@ def train(
     network, tokenizer, baseline, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed, home=home, quick=quick)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    limit_s = (within_s or float("inf")) / (2 if recipe.refit else 1)
+    limit_s = (within_s or float("inf")) / (2 if recipe.learns_dev_too else 1)
     model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
     longest = longest_input(network, tokenizer)
     train_task, dev_task = (_task(model, examples, taxonomy.names, longest) for examples in (train, dev))
 
     # Training. The network then has its best weights on dev; or its last, where what serves will be trained without a dev.
     steps = _steps(recipe, len(train))
-    all_steps = steps + _steps(recipe, len(train) + len(dev)) if recipe.refit else steps
+    all_steps = steps + _steps(recipe, len(train) + len(dev)) if recipe.learns_dev_too else steps
     states = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=context.is_rank_zero)
-    chosen_on = None if recipe.refit else dev_task
+    chosen_on = None if recipe.learns_dev_too else dev_task
     ended = _fit(model, recipe, train_task, chosen_on, seed, report.part(0, all_steps), states, context, limit_s)
-    report(_evaluating(ended, recipe, ended.step, all_steps if recipe.refit else ended.step))
+    report(_evaluating(ended, recipe, ended.step, all_steps if recipe.learns_dev_too else ended.step))
 
     # Calibration, mixture and thresholds, all on dev, which is then scored as it will serve, beside the yardsticks.
     svc = fit_baseline(train, dev, taxonomy.names, "svc")
@@ -161,14 +161,14 @@ def train(
     scores = {"dev": _score(decided, dev_encoder, dev, baseline, svc)}
 
     # Where dev is worth learning too, all of it again on everything, with what dev has decided: that is what serves.
-    if recipe.refit:
+    if recipe.learns_dev_too:
         everything = [*train, *dev]
         network, _, refitted, _ = begin(everything, (), taxonomy.names, base=base, seed=seed, home=home, quick=quick)
         baseline = replace(refitted, threshold=baseline.threshold)
         svc = replace(fit_baseline(everything, (), taxonomy.names, "svc"), threshold=svc.threshold)
         model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
         states = Checkpoint(
-            None if checkpoint is None else checkpoint / "refit",
+            None if checkpoint is None else checkpoint / "with-dev",
             fingerprint(everything, (), taxonomy.names, recipe, base, seed),
             writes=context.is_rank_zero,
         )
@@ -177,7 +177,7 @@ def train(
         scale_logits(network, decided.scale, decided.shift)
         dev_encoder = model.logits(dev_task).double().numpy()
         dev_lexical = baseline.lexical.logits([example.text for example in dev])
-    final = _evaluating(ended, recipe, all_steps if recipe.refit else ended.step)
+    final = _evaluating(ended, recipe, all_steps if recipe.learns_dev_too else ended.step)
     report(final)
     if test:
         encoder = model.logits(_task(model, test, taxonomy.names, longest)).double().numpy()

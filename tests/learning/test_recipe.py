@@ -179,7 +179,7 @@ def test_the_first_version_is_a_quick_one_and_the_next_run_does_the_whole(
     live = store.registry.live()
     assert live is not None
     assert live.card.settings["quick"] is True
-    assert live.card.settings["refit"] is False
+    assert live.card.settings["learns_dev_too"] is False
     second = run()
     assert second.report is not None
     made = store.registry.made_by(second.id)

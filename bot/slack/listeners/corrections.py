@@ -178,7 +178,7 @@ async def _modal_opened(context: ListenerContext, trigger_id: str) -> AsyncItera
     view_id = str(opened["view"]["id"])
     try:
         yield view_id
-    except Exception as error:
+    except Exception as error:  # the modal must say so, whatever it was; it is raised again
         away = isinstance(error, StoreUnavailable)
         sentence = context.texts("command.trouble" if away else "command.failed")
         with suppress(SlackApiError, OSError, aiohttp.ClientError, TimeoutError):  # the error itself is told of, too
