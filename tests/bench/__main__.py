@@ -98,17 +98,21 @@ def training(
     finish(measure(data=data, judged=dev, seeds=seeds, base=base, epochs=epochs, texts=texts), as_json)
 
 
-@bench.command("learning-curve")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@bench.command("learning_curve")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with train.jsonl and dev.jsonl; else ../shared/data/multi3nlu_es_banking, else the shipped messages.",
+)
 @click.option("--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
 @click.option("--sizes", default="50,100,300,1000,all", show_default=True, help="Labelled messages in all, by commas.")
 @as_json
-def learning_curve(folder: Path, base: str, seeds: str, sizes: str, as_json: bool) -> None:
-    """Show how the scores grow with the labelled messages of FOLDER (train.jsonl, dev.jsonl), beside the baselines."""
+def learning_curve(data: Path | None, base: str, seeds: str, sizes: str, as_json: bool) -> None:
+    """Show how the scores grow with the labelled messages, beside the baselines."""
     from tests.bench.learning_curve import measure
 
-    finish(measure(folder=folder, base=base, seeds=list(map(int, seeds.split(","))), sizes=sizes.split(",")), as_json)
+    finish(measure(data=data, base=base, seeds=list(map(int, seeds.split(","))), sizes=sizes.split(",")), as_json)
 
 
 @bench.command()

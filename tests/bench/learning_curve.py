@@ -10,33 +10,31 @@ from typing import Any
 
 import click
 
-from model.labels import Taxonomy
-from model.learning.dataset import read_examples
 from model.learning.training import train
+from tests.bench.data import find_data
 from tests.bench.machine import machine_facts
 
 
-def measure(*, folder: Path, base: str, seeds: Sequence[int], sizes: Sequence[str]) -> dict[str, Any]:
+def measure(*, data: Path | None, base: str, seeds: Sequence[int], sizes: Sequence[str]) -> dict[str, Any]:
     """Return the scores of one training for each size and seed, printing each as a JSON line on standard error.
 
-    `folder` holds train.jsonl and dev.jsonl. Of the training messages a seed draws so many; a tenth of them (a fifth below 200)
-    serves as dev (best weights, calibration, thresholds, the baseline's threshold), the others are learned from. All of
-    dev.jsonl is what both are scored on: nothing is learned or tuned there.
+    Of the messages that `find_data` finds to learn from, a seed draws so many; a tenth of them (a fifth below 200) serves as
+    dev (best weights, calibration, thresholds, the baseline's threshold), the others are learned from. All that is there to
+    judge by is what the systems are scored on: nothing is learned or tuned there.
     """
-    messages, judged = (read_examples(folder / f"{name}.jsonl") for name in ("train", "dev"))
-    taxonomy = Taxonomy.from_names(sorted({label for example in [*messages, *judged] for label in example.labels}))
+    found = find_data(data)
     runs = []
     for size in sizes:
         for seed in seeds:
-            drawn = random.Random(seed).sample(messages, len(messages) if size == "all" else int(size))
+            drawn = random.Random(seed).sample(found.learnt, len(found.learnt) if size == "all" else int(size))
             every = 5 if len(drawn) < 200 else 10
             began = time.perf_counter()
             with tempfile.TemporaryDirectory() as made:
                 card = train(
                     [example for at, example in enumerate(drawn) if at % every],
                     drawn[::every],
-                    test=judged,
-                    taxonomy=taxonomy,
+                    test=found.judged,
+                    taxonomy=found.taxonomy,
                     base=base,
                     out=Path(made) / "version",
                     seed=seed,
@@ -60,4 +58,4 @@ def measure(*, folder: Path, base: str, seeds: Sequence[int], sizes: Sequence[st
             }
             click.echo(json.dumps(run), err=True)
             runs.append(run)
-    return {"bench": "learning_curve", "base": Path(base).name, **machine_facts(), "runs": runs}
+    return {"bench": "learning_curve", "data": found.name, "base": Path(base).name, **machine_facts(), "runs": runs}

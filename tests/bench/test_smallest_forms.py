@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from model.store.store import Store
-from tests.bench import corrections, journey, learning_curve, machine, systems
+from tests.bench import corrections, data, journey, learning_curve, machine, systems
 from tests.rows import count
 from tests.town import Town, publish_version, running_town
 
@@ -86,10 +86,21 @@ def test_the_learning_curve_draws_as_many_messages_as_it_says(tmp_path: Path) ->
     rows = "".join(json.dumps({"text": text, "labels": labels}) + "\n" for text, labels in said)
     for name in ("train", "dev"):
         (tmp_path / f"{name}.jsonl").write_text(rows, encoding="utf-8")
-    found = learning_curve.measure(folder=tmp_path, base="mini", seeds=[0], sizes=["10"])
+    found = learning_curve.measure(data=tmp_path, base="mini", seeds=[0], sizes=["10"])
     [run] = found["runs"]
     assert (run["messages"], run["seed"]) == (10, 0)
     assert all(0 <= run[system]["micro_f1"] <= 100 for system in ("version", "encoder", "baseline", "svc"))
+
+
+def test_without_other_data_the_shipped_messages_are_learnt_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data beside the repository is nobody else's: without it the same command still runs, and says what it measured."""
+    monkeypatch.setattr(data, "BANKING", tmp_path / "none")
+    found = data.find_data(None)
+    assert (found.name, len(found.taxonomy.names)) == ("the shipped messages", 14)
+    assert not {example.text for example in found.learnt} & {example.text for example in found.judged}
+    assert "the shipped messages" in capsys.readouterr().err
 
 
 def test_the_machine_says_what_it_is_and_what_was_spent(fresh: Town) -> None:
