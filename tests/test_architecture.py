@@ -56,6 +56,12 @@ def test_no_test_module_imports_another() -> None:
             assert not found, f"{path}: {line.strip()}"
 
 
+def test_a_test_names_its_broker_in_one_way() -> None:
+    """To configure another Redis is not enough: Celery keeps the connections that it made first."""
+    named = [path for path in (ROOT / "tests").rglob("*.py") if re.search(r"""["']broker_url["']""", path.read_text("utf-8"))]
+    assert named == [ROOT / "tests" / "broker.py"]
+
+
 def test_what_a_checker_is_told_to_overlook_has_its_reason_beside_it() -> None:
     """Who comes later must see whether the exception still holds."""
     for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:

@@ -7,8 +7,10 @@ import pytest
 import redis
 from celery.canvas import Signature
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from bot import queues
+from bot.local.ports import free_port
 from tests.broker import broker
 from worker.app import app
 
@@ -51,3 +53,28 @@ def test_every_task_arrives_on_its_own_queue(name: str, redis_url: str) -> None:
         assert message.headers["task"] == signature.task
         message.ack()
         arrived.close()
+
+
+def test_whoever_publishes_does_not_wait_for_a_redis_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row is saved, and the sweep finds it; kombu would sleep and try again, in a thread that others wait for."""
+    slept: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", slept.append)
+    with broker(f"redis://127.0.0.1:{free_port()}/0"), pytest.raises(OperationalError):
+        queues.reply(1).apply_async()
+    assert slept == []
+
+
+def test_tasks_go_to_the_broker_that_is_named_whatever_was_published_before(redis_url: str) -> None:
+    """Celery keeps the connections that it made first; a test's that found nobody failed those after it in the same process."""
+    redis_url = redis_url.removesuffix("/0") + "/6"
+    signature = queues.reply(1)
+    with redis.Redis.from_url(redis_url) as shared, broker(f"redis://127.0.0.1:{free_port()}/0"):
+        shared.flushdb()
+        with pytest.raises(OperationalError):
+            signature.apply_async()
+        with broker(redis_url):
+            signature.apply_async()
+            assert shared.llen(signature.options["queue"]) == 1
+        with pytest.raises(OperationalError):
+            signature.apply_async()
+        assert shared.llen(signature.options["queue"]) == 1

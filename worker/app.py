@@ -30,8 +30,9 @@ _CONFIGURATION: dict[str, Any] = {
         # A Redis that is frozen, or behind a cut cable, is away; consumers ask it every second anyway.
         "socket_timeout": 5,
         "socket_keepalive": True,
+        # A publisher does not wait for Redis, what is not published is found by the sweep: kombu tries for four seconds.
+        "max_retries": 0,
     },
-    # A publisher does not wait for Redis: what is not published is found by the sweep.
     "task_publish_retry": False,
     "task_ignore_result": True,
     "task_store_errors_even_if_ignored": False,

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from model.errors import BadSetting
+from tests.broker import broker
 from worker.app import app, configure
 from worker.host import NoVersion
 from worker.process import need, node_name
@@ -38,10 +39,10 @@ def test_a_task_in_a_process_without_a_context_says_so(monkeypatch: pytest.Monke
 
 def test_the_application_is_configured_by_the_settings_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process reads its settings once; what stands in the environment later changes nothing."""
-    monkeypatch.setitem(app.conf, "broker_url", app.conf.broker_url)  # put back afterwards
-    configure(WorkerSettings(redis_url="redis://127.0.0.1:9/3"))
-    monkeypatch.setenv("BETO_REDIS_URL", "redis://127.0.0.1:9/4")
-    assert app.conf.broker_url == "redis://127.0.0.1:9/3"
+    with broker("redis://127.0.0.1:9/2"):
+        configure(WorkerSettings(redis_url="redis://127.0.0.1:9/3"))
+        monkeypatch.setenv("BETO_REDIS_URL", "redis://127.0.0.1:9/4")
+        assert app.conf.broker_url == "redis://127.0.0.1:9/3"
 
 
 def test_two_processes_that_share_hostname_and_process_id_have_names_of_their_own() -> None:
