@@ -57,7 +57,7 @@ class Prediction(Frozen):
     `scores` has every label that the version knows, as a calibrated probability in 0..1.
     `labels` are those at or above the version's thresholds, strongest first.
     `truncated` is true when the text was longer than the network can read. `corrections` judged messages were known beside
-    those that the version learnt from.
+    those that the version learnt from. `known_from` ("channel:ts") is the judged message whose labels it repeats.
     """
 
     version: int
@@ -66,6 +66,7 @@ class Prediction(Frozen):
     labels: tuple[str, ...]
     truncated: bool = False
     corrections: int = 0
+    known_from: str | None = None
 
 
 class Example(Frozen):

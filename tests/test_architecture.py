@@ -29,6 +29,7 @@ NOUNS = {
     "model/store/erasure.py": "the erasure of what people wrote",
     "model/store/gestures.py": "the gestures",
     "model/store/outbox.py": "the outbox",
+    "model/store/tables.py": "the tables",
 }
 
 

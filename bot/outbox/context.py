@@ -11,6 +11,7 @@ from bot.errors import StartRefused, refusal
 from bot.locks import TtlLock
 from bot.outbox.client import CALL_WITHIN_S, RateLimitedClient
 from bot.outbox.judges import Judges
+from bot.outbox.names import Names
 from bot.outbox.public_channels import PublicChannels
 from bot.outbox.rate_limit import RateLimiter
 from bot.outbox.states import AmbiguousResult, RateLimited
@@ -39,8 +40,13 @@ class OutboxContext:
     patient_slack: RateLimitedClient
     judges: Judges
     public_channels: PublicChannels
+    names: Names
     team: str
     workspace_url: str  # where permalinks begin
+
+    def link_to(self, channel: str, ts: str, words: str) -> str:
+        """Return these words as a link to a message."""
+        return f"<{self.workspace_url}archives/{channel}/p{ts.replace('.', '')}|{words}>"
 
     def publish(self, signature: "Signature[None]", *, countdown_s: float = 0.0) -> None:
         """Publish the task, or log that it was not: its row is saved, and the sweep finds it."""
@@ -83,6 +89,7 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
         patient_slack=patient_slack,
         judges=Judges(slack, store.gestures, settings, team),
         public_channels=PublicChannels(patient_slack),
+        names=Names(patient_slack),
         team=team,
         workspace_url=workspace_url,
     )

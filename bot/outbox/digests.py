@@ -46,9 +46,9 @@ class DigestWork(Work):
                 continue
             message = stored.message
             stamps.append(message.ts)
-            link = f"{context.workspace_url}archives/{message.channel}/p{message.ts.replace('.', '')}"
+            link = context.link_to(message.channel, message.ts, blocks.snippet(message.text))
             told = "…" if message.blind else blocks.predicted(taxonomy.read(prediction), taxonomy, context.texts)
-            lines.append(context.texts("digest.line", link=f"<{link}|{blocks.snippet(message.text)}>", labels=told))
+            lines.append(context.texts("digest.line", link=link, labels=told))
         self._stamps = stamps
         text, shown_blocks = blocks.digest(lines, context.texts)
         return Content(text, shown_blocks)

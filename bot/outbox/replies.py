@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 SEEDS = 5
 SEED_FROM = 0.15
 RESPONSE_WITHIN_S = 10
+# Of those who judged the message that decided, so many are named.
+NAMED = 3
 
 
 class AboutMessage(Work):
@@ -89,8 +91,30 @@ class ReplyWork(AboutMessage):
         if self.stored.message.source is not Source.COMMAND:
             labels = {*self.row.asked, *judged.state.disputed}
             self.questions = {label: _how_it_stands(judged.state.labels.get(label)) for label in sorted(labels)}
-        text, shown = render_reply(self.stored.message, prediction, judged, taxonomy, self.context.texts)
+        known = self._known_from(prediction, taxonomy)
+        text, shown = render_reply(self.stored.message, prediction, judged, taxonomy, self.context.texts, known=known)
         return Content(text, shown)
+
+    def _known_from(self, prediction: Prediction, taxonomy: Taxonomy) -> str:
+        """Return in which judged message people said so, and who did; "" where that decided nothing, or is erased or taken back.
+
+        Where not everybody who reads this reply may read that message, neither it nor they are named.
+        """
+        channel, _, ts = (prediction.known_from or "").partition(":")
+        source = self.context.store.messages.find(channel, ts) if ts else None
+        if source is None or source.deleted or source.id == self.stored.id:
+            return ""
+        judged = self.context.store.gestures.judged(source.id, taxonomy)
+        if judged is None or not judged.state.judges:
+            return ""
+        texts = self.context.texts
+        if channel != self.row.channel and not self.context.public_channels.has(channel):
+            return texts("reply.known_elsewhere")
+        agreed = judged.prediction is not None and set(judged.state.shown) == set(judged.prediction.labels)
+        names = [self.context.names.of(user) for user in judged.state.judges[:NAMED]]
+        people = ", ".join(f"@{blocks.escape(name)}" for name in names if name) or texts("reply.somebody")
+        link = self.context.link_to(channel, ts, texts("reply.known_message"))
+        return texts("reply.known_confirmed" if agreed else "reply.known", link=link, people=people)
 
     def answer(self, content: Content) -> Done:
         """Show the labels to the person who gave the command, alone, unless it was too long ago."""
@@ -200,15 +224,15 @@ class AnnouncementWork(Work):
 
 
 def render_reply(
-    message: Message, prediction: Prediction, judged: Judged, taxonomy: Taxonomy, texts: Texts
+    message: Message, prediction: Prediction, judged: Judged, taxonomy: Taxonomy, texts: Texts, *, known: str = ""
 ) -> tuple[str, list[blocks.Block]]:
-    """Return the reply that shows this: its text for notifications, and its blocks."""
+    """Return the reply that shows this: its text for notifications, and its blocks; `known` is why it is known."""
     if message.blind and not judged.state.judges:
         return blocks.blind(texts)
     read = taxonomy.read(prediction)
     older = set(read.scores) != set(taxonomy.names)
     private = message.source is Source.COMMAND
-    return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older)
+    return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older, known=known)
 
 
 def _how_it_stands(label: LabelState | None) -> str:

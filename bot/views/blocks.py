@@ -104,18 +104,21 @@ def reply(
     stale: int = 0,
     buttons: bool = True,
     older: bool = False,
+    known: str = "",
 ) -> tuple[str, list[Block]]:
     """Render the reply in the thread and its text for notifications: the labels, strongest first, and who said what.
 
     Labels in dispute come first. What the network alone says and is not sure of is small, grey, and a question. Where no
     label stands, the best guess is there as a guess, or that people said so. `stale` gestures were about an earlier text.
-    `older`: the version that answered was trained before the labels became what they are.
+    `older`: the version that answered was trained before the labels became what they are. `known`: whose word it repeats.
     """
     body, unsure, summary = _standing(prediction, state, taxonomy, texts)
     shown = [section(body)] if body else []
     if unsure:
         shown.append(context(unsure))
     lines = _who_said_what(state, taxonomy, texts)
+    if known and not state.judges:
+        lines.append(known)
     if stale and not state.judges:
         lines.append(texts("reply.stale"))
     if prediction.truncated:

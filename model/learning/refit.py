@@ -102,7 +102,7 @@ class Refitter:
         for example in judged:
             said = {True: example.labels, False: [n for n in columns if n not in (*example.labels, *example.unknown)]}
             yes, no = (tuple(at for name in said[word] for at in columns.get(name, ())) for word in (True, False))
-            found[key_of(example.text)] = Judged(yes, no)
+            found[key_of(example.text)] = Judged(yes, no, example.id)
         return found
 
     def _columns(self, taxonomy: Taxonomy) -> dict[str, list[int]]:

@@ -97,11 +97,11 @@ class Classifier:
             if text.judged is not None:
                 row[list(text.judged.yes)], row[list(text.judged.no)] = SAID_YES, SAID_NO
         return [
-            self._prediction(row, truncated=len(text.ids) > self.max_tokens)
+            self._prediction(row, text, truncated=len(text.ids) > self.max_tokens)
             for row, text in zip(scores.tolist(), encoded, strict=True)
         ]
 
-    def _prediction(self, row: Sequence[float], *, truncated: bool) -> Prediction:
+    def _prediction(self, row: Sequence[float], text: EncodedText, *, truncated: bool) -> Prediction:
         scores = dict(zip(self.labels, row, strict=True))
         sure = [label for label in self.labels if scores[label] >= self.card.thresholds[label]]
         return Prediction(
@@ -111,6 +111,7 @@ class Classifier:
             labels=tuple(sorted(sure, key=lambda label: -scores[label])),
             truncated=truncated,
             corrections=0 if self.corrections is None else self.corrections.count,
+            known_from=text.judged.source if text.judged is not None and (text.judged.yes or text.judged.no) else None,
         )
 
 

@@ -20,10 +20,11 @@ Key = bytes
 
 @dataclass(frozen=True)
 class Judged:
-    """What people said of a text: columns of labels that apply, and of those that do not."""
+    """What people said of a text: columns of labels that apply, and of those that do not; `source` ("channel:ts") is where."""
 
     yes: tuple[int, ...]
     no: tuple[int, ...]
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Corrections:
 
         described = {
             "count": self.count,
-            "judged": {key.hex(): [each.yes, each.no] for key, each in self.judged.items()},
+            "judged": {key.hex(): [each.yes, each.no, each.source] for key, each in self.judged.items()},
             "labels": self.lexical.labels if self.lexical else None,
             "words": list(self.lexical.words) if self.lexical else [],
             "pieces": list(self.lexical.pieces) if self.lexical else [],
@@ -77,7 +78,10 @@ def read_corrections(content: bytes) -> Corrections:
                 tensors["weights"].astype(np.float32),
                 tensors["bias"],
             )
-        judged = {bytes.fromhex(key): Judged(tuple(yes), tuple(no)) for key, (yes, no) in described["judged"].items()}
+        judged = {
+            bytes.fromhex(key): Judged(tuple(yes), tuple(no), *source)  # without one: written before 0.3.0
+            for key, (yes, no, *source) in described["judged"].items()
+        }
         return Corrections(int(described["count"]), lexical, judged)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise BrokenVersion(f"corrections that cannot be read: {error}") from error

@@ -16,7 +16,7 @@ from model.schema import Example
 from model.store.database import Database, lock_channel, now
 from model.store.gestures import Gestures, is_judged
 from model.store.label_book import LabelBook
-from model.store.outbox_changes import mark_deleted, mark_expired, mark_reply_due, of_message
+from model.store.outbox_changes import mark_deleted, mark_expired, mark_known_due, mark_reply_due, of_message
 from model.store.tables import (
     erasure_requests,
     examples,
@@ -178,6 +178,7 @@ class ErasureService:
                 ).scalars()
                 for message_id in list(on_message):
                     mark_reply_due(connection, message_id)
+                    mark_known_due(connection, [message_id])
                     touched.append(message_id)
         return touched
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from model.store.database import now
 from model.store.outbox_row import CLAIMABLE, RETRY_AFTER_S, Kind, State, picture_key, reply_key, report_key, status_key
-from model.store.tables import outbox, runs
+from model.store.tables import messages, outbox, predictions, runs
 
 
 def of_message(message_id: Any) -> tuple[Any, Any]:
@@ -209,8 +209,19 @@ def _lock_in_order(connection: Connection, *which: Any) -> list[int]:
     return list(connection.execute(select(outbox.c.id).where(*which).order_by(outbox.c.id).with_for_update()).scalars())
 
 
+def mark_known_due(connection: Connection, message_ids: Sequence[int]) -> None:
+    """Schedule another rendering of the replies that name these messages as what decided, and who judged them."""
+    named = select(messages.c.channel + ":" + messages.c.ts).where(messages.c.id.in_(message_ids))
+    known = predictions.c.known_from.in_(list(connection.execute(named).scalars()))
+    # In the words of `ix_predictions_known_from`, else it would not be used.
+    replies = select(predictions.c.message_id).where(known, text("known_from is not null")).distinct()
+    for message_id in sorted(connection.execute(replies).scalars()):
+        mark_reply_due(connection, message_id)
+
+
 def _mark_quoting_due(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Schedule another rendering of the reports that quote these messages, whose words are not what they were."""
+    """Schedule another rendering of the replies and reports that quote these messages, whose words are not what they were."""
+    mark_known_due(connection, message_ids)
     reports = select(runs.c.id, runs.c.report).where(runs.c.report.is_not(None), runs.c.channel.is_not(None))
     if len(message_ids) == 1:  # most reports need not be read then
         reports = reports.where(cast(runs.c.report, String).contains(str(message_ids[0])))

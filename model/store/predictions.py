@@ -92,6 +92,7 @@ class Predictions:
                     "prediction": each.prediction.model_dump(mode="json"),
                     "model_s": each.model_s,
                     "created_at": moment,
+                    "known_from": each.prediction.known_from,
                 }
                 for each in made
                 if (each.message_id, each.revision) in current

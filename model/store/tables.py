@@ -79,8 +79,11 @@ predictions = Table(
     Column("prediction", JSON, nullable=False),
     Column("model_s", Float, nullable=False),  # seconds inside the network, of the micro-batch that it was in
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("known_from", String(160)),  # "channel:ts" of the judged message that decided it
     UniqueConstraint("message_id", "revision", "version"),
 )
+_known = text("known_from is not null")
+Index("ix_predictions_known_from", predictions.c.known_from, sqlite_where=_known, postgresql_where=_known)
 
 # What is to stand in Slack: replies, questions, digests, what tells of a run, and announcements (`outbox.Kind`).
 outbox = Table(

@@ -64,11 +64,13 @@ def test_the_same_message_gets_what_people_said_of_it(store: Store, version: Ver
     for number, text in enumerate(texts):
         judge(store, text, "ahorro", "urgente", ts=f"{number}.1")
     serving = corrected(store, version, served)
-    for text in texts:
+    for number, text in enumerate(texts):
         for again in (text, text.upper() + "!!"):
             [prediction] = serving.predict([again])
             assert set(prediction.labels) == {"ahorro", "urgente"}
+            assert prediction.known_from == f"C1:{number}.1"
             assert prediction.corrections == len(texts)
+    assert serving.predict(["nadie ha hablado de esto"])[0].known_from is None
 
 
 def test_a_message_of_the_same_kind_is_labelled_otherwise(store: Store, version: Version, served: Classifier) -> None:
