@@ -25,7 +25,7 @@ from model.learning.dataset import data_sha256
 from model.learning.distributed import DistributedContext
 from model.learning.evaluation import best_threshold, calibrated_threshold, expected_calibration_error, score
 from model.learning.mixture import fit_mixture
-from model.learning.recipe import Recipe, begin, freeze, name_of
+from model.learning.recipe import Recipe, begin, freeze, name_of, titles_of
 from model.schema import Card, Example, Mixture, Progress, Scores, TriedForm
 from model.serving import graph
 from model.serving.calibration import Matrix, sigmoid
@@ -144,12 +144,13 @@ def train(
     limit_s = (within_s or float("inf")) / (2 if recipe.learns_dev_too else 1)
     model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
     longest = longest_input(network, tokenizer)
-    train_task, dev_task = (_task(model, examples, taxonomy.names, longest) for examples in (train, dev))
+    learnt = [*train, *titles_of(taxonomy)] if recipe.learns_titles else list(train)
+    train_task, dev_task = (_task(model, examples, taxonomy.names, longest) for examples in (learnt, dev))
 
     # Training. The network then has its best weights on dev; or its last, where what serves will be trained without a dev.
-    steps = _steps(recipe, len(train))
-    all_steps = steps + _steps(recipe, len(train) + len(dev)) if recipe.learns_dev_too else steps
-    states = Checkpoint(checkpoint, fingerprint(train, dev, taxonomy.names, recipe, base, seed), writes=context.is_rank_zero)
+    steps = _steps(recipe, len(learnt))
+    all_steps = steps + _steps(recipe, len(learnt) + len(dev)) if recipe.learns_dev_too else steps
+    states = Checkpoint(checkpoint, fingerprint(learnt, dev, taxonomy.names, recipe, base, seed), writes=context.is_rank_zero)
     chosen_on = None if recipe.learns_dev_too else dev_task
     ended = _fit(model, recipe, train_task, chosen_on, seed, report.part(0, all_steps), states, context, limit_s)
     report(_evaluating(ended, recipe, ended.step, all_steps if recipe.learns_dev_too else ended.step))
@@ -169,7 +170,7 @@ def train(
         model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
         states = Checkpoint(
             None if checkpoint is None else checkpoint / "with-dev",
-            fingerprint(everything, (), taxonomy.names, recipe, base, seed),
+            fingerprint([*learnt, *dev], (), taxonomy.names, recipe, base, seed),
             writes=context.is_rank_zero,
         )
         all_task, part = train_task.joined(dev_task), report.part(steps, all_steps)

@@ -77,6 +77,15 @@ def backup(messages: int, database: str, as_json: bool) -> None:
     finish(measure(messages=messages, databases=databases), as_json)
 
 
+@bench.command("shape")
+@click.argument("folder", type=click.Path(path_type=Path))
+def write_shape(folder: Path) -> None:
+    """Write a base of BETO's exact shape with random weights to FOLDER, for `beto train --base FOLDER`."""
+    from tests.bench.shape import build
+
+    build(folder)
+
+
 @bench.command()
 @click.option("--data", type=click.Path(path_type=Path), help="Learned from instead of the shipped messages; needs --dev.")
 @click.option("--dev", type=click.Path(path_type=Path), help="What both are scored on; a tenth of --data is tuned on.")

@@ -13,9 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from model.labels import seed_taxonomy
+from model.learning.dataset import divide, seed_messages
+from model.learning.training import train
+from model.serving import classifier
 from model.store.store import Store
-from tests.bench import corrections, data, journey, learning_curve, machine, systems
+from tests.bench import corrections, data, journey, learning_curve, machine, shape, systems
+from tests.bench.__main__ import bench
 from tests.rows import count
 from tests.town import Town, publish_version, running_town
 
@@ -101,6 +107,35 @@ def test_without_other_data_the_shipped_messages_are_learnt_from(
     assert (found.name, len(found.taxonomy.names)) == ("the shipped messages", 14)
     assert not {example.text for example in found.learnt} & {example.text for example in found.judged}
     assert "the shipped messages" in capsys.readouterr().err
+
+
+def test_a_network_of_betos_shape_goes_the_whole_way_by_the_same_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BETO itself cannot be had here, so that nobody would notice if its road were closed."""
+    few = {"hidden_size": 320, "num_hidden_layers": 5, "num_attention_heads": 4, "intermediate_size": 320}
+    monkeypatch.setattr(shape, "SHAPE", {**shape.SHAPE, **few})
+    monkeypatch.setattr(shape, "VOCABULARY", 6000)
+    some = seed_messages()[:100]
+    monkeypatch.setattr(shape, "seed_messages", lambda: some)
+    called = CliRunner().invoke(bench, ["shape", str(tmp_path / "beto-shape")])
+    assert called.exit_code == 0, called.output
+    splits = {split: examples[:12] for split, examples in divide(some).items()}
+    card = train(
+        splits["train"],
+        splits["dev"],
+        test=splits["test"],
+        taxonomy=seed_taxonomy(),
+        base=str(tmp_path / "beto-shape"),
+        out=tmp_path / "v",
+        epochs=1,
+        device="cpu",
+    )
+    assert (card.base, card.settings["trained_layers"], card.settings["learns_dev_too"]) == ("beto-shape", 4, True)
+    assert card.forms[0].form == "int8"
+    served = classifier.load(tmp_path / "v", device="cpu")
+    assert served.engine.form == card.forms[-1].form
+    [answered] = served.predict(["perdí mi tarjeta de crédito"])
+    assert set(answered.scores) == set(card.labels)
+    assert card.scores["test"].texts == 12
 
 
 def test_the_machine_says_what_it_is_and_what_was_spent(fresh: Town) -> None:

@@ -10,10 +10,10 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from model.labels import Taxonomy
+from model.labels import Label, Taxonomy
 from model.learning import checkpoint, retraining, training
 from model.learning.dataset import seed_messages
-from model.learning.recipe import TRAINED_LAYERS, checkpoint_recipe, freeze
+from model.learning.recipe import TRAINED_LAYERS, checkpoint_recipe, freeze, titles_of
 from model.learning.training import train
 from model.schema import Example, Progress
 from model.serving.classifier import load
@@ -125,6 +125,20 @@ def test_few_messages_are_gone_through_more_often(texts: int, epochs: int, quick
     assert [checkpoint_recipe(network, texts, quick=quick).epochs for quick in (False, True)] == [epochs, quickly]
 
 
+def test_what_a_label_is_called_is_learnt_with_the_messages(base: Path, tmp_path: Path) -> None:
+    """An encoder knows words that no message has said yet; a label without description is its name alone."""
+    app = Label(name="app", title="App y web", title_en="", emoji="", description="La banca del móvil.")
+    taxonomy = Taxonomy([app, *Taxonomy.from_names(["mil_gracias"])])
+    said = titles_of(taxonomy)
+    assert [(each.text, each.labels) for each in said] == [
+        ("App y web", ("app",)), ("La banca del móvil.", ("app",)), ("mil gracias", ("mil_gracias",)),
+    ]  # fmt: skip
+    few = [Example(text=f"no abre {at}", labels=("app",)) for at in range(15)]
+    card = train(few, few[:1], taxonomy=taxonomy, base=str(base), out=tmp_path / "v", epochs=1)
+    assert card.settings["steps"] == 2  # of 16 each: with the dev message 19 are learnt, and not 16
+    assert card.texts["train"] == 15
+
+
 def test_a_wider_network_learns_more_slowly() -> None:
     """At e5's rate BETO, twice as wide, would forget what it knows."""
     narrow, wide = (transformers.BertForSequenceClassification(config(hidden_size=width)) for width in (64, 128))
@@ -139,7 +153,7 @@ def test_time_that_is_up_ends_the_training_with_what_it_has_learnt(base: Path, t
     assert card.settings["steps"] == 1
     assert "its time being up" in str(seen[-1].note)
     assert load(tmp_path / "v", device="cpu").predict(["mil gracias"])
-    assert trained(base, tmp_path / "w", within_s=3600).settings["steps"] == 6
+    assert trained(base, tmp_path / "w", within_s=3600).settings["steps"] == 8
 
 
 @pytest.fixture
