@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from model.labels import Taxonomy
     from model.settings import ModelSettings
     from model.store.store import Store
 
@@ -136,7 +137,9 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
     from model.learning.dataset import read_examples, split_for_dev
     from model.learning.distributed import DistributedContext
     from model.learning.evaluation import table
+    from model.serving.version_folder import preferred
     from model.settings import ModelSettings
+    from model.store.label_book import preference_complaints
 
     settings = ModelSettings()
     examples = read_examples(data)
@@ -148,6 +151,9 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
         click.echo(f"beto: labels that differ only in accents or case are trained apart: {', '.join(alike)}", err=True)
     ours = seed_taxonomy()
     taxonomy = ours if all(name in ours for name in names) else Taxonomy.from_names(names)
+    for sentence in preference_complaints(taxonomy, settings.preferences):
+        click.echo(f"beto: warning: {sentence}", err=True)
+    taxonomy = taxonomy.with_preferences(settings.preferences)
     with click.progressbar(length=1000, label="fine-tuning", file=sys.stderr) as bar:
         card = training.train(
             training_set,
@@ -167,6 +173,8 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
         click.echo(card.model_dump_json())
     else:
         click.echo(table({card.base: card.scores["dev"], "baseline": card.baseline["dev"]}))
+        for line in preferred(card):
+            click.echo(f"preferred, and not in the scores above: {line}")
         click.echo(f"saved in {out}")
 
 
@@ -225,7 +233,12 @@ def predict(model: Path | None, as_json: bool, texts: tuple[str, ...]) -> None:
     from model.settings import ModelSettings
 
     settings = ModelSettings()
-    classifier = load(model or _live_folder(settings), device=settings.device)
+    if model is not None:
+        classifier = load(model, device=settings.device)
+    else:
+        folder, taxonomy = _live_folder(settings)
+        classifier = load(folder, device=settings.device)
+        classifier = classifier.preferring(taxonomy.preferences(classifier.labels))
     batch: list[str] = []
 
     def answer() -> None:
@@ -260,18 +273,18 @@ def _lines_of_standard_input() -> Iterator[str]:
         yield text
 
 
-def _live_folder(settings: "ModelSettings") -> Path:
-    """Return the folder of the live version; BrokenVersion where none is."""
+def _live_folder(settings: "ModelSettings") -> tuple[Path, "Taxonomy"]:
+    """Return the folder of the live version, and the labels of today; BrokenVersion where none is live."""
     from model.errors import BrokenVersion
     from model.store.store import Store
 
-    store = Store(settings.store_url, settings.home_folder)
+    store = Store(settings.store_url, settings.home_folder, preferences=settings.preferences)
     store.migrate()
-    live = store.registry.live()
+    live, taxonomy = store.registry.live(), store.labels.current()
     store.close()
     if live is None:
         raise BrokenVersion("no version is live: name a version's folder by --model, or train one by `beto up` or `beto demo`")
-    return live.folder
+    return live.folder, taxonomy
 
 
 @beto.command("import")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from model.errors import BadData, UnknownLabel
-from model.schema import Frozen, Prediction
+from model.schema import Frozen, Prediction, Preference
 
 _SKIN_TONES = "🏻🏼🏽🏾🏿"
 _NEVER = 2**63
@@ -26,7 +26,7 @@ class Label(Frozen):
     examples: tuple[str, ...] = ()  # messages that carry it
     counterexamples: tuple[str, ...] = ()  # messages that one might think carry it, and do not
     group: str = ""  # a heading that it is listed under
-    prefer: Literal["", "recall", "precision"] = ""  # what is worth more where it is rare or dear
+    prefer: Literal["", Preference] = ""  # what is worth more where it is rare or dear; empty: nobody has said
 
 
 class LabelEvent(Frozen):
@@ -205,6 +205,24 @@ class Taxonomy:
             own = "" if canonical_emoji(label.emoji) in taken else label.emoji
             labels.append(label.model_copy(update={"emoji": here.get(label.name, own)}))
         return self._with(labels)
+
+    def with_preferences(self, chosen: Mapping[str, Preference]) -> "Taxonomy":
+        """Return the set where `chosen` is preferred of those labels of which nobody has said anything; former names will do."""
+        wanted = {current: chosen[name] for name in chosen for current in self.today([name])} | dict(chosen)
+        labels = [
+            label if label.prefer or label.name not in wanted else label.model_copy(update={"prefer": wanted[label.name]})
+            for label in self.labels
+        ]
+        return self._with(labels)
+
+    def preferences(self, names: Iterable[str]) -> dict[str, Preference]:
+        """Return what is preferred of these labels, by the names that they had once, where it is no balance."""
+        found: dict[str, Preference] = {}
+        for name in names:
+            for current in self.today([name]):
+                if current in self and (prefer := self[current].prefer) and prefer != "balance":
+                    found[name] = prefer
+        return found
 
     def by_emoji(self, emoji: str) -> Label | None:
         """Return the label that this reaction stands for: a Slack name or alias, with or without skin tone, or the sign."""

@@ -1,5 +1,6 @@
 """The nouns that travel between processes and into files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +10,11 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Split = Literal["train", "dev", "test"]
+# What a team wants of a label: that no message with it is missed, that it is right wherever it is given, or neither more.
+Preference = Literal["balance", "recall", "precision"]
 
+# On fewer texts a share is mostly chance.
+_ENOUGH_CARRYING = 10
 # Cards, reports and progress that 0.1.0 wrote, in files and in the database, have these names for the same things.
 _FORMER_STAGES = {"judging": "evaluating"}
 _FORMER_REASONS = {"floor_ahead": "baseline_ahead", "worn": "test_set_reused"}
@@ -155,6 +160,40 @@ class Mixture(Frozen):
     shift: float
 
 
+class Cut(Frozen):
+    """A threshold of a label, and what it gives on dev: `found` of the texts that carry it, among `given` that are given it.
+
+    Each text is counted at a threshold that was chosen on other texts.
+    """
+
+    threshold: Probability
+    found: int
+    given: int
+
+
+class Cuts(Frozen):
+    """The thresholds of one label by preference; `carrying` dev texts carry it."""
+
+    carrying: int
+    balance: Cut
+    recall: Cut
+    precision: Cut
+
+    def by(self, preference: Preference) -> Cut:
+        """Return the one for this preference."""
+        return {"balance": self.balance, "recall": self.recall, "precision": self.precision}[preference]
+
+    def gives(self, preference: Preference) -> tuple[int, int] | None:
+        """Return how many of 100 texts that carry the label are given it, and how many of 100 that are given it carry it.
+
+        None where there are too few texts to tell.
+        """
+        cut = self.by(preference)
+        if self.carrying < _ENOUGH_CARRYING or not cut.given:
+            return None
+        return round(100 * cut.found / self.carrying), round(100 * cut.found / cut.given)
+
+
 class Card(Frozen):
     """Everything needed to trust, repeat or refuse a version; saved beside its weights as `card.json`."""
 
@@ -178,6 +217,15 @@ class Card(Frozen):
     parent: int | None = None
     forms: tuple[TriedForm, ...] = ()  # the last one serves where it is sound; where none is, torch does
     mixture: Mixture | None = None  # None: the encoder alone serves
+    cuts: dict[str, Cuts] = {}  # by label; {}: a version of before, whose thresholds cannot be moved
+    # What was preferred when it was trained, where that is no balance. Scores are at the thresholds of a balance.
+    preferences: dict[str, Preference] = {}
+
+    def thresholds_for(self, preferences: Mapping[str, Preference]) -> dict[str, float]:
+        """Return each label's threshold for these preferences, a balance where none is named."""
+        if not self.cuts:
+            return dict(self.thresholds)
+        return {name: self.cuts[name].by(preferences.get(name, "balance")).threshold for name in self.labels}
 
 
 class Interval(Frozen):
@@ -186,6 +234,20 @@ class Interval(Frozen):
     value: float
     low: float
     high: float
+
+
+class PreferredChange(Frozen):
+    """What a label gives on test at the threshold at which it serves, where recall or precision is preferred of it.
+
+    `found` of the texts that carry it, among `given` that are given it; before: in the live version at its own such threshold,
+    None where that cannot be moved.
+    """
+
+    preference: Preference
+    found: int
+    given: int
+    found_before: int | None
+    given_before: int | None
 
 
 class LabelChange(Frozen):
@@ -202,6 +264,7 @@ class LabelChange(Frozen):
     better: int | None = None
     worse: int | None = None
     chance: Probability | None = None
+    preferred: PreferredChange | None = None  # None: nothing but a balance is preferred
 
 
 class Comparison(Frozen):
@@ -228,8 +291,8 @@ class Reason(Frozen):
     """One reason of a verdict, for it (`good`) or against it; the locale files have its sentence."""
 
     code: Literal[
-        "first", "live_broken", "wins", "gains", "equal", "loses", "label_falls", "miscalibrated", "baseline_ahead",
-        "test_set_reused",
+        "first", "live_broken", "wins", "gains", "equal", "loses", "label_falls", "recall_falls", "precision_falls",
+        "miscalibrated", "baseline_ahead", "test_set_reused",
     ]  # fmt: skip
     good: bool
     values: dict[str, float | int | str] = {}

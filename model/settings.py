@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from model.schema import Preference
 
 PRODUCTION_BASE = "dccuchile/bert-base-spanish-wwm-cased"
 # What can be fine-tuned where no model hub is reached. Whoever meets that is told of the first.
@@ -45,6 +47,14 @@ class ModelSettings(BaseSettings):
         default="auto", description="a better version goes live by itself, or when somebody presses the button"
     )
     label_margin: float = Field(default=0.15, ge=0, le=1, description="F1 that no label may lose when a version goes live")
+    prefer_recall: str = Field(
+        default="",
+        description="labels of which no message is to be missed, by commas, as in `fraude,urgente`: they are given from a lower "
+        "probability on; what is chosen in `/beto etiquetas` counts more",
+    )
+    prefer_precision: str = Field(
+        default="", description="labels that are to be right wherever they are given, likewise: from a higher probability on"
+    )
     keep_versions: int = Field(default=10, ge=2, description="how many versions keep their folder")
 
     mask_personal: bool = Field(
@@ -76,6 +86,20 @@ class ModelSettings(BaseSettings):
     def _empty_is_default(cls, values: Any) -> Any:
         return {name: value for name, value in values.items() if value != ""} if isinstance(values, dict) else values
 
+    @field_validator("prefer_precision")
+    @classmethod
+    def _one_preference_a_label(cls, listed: str, info: ValidationInfo) -> str:
+        """Refuse a label in both lists; whether there are such labels the database knows."""
+        if both := set(_names(listed)) & set(_names(info.data.get("prefer_recall", ""))):
+            raise ValueError(f"BETO_PREFER_RECALL names {', '.join(sorted(both))}, too: a label is in one of the two lists")
+        return listed
+
+    @property
+    def preferences(self) -> dict[str, Preference]:
+        """Return the labels of BETO_PREFER_RECALL and BETO_PREFER_PRECISION with what is preferred of them."""
+        found: dict[str, Preference] = dict.fromkeys(_names(self.prefer_recall), "recall")
+        return found | dict.fromkeys(_names(self.prefer_precision), "precision")
+
     @property
     def home_folder(self) -> Path:
         """Return BETO_HOME with `~` expanded; it may not exist yet."""
@@ -85,6 +109,10 @@ class ModelSettings(BaseSettings):
     def store_url(self) -> str:
         """Return the SQLAlchemy URL of the database."""
         return sqlalchemy_url(self.database_url or f"sqlite:///{self.home_folder / 'beto.db'}")
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in listed.split(",") if each.strip())
 
 
 def sqlalchemy_url(url: str) -> str:

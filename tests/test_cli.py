@@ -146,14 +146,16 @@ def test_versions_says_that_there_are_none(tmp_path: Path) -> None:
 
 
 def test_train_warns_of_labels_that_look_alike(tmp_path: Path) -> None:
-    """One letter's accent makes another label; that is a typing mistake in most files."""
+    """One letter's accent makes another label; that is a typing mistake in most files, as is a label that only settings know."""
     file = write(tmp_path / "datos.jsonl", *({"text": text, "labels": labels} for text, labels in MESSAGES))
     with file.open("a", encoding="utf-8") as more:
         more.write('{"text": "el otro cajero", "labels": ["Cájeros"]}\n')
     said = beto(
-        "train", "--data", file, "--out", tmp_path / "out", "--base", "nadie/nada", home=tmp_path / "home", HF_HUB_OFFLINE="1"
-    )
+        "train", "--data", file, "--out", tmp_path / "out", "--base", "nadie/nada", home=tmp_path / "home", HF_HUB_OFFLINE="1",
+        BETO_PREFER_PRECISION="tarjeta",
+    )  # fmt: skip
     assert "differ only in accents or case are trained apart: Cájeros, cajeros" in said.err
+    assert "warning: BETO_PREFER_PRECISION names 'tarjeta', which is no label: is 'tarjetas' meant?" in said.err
 
 
 # Refusals: one sentence, status 1

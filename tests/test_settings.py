@@ -170,3 +170,14 @@ def test_what_looks_like_ours_and_is_not_is_named_with_the_likeliest_name(
     ]
     monkeypatch.setenv("BETO_ENV_FILE", "")
     assert len(misspelt()) == 2
+
+
+def test_a_label_is_preferred_for_one_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both lists it would follow the order of our code; what is named is told."""
+    monkeypatch.setenv("BETO_PREFER_RECALL", "fraude, urgente,")
+    monkeypatch.setenv("BETO_PREFER_PRECISION", "app")
+    assert BotSettings().preferences == {"fraude": "recall", "urgente": "recall", "app": "precision"}
+    monkeypatch.setenv("BETO_PREFER_PRECISION", "app,urgente")
+    with pytest.raises(ValidationError) as refused:
+        BotSettings()
+    assert "BETO_PREFER_RECALL names urgente, too" in wrong_settings(refused.value)["prefer_precision"]

@@ -64,6 +64,7 @@ class Host:
         self.settings = settings
         self._workers = store.workers
         self._refits = store.refits
+        self._labels = store.labels
         self._refit = 0  # the id of the refit in memory
         self._name = owner_name()
         self._told: tuple[int, tuple[int, ...], float] = (-1, (), 0.0)  # what the store was told last, and when
@@ -137,6 +138,7 @@ class Host:
         while not self._stop.is_set():
             try:
                 self._take_up_live()
+                self._take_up_preferences()
                 self._tell()
             except StoreUnavailable as error:
                 log.warning("cannot see which version is live, version %s goes on serving: %s", self._serving, error)
@@ -166,6 +168,15 @@ class Host:
             log.warning("what was judged lately is not known: %s", error)
         except Exception:  # the thread must live to look again
             log.exception("what was judged lately does not serve")
+
+    def _take_up_preferences(self) -> None:
+        """Serve with the thresholds of what people prefer of each label now."""
+        if self._classifier is None:
+            return
+        preferences = self._labels.current().preferences(self._classifier.labels)
+        if self._classifier.thresholds != self._classifier.card.thresholds_for(preferences):
+            self._classifier = self._classifier.preferring(preferences)
+            log.info("version %s serves with %s", self._serving, preferences or "no preferences")
 
     def _take_up_live(self) -> None:
         """Serve the newest promoted version that can be loaded."""

@@ -25,7 +25,7 @@ class WorkerContext:
     def __init__(self, settings: WorkerSettings) -> None:
         """Open the store and start to load the live version; nothing is asked of the database yet."""
         self.settings = settings
-        self.store = Store(settings.store_url, settings.home_folder)
+        self.store = Store(settings.store_url, settings.home_folder, preferences=settings.preferences)
         self.host = Host(self.store, settings)
         self.texts: Batcher[tuple[int, int], str | None] = Batcher(
             lambda wanted: self.store.predictions.texts_to_predict(wanted, self.host.serving),
@@ -61,7 +61,7 @@ class TrainerContext:
     @classmethod
     def open(cls, settings: WorkerSettings) -> "TrainerContext":
         """Return a context with a store of its own: connections must not be shared across a fork."""
-        return cls(settings, Store(settings.store_url, settings.home_folder))
+        return cls(settings, Store(settings.store_url, settings.home_folder, preferences=settings.preferences))
 
 
 @app.task(name="worker.classify", bind=True, throws=(StoreUnavailable, NoVersion))

@@ -95,19 +95,20 @@ def _home(settings: BotSettings) -> str:
 
 def _database(settings: BotSettings) -> str:
     try:
-        store = Store(settings.store_url, settings.home_folder, label_emoji=settings.label_emoji_by_name)
+        emoji, preferences = settings.label_emoji_by_name, settings.preferences
+        store = Store(settings.store_url, settings.home_folder, label_emoji=emoji, preferences=preferences)
     except ArgumentError as error:
         raise CheckFailed("BETO_DATABASE_URL is no URL of a database: write postgresql://..., or leave it out") from error
     try:
         store.migrate()
         counts = store.messages.counts()
-        doubled = store.labels.emoji_complaints(settings.sign_emoji)
+        complaints = [*store.labels.emoji_complaints(settings.sign_emoji), *store.labels.preference_complaints()]
     except (ModelError, OSError) as error:
         raise CheckFailed(f"{error}. Check BETO_DATABASE_URL, or leave it out to use SQLite in BETO_HOME.") from error
     finally:
         store.close()
-    if doubled:
-        raise CheckFailed(". ".join(doubled))
+    if complaints:
+        raise CheckFailed(". ".join(complaints))
     return (
         f"{store.database.engine.dialect.name}, {counts['messages']} messages, {counts['prediction'] + counts['reply']} waiting"
     )

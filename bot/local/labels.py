@@ -7,7 +7,7 @@ from pathlib import Path
 
 from model.errors import BadData
 from model.label_file import read_labels, write_labels
-from model.labels import LabelEvent, label_changes
+from model.labels import Label, LabelEvent, label_changes
 from model.learning.dataset import STANDARD
 from model.store.store import Store
 
@@ -20,6 +20,7 @@ def table(store: Store) -> str:
     names, titles = (max(len(getattr(label, field)) for label in labels) for field in ("name", "title"))
     return "\n".join(
         f"{label.name:<{names}}  {label.title:<{titles}}  {label.emoji and f':{label.emoji}:'}  {label.description}".rstrip()
+        + _prefers(label)
         for label in labels
     )
 
@@ -78,4 +79,8 @@ def describe(event: LabelEvent) -> str:
             return f"undo change {event.undoes}"
         case "order":
             return f"order: {', '.join(event.names)}"
-    return f"{event.kind} {event.name}"
+    return f"{event.kind} {event.name}{'' if event.label is None else _prefers(event.label)}"
+
+
+def _prefers(label: Label) -> str:
+    return f"  (prefers {label.prefer})" if label.prefer in {"recall", "precision"} else ""

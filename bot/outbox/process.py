@@ -108,6 +108,7 @@ def run_replies() -> None:
         settings.home_folder,
         mask_personal=settings.mask_personal,
         label_emoji=settings.label_emoji_by_name,
+        preferences=settings.preferences,
     )
     configure_logging()
     configure(settings)

@@ -102,6 +102,7 @@ async def run(settings: BotSettings, *, http: bool) -> None:
         settings.home_folder,
         mask_personal=settings.mask_personal,
         label_emoji=settings.label_emoji_by_name,
+        preferences=settings.preferences,
     )
     await asyncio.to_thread(store.migrate)
     who, bot_name = await _who_am_i(settings)
@@ -112,6 +113,8 @@ async def run(settings: BotSettings, *, http: bool) -> None:
         )
     if complaints := await asyncio.to_thread(store.labels.emoji_complaints, settings.sign_emoji):
         raise StartRefused("\n".join(complaints))
+    for sentence in await asyncio.to_thread(store.labels.preference_complaints):
+        log.warning("%s", sentence)
     context = build_context(settings, store, bot_user=str(who.bot_user_id), bot_name=bot_name, team=who.team_id)
     await context.taxonomy()
     app = build_app(context, who)

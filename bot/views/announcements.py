@@ -41,9 +41,10 @@ def _label(event: LabelEvent, texts: Texts) -> str:
         return texts("told.label_retire", who=who, before=before)
     sign = f":{event.label.emoji}: " if event.label.emoji else ""
     label = f"{sign}*{escape(texts.title(event.label))}*"
+    prefers = texts(f"told.label_prefers_{event.label.prefer}") if event.label.prefer in {"recall", "precision"} else ""
     if event.kind == "change":
-        return texts("told.label_change", who=who, before=before, label=label)
-    return texts("told.label_add", who=who, label=label)
+        return texts("told.label_change", who=who, before=before, label=label) + prefers
+    return texts("told.label_add", who=who, label=label) + prefers
 
 
 def person(by: str, texts: Texts) -> str:

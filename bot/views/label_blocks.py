@@ -18,7 +18,7 @@ from bot.views.blocks import (
 )
 from bot.views.texts import Texts
 from model.labels import Label, Taxonomy
-from model.schema import LabelScores
+from model.schema import Cuts, LabelScores, Preference
 
 ADD_BUTTON = "labels_add"
 MENU = "labels_menu"
@@ -29,8 +29,9 @@ MERGE_VIEW = "label_merge_view"
 RETIRE_VIEW = "label_retire_view"
 
 # The fields of the form, each a block with one element of its name.
-FIELDS = ("title", "emoji", "description", "examples", "counterexamples", "title_en")
-TITLE, EMOJI, DESCRIPTION, EXAMPLES, COUNTEREXAMPLES, TITLE_EN = FIELDS
+FIELDS = ("title", "emoji", "description", "examples", "counterexamples", "prefer", "title_en")
+TITLE, EMOJI, DESCRIPTION, EXAMPLES, COUNTEREXAMPLES, PREFER, TITLE_EN = FIELDS
+PREFERENCES: tuple[Preference, ...] = ("balance", "recall", "precision")
 # The entries of a label's menu.
 ACTS = ("change", "merge", "retire", "up")
 # A modal has a hundred blocks; some are needed for what stands around the labels.
@@ -45,11 +46,15 @@ State = Literal["new", "learning", "sound", "weak"]
 
 @dataclass(frozen=True)
 class Standing:
-    """How a label stands: on how many messages people gave it, and what the live version, if there is one, scores on it."""
+    """How a label stands: on how many messages people gave it, and what the live version, if there is one, scores on it.
+
+    `cuts` are the live version's thresholds of it; None where they cannot be moved.
+    """
 
     judged: int = 0
     scores: LabelScores | None = None
     is_served: bool = False  # a version is live, whether or not it knows the label
+    cuts: Cuts | None = None
 
     @property
     def state(self) -> State | None:
@@ -109,8 +114,8 @@ def label_list(
     }
 
 
-def label_form(label: Label | None, texts: Texts, *, metadata: str) -> dict[str, Any]:
-    """Render the form for a label, empty for a new one."""
+def label_form(label: Label | None, texts: Texts, *, metadata: str, cuts: Cuts | None = None) -> dict[str, Any]:
+    """Render the form for a label, empty for a new one; `cuts` as in `Standing`."""
     known = label or Label(name="", title="", title_en="", emoji="", description="")
     return {
         "type": "modal",
@@ -125,6 +130,7 @@ def label_form(label: Label | None, texts: Texts, *, metadata: str) -> dict[str,
             _input(DESCRIPTION, known.description, texts, longest=300, lines=True),
             _input(EXAMPLES, "\n".join(known.examples), texts, longest=3000, lines=True),
             _input(COUNTEREXAMPLES, "\n".join(known.counterexamples), texts, longest=3000, lines=True),
+            _preferences(known, cuts, texts),
             _input(TITLE_EN, "" if known.title_en == known.title else known.title_en, texts, longest=TITLE_LENGTH),
         ],
     }
@@ -162,12 +168,50 @@ def _row(label: Label, standing: Standing, texts: Texts, *, may_edit: bool) -> B
         told.append(texts("labels.right", of_ten=round(standing.scores.f1 * 10)))
     lines = [f"{sign(label)}*{escape(texts.title(label))}*", escape(shorten(label.description, 150))]
     lines += [f"_{' · '.join(told)}_"] if told else []
+    lines += [f":dart: {preferred}"] if (preferred := _preferred(label, standing, texts)) else []
     lines += [f"&gt; {escape(shorten(example, 80))}" for example in label.examples[:2]]
     row = section("\n".join(line for line in lines if line)) | {"block_id": f"label:{label.name}"}
     if may_edit:
         options = [{"text": plain_text(texts(f"labels.{act}")), "value": f"{act}:{label.name}"} for act in ACTS]
         row["accessory"] = {"type": "overflow", "action_id": MENU, "options": options}
     return row
+
+
+def _preferred(label: Label, standing: Standing, texts: Texts) -> str:
+    """Return what is preferred of the label, with what it costs; nothing for a balance."""
+    if label.prefer in {"", "balance"}:
+        return ""
+    preference: Preference = "recall" if label.prefer == "recall" else "precision"
+    name = texts(f"labels.prefer_{preference}")
+    if standing.cuts is None:
+        return texts("labels.preferred_later", name=name)
+    before, after = standing.cuts.gives("balance"), standing.cuts.gives(preference)
+    if before is None or after is None:
+        return texts("labels.preferred_unmeasured", name=name)
+    values = {"found": after[0], "right": after[1], "found_before": before[0], "right_before": before[1]}
+    return texts("labels.preferred", name=name, carrying=standing.cuts.carrying, **values)
+
+
+def _preferences(label: Label, cuts: Cuts | None, texts: Texts) -> Block:
+    """Render the choice of what is preferred, each with what it gives."""
+    options = {}
+    for preference in PREFERENCES:
+        options[preference] = {"text": plain_text(texts(f"labels.prefer_{preference}")), "value": preference}
+        if cuts is not None and (gives := cuts.gives(preference)) is not None:
+            options[preference]["description"] = plain_text(texts("labels.prefer_gives", found=gives[0], right=gives[1]))
+    return {
+        "type": "input",
+        "block_id": PREFER,
+        "optional": True,
+        "label": plain_text(texts("labels.field_prefer")),
+        "hint": plain_text(texts("labels.hint_prefer" if cuts is not None else "labels.hint_prefer_later")),
+        "element": {
+            "type": "radio_buttons",
+            "action_id": PREFER,
+            "options": list(options.values()),
+            "initial_option": options[label.prefer or "balance"],
+        },
+    }
 
 
 def _with_button(text: str, action: str, word: str, value: str) -> Block:

@@ -98,6 +98,8 @@ def report(
         shown.append(section("\n".join([*right, *changes])))
     if changes:
         shown.append(context(texts("run.changes_how")))
+    if preferred := _preferred(report, taxonomy, texts):
+        shown += [section("\n".join(preferred)), context(texts("run.preferred_how"))]
     if flips:
         shown.append(section("\n".join([texts("run.flips"), *flips])))
     learned = _learned(report, texts)
@@ -111,7 +113,7 @@ def report(
     if waits:
         buttons.append(button(KEEP_ACTION, texts("run.keep")))
     shown.append({"type": "actions", "elements": [*buttons, button(DETAILS_ACTION, texts("run.details"))]})
-    return "\n".join([*verdict, *right, *changes, learned]), shown
+    return "\n".join([*verdict, *right, *changes, *preferred, learned]), shown
 
 
 def confirm(report: Report, against: list[str], texts: Texts) -> Block:
@@ -214,6 +216,21 @@ def _changes(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
         if changed
     ]
     return lines or [texts("run.no_change")]
+
+
+def _preferred(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
+    """Return what the labels give of which people prefer recall or precision, as they serve."""
+    lines = []
+    for label, change in report.comparison.per_label.items():
+        if (found := change.preferred) is None:
+            continue
+        title = escape(label_title(label, taxonomy, texts))
+        name = texts(f"labels.prefer_{found.preference}")
+        line = texts("run.preferred", title=title, name=name, found=found.found, texts=change.support, given=found.given)
+        if found.found_before is not None and found.given_before is not None:
+            line += texts("run.preferred_before", found=found.found_before, given=found.given_before, live=report.live)
+        lines.append(line)
+    return lines
 
 
 def _learned(report: Report, texts: Texts) -> str:

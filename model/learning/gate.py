@@ -4,13 +4,15 @@ What people never judged counts neither for nor against anybody.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from model.learning.evaluation import expected_calibration_error
-from model.schema import Comparison, Interval, LabelChange, Reason, Verdict
+from model.learning.preferences import BETA, f_beta
+from model.schema import Comparison, Interval, LabelChange, Preference, PreferredChange, Reason, Verdict
 from model.serving.calibration import Matrix
 
 # Enough for limits that do not move by more than a tenth of a point between two seeds.
@@ -29,20 +31,31 @@ REUSED_AFTER = 30
 
 @dataclass(frozen=True)
 class Answers:
-    """One system's answers on the test texts: 0/1 decisions and probabilities, texts x labels."""
+    """One system's answers on the test texts: 0/1 decisions and probabilities, texts x labels.
+
+    `given` are at the thresholds of a balance, `preferred` at those of what people prefer; None where they cannot be moved.
+    """
 
     given: Matrix
     scores: Matrix
+    preferred: Matrix | None = None
 
 
 def compare(
-    truth: Matrix, known: Matrix, labels: Sequence[str], candidate: Answers, live: Answers | None, baseline: Answers
+    truth: Matrix,
+    known: Matrix,
+    labels: Sequence[str],
+    candidate: Answers,
+    live: Answers | None,
+    baseline: Answers,
+    preferences: Mapping[str, Preference] | None = None,
 ) -> Comparison:
     """Compare the candidate with the live version and the baseline, on the same texts and labels.
 
     Intervals hold 95 % of `RESAMPLES` bootstrap resamples of the texts. Gains are paired: each resample scores both
     systems on the same texts (Koehn 2004, "Statistical significance tests for machine translation evaluation"; Efron and
-    Tibshirani 1993, chapter 13). `truth` and `known` are 0/1, texts x labels.
+    Tibshirani 1993, chapter 13). `truth` and `known` are 0/1, texts x labels. Labels of `preferences` are compared a second
+    time, at the thresholds at which they serve; all else is without preferences, since unlike thresholds compare nothing.
     """
     rng = np.random.default_rng(SEED)
     texts = len(truth)
@@ -79,6 +92,7 @@ def compare(
                 better=None if better is None else int(better[at]),
                 worse=None if worse is None else int(worse[at]),
                 chance=None if better is None or worse is None else sign_test(int(better[at]), int(worse[at])),
+                preferred=_preferred(at, (preferences or {}).get(label), truth * known, known, candidate, live),
             )
             for at, label in enumerate(labels)
         },
@@ -89,7 +103,8 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0, live_i
     """Decide whether the candidate should go live, with every reason for and against.
 
     It should where it is better on micro- or macro-F1 than the live version, on neither surely worse, nor worse by more than
-    TOLERATED_LOSS, loses no label by more than `label_margin` of F1, and is not worse calibrated. The baseline decides
+    TOLERATED_LOSS, loses no label by more than `label_margin`, and is not worse calibrated. A label is measured by F1, one of
+    which recall or precision is preferred by F2 or F0.5 where it then is. The baseline decides
     nothing: a network may be wanted for its speed of learning, but the report says where the baseline is ahead. `uses` is
     how many candidates were evaluated on these test texts before. `live_is_broken` is true where versions were live before
     and none of them can be loaded: then there is nothing to compare with, and people have to decide.
@@ -108,9 +123,10 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0, live_i
                 code = "wins" if gain.low > 0 else "gains" if gain.value > 0 else "equal"
                 reasons.append(Reason(code=code, good=code != "equal" or better, values=values))
         for label, change in comparison.per_label.items():
-            if change.before is not None and change.support >= ENOUGH_TEXTS and change.before - change.after > label_margin:
-                values = {"label": label, "before": change.before, "after": change.after, "texts": change.support}
-                reasons.append(Reason(code="label_falls", good=False, values=values))
+            code, before, after = _measured(change)
+            if before is not None and change.support >= ENOUGH_TEXTS and before - after > label_margin:
+                values = {"label": label, "before": before, "after": after, "texts": change.support}
+                reasons.append(Reason(code=code, good=False, values=values))
         if comparison.ece_live is not None and comparison.ece - comparison.ece_live > TOLERATED_MISCALIBRATION:
             values = {"before": comparison.ece_live, "after": comparison.ece}
             reasons.append(Reason(code="miscalibrated", good=False, values=values))
@@ -121,6 +137,41 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0, live_i
     if uses >= REUSED_AFTER:
         reasons.append(Reason(code="test_set_reused", good=True, values={"uses": uses}))
     return Verdict(promote=promote, reasons=tuple(reasons))
+
+
+def _preferred(
+    at: int, preference: Preference | None, truth: Matrix, known: Matrix, candidate: Answers, live: Answers | None
+) -> PreferredChange | None:
+    """Count what the label in column `at` gives where it is preferred to be; None where nothing else than a balance is."""
+    if preference is None or candidate.preferred is None:
+        return None
+
+    def count(preferred: Matrix) -> tuple[int, int]:
+        given = preferred[:, at] * known[:, at]
+        return int((given * truth[:, at]).sum()), int(given.sum())
+
+    found, given = count(candidate.preferred)
+    before = None if live is None or live.preferred is None else count(live.preferred)
+    return PreferredChange(
+        preference=preference,
+        found=found,
+        given=given,
+        found_before=None if before is None else before[0],
+        given_before=None if before is None else before[1],
+    )
+
+
+def _measured(change: LabelChange) -> tuple[Literal["label_falls", "recall_falls", "precision_falls"], float | None, float]:
+    """Return which fall it would be, and what is measured of the label in the live version and in the candidate."""
+    preferred = change.preferred
+    if preferred is None or preferred.found_before is None or preferred.given_before is None or preferred.preference == "balance":
+        return "label_falls", change.before, change.after
+    beta = BETA[preferred.preference]
+    before, after = (
+        f_beta(found, given, change.support, beta)
+        for found, given in ((preferred.found_before, preferred.given_before), (preferred.found, preferred.given))
+    )
+    return "recall_falls" if preferred.preference == "recall" else "precision_falls", before, after
 
 
 def sign_test(better: int, worse: int) -> float:

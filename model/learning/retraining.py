@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -256,7 +256,7 @@ def _evaluate_candidate(
         texts={split: len(data[split]) for split in SPLITS},
         corrections=len(judged),
         judges=tuple(user for user, _ in judges.most_common()),
-        flips=() if old is None else _flips(store, old, new, taxonomy),
+        flips=() if old is None else _flips(store, _as_served(old, taxonomy), _as_served(new, taxonomy), taxonomy),
         blind=_blind(store, serving),
         uses=uses,
         notes=tuple(progress.notes),
@@ -279,7 +279,10 @@ def _load_serving(promoted: Sequence[Version], device: str) -> tuple[Version | N
 def _compare(
     candidate: Version, new: "Classifier", old: "Classifier | None", test: Sequence[Example], taxonomy: Taxonomy
 ) -> Comparison:
-    """Compare on the test texts and on the labels that both versions know and that there are today."""
+    """Compare on the test texts and on the labels that both versions know and that there are today.
+
+    Without preferences, but for the labels of which people have one.
+    """
     former = () if old is None else taxonomy.today(old.labels)
     labels = [name for name in new.labels if name in taxonomy and (old is None or name in former)]
     texts = [example.text for example in test]
@@ -291,14 +294,27 @@ def _compare(
         _answers(new, texts, labels, taxonomy),
         None if old is None else _answers(old, texts, labels, taxonomy),
         Answers((scores >= baseline.threshold).astype(float), scores),
+        taxonomy.preferences(labels),
     )
 
 
 def _answers(classifier: "Classifier", texts: Sequence[str], labels: Sequence[str], taxonomy: Taxonomy) -> Answers:
-    predictions = [taxonomy.read(prediction) for prediction in classifier.predict(texts)]
-    given: Matrix = np.array([[label in prediction.labels for label in labels] for prediction in predictions], dtype=float)
+    predicted = classifier.predict(texts)
+    predictions = [taxonomy.read(prediction) for prediction in predicted]
     scores: Matrix = np.array([[prediction.scores[label] for label in labels] for prediction in predictions], dtype=float)
-    return Answers(given, scores)
+
+    def given(thresholds: Mapping[str, float]) -> Matrix:
+        cut = (tuple(name for name, score in each.scores.items() if score >= thresholds[name]) for each in predicted)
+        today = [taxonomy.today(names) for names in cut]
+        return np.array([[label in names for label in labels] for names in today], dtype=float)
+
+    preferred = given(_as_served(classifier, taxonomy).thresholds) if classifier.card.cuts else None
+    return Answers(given(classifier.preferring({}).thresholds), scores, preferred)
+
+
+def _as_served(classifier: "Classifier", taxonomy: Taxonomy) -> "Classifier":
+    """Return the version with the thresholds of what people prefer now."""
+    return classifier.preferring(taxonomy.preferences(classifier.labels))
 
 
 def _flips(store: Store, old: "Classifier", new: "Classifier", taxonomy: Taxonomy) -> tuple[Flip, ...]:

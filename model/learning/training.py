@@ -25,8 +25,9 @@ from model.learning.dataset import data_sha256
 from model.learning.distributed import DistributedContext
 from model.learning.evaluation import best_threshold, calibrated_threshold, expected_calibration_error, score
 from model.learning.mixture import fit_mixture
+from model.learning.preferences import fit_cuts
 from model.learning.recipe import Recipe, begin, freeze, name_of, titles_of
-from model.schema import Card, Example, Mixture, Progress, Scores, TriedForm
+from model.schema import Card, Cuts, Example, Mixture, Progress, Scores, TriedForm
 from model.serving import graph
 from model.serving.calibration import Matrix, sigmoid
 from model.serving.classifier import cut, encode
@@ -116,7 +117,8 @@ def train(
     """Fine-tune a version from `base`, write it whole to `out`, and return its card.
 
     `base` is `mini`, `e5`, a folder, or a name on a hub; `home` is where e5 is unpacked, BETO_HOME by default. The best
-    weights on `dev` are kept; calibration, mixture and threshold are chosen there. `seed` decides all randomness. `quick`: a
+    weights on `dev` are kept; calibration, mixture and thresholds are chosen there, these by what `taxonomy` prefers of each
+    label too. `seed` decides all randomness. `quick`: a
     checkpoint learns for a minute only. `epochs` replaces the recipe's number. After `within_s` seconds the training ends with
     what it has learnt, its rate having fallen to zero by then. `on_progress` is called after every step. Raises
     BaseUnavailable, BadData and UnknownLabel for data that cannot be trained on, and ModelError where `out` exists or cannot be
@@ -158,7 +160,7 @@ def train(
     # Calibration, mixture and thresholds, all on dev, which is then scored as it will serve, beside the yardsticks.
     svc = fit_baseline(train, dev, taxonomy.names, "svc")
     dev_lexical = baseline.lexical.logits([example.text for example in dev])
-    decided, dev_encoder = _decide(model, dev_task, dev_lexical)
+    decided, dev_encoder = _decide(model, dev_task, dev_lexical, taxonomy.names)
     scores = {"dev": _score(decided, dev_encoder, dev, baseline, svc)}
 
     # Where dev is worth learning too, all of it again on everything, with what dev has decided: that is what serves.
@@ -187,7 +189,7 @@ def train(
         base=name_of(base),
         origin=e5.ORIGIN if base == e5.NAME else "",
         labels=taxonomy.names,
-        thresholds=dict.fromkeys(taxonomy.names, decided.threshold),
+        thresholds={},
         seed=seed,
         settings={
             **asdict(recipe),
@@ -209,7 +211,10 @@ def train(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=_code_version(),
         mixture=decided.mixture,
+        cuts=decided.cuts,
+        preferences=taxonomy.preferences(taxonomy.names),
     )
+    card = card.model_copy(update={"thresholds": card.thresholds_for(card.preferences)})
 
     if context.is_rank_zero:
         mixed = partial(mix, decided.mixture, lexical=dev_lexical)
@@ -226,8 +231,8 @@ def _write(out: Path, model: _Model, baseline: Baseline, card: Card, add_engine:
         baseline.save(folder)
         assert card.mixture is not None
         save_mixture(folder, card.mixture)
-        threshold = next(iter(card.thresholds.values()))  # one for all
-        card = card.model_copy(update={"forms": add_engine(folder, model.network, threshold=threshold)})
+        thresholds = np.array([card.thresholds[label] for label in card.labels])
+        card = card.model_copy(update={"forms": add_engine(folder, model.network, thresholds=thresholds)})
         write_card(folder, card)
     return card
 
@@ -327,16 +332,18 @@ class _Decided:
     mixture: Mixture
     threshold: float
     encoder_threshold: float
+    cuts: dict[str, Cuts]
 
 
-def _decide(model: _Model, dev: _Task, lexical: Matrix) -> tuple[_Decided, Matrix]:
+def _decide(model: _Model, dev: _Task, lexical: Matrix, labels: Sequence[str]) -> tuple[_Decided, Matrix]:
     """Calibrate the network on dev, and return what dev decides, with the network's logits on it."""
     truth, known = dev.answers()
     scale, shift = calibrate_network(model.network, model.logits(dev), truth, known)
     encoder: Matrix = model.logits(dev).double().numpy()
     mixture = fit_mixture(encoder, lexical, truth, known)
-    cuts = (calibrated_threshold(sigmoid(logits), truth, known) for logits in (mix(mixture, encoder, lexical), encoder))
-    return _Decided(scale, shift, mixture, *cuts), encoder
+    mixed = sigmoid(mix(mixture, encoder, lexical))
+    threshold, encoder_threshold = (calibrated_threshold(scores, truth, known) for scores in (mixed, sigmoid(encoder)))
+    return _Decided(scale, shift, mixture, threshold, encoder_threshold, fit_cuts(mixed, truth, known, labels)), encoder
 
 
 def _score(
@@ -530,7 +537,7 @@ def _evaluate(scores: Matrix, threshold: float, examples: Sequence[Example], lab
 
 
 def _add_engine(
-    folder: Path, network: Any, dev: _Task, exact: Matrix, mixed: Callable[[Matrix], Matrix], threshold: Matrix | float
+    folder: Path, network: Any, dev: _Task, exact: Matrix, mixed: Callable[[Matrix], Matrix], thresholds: Matrix
 ) -> tuple[TriedForm, ...]:
     """Write the fastest engine for a CPU that is sound into `folder`, and return the forms that were tried, the last one last.
 
@@ -545,12 +552,12 @@ def _add_engine(
     truth, known = dev.answers()
     truth = truth * known
     expected = sigmoid(mixed(exact))
-    given = (expected >= threshold) * known
+    given = (expected >= thresholds) * known
     forms: tuple[Form, ...] = ("fp32",) if network.config.hidden_size <= SMALL else ("int8", "fp32")
     for form in forms:
         graph.write(folder / ENGINE_FILE, weights, config, exact.shape[1], form)
         scores = sigmoid(mixed(OnnxEngine(folder / ENGINE_FILE).logits(dev.encoded)))
-        now = (scores >= threshold) * known
+        now = (scores >= thresholds) * known
         tried.append(
             TriedForm(
                 form=form,

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.errors import BrokenVersion
-from model.schema import Card, Mixture, Prediction
+from model.schema import Card, Mixture, Prediction, Preference
 from model.serving.calibration import Matrix, sigmoid
 from model.serving.corrections import SAID_NO, SAID_YES, Corrections, Judged, key_of
 from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
@@ -54,6 +54,7 @@ class Classifier:
         self.max_tokens = max_tokens
         self.lexical = lexical
         self.mixture = mixture
+        self.thresholds = dict(card.thresholds)
         self.corrections: Corrections | None = None
         tokenizer.no_padding()
         tokenizer.no_truncation()
@@ -62,6 +63,15 @@ class Classifier:
         """Return the version with these corrections instead of those that it has; network and tokenizer are shared."""
         made = copy.copy(self)  # made anew it would set up the tokenizer, which others are using
         made.corrections = corrections
+        return made
+
+    def preferring(self, preferences: Mapping[str, Preference]) -> "Classifier":
+        """Return the version with the thresholds of these preferences, by the labels' names in it; the rest is shared.
+
+        A version of before has no others than its own.
+        """
+        made = copy.copy(self)
+        made.thresholds = self.card.thresholds_for(preferences)
         return made
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
@@ -103,7 +113,7 @@ class Classifier:
 
     def _prediction(self, row: Sequence[float], text: EncodedText, *, truncated: bool) -> Prediction:
         scores = dict(zip(self.labels, row, strict=True))
-        sure = [label for label in self.labels if scores[label] >= self.card.thresholds[label]]
+        sure = [label for label in self.labels if scores[label] >= self.thresholds[label]]
         return Prediction(
             version=self.card.version,
             base=self.card.base,

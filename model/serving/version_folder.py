@@ -92,6 +92,7 @@ def card_text(card: Card) -> str:
         *([f"- **Base**: {card.origin}"] if card.origin else []),
         f"- **Settings**: {', '.join(f'{name} {value}' for name, value in card.settings.items())}",
         f"- **Given** from these probabilities on: {', '.join(f'{name} {value:.3f}' for name, value in card.thresholds.items())}",
+        *(f"- **Preferred**: {line}. Scores below are without" for line in preferred(card)),
     ]
     if card.mixture is not None:
         lines.append(
@@ -111,6 +112,25 @@ def card_text(card: Card) -> str:
     if weak:
         lines += ["", f"Fewer than {FEW} judged messages carry {', '.join(weak)}: their numbers are mostly chance."]
     return "\n".join(lines) + "\n"
+
+
+def preferred(card: Card) -> list[str]:
+    """Return a line for each label of which recall or precision was preferred: its threshold, and what that costs."""
+    lines = []
+    for label, preference in card.preferences.items():
+        cuts = card.cuts[label]
+        moved = (
+            f"{preference} of {label}: given from {cuts.by(preference).threshold:.2f} instead of {cuts.balance.threshold:.2f} on"
+        )
+        before, after = cuts.gives("balance"), cuts.gives(preference)
+        if before is None or after is None:
+            lines.append(f"{moved}; what that costs cannot be told from the {cuts.carrying} dev messages that carry it")
+            continue
+        lines.append(
+            f"{moved}; finds {after[0]} of 100 instead of {before[0]}, and {after[1]} of 100 that are given it are right instead "
+            f"of {before[1]} (on {cuts.carrying} dev messages that carry it)"
+        )
+    return lines
 
 
 def _score_table(card: Card, split: Split) -> list[str]:

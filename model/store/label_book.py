@@ -1,5 +1,6 @@
 """The labels that a team uses today: the shipped ones, and what was added, changed, merged and retired since."""
 
+import difflib
 import threading
 import time
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, select, text
 from model.errors import BadData, StoreUnavailable
 from model.labels import LabelEvent, Taxonomy, fold_labels, label_changes, seed_taxonomy
 from model.reactions import Signs, complaints
+from model.schema import Preference
 from model.store.announcements import announce_change, label_content, label_key, watched_channels
 from model.store.database import Database
 from model.store.tables import label_events
@@ -18,14 +20,18 @@ KNOWN_FOR_S = 5.0
 
 
 class LabelBook:
-    """The set of labels in one database, with `emoji` in the place of some labels' own."""
+    """The set of labels in one database, with `emoji` in the place of some labels' own.
 
-    def __init__(self, database: Database, emoji: Mapping[str, str]) -> None:
+    `preferences` hold of labels of which nobody has said anything yet.
+    """
+
+    def __init__(self, database: Database, emoji: Mapping[str, str], preferences: Mapping[str, Preference]) -> None:
         self._database = database
         self._emoji = emoji
+        self._preferences = preferences
         self._lock = threading.Lock()
         self._read_at = 0.0
-        self._current = seed_taxonomy().with_emoji(emoji)
+        self._current = self._as_chosen(seed_taxonomy())
 
     def current(self) -> Taxonomy:
         """Return the labels of today, at most `KNOWN_FOR_S` old; the last ones known while the database is away."""
@@ -33,7 +39,7 @@ class LabelBook:
             if not self._read_at or time.monotonic() - self._read_at > KNOWN_FOR_S:
                 try:
                     with self._database.reading() as connection:
-                        self._current = fold_labels(seed_taxonomy(), _events(connection)).with_emoji(self._emoji)
+                        self._current = self._as_chosen(fold_labels(seed_taxonomy(), _events(connection)))
                 except StoreUnavailable:
                     if not self._read_at:
                         raise
@@ -48,6 +54,13 @@ class LabelBook:
     def emoji_complaints(self, signs: Signs) -> list[str]:
         """Return what is wrong with the chosen emoji beside these signs (see `reactions.complaints`)."""
         return complaints(self.recorded(), self._emoji, signs)
+
+    def preference_complaints(self) -> list[str]:
+        """Return a sentence for each label that the settings name and that there is not."""
+        return preference_complaints(self.recorded(), self._preferences)
+
+    def _as_chosen(self, taxonomy: Taxonomy) -> Taxonomy:
+        return taxonomy.with_emoji(self._emoji).with_preferences(self._preferences)
 
     def record(self, *events: LabelEvent) -> Taxonomy:
         """Record the events, all or none, and return the labels after them. BadData where one of them cannot be.
@@ -77,7 +90,7 @@ class LabelBook:
                 if told:
                     rows = {channel: label_key(recorded[-1][0], channel) for channel in watched_channels(connection)}
                     announce_change(self._database, connection, rows, label_content(told))
-            self._current, self._read_at = after.with_emoji(self._emoji), time.monotonic()
+            self._current, self._read_at = self._as_chosen(after), time.monotonic()
             return self._current
 
     def events(self) -> list[tuple[int, LabelEvent]]:
@@ -90,6 +103,17 @@ class LabelBook:
         events = self.events()
         undone = _undone(events)
         return [(number, event) for number, event in reversed(events) if event.kind != "undo" and number not in undone]
+
+
+def preference_complaints(taxonomy: Taxonomy, chosen: Mapping[str, Preference]) -> list[str]:
+    """Return a sentence for each name in the settings that is, and was, no label, with the likeliest one."""
+    found = []
+    for name, preference in chosen.items():
+        if not any(current in taxonomy for current in taxonomy.today([name])):
+            likely = difflib.get_close_matches(name.lower(), taxonomy.names, n=1, cutoff=0.6)
+            hint = f"is {likely[0]!r} meant?" if likely else f"there are: {', '.join(taxonomy.names)}"
+            found.append(f"BETO_PREFER_{preference.upper()} names {name!r}, which is no label: {hint}")
+    return found
 
 
 def _events(connection: Connection) -> list[tuple[int, LabelEvent]]:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from model.first_training import FirstTraining
 from model.masking import mask
+from model.schema import Preference
 from model.store.channels import Channels
 from model.store.database import Database
 from model.store.erasure import ErasureService
@@ -32,12 +33,18 @@ class Store:
 
     Built once in a process and handed on; any thread may call. Call `migrate` once before the first use. Every text passes
     `mask` before it is kept, so that personal data is replaced by words, unless `mask_personal` is false. Labels have the
-    emoji of `label_emoji`, by their names, and else their own.
+    emoji of `label_emoji`, by their names, and else their own; `preferences` hold of those of which nobody has said anything.
     """
 
     def __init__(
-        self, url: str, home: Path, *, mask_personal: bool = True, label_emoji: Mapping[str, str] | None = None
-    ) -> None:  # fmt: skip
+        self,
+        url: str,
+        home: Path,
+        *,
+        mask_personal: bool = True,
+        label_emoji: Mapping[str, str] | None = None,
+        preferences: Mapping[str, Preference] | None = None,
+    ) -> None:
         self.database = Database(url)
         self.mask = mask if mask_personal else str
         self.messages = Messages(self.database, self.mask)
@@ -50,7 +57,7 @@ class Store:
         self.registry = Registry(self.database, home)
         self.workers = Workers(self.database)
         self.refits = Refits(self.database)
-        self.labels = LabelBook(self.database, label_emoji or {})
+        self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})
         self.erasure = ErasureService(self.database, self.gestures, self.labels)
 
     def belongs_to(self, team: str) -> str:

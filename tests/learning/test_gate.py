@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
 from model.learning.gate import REUSED_AFTER, Answers, compare, decide, sign_test
-from model.schema import Comparison, Interval, LabelChange, Reason
+from model.schema import Comparison, Interval, LabelChange, Preference, PreferredChange, Reason
 
 LABELS = ("tarjeta", "fraude", "app")
 
@@ -236,3 +236,54 @@ def test_the_baseline_is_ahead_where_it_is_on_micro_f1() -> None:
     behind = {"micro_baseline": value - 0.01, "macro_baseline": 1.0}
     assert "baseline_ahead" in codes(decide(found.model_copy(update=ahead), label_margin=1.0).reasons)
     assert "baseline_ahead" not in codes(decide(found.model_copy(update=behind), label_margin=1.0).reasons)
+
+
+def preferring(found: int, given: int, before: tuple[int, int] | None, *, preference: Preference = "recall") -> Comparison:
+    """A better candidate, whose label `fraude`, which 50 test texts carry, gives so much where it is preferred to be."""
+    truth = some_texts(200)
+    made = judged(spoiled(truth, 0.02), spoiled(truth, 0.2), truth)
+    found_before, given_before = before or (None, None)
+    change = PreferredChange(
+        preference=preference, found=found, given=given, found_before=found_before, given_before=given_before
+    )
+    fraud = LabelChange(before=0.8, after=0.7, support=50, preferred=change)
+    return made.model_copy(update={"per_label": made.per_label | {"fraude": fraud}})
+
+
+def test_precision_that_was_knowingly_given_up_refuses_nobody() -> None:
+    """Where no fraud may be missed, thirty false alarms are the price that was asked for; both versions pay it."""
+    assert decide(preferring(48, 80, (44, 70)), label_margin=0.15).promote
+
+
+def test_a_candidate_that_misses_what_was_not_to_be_missed_stays_out() -> None:
+    """A label is measured by what people want of it."""
+    verdict = decide(preferring(35, 40, (48, 70)), label_margin=0.15)
+    assert not verdict.promote
+    [fallen] = [reason for reason in verdict.reasons if not reason.good]
+    assert (fallen.code, fallen.values["label"], fallen.values["texts"]) == ("recall_falls", "fraude", 50)
+    assert fallen.values["before"] == pytest.approx(5 * 48 / (70 + 4 * 50))
+    verdict = decide(preferring(35, 70, (30, 31), preference="precision"), label_margin=0.15)
+    assert {reason.code for reason in verdict.reasons if not reason.good} == {"precision_falls"}
+
+
+def test_a_version_of_before_is_compared_as_it_serves() -> None:
+    """It has no other thresholds: unlike ones would compare nothing."""
+    made = preferring(35, 80, None)
+    assert decide(made, label_margin=0.15).promote
+    assert not decide(made, label_margin=0.05).promote  # F1 falls by a tenth
+
+
+def test_only_the_preferred_labels_are_counted_a_second_time() -> None:
+    """On what is known, as everything is."""
+    truth = some_texts(60)
+    known = np.ones_like(truth)
+    known[:30] = 0
+    everything = np.ones_like(truth)
+    candidate, live = Answers(truth, truth, everything), Answers(truth, truth)
+    found = compare(truth, known, LABELS, candidate, live, answers(truth), {"fraude": "recall"})
+    count = int(truth[30:, 1].sum())
+    assert found.per_label["fraude"].preferred == PreferredChange(
+        preference="recall", found=count, given=30, found_before=None, given_before=None
+    )
+    assert found.per_label["app"].preferred is None
+    assert found.micro.value == 1.0

@@ -4,13 +4,16 @@ import random
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.judgements import Gesture, Kind
+from model.labels import seed_taxonomy
 from model.learning import retraining
 from model.learning.dataset import SPLITS, seed_messages, split_of
 from model.learning.retraining import run_training, snapshot
 from model.schema import Example, Message, Source
+from model.serving.classifier import load
 from model.serving.version_folder import verify
 from model.settings import ModelSettings
 from model.store.registry import Registry
@@ -271,3 +274,23 @@ def test_old_versions_make_room_but_never_the_live_one_nor_the_one_before(
     assert registry.live().number == 1
     assert registry.before_live().number == 3
     assert sorted(path.name for path in registry.versions_folder.glob("v*")) == ["v1", "v3", "v5", "v6"]
+
+
+def test_versions_are_compared_at_like_thresholds_and_preferred_labels_as_they_serve(trained_version: Path) -> None:
+    """The version that is live may have been trained with other preferences, or before there were any."""
+    classifier = load(trained_version, device="cpu")
+    texts = [example.text for example in seed_messages()[:60]]
+    plain, eager = (
+        retraining._answers(classifier.preferring({"fraude": wanted}), texts, classifier.labels, taxonomy)
+        for wanted, taxonomy in (
+            ("balance", seed_taxonomy()),
+            ("precision", seed_taxonomy().with_preferences({"fraude": "recall"})),
+        )
+    )
+    at = classifier.labels.index("fraude")
+    assert (plain.given == eager.given).all()
+    assert plain.preferred is not None
+    assert (plain.preferred == plain.given).all()
+    assert eager.preferred is not None
+    assert eager.preferred[:, at].sum() > eager.given[:, at].sum()
+    assert (np.delete(eager.preferred, at, 1) == np.delete(eager.given, at, 1)).all()

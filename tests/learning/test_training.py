@@ -41,7 +41,7 @@ EXAMPLES = [
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A version of two labels, and a checkpoint folder for others to begin with."""
     folder = tmp_path_factory.mktemp("tiny") / "v"
-    train(EXAMPLES, EXAMPLES, taxonomy=TINY, base="mini", out=folder, epochs=2)
+    train(EXAMPLES, EXAMPLES, taxonomy=TINY.with_preferences({"app": "recall"}), base="mini", out=folder, epochs=2)
     return folder
 
 
@@ -71,6 +71,17 @@ def test_the_card_is_readable_by_people_too(tiny: Path) -> None:
     for word in ("app, gracias", card.data_sha256, card.code_version, "Learnt from** 24 messages", "logistic regression"):
         assert word in text
     assert f"| micro-F1 | {100 * card.scores['dev'].micro_f1:.1f} | {100 * card.baseline['dev'].micro_f1:.1f} |" in text
+
+
+def test_what_is_preferred_is_saved_with_the_version(tiny: Path) -> None:
+    """Wherever the folder goes, the label is given as its team wants it, and the README says what that costs."""
+    card = read_card(tiny)
+    assert card.preferences == {"app": "recall"}
+    assert card.thresholds == {"app": card.cuts["app"].recall.threshold, "gracias": card.cuts["gracias"].balance.threshold}
+    assert card.thresholds["app"] < card.thresholds["gracias"]
+    assert card.cuts["app"].carrying == 8
+    assert load(tiny, device="cpu").thresholds == card.thresholds
+    assert "**Preferred**: recall of app: given from" in (tiny / "README.md").read_text(encoding="utf-8")
 
 
 def test_one_seed_gives_one_version(tmp_path: Path) -> None:

@@ -148,13 +148,23 @@ def test_a_misspelt_variable_is_a_warning_with_the_likeliest_name(tmp_path: Path
 
 
 def test_emoji_that_say_two_things_or_nothing_are_an_error(tmp_path: Path) -> None:
-    """The bot would not start; what the setting itself shows is told with it, what only the labels show with the database."""
-    said = beto("doctor", home=tmp_path, BETO_SIGNS="correct=✅", BETO_LABEL_EMOJI="tarjeta=mega,targeta=visa")
+    """The bot would not start; what the setting itself shows is told with it, what only the labels show with the database.
+
+    A label that is misspelt where it is preferred would quietly change nothing.
+    """
+    said = beto(
+        "doctor",
+        home=tmp_path,
+        BETO_SIGNS="correct=✅",
+        BETO_LABEL_EMOJI="tarjeta=mega,targeta=visa",
+        BETO_PREFER_RECALL="fruade",
+    )
     lines = lines_of(said)
     assert lines["settings"][0] == lines["database"][0] == "FAIL"
     assert "BETO_SIGNS: the emoji of entry 1 is not a name as Slack writes it" in lines["settings"][1]
     assert "no label is called 'targeta'" in lines["database"][1]
     assert "labels share an emoji (reclamo mega, tarjeta mega)" in lines["database"][1]
+    assert "BETO_PREFER_RECALL names 'fruade', which is no label: is 'fraude' meant?" in lines["database"][1]
 
 
 def test_names_instead_of_ids_are_an_error_and_hide_no_other_check(tmp_path: Path) -> None:

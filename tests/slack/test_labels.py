@@ -10,7 +10,8 @@ from bot.simulator.person import Person
 from bot.views import label_blocks
 from model.judgements import Gesture, Kind
 from model.labels import LabelEvent, seed_taxonomy
-from model.schema import Message, Source
+from model.schema import Card, Cuts, Message, Scores, Source
+from model.serving.version_folder import write_card
 from model.store.store import Store
 from tests.slack.connected import connected, grow
 from tests.slack.dispatching import PERSON, TEAM, a_context, dispatcher, surfaces
@@ -297,3 +298,68 @@ def test_four_hundred_labels_can_be_looked_at(slack: SimulatorThread, store: Sto
 
     with connected(slack, store, tmp_path, []):
         as_editor(slack, look)
+
+
+def test_what_matters_more_of_a_label_is_chosen_with_what_it_costs(team: SimulatorThread, store: Store) -> None:
+    """Whoever must not miss a fraud sees what that costs before, and in the list afterwards; everybody can take it back."""
+    cuts = {"carrying": 20, **{each: {"threshold": 0.4, "found": 16, "given": 18} for each in ("balance", "precision")}}
+    cuts["recall"] = {"threshold": 0.2, "found": 19, "given": 27}
+    publish_card(store, {"fraude": Cuts.model_validate(cuts)})
+
+    async def prefer(screens: Screens) -> None:
+        view = await screens.open()
+        form = await screens.form(view, "change", "fraude")
+        [element] = [block["element"] for block in form["blocks"] if block.get("block_id") == label_blocks.PREFER]
+        told = {option["value"]: option["description"]["text"] for option in element["options"]}
+        assert told["recall"] == "Encuentra 95 de 100; son ciertos 70 de cada 100 avisos"
+        assert element["initial_option"]["value"] == "balance"
+        chosen = {label_blocks.PREFER: {label_blocks.PREFER: {"selected_option": {"value": "recall"}}}}
+        assert await screens.person.view_submit(form["id"], chosen)
+        listed = await screens.shown(is_list)
+        assert "encuentra 95 de 100 en vez de 80; son ciertos 70 de cada 100 avisos en vez de 89" in row(listed, "fraude")
+        form = await screens.form(listed, "change", "app")  # what the version does not know how to move
+        chosen = {label_blocks.PREFER: {label_blocks.PREFER: {"selected_option": {"value": "precision"}}}}
+        assert await screens.person.view_submit(form["id"], chosen)
+        assert "vale desde el próximo reentrenamiento" in row(await screens.shown(is_list), "app")
+
+    as_editor(team, prefer)
+    assert store.labels.current().preferences(["fraude", "app", "cuenta"]) == {"fraude": "recall", "app": "precision"}
+    assert len(store.labels.undoable()) == 2
+
+
+def test_a_preference_from_the_settings_is_shown_and_stays_one(
+    slack: SimulatorThread, migrated_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who changes a label's title has said nothing of what matters more; who chooses a balance has."""
+    monkeypatch.setenv("BETO_PREFER_RECALL", "fraude")
+    (tmp_path / "beto.db").write_bytes(migrated_file.read_bytes())
+    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path, preferences={"fraude": "recall"})
+
+    async def change(screens: Screens) -> None:
+        view = await screens.open()
+        assert "Que no se escape ninguno" in row(view, "fraude")
+        form = await screens.form(view, "change", "fraude")
+        listed = await screens.submit(form, title="Fraude y robo")
+        assert store.labels.recorded()["fraude"].prefer == ""
+        form = await screens.form(listed, "change", "fraude")
+        chosen = {label_blocks.PREFER: {label_blocks.PREFER: {"selected_option": {"value": "balance"}}}}
+        assert await screens.person.view_submit(form["id"], chosen)
+        assert "escape" not in row(await screens.shown(is_list), "fraude")
+
+    with connected(slack, store, tmp_path, []):
+        as_editor(slack, change)
+    assert store.labels.current()["fraude"].prefer == "balance"
+    store.close()
+
+
+def publish_card(store: Store, cuts: dict[str, Cuts]) -> None:
+    """A live version, of which only the card is looked at."""
+    scores = Scores(texts=0, jaccard=0, micro_f1=0, macro_f1=0, exact_match=0, per_label={})
+    card = Card(
+        base="mini", labels=tuple(cuts), thresholds=dict.fromkeys(cuts, 0.4), seed=0, settings={}, data_sha256="", texts={},
+        scores={"dev": scores}, baseline={}, seconds=0, created_at="", code_version="", cuts=cuts,
+    )  # fmt: skip
+    built = store.registry.run_directory(0) / "version"
+    built.mkdir(parents=True)
+    write_card(built, card)
+    store.registry.promote(store.registry.add(built, card).number, by="test", reason="a test needs it")

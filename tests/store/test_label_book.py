@@ -242,3 +242,42 @@ def test_what_another_process_changed_is_known_after_a_restart(store: Store, sto
     ours, theirs = store.labels.current(), other.labels.current()
     other.close()
     assert (ours.labels, ours.absent, ours.renamed) == (theirs.labels, theirs.absent, theirs.renamed)
+
+
+def test_what_is_preferred_is_chosen_in_chat_and_begins_with_the_setting(store_url: str, tmp_path: Path) -> None:
+    """Who runs the bot sets what holds on the first day; what the team says after that counts more, and can be undone."""
+    store = Store(store_url, tmp_path, preferences={"fraude": "recall", "app": "precision"})
+    store.migrate()
+    try:
+        names = store.labels.current().names
+        assert store.labels.current().preferences(names) == {"fraude": "recall", "app": "precision"}
+        fraud = store.labels.recorded()["fraude"]
+        assert fraud.prefer == ""  # what nobody has said is not recorded with the next change
+        store.labels.record(event("change", "fraude", label=fraud.model_copy(update={"prefer": "balance"})))
+        assert store.labels.current().preferences(names) == {"app": "precision"}
+        [(number, _)] = store.labels.undoable()
+        store.labels.record(event("undo", "", undoes=number))
+        assert store.labels.current().preferences(names) == {"fraude": "recall", "app": "precision"}
+    finally:
+        store.close()
+
+
+def test_a_version_reads_what_is_preferred_by_the_names_that_it_knows(store: Store) -> None:
+    """It was trained before the label was renamed, and before another was merged into it."""
+    fraud = seed_taxonomy()["fraude"].model_copy(update={"name": "estafa", "prefer": "recall"})
+    store.labels.record(event("change", "fraude", label=fraud))
+    taxonomy = store.labels.record(event("merge", "urgente", into="estafa"))
+    assert taxonomy.preferences(["app", "fraude", "urgente", "nada"]) == {"fraude": "recall", "urgente": "recall"}
+
+
+def test_a_preferred_label_that_there_is_not_is_told_with_the_likeliest(store_url: str, tmp_path: Path) -> None:
+    """A slip would quietly change nothing."""
+    store = Store(store_url, tmp_path, preferences={"Fraudes": "recall", "xyz": "precision", "urgente": "recall"})
+    store.migrate()
+    try:
+        store.labels.record(event("merge", "urgente", into="fraude"))  # it was one: its preference is the other's
+        slip, unknown = store.labels.preference_complaints()
+        assert slip == "BETO_PREFER_RECALL names 'Fraudes', which is no label: is 'fraude' meant?"
+        assert "'xyz', which is no label: there are: reclamo, tarjeta" in unknown
+    finally:
+        store.close()

@@ -12,7 +12,7 @@ from bot.views import label_blocks
 from bot.views.texts import Texts, load_texts
 from model.judgements import Kind, Status
 from model.labels import LabelEvent
-from model.schema import Reason
+from model.schema import Preference, Reason
 from model.store.channels import Mode
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +24,9 @@ PUT_TOGETHER = {
     "labels.{act}": [f"labels.{act}" for act in label_blocks.ACTS],
     "labels.field_{name}": [f"labels.field_{name}" for name in label_blocks.FIELDS],
     "labels.hint_{name}": [f"labels.hint_{name}" for name in label_blocks.FIELDS],
+    "labels.prefer_{preference}": [f"labels.prefer_{preference}" for preference in get_args(Preference)],
+    "labels.prefer_{found.preference}": [f"labels.prefer_{preference}" for preference in get_args(Preference)],
+    "told.label_prefers_{event.label.prefer}": ["told.label_prefers_recall", "told.label_prefers_precision"],
     "labels.did_{event.kind}": [
         f"labels.did_{kind}" for kind in get_args(LabelEvent.model_fields["kind"].annotation) if kind != "undo"
     ],

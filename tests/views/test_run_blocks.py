@@ -12,7 +12,7 @@ from bot.simulator.blocks import check_message, check_view
 from bot.views import charts, run_blocks
 from bot.views.texts import load_texts
 from model.labels import seed_taxonomy
-from model.schema import Card, Comparison, Decided, Interval, LabelChange, Reason, Report, Run, Standing, Verdict
+from model.schema import Card, Comparison, Decided, Interval, LabelChange, PreferredChange, Reason, Report, Run, Standing, Verdict
 from model.store.store import Store
 
 ES = load_texts("es")
@@ -234,3 +234,19 @@ def test_the_details_and_the_picture_of_four_hundred_labels(run: Run, trained_ve
     with Image.open(io.BytesIO(charts.draw(made, seed_taxonomy(), ES))) as picture:
         assert picture.width == 1080
         assert picture.height < 2500
+
+
+@pytest.mark.parametrize("live", [1, None])
+def test_a_report_tells_what_preferred_labels_give_as_they_serve(run: Run, live: int | None) -> None:
+    """All other figures are without the preference, and say so: else a team would look for its fraud in the wrong number."""
+    made = report("wins", live=live)
+    before = (38, 44) if live else (None, None)
+    change = PreferredChange(preference="recall", found=40, given=52, found_before=before[0], given_before=before[1])
+    fraud = LabelChange(before=None, after=0.7, support=44, better=0, worse=0, chance=1.0, preferred=change)
+    comparison = made.comparison.model_copy(update={"per_label": made.comparison.per_label | {"fraude": fraud}})
+    text, shown = rendered(run, made.model_copy(update={"comparison": comparison}))
+    [line] = [each for each in text.splitlines() if "dart" in each]
+    assert "*Fraude* (Que no se escape ninguno (exhaustividad)): encuentra 40 de 44, en 52 avisos" in line
+    assert ("la versión 1, 38, en 44 avisos" in line) == (live == 1)
+    assert "se miden sin ella" in words_of(shown)
+    assert "se miden sin ella" not in words_of(rendered(run, report("wins"))[1])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from model.labels import LabelEvent
 from model.store.store import Store
 from tests.town import publish_version, wait_until
 from worker.host import Host, NoVersion
@@ -178,3 +179,18 @@ def test_closing_answers_what_was_asked(host: Host, publish: Callable[..., int],
     for thread in (*askers, closing):
         thread.join(10)
     assert answers == [1] * 8
+
+
+def test_what_the_team_prefers_holds_from_the_next_message_on(host: Host, publish: Callable[..., int], store: Store) -> None:
+    """Nobody retrains to miss less fraud; and a slip in chat is undone as fast."""
+    publish()
+    wait_until(lambda: host.serving, 30, "a version is in memory")
+    cuts = host.classifier.card.cuts["fraude"]
+    assert host.classifier.thresholds["fraude"] == cuts.balance.threshold
+    fraud = store.labels.recorded()["fraude"].model_copy(update={"prefer": "recall"})
+    store.labels.record(LabelEvent(kind="change", name="fraude", label=fraud, at=1, by="U1"))
+    wait_until(lambda: host.classifier.thresholds["fraude"] == cuts.recall.threshold, 15, "fraud is given sooner")
+    assert host.classifier.thresholds["app"] == cuts.balance.threshold
+    [(number, _)] = store.labels.undoable()
+    store.labels.record(LabelEvent(kind="undo", undoes=number, at=2, by="U1"))
+    wait_until(lambda: host.classifier.thresholds["fraude"] == cuts.balance.threshold, 15, "all is as before")

@@ -20,6 +20,7 @@ from bot.views.blocks import CHOICE
 from bot.views.label_blocks import Standing, Undoable
 from model.errors import BadData, StoreUnavailable
 from model.labels import Label, LabelEvent, Taxonomy, slack_name
+from model.schema import Card, Cuts
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,8 @@ async def _show_list(context: ListenerContext, view_id: str, user: str, *, warni
         taxonomy = store.labels.current()
         named, live = store.gestures.named(taxonomy), store.registry.live()
         scores = {} if live is None else (live.card.scores.get("test") or live.card.scores["dev"]).per_label
-        standings = {name: Standing(named[name], scores.get(name), live is not None) for name in taxonomy.names}
+        cuts = {} if live is None else _cuts(live.card, taxonomy)
+        standings = {name: Standing(named[name], scores.get(name), live is not None, cuts.get(name)) for name in taxonomy.names}
         undoable = [Undoable(number, _told(event, taxonomy, context)) for number, event in store.labels.undoable()]
         return label_blocks.label_list(taxonomy, standings, undoable, texts, refused=refused, warning=warning)
 
@@ -123,7 +125,8 @@ async def _choose(context: ListenerContext, parsed: ViewClick) -> None:
         await _move_up(context, parsed, taxonomy, name)
         return
     if act == "change":
-        view = label_blocks.label_form(label, texts, metadata=metadata)
+        shown, cuts = await asyncio.to_thread(_served, context, name)
+        view = label_blocks.label_form(label.model_copy(update={"prefer": shown}), texts, metadata=metadata, cuts=cuts)
     else:
         touches = await asyncio.to_thread(_touches, context, taxonomy, name)
         if act == "merge":
@@ -131,6 +134,18 @@ async def _choose(context: ListenerContext, parsed: ViewClick) -> None:
         else:
             view = label_blocks.retire_form(label, touches, texts, metadata=metadata)
     await context.slack.views_push(trigger_id=parsed.trigger_id, view=view)
+
+
+def _served(context: ListenerContext, name: str) -> tuple[str, Cuts | None]:
+    """Return what is preferred of the label, chosen or set, and its thresholds in the live version."""
+    taxonomy, live = context.store.labels.current(), context.store.registry.live()
+    cuts = {} if live is None else _cuts(live.card, taxonomy)
+    return taxonomy[name].prefer if name in taxonomy else "", cuts.get(name)
+
+
+def _cuts(card: Card, taxonomy: Taxonomy) -> dict[str, Cuts]:
+    """Return the thresholds of the version's labels, by their names of today."""
+    return {current: cuts for name, cuts in card.cuts.items() for current in taxonomy.today([name])}
 
 
 def _touches(context: ListenerContext, taxonomy: Taxonomy, name: str) -> str:
@@ -203,8 +218,14 @@ def _label_of(parsed: ViewSubmission, taxonomy: Taxonomy, context: ListenerConte
         "examples": _lines(mask(parsed.field(label_blocks.EXAMPLES))),
         "counterexamples": _lines(mask(parsed.field(label_blocks.COUNTEREXAMPLES))),
     }
+    preference = parsed.field(label_blocks.PREFER) or "balance"
     if parsed.opened.label in taxonomy:
-        return taxonomy[str(parsed.opened.label)].model_copy(update=described)
+        label = taxonomy[str(parsed.opened.label)]
+        # What was set and left as it is goes on following the setting.
+        if preference != (taxonomy.with_preferences(context.settings.preferences)[label.name].prefer or "balance"):
+            described["prefer"] = preference
+        return label.model_copy(update=described)
+    described["prefer"] = preference if preference != "balance" else ""
     return Label(name=parsed.opened.label or _new_name(title, taxonomy), **described)
 
 
