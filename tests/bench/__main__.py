@@ -77,6 +77,17 @@ def backup(messages: int, database: str, as_json: bool) -> None:
     finish(measure(messages=messages, databases=databases), as_json)
 
 
+@bench.command("first_start")
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@as_json
+def first_start(base: str, seed: int, as_json: bool) -> None:
+    """Time the first version of a new home, by parts, and score it beside the yardsticks."""
+    from tests.bench.first_start import measure
+
+    finish(measure(base=base, seed=seed), as_json)
+
+
 @bench.command("shape")
 @click.argument("folder", type=click.Path(path_type=Path))
 def write_shape(folder: Path) -> None:

@@ -20,7 +20,7 @@ from model.learning.dataset import divide, seed_messages
 from model.learning.training import train
 from model.serving import classifier
 from model.store.store import Store
-from tests.bench import corrections, data, journey, learning_curve, machine, shape, systems
+from tests.bench import corrections, data, first_start, journey, learning_curve, machine, shape, systems
 from tests.bench.__main__ import bench
 from tests.rows import count
 from tests.town import Town, publish_version, running_town
@@ -107,6 +107,18 @@ def test_without_other_data_the_shipped_messages_are_learnt_from(
     assert (found.name, len(found.taxonomy.names)) == ("the shipped messages", 14)
     assert not {example.text for example in found.learnt} & {example.text for example in found.judged}
     assert "the shipped messages" in capsys.readouterr().err
+
+
+def test_the_first_start_tells_its_parts_and_its_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second belongs to one part, and a version behind the yardsticks is told to be so."""
+    few = {split: examples[:24] for split, examples in divide(seed_messages()[:300]).items()}
+    monkeypatch.setattr(first_start, "seed_examples", lambda: few)
+    found = first_start.measure(base="mini", seed=0)
+    parts = [found["seconds"][part]["wall"] for part in ("beginning", "epochs", "evaluation and graph")]
+    assert found["seconds"]["all"]["wall"] == pytest.approx(sum(parts))
+    assert min(parts[:2]) > 0
+    best = max(found["scores"][name]["micro_f1"] for name in ("baseline", "svc"))
+    assert found["ahead_of_the_best_yardstick"] == pytest.approx(found["scores"]["version"]["micro_f1"] - best, abs=0.05)
 
 
 def test_a_network_of_betos_shape_goes_the_whole_way_by_the_same_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,7 @@ def _train_by_beto(
 ) -> tuple[Card, dict[str, float], dict[str, float]]:
     """Return the card of our recipe's version, its scores on test, and those of its baseline."""
     # Behind the torch doors, and seconds to load: before the clock starts.
+    from model.learning.recipe import titles_of
     from model.learning.training import train
     from model.serving.network import quiet_transformers
 
@@ -118,7 +119,8 @@ def _train_by_beto(
     seconds = time.perf_counter() - began
     first, last = (next(at for at, progress in marks if progress.stage == stage) for stage in ("training", "evaluating"))
     epochs_run, batch = int(card.settings["epochs_run"]), int(card.settings["batch"])
-    learned = epochs_run * len(splits["train"]) - batch  # the first step's end is where the clock starts
+    titles = titles_of(taxonomy) if card.settings["learns_titles"] else ()
+    learned = epochs_run * (len(splits["train"]) + len(titles)) - batch  # the first step's end is where the clock starts
     pace = {"examples_per_s": learned / (last - first), "seconds": seconds, "epochs": epochs_run}
     return card, _f1(card.scores["test"]) | pace, _f1(card.baseline["test"])
 
