@@ -32,7 +32,7 @@ from model.serving import graph
 from model.serving.calibration import Matrix, sigmoid
 from model.serving.classifier import cut, encode
 from model.serving.engine import ENGINE_FILE, SMALL, OnnxEngine
-from model.serving.graph import Form
+from model.serving.graph import Form, Weights, frozen_name
 from model.serving.mixture import mix, save_mixture
 from model.serving.network import (
     calibrate_network,
@@ -145,6 +145,7 @@ def train(
         recipe = replace(recipe, epochs=epochs)
     limit_s = (within_s or float("inf")) / (2 if recipe.learns_dev_too else 1)
     model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
+    begun = _begun_layers(model)
     longest = longest_input(network, tokenizer)
     learnt = [*train, *titles_of(taxonomy)] if recipe.learns_titles else list(train)
     train_task, dev_task = (_task(model, examples, taxonomy.names, longest) for examples in (learnt, dev))
@@ -218,7 +219,7 @@ def train(
 
     if context.is_rank_zero:
         mixed = partial(mix, decided.mixture, lexical=dev_lexical)
-        card = _write(out, model, baseline, card, partial(_add_engine, dev=dev_task, exact=dev_encoder, mixed=mixed))
+        card = _write(out, model, baseline, card, partial(_add_engine, begun=begun, dev=dev_task, exact=dev_encoder, mixed=mixed))
         report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
     return card
 
@@ -536,19 +537,34 @@ def _evaluate(scores: Matrix, threshold: float, examples: Sequence[Example], lab
     return score([example.labels for example in examples], known, labels).model_copy(update={"ece": ece})
 
 
+def _begun_layers(model: _Model) -> Weights:
+    """Return the layers that will learn as they are now, for `graph.write`; none where all of the network learns."""
+    names = tuple(f"bert.encoder.layer.{number}." for number in range(model.frozen, model.network.config.num_hidden_layers))
+    if not model.frozen:
+        return {}
+    state = model.network.state_dict()
+    return {frozen_name(name): state[name].detach().float().cpu().numpy().copy() for name in state if name.startswith(names)}
+
+
 def _add_engine(
-    folder: Path, network: Any, dev: _Task, exact: Matrix, mixed: Callable[[Matrix], Matrix], thresholds: Matrix
+    folder: Path,
+    network: Any,
+    begun: Weights,
+    dev: _Task,
+    exact: Matrix,
+    mixed: Callable[[Matrix], Matrix],
+    thresholds: Matrix,
 ) -> tuple[TriedForm, ...]:
     """Write the fastest engine for a CPU that is sound into `folder`, and return the forms that were tried, the last one last.
 
-    `exact` are torch's own logits on dev, of which `mixed` returns what the whole makes. No form is tried where the network is
-    of a kind that only torch can run.
+    `begun` are the layers that have learnt as they were before. `exact` are torch's own logits on dev, of which `mixed` returns
+    what the whole makes. No form is tried where the network is of a kind that only torch can run.
     """
     config = network.config.to_dict()
     if not graph.can_pack(config):
         return ()
     tried: list[TriedForm] = []
-    weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in network.state_dict().items()}
+    weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in network.state_dict().items()} | dict(begun)
     truth, known = dev.answers()
     truth = truth * known
     expected = sigmoid(mixed(exact))

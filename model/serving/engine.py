@@ -1,7 +1,7 @@
 """What turns token ids into logits, and how texts share a pass through it. Never torch: see `network` for that."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,12 +26,19 @@ class Engine(Protocol):
     device: str  # cpu, or the GPU's name for torch
     form: str  # int8, fp32 or bf16
     pass_tokens: int  # a pass of more is no faster
+    width: int  # of what `logits_and_meanings` gives beside the logits; 0 where it cannot be asked for
 
     def logits(self, encoded: Sequence[list[int]]) -> Matrix:
         """Return one row a text and one column a label; no text may be empty or longer than the network reads.
 
         Several threads may ask at once.
         """
+
+    def logits_and_meanings(self, encoded: Sequence[list[int]]) -> tuple[Matrix, Matrix]:
+        """Return the logits, and what the base itself makes of each text, texts x `width`."""
+
+    def meanings(self, encoded: Sequence[list[int]]) -> Matrix:
+        """Return the second of these alone."""
 
 
 class OnnxEngine:
@@ -50,15 +57,34 @@ class OnnxEngine:
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        self._labels = int(self._session.get_outputs()[0].shape[1])
+        widths = {output.name: int(output.shape[1]) for output in self._session.get_outputs()}
+        self._labels, self.width = widths["logits"], widths.get("meanings", 0)
+        self._one_alone = onnxruntime.RunOptions()
+        self._one_alone.only_execute_path_to_fetches = self.width > 0
         self.form = self._session.get_modelmeta().custom_metadata_map["form"]
 
     def logits(self, encoded: Sequence[list[int]]) -> Matrix:
         """Return what `Engine` promises."""
-        found: Matrix = np.zeros((len(encoded), self._labels))
+        return self._run(encoded, {"logits": self._labels})["logits"]
+
+    def logits_and_meanings(self, encoded: Sequence[list[int]]) -> tuple[Matrix, Matrix]:
+        """Return the logits, and what the base makes of each text, texts x `width`, the same for every version of a base."""
+        found = self._run(encoded, {"logits": self._labels, "meanings": self.width})
+        return found["logits"], found["meanings"]
+
+    def meanings(self, encoded: Sequence[list[int]]) -> Matrix:
+        """Return the meanings alone."""
+        return self._run(encoded, {"meanings": self.width})["meanings"]
+
+    def _run(self, encoded: Sequence[list[int]], wanted: Mapping[str, int]) -> dict[str, Matrix]:
+        """Return each output that is wanted, with its width; no text may be empty or longer than the network reads."""
+        found: dict[str, Matrix] = {name: np.zeros((len(encoded), width)) for name, width in wanted.items()}
+        options = None if len(wanted) > 1 else self._one_alone
 
         def run(batch: list[int]) -> None:
-            [found[batch]] = self._session.run(None, packed([encoded[at] for at in batch]))
+            made = self._session.run(list(wanted), packed([encoded[at] for at in batch]), options)
+            for name, rows in zip(wanted, made, strict=True):
+                found[name][batch] = rows
 
         batches = list(packs([len(ids) for ids in encoded]))
         if len(batches) == 1:

@@ -6,6 +6,7 @@ that is read of it. `com.microsoft` operators are ONNX Runtime's own (its docs/C
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 Form = Literal["int8", "fp32"]
-Weights = Mapping[str, NDArray[np.float32]]
+Weights = Mapping[str, NDArray[np.float32]]  # by their names
 
 _ZERO_POINT = 128  # of activations, which are unsigned
 
@@ -34,6 +35,10 @@ def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, 
 
     `weights` are a transformers BertForSequenceClassification's, by their names there. In int8 each row of a matrix has a
     scale of its own, and so has each token, by its largest activation: a text's scores never depend on the texts beside it.
+
+    Where they hold the highest layers as they were before they learnt, under the names of `frozen_name`, there is a second
+    output, `meanings` (texts x width): the mean of what those make of each token. Whoever does not ask for it spends nothing
+    on it.
     """
     graph = _Graph(weights, form)
     heads, layers, epsilon = config["num_attention_heads"], config["num_hidden_layers"], config["layer_norm_eps"]
@@ -42,29 +47,47 @@ def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, 
     words = graph.gather(graph.constant(word.astype(np.float16) if form == "int8" else word), "ids")
     summed = graph.add(graph.node("Cast", words, to=TensorProto.FLOAT), graph.gather(graph.constant(position), "positions"))
     x = graph.node("LayerNormalization", summed, *graph.norm("bert.embeddings.LayerNorm"), axis=-1, epsilon=epsilon)
-    for number in range(layers):
-        layer = f"bert.encoder.layer.{number}"
-        attention = f"{layer}.attention.self"
-        last = number == layers - 1
-        if last:
-            keys = graph.gather(graph.linear(x, f"{attention}.key", f"{attention}.value"), "rows")
-            key, value = graph.split(keys, 2)
-            x = graph.gather(x, "first")
-            query = graph.node("Unsqueeze", graph.linear(x, f"{attention}.query"), graph.constant(np.array([1])))
-        else:
-            all_three = graph.linear(x, *(f"{attention}.{name}" for name in ("query", "key", "value")))
-            query, key, value = graph.split(graph.gather(all_three, "rows"), 3)
-        seen = graph.contrib("MultiHeadAttention", query, key, value, "", "lengths", num_heads=heads)
-        seen = graph.node("Reshape", seen, graph.constant(np.array([-1, config["hidden_size"]])))
-        if not last:
-            seen = graph.gather(seen, "back")
-        for dense, norm in (("attention.output.dense", "attention.output.LayerNorm"), ("output.dense", "output.LayerNorm")):
-            if dense == "output.dense":
-                seen = graph.gelu(x, f"{layer}.intermediate.dense")
-            x = graph.linear_and_norm(seen, x, f"{layer}.{dense}", f"{layer}.{norm}", epsilon)
+    frozen = [number for number in range(layers) if frozen_name(f"bert.encoder.layer.{number}.output.dense.weight") in weights]
+    shared = frozen[0] if frozen else layers
+    layer = partial(_add_layer, graph, heads=heads, width=config["hidden_size"], epsilon=epsilon)
+    for number in range(shared):
+        x = layer(x, f"bert.encoder.layer.{number}", last=number == layers - 1)
+    meaning = x
+    for number in frozen:
+        x = layer(x, f"bert.encoder.layer.{number}", last=number == layers - 1)
+        meaning = layer(meaning, frozen_name(f"bert.encoder.layer.{number}"), last=False)
     pooled = graph.node("Tanh", graph.exact_linear(x, "bert.pooler.dense"))
     graph.node("Identity", graph.exact_linear(pooled, "classifier"), output="logits")
-    onnx.save(graph.finished(labels, form), file)
+    if frozen:
+        graph.node("Identity", graph.mean_of_texts(meaning), output="meanings")
+    onnx.save(graph.finished(labels, form, width=config["hidden_size"] if frozen else 0), file)
+
+
+def frozen_name(name: str) -> str:
+    """Return under which name `write` takes a layer's part as it was before it learnt."""
+    return f"frozen.{name}"
+
+
+def _add_layer(graph: "_Graph", x: str, layer: str, *, last: bool, heads: int, width: int, epsilon: float) -> str:
+    """Add a layer; the last one works out the first token of each text alone."""
+    attention = f"{layer}.attention.self"
+    if last:
+        keys = graph.gather(graph.linear(x, f"{attention}.key", f"{attention}.value"), "rows")
+        key, value = graph.split(keys, 2)
+        x = graph.gather(x, "first")
+        query = graph.node("Unsqueeze", graph.linear(x, f"{attention}.query"), graph.constant(np.array([1])))
+    else:
+        all_three = graph.linear(x, *(f"{attention}.{name}" for name in ("query", "key", "value")))
+        query, key, value = graph.split(graph.gather(all_three, "rows"), 3)
+    seen = graph.contrib("MultiHeadAttention", query, key, value, "", "lengths", num_heads=heads)
+    seen = graph.node("Reshape", seen, graph.constant(np.array([-1, width])))
+    if not last:
+        seen = graph.gather(seen, "back")
+    for dense, norm in (("attention.output.dense", "attention.output.LayerNorm"), ("output.dense", "output.LayerNorm")):
+        if dense == "output.dense":
+            seen = graph.gelu(x, f"{layer}.intermediate.dense")
+        x = graph.linear_and_norm(seen, x, f"{layer}.{dense}", f"{layer}.{norm}", epsilon)
+    return x
 
 
 class _Graph:
@@ -76,14 +99,15 @@ class _Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[bytes, onnx.TensorProto] = {}
 
-    def finished(self, labels: int, form: Form) -> onnx.ModelProto:
-        """Return the whole model, with its form in its metadata."""
+    def finished(self, labels: int, form: Form, *, width: int = 0) -> onnx.ModelProto:
+        """Return the whole model, with its form in its metadata; `width` is that of the meanings, 0 where there are none."""
         inputs = [("ids", ["tokens"]), ("positions", ["tokens"]), ("rows", ["texts", "longest"]), ("back", ["tokens"])]
         described = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name, shape in inputs]
         described.append(helper.make_tensor_value_info("first", TensorProto.INT64, ["texts"]))
         described.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, ["texts"]))
-        output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["texts", labels])
-        graph = helper.make_graph(self._nodes, "packed", described, [output], list(self._constants.values()))
+        outputs = [("logits", labels), *([("meanings", width)] if width else [])]
+        made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["texts", size]) for name, size in outputs]
+        graph = helper.make_graph(self._nodes, "packed", described, made, list(self._constants.values()))
         opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="beto-bot")
         helper.set_model_props(model, {"form": form})
@@ -125,6 +149,16 @@ class _Graph:
     def norm(self, name: str) -> tuple[str, str]:
         """Return a layer norm's weight and bias."""
         return self.constant(self._weights[f"{name}.weight"]), self.constant(self._weights[f"{name}.bias"])
+
+    def mean_of_texts(self, x: str) -> str:
+        """Add the mean of each text's tokens."""
+        counts = self.node("Unsqueeze", self.node("Cast", "lengths", to=TensorProto.INT64), self.constant(np.array([1])))
+        longest = self.node("Squeeze", self.gather(self.node("Shape", "rows"), self.constant(np.array([1]))))
+        places = self.node("Range", self.constant(np.int64(0)), longest, self.constant(np.int64(1)))
+        there = self.node("Cast", self.node("Less", places, counts), to=TensorProto.FLOAT)
+        row = self.node("Unsqueeze", there, self.constant(np.array([1])))
+        summed = self.node("Squeeze", self.node("MatMul", row, self.gather(x, "rows")), self.constant(np.array([1])))
+        return self.node("Div", summed, self.node("Cast", counts, to=TensorProto.FLOAT))
 
     def exact_linear(self, x: str, name: str) -> str:
         """Add a linear layer that is fp32 in any form: the two behind the last layer cost nothing."""

@@ -27,6 +27,7 @@ class TorchEngine:
 
     def __init__(self, network: Any, pad_id: int, device: torch.device) -> None:
         self.pass_tokens = _TOKENS_A_PASS[device.type]
+        self.width = 0  # the folder's weights are those that have learnt
         self.form = "bf16" if network.dtype is torch.bfloat16 else "fp32"
         self._network = network.to(device).eval()
         self._pad_id = pad_id
@@ -39,6 +40,14 @@ class TorchEngine:
         with self._turn:  # a pass uses all of the device
             found: Matrix = logits_of(self._network, self._pad_id, encoded, self._device).double().numpy()
         return found
+
+    def logits_and_meanings(self, encoded: Sequence[list[int]]) -> tuple[Matrix, Matrix]:
+        """Never asked for: see `width`."""
+        raise NotImplementedError
+
+    def meanings(self, encoded: Sequence[list[int]]) -> Matrix:
+        """Never asked for: see `width`."""
+        raise NotImplementedError
 
 
 def open_engine(folder: Path, device: str) -> TorchEngine:

@@ -50,6 +50,31 @@ def served(net: Any, file: Path, form: graph.Form) -> OnnxEngine:
     return OnnxEngine(file)
 
 
+@pytest.mark.parametrize(("form", "tolerance"), [("fp32", 1e-4), ("int8", 0.05)])
+def test_the_graph_says_what_the_base_made_of_a_text_before_it_learnt(tmp_path: Path, form: graph.Form, tolerance: float) -> None:
+    """What people write of a label is compared with messages by that, and a training must not move it under their feet."""
+    net, learnt = network(), network()
+    with torch.no_grad():
+        for parameter in learnt.bert.encoder.layer[1:].parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    weights = {name: tensor.numpy() for name, tensor in learnt.state_dict().items()}
+    begun = {name: tensor.numpy() for name, tensor in net.state_dict().items() if name.startswith("bert.encoder.layer.")}
+    begun = {name: array for name, array in begun.items() if not name.startswith("bert.encoder.layer.0.")}
+    graph.write(
+        tmp_path / ENGINE_FILE, weights | {graph.frozen_name(n): a for n, a in begun.items()}, net.config.to_dict(), 7, form
+    )
+    engine, alone = OnnxEngine(tmp_path / ENGINE_FILE), served(learnt, tmp_path / "alone.onnx", form)
+    logits, meanings = engine.logits_and_meanings(texts(*LENGTHS))
+    with torch.no_grad():
+        made = [net.bert(torch.tensor([ids])).last_hidden_state[0].mean(0).numpy() for ids in texts(*LENGTHS)]
+    assert engine.width == 320
+    assert alone.width == 0
+    assert np.abs(meanings - np.stack(made)).max() < tolerance
+    assert np.array_equal(engine.meanings(texts(*LENGTHS)), meanings)
+    assert np.array_equal(logits, alone.logits(texts(*LENGTHS)))
+    assert np.array_equal(engine.logits(texts(*LENGTHS)), logits)
+
+
 @pytest.mark.parametrize(("form", "tolerance"), [("fp32", 1e-5), ("int8", 0.02)])
 def test_the_graph_says_what_the_network_says(tmp_path: Path, form: graph.Form, tolerance: float) -> None:
     """People correct what they are shown; it must be what was trained and judged."""
@@ -97,7 +122,7 @@ def test_a_form_that_strays_is_not_served(tmp_path: Path) -> None:
     exact = TorchEngine(net, 1, torch.device("cpu")).logits(encoded)
     answers = torch.tensor(exact >= np.median(exact, axis=0)).float()
     task = _Task(encoded, answers, torch.ones_like(answers))
-    int8, fp32 = _add_engine(tmp_path, net, task, exact, lambda logits: logits, sigmoid(np.median(exact, axis=0)))
+    int8, fp32 = _add_engine(tmp_path, net, {}, task, exact, lambda logits: logits, sigmoid(np.median(exact, axis=0)))
     assert int8.form == "int8"
     assert not int8.sound
     assert int8.flipped > 0.01 * int8.decisions == 0.01 * 40 * 7
