@@ -165,7 +165,7 @@ def train(data: Path, dev: Path | None, out: Path, base: str | None, seed: int, 
             device=settings.device,
             home=settings.home_folder,
             within_s=60 * settings.train_within_min or None,
-            on_progress=lambda progress: bar.update(max(0, 1000 * progress.step // max(progress.steps, 1) - bar.pos)),
+            on_progress=lambda progress: bar.update(max(0, int(1000 * progress.share) - bar.pos)),
         )
     if not DistributedContext().is_rank_zero:
         return

@@ -156,8 +156,8 @@ def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> Non
                         raise StartRefused(f"the training failed: {run.error}")
                 else:
                     failed_since = None
-                if run is not None and run.progress is not None and run.progress.steps:
-                    bar.update(max(0, 99 * run.progress.step // run.progress.steps - bar.pos))
+                if run is not None and run.progress is not None:
+                    bar.update(max(0, int(99 * run.progress.share) - bar.pos))
                 time.sleep(0.25)
             bar.update(100 - bar.pos)
         version = registry.live()

@@ -17,8 +17,8 @@ def describe(first: FirstTraining, settings: BotSettings) -> str:
         return f"no version yet: {run.cancelled_by} cancelled its training. Start the trainer again, or say /beto reentrena"
     if not run.over:
         progress, done = run.progress, ""
-        if progress is not None and progress.steps:
-            done = f", {100 * progress.step // progress.steps} % done"
+        if progress is not None and progress.share:
+            done = f", {int(100 * progress.share)} % done"
         doing = "waits to train" if run.status == "queued" else "trains"
         return f"no version yet: run {run.id} {doing} the first from {settings.base}{done}"
     if run.status != "failed":
@@ -54,12 +54,15 @@ class Teller:
     def __init__(self, settings: BotSettings) -> None:
         self._settings = settings
         self._store = Store(settings.store_url, settings.home_folder)
-        self._told: tuple[int, str] | None = None
+        self._told: tuple[int, str, int] | None = None
         self._waited = False
         self._done = False
 
     def news(self) -> str:
-        """Return what is to be told now; nothing where it was told, or where a version was live from the beginning."""
+        """Return what is to be told now; nothing where it was told, or where a version was live from the beginning.
+
+        Of a training that goes on each quarter is told.
+        """
         if self._done:
             return ""
         first = self._store.first_training()
@@ -69,12 +72,13 @@ class Teller:
             return f"Version {live.number} ({live.card.base}) is trained." if self._waited and live is not None else ""
         self._waited = True
         run = first.run
-        state = (0, "") if run is None else (run.id, run.status)
+        quarter = 0 if run is None or run.progress is None or run.over else int(4 * run.progress.share)
+        state = (0, "", 0) if run is None else (run.id, run.status, quarter)
         if run is None or state == self._told:
             return ""
         self._told = state
         said = describe(first, self._settings)
-        return f"{said[0].upper()}{said[1:]}" + (", which takes minutes." if run.status == "running" else "")
+        return f"{said[0].upper()}{said[1:]}" + (", which takes minutes." if run.status == "running" and not quarter else "")
 
     def close(self) -> None:
         """Give back the database."""

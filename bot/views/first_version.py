@@ -25,6 +25,8 @@ def sentence(first: FirstTraining, texts: Texts) -> str:
     progress = run.progress
     if progress is not None and progress.stage == "training" and progress.steps:
         return texts("first.training", percent=texts.percent(min(progress.step / progress.steps, 1.0)))
+    if progress is not None and progress.stage == "preparing" and progress.steps:
+        return texts("first.reading", percent=texts.percent(progress.step / progress.steps))
     return texts("first.preparing")
 
 

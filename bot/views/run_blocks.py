@@ -57,9 +57,11 @@ def _line(run: Run, texts: Texts, standing: Standing) -> str:
         return texts("run.cancelling")
     if run.status == "queued" or progress is None:
         return texts("run.queued")
+    done = min(progress.step / progress.steps, 1.0) if progress.steps else 0.0
+    bar = "█" * round(BAR * done) + "░" * (BAR - round(BAR * done))
+    if progress.stage == "preparing" and progress.steps:
+        return texts("run.reading", bar=bar, percent=texts.percent(done))
     if progress.stage == "training" and progress.steps:
-        done = min(progress.step / progress.steps, 1.0)
-        bar = "█" * round(BAR * done) + "░" * (BAR - round(BAR * done))
         return texts(
             "run.training",
             bar=bar,

@@ -118,11 +118,10 @@ def train(
 
     `base` is `mini`, `e5`, a folder, or a name on a hub; `home` is where e5 is unpacked, BETO_HOME by default. The best
     weights on `dev` are kept; calibration, mixture and thresholds are chosen there, these by what `taxonomy` prefers of each
-    label too. `seed` decides all randomness. `quick`: a
-    checkpoint learns for a minute only. `epochs` replaces the recipe's number. After `within_s` seconds the training ends with
-    what it has learnt, its rate having fallen to zero by then. `on_progress` is called after every step. Raises
-    BaseUnavailable, BadData and UnknownLabel for data that cannot be trained on, and ModelError where `out` exists or cannot be
-    written, or where not even one text at a time fits into memory.
+    label too. `seed` decides all randomness. `quick`: a checkpoint learns for a minute only. `epochs` replaces the recipe's
+    number. After `within_s` seconds the training ends with what it has learnt, its rate having fallen to zero by then.
+    `on_progress` is called after every step. Raises BaseUnavailable, BadData and UnknownLabel for data that cannot be trained
+    on, and ModelError where `out` exists or cannot be written, or where not even one text at a time fits into memory.
 
     In the folder `checkpoint` the training's state is kept after every epoch, and every minute of a long one: the same
     call with the same data goes on from there, and on a CPU ends with the weights of a training that was never
@@ -148,7 +147,7 @@ def train(
     begun = _begun_layers(model)
     longest = longest_input(network, tokenizer)
     learnt = [*train, *titles_of(taxonomy)] if recipe.learns_titles else list(train)
-    train_task, dev_task = (_task(model, examples, taxonomy.names, longest) for examples in (learnt, dev))
+    train_task, dev_task = _tasks(model, (learnt, dev), taxonomy.names, longest, report)
 
     # Training. The network then has its best weights on dev; or its last, where what serves will be trained without a dev.
     steps = _steps(recipe, len(learnt))
@@ -190,7 +189,7 @@ def train(
         base=name_of(base),
         origin=e5.ORIGIN if base == e5.NAME else "",
         labels=taxonomy.names,
-        thresholds={},
+        thresholds=decided.thresholds(taxonomy),
         seed=seed,
         settings={
             **asdict(recipe),
@@ -215,7 +214,6 @@ def train(
         cuts=decided.cuts,
         preferences=taxonomy.preferences(taxonomy.names),
     )
-    card = card.model_copy(update={"thresholds": card.thresholds_for(card.preferences)})
 
     if context.is_rank_zero:
         mixed = partial(mix, decided.mixture, lexical=dev_lexical)
@@ -334,6 +332,11 @@ class _Decided:
     threshold: float
     encoder_threshold: float
     cuts: dict[str, Cuts]
+
+    def thresholds(self, taxonomy: Taxonomy) -> dict[str, float]:
+        """Return each label's threshold by what is preferred of it."""
+        preferences = taxonomy.preferences(self.cuts)
+        return {name: cuts.by(preferences.get(name, "balance")).threshold for name, cuts in self.cuts.items()}
 
 
 def _decide(model: _Model, dev: _Task, lexical: Matrix, labels: Sequence[str]) -> tuple[_Decided, Matrix]:
@@ -487,14 +490,35 @@ def _check_data(data: dict[str, Sequence[Example]], taxonomy: Taxonomy) -> None:
                     raise UnknownLabel(f"{split}: {label!r} is not in the taxonomy: {example.text[:60]!r}")
 
 
-def _task(model: _Model, examples: Sequence[Example], labels: Sequence[str], longest: int) -> _Task:
+def _tasks(
+    model: _Model, splits: Sequence[Sequence[Example]], labels: Sequence[str], longest: int, report: Callable[[Progress], None]
+) -> list[_Task]:
+    """Encode the splits as `_task` does, and report how many of their texts are read."""
+    texts, before, tasks = sum(map(len, splits)), 0, []
+    for examples in splits:
+
+        def on_read(read: int, before: int = before) -> None:
+            report(Progress(stage="preparing", step=before + read, steps=texts))
+
+        tasks.append(_task(model, examples, labels, longest, on_read))
+        before += len(examples)
+    return tasks
+
+
+def _task(
+    model: _Model,
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    longest: int,
+    on_read: Callable[[int], None] = lambda _: None,
+) -> _Task:
     """Encode the examples; what the layers that do not learn make of them is worked out once, where there is room for it."""
     network, tokenizer = model.network, model.tokenizer
     encoded = [cut(ids, longest) for ids in encode(tokenizer.backend_tokenizer, [example.text for example in examples])]
     truth, known = truth_of(examples, labels)
     below = None
     if model.frozen and 2 * network.config.hidden_size * sum(map(len, encoded)) <= _MOST_CACHED:
-        below = lower_of(network.eval(), tokenizer.pad_token_id, encoded, model.device, model.frozen)
+        below = lower_of(network.eval(), tokenizer.pad_token_id, encoded, model.device, model.frozen, on_read)
     return _Task(encoded, torch.tensor(truth, dtype=torch.float32), torch.tensor(known, dtype=torch.float32), below)
 
 

@@ -1,7 +1,7 @@
 """A network as torch runs it. Behind torch's first door: loading a network."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -137,8 +137,19 @@ def logits_of(
     return logits
 
 
-def lower_of(network: Any, pad_id: int, encoded: Sequence[list[int]], device: torch.device, layers: int) -> list[torch.Tensor]:
-    """Return what the lowest `layers` layers of a packed network make of each text, tokens x width, in f16 on the CPU."""
+def lower_of(
+    network: Any,
+    pad_id: int,
+    encoded: Sequence[list[int]],
+    device: torch.device,
+    layers: int,
+    on_read: Callable[[int], None] = lambda _: None,
+) -> list[torch.Tensor]:
+    """Return what the lowest `layers` layers of a packed network make of each text, tokens x width, in f16 on the CPU.
+
+    `on_read` is called after each pass, with the number of texts that are done.
+    """
+    read = 0
     made: list[torch.Tensor] = [torch.empty(0)] * len(encoded)
     with (
         torch.no_grad(),  # and not inference_mode, whose tensors no gradient may pass beside
@@ -151,6 +162,7 @@ def lower_of(network: Any, pad_id: int, encoded: Sequence[list[int]], device: to
             x = lower(network, inputs, layers).half().cpu()
             for at, tokens in zip(batch, x.split([len(ids) for ids in texts]), strict=True):
                 made[at] = tokens.clone()
+            on_read(read := read + len(batch))
     return made
 
 

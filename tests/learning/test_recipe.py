@@ -16,6 +16,7 @@ from model.learning.dataset import seed_messages
 from model.learning.recipe import TRAINED_LAYERS, checkpoint_recipe, freeze, titles_of
 from model.learning.training import train
 from model.schema import Example, Progress
+from model.serving import network as serving_network
 from model.serving.classifier import load
 from model.settings import ModelSettings
 from model.store.store import Store
@@ -63,6 +64,19 @@ def test_only_the_highest_layers_learn(base: Path, tmp_path: Path) -> None:
         frozen = name.startswith("embeddings.") or any(name.startswith(f"encoder.layer.{at}.") for at in range(2))
         assert torch.equal(after[f"bert.{name}"], tensor) is frozen or name.endswith("key.bias"), name
     assert load(tmp_path / "v", device="cpu").card.settings["trained_layers"] == TRAINED_LAYERS
+
+
+def test_reading_the_messages_once_is_shown_as_it_goes_on(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is twenty seconds of a first start, and nobody is to look at a bar that stands still; what follows never falls back."""
+    monkeypatch.setitem(serving_network._TOKENS_A_PASS, "cpu", 64)
+    seen: list[Progress] = []
+    trained(base, tmp_path / "v", on_progress=seen.append)
+    read = [each for each in seen if each.stage == "preparing" and each.steps]
+    assert len(read) > 4
+    assert read[-1].step == read[-1].steps
+    shares = [each.share for each in seen]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
 
 
 def test_what_the_lower_layers_say_may_be_remembered(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
