@@ -28,6 +28,8 @@ __all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler", "slac
 
 for _name in PROXIES:
     os.environ.pop(_name, None)
+# Several tests run beside each other, with processes of their own: threads of one computation would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def missing(what: str) -> NoReturn:
@@ -112,6 +114,15 @@ def store(store_url: str, tmp_path: Path) -> Iterator[Store]:
     """A migrated store."""
     opened = Store(store_url, tmp_path)
     opened.migrate()  # a module may have a database of its own
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_store(migrated_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """A migrated store on SQLite alone: for rules that no database decides."""
+    shutil.copyfile(migrated_file, tmp_path / "beto.db")
+    opened = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
     yield opened
     opened.close()
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.labels import Taxonomy
-from model.learning.baseline import load_baseline, truth_of
+from model.learning.baseline import load_baseline, one_blas_thread, truth_of
 from model.learning.dataset import split_of
 from model.learning.retraining import imported_examples, judged_example, shipped_examples
 from model.schema import Example, Split
@@ -173,7 +173,8 @@ class Refitter:
                 C=_INVERSE_REGULARISATION, class_weight="balanced", max_iter=_MOST_STEPS, tol=_TOLERANCE, warm_start=True
             )
             model.classes_, model.coef_, model.intercept_ = np.array([0.0, 1.0]), weights[None, :, at].astype(float), bias[[at]]
-            model.fit(features[here], wanted)
+            with one_blas_thread():
+                model.fit(features[here], wanted)
             weights[:, at], bias[at] = model.coef_[0], model.intercept_[0]
         self._model = replace(self._model, weights=weights, bias=bias)
 

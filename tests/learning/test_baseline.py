@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from model.errors import BadData, BrokenVersion
 from model.labels import seed_taxonomy
@@ -27,6 +29,25 @@ def test_the_baseline_on_the_shipped_test_split_is_no_straw_man() -> None:
     baseline = fit_baseline(data["train"], data["dev"], LABELS)
     found = score([e.labels for e in data["test"]], baseline.predict([e.text for e in data["test"]]), LABELS)
     assert found.micro_f1 > 0.76
+
+
+def test_a_label_is_fitted_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside other work, two threads that add up short vectors wait for each other seven times as long as one computes."""
+    fit, seen = LogisticRegression.fit, set()
+
+    def watched(*given: object) -> object:
+        seen.update(blas_threads())
+        return fit(*given)
+
+    monkeypatch.setattr(LogisticRegression, "fit", watched)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        fit_baseline(SMALL, SMALL, ("app", "gracias"))
+        assert (seen, blas_threads()) == ({1}, before)
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
 def test_a_saved_baseline_says_the_same(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from bot.settings import BotSettings
 from bot.simulator.server import Simulator
 from bot.slack.app import build_app
 from bot.slack.context import ListenerContext, build_context
+from bot.slack.listeners import commands
 from bot.slack.listeners.commands import WORDS
 from bot.views import blocks, label_blocks, run_blocks
 from model.judgements import Gesture, Kind
@@ -47,11 +48,29 @@ def published() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="module")
+def inside(slack: SimulatorThread) -> SimulatorThread:
+    """A workspace in which the bot is a member of #atencion."""
+    slack.as_person("ana", lambda ana: ana.invite("atencion", "beto"))
+    return slack
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command is answered where it was given, however slow the machine is; for modules that look there alone."""
+    monkeypatch.setattr(commands, "ANSWER_WITHIN_S", 60.0)
+
+
 @pytest.fixture
-def known(tmp_path: Path) -> Iterator[Store]:
+def store(sqlite_store: Store) -> Store:
+    """An empty store, for modules that take it in place of one on each database."""
+    return sqlite_store
+
+
+@pytest.fixture
+def known(sqlite_store: Store) -> Store:
     """A store where the workspace has an answered message, a judgement, a finished run and a version."""
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
-    store.migrate()
+    store = sqlite_store
     message = Message(channel="C1", ts="1.000001", user=PERSON, text=SECRET, source=Source.CHANNEL)
     message_id, _ = store.messages.save(message)
     said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
@@ -64,8 +83,7 @@ def known(tmp_path: Path) -> Iterator[Store]:
     with store.database.writing() as connection:
         outbox = metadata.tables["outbox"]
         connection.execute(outbox.update().where(outbox.c.kind == "status").values(ts="1.000003"))
-    yield store
-    store.close()
+    return store
 
 
 def a_context(

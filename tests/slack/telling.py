@@ -1,7 +1,6 @@
 """A message that not everybody may read, what people ask about it, and all that they are told."""
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,9 +86,9 @@ def told(rooms: SimulatorThread) -> Iterator[Told]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, migrated_file: Path) -> Iterator[Store]:
-    shutil.copyfile(migrated_file, tmp_path / "beto.db")
-    made = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
+def store(sqlite_store: Store) -> Store:
+    """A message that is labelled and judged, with a note, in a private and in a public channel."""
+    made = sqlite_store
     for channel in (PRIVATE, PUBLIC):
         message_id, _ = made.messages.save(Message(channel=channel, ts=TS, user=MEMBER, text=WORDS, source=Source.CHANNEL))
         said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
@@ -97,8 +96,7 @@ def store(tmp_path: Path, migrated_file: Path) -> Iterator[Store]:
         answer(made, message_id, REPLY_TS)
         gesture = Gesture(user=ADMIN, handle="h", at=1716400001000000, kind=Kind.SET, labels=("fraude",))
         made.gestures.add(gesture, channel=channel, item_ts=TS, note=NOTE)
-    yield made
-    made.close()
+    return made
 
 
 def train(store: Store, channel: str) -> None:

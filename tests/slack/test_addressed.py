@@ -1,6 +1,5 @@
 """What people write to the bot itself is answered, where they wrote it, and only once."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +10,23 @@ from model.schema import Message, Prediction, Source
 from model.store.outbox_row import greeting_key, help_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
-from tests.slack.dispatching import TEAM, a_context, dispatcher, published, slack
+from tests.slack.dispatching import TEAM, a_context, dispatcher, inside, published, slack
 from tests.town import SimulatorThread
 
-__all__ = ["published", "slack"]
+__all__ = ["inside", "published", "slack"]
 
 CHANNEL, MEMBER, TS, ROOT = "C0SIMUATENCION", "U0SIMULUIS", "1716400000.000009", "1716400000.000001"
 TEXTS = load_texts("es")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
-    made.migrate()
+def store(sqlite_store: Store) -> Store:
+    """What was answered in a thread."""
+    made = sqlite_store
     message_id, _ = made.messages.save(Message(channel=CHANNEL, ts=ROOT, user=MEMBER, text="mi tarjeta", source=Source.CHANNEL))
     said = Prediction(version=1, base="mini", scores={"cajero": 0.9}, labels=("cajero",))
     made.predictions.save([NewPrediction(message_id, 1, said, 0.1)])
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def inside(slack: SimulatorThread) -> SimulatorThread:
-    """The bot is in the channel."""
-    slack.as_person("ana", lambda ana: ana.invite("atencion", "beto"))
-    return slack
+    return made
 
 
 async def write(

@@ -337,7 +337,7 @@ async def test_the_bots_own_seeded_emoji_say_nothing(town: Town, case: Case) -> 
     while any("U0SIMUBETO" in each["users"] for each in await emoji()):  # type: ignore[operator]  # of a dict of anything
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
-    assert case.town.store.messages.get(seeded.id).offered == {}
+    await eventually(lambda: not case.town.store.messages.get(seeded.id).offered, lambda: "they are still noted as put there")
 
 
 async def test_reactions_on_the_bots_other_posts_are_no_judgement(case: Case) -> None:

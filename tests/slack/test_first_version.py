@@ -1,6 +1,6 @@
 """While no version can answer: whoever asks for something is told why, and what comes next, on every surface."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,29 +13,14 @@ from model.settings import BASES_WITHOUT_HUB
 from model.store.database import now
 from model.store.store import RETRY_FIRST_AFTER_S, Store
 from model.store.tables import runs
-from tests.slack.dispatching import TEAM, dispatcher, published, slack
+from tests.slack.dispatching import TEAM, dispatcher, inside, patient, published, slack, store
 from tests.town import SimulatorThread, publish_version
 
-__all__ = ["published", "slack"]
+__all__ = ["inside", "patient", "published", "slack", "store"]
 
 CHANNEL, LUIS = "C0SIMUATENCION", "U0SIMULUIS"
 ES = load_texts("es")
 WAY_OUT = f"`BETO_BASE={BASES_WITHOUT_HUB[0]}`"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
-    made.migrate()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def inside(slack: SimulatorThread) -> SimulatorThread:
-    """The bot is in the channel."""
-    slack.as_person("ana", lambda ana: ana.invite("atencion", "beto"))
-    return slack
 
 
 @pytest.fixture

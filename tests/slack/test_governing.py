@@ -1,7 +1,6 @@
 """Who changes what a channel chose, and who is told of it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +13,15 @@ from model.store.outbox_row import State, change_key
 from model.store.runs import owner_name
 from model.store.store import Store
 from tests.outbox_rows import a_report, add_version
-from tests.slack.dispatching import TEAM, a_context, dispatcher, published, slack
+from tests.slack.dispatching import TEAM, a_context, dispatcher, inside, patient, published, slack, store
 from tests.town import SimulatorThread
 
-__all__ = ["published", "slack"]
+__all__ = ["inside", "patient", "published", "slack", "store"]
 
 CHANNEL = "C0SIMUATENCION"
 GUEST, OUTSIDER, MEMBER, ADMIN = "U0SIMUCARLOS", "U2OUTSIDER", "U0SIMULUIS", "U0SIMUANA"
 TRIGGER = "17.42"
 LOSES = Reason(code="loses", good=False, values={"which": "micro", "gain": -0.03, "low": -0.05, "high": -0.01})
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
-    made.migrate()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def inside(slack: SimulatorThread) -> SimulatorThread:
-    """The bot is in the channel."""
-    slack.as_person("ana", lambda ana: ana.invite("atencion", "beto"))
-    return slack
 
 
 async def say(

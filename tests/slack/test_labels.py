@@ -14,22 +14,16 @@ from model.schema import Card, Cuts, Message, Scores, Source
 from model.serving.version_folder import write_card
 from model.store.store import Store
 from tests.slack.connected import connected, grow
-from tests.slack.dispatching import PERSON, TEAM, a_context, dispatcher, surfaces
+from tests.slack.dispatching import PERSON, TEAM, a_context, dispatcher, store, surfaces
 from tests.town import SimulatorThread, until
+
+__all__ = ["store"]
 
 GENERAL = "C0SIMUGENERAL"
 # May retrain, and so may change labels, where nothing else is set (see `a_context`).
 EDITOR, OTHER = "luis", "ana"
 
 View = dict[str, Any]
-
-
-@pytest.fixture
-def store(migrated_file: Path, tmp_path: Path) -> Iterator[Store]:
-    (tmp_path / "beto.db").write_bytes(migrated_file.read_bytes())
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ import pytest
 from bot.simulator.person import Person
 from model.store.store import Store
 from tests.slack.connected import connected, grow
+from tests.slack.dispatching import store
 from tests.town import SimulatorThread, until
+
+__all__ = ["store"]
 
 GENERAL = "C0SIMUGENERAL"
 
@@ -21,14 +24,6 @@ def many(request: pytest.FixtureRequest, slack: SimulatorThread, store: Store, t
     grow(store, request.param)
     with connected(slack, store, tmp_path, []):
         yield request.param
-
-
-@pytest.fixture
-def store(migrated_file: Path, tmp_path: Path) -> Iterator[Store]:
-    (tmp_path / "beto.db").write_bytes(migrated_file.read_bytes())
-    store = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
-    yield store
-    store.close()
 
 
 async def the_modal(person: Person, ts: str) -> dict[str, Any]:

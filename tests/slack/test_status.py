@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import pytest
 from model.schema import Card, Message, Source
 from model.store.store import Store
 from model.store.tables import versions, workers
-from tests.slack.dispatching import TEAM, dispatcher, published, slack
+from tests.slack.dispatching import TEAM, dispatcher, inside, patient, published, slack
 from tests.town import SimulatorThread
 
-__all__ = ["published", "slack"]
+__all__ = ["inside", "patient", "published", "slack"]
 
 INSIDE, OUTSIDE, DIRECT = "C0SIMUATENCION", "C0SIMUFRAUDES", "D1"
 TRAINED, LOADED = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 5, 1, 8, 30, tzinfo=UTC)
@@ -23,10 +22,9 @@ SINCE = f"<!date^{int(LOADED.timestamp())}^{{date_num}} {{time}}|2026-05-01 08:3
 
 
 @pytest.fixture
-def store(tmp_path: Path, trained_version: Path) -> Iterator[Store]:
+def store(sqlite_store: Store, trained_version: Path) -> Store:
     """Versions 1 and 2 were trained long ago, and 2 was chosen."""
-    made = Store(f"sqlite:///{tmp_path / 'beto.db'}", tmp_path)
-    made.migrate()
+    made = sqlite_store
     for number in (1, 2):
         built = made.registry.run_directory(0) / "version"
         shutil.copytree(trained_version, built)
@@ -34,14 +32,7 @@ def store(tmp_path: Path, trained_version: Path) -> Iterator[Store]:
         made.registry.promote(number, by="test", reason="a test needs it")
     with made.database.writing() as connection:
         connection.execute(versions.update().values(created_at=TRAINED))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def inside(slack: SimulatorThread) -> SimulatorThread:
-    slack.as_person("ana", lambda ana: ana.invite("atencion", "beto"))
-    return slack
+    return made
 
 
 async def ask(slack: SimulatorThread, store: Store, home: Path, published: list[str], channel: str = INSIDE) -> str:
