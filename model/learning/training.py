@@ -72,6 +72,26 @@ class _Task:
         known, truth = torch.cat([self.known, other.known]), torch.cat([self.truth, other.truth])
         return _Task([*self.encoded, *other.encoded], truth, known, below)
 
+    def drawn(self, batch: Sequence[int], rate: float, longest: int, rng: random.Random) -> "_Task":
+        """Return the texts of `batch`, with probability `rate` each joined with any other one, before or behind it.
+
+        The two carry the labels of both, as one message that says two things does; what is known of neither stays unknown.
+        """
+        encoded, truth, known = [self.encoded[at] for at in batch], self.truth[batch], self.known[batch]
+        below = None if self.lower is None else [self.lower[at] for at in batch]
+        for row, at in enumerate(batch):
+            if rng.random() >= rate:
+                continue
+            pair = [at, rng.randrange(len(self.encoded))]
+            rng.shuffle(pair)
+            one, two = pair
+            encoded[row] = [*self.encoded[one], *self.encoded[two][1:]][:longest]  # a text begins with [CLS], once
+            if below is not None and self.lower is not None:
+                below[row] = torch.cat([self.lower[one], self.lower[two][1:]])[:longest]
+            truth[row] = (self.truth[pair] * self.known[pair]).amax(dim=0)
+            known[row] = torch.maximum(truth[row], self.known[pair].amin(dim=0))
+        return _Task(encoded, truth, known, below)
+
     def answers(self) -> tuple[Matrix, Matrix]:
         """Return (truth, known) as NumPy's."""
         return self.truth.double().numpy(), self.known.double().numpy()
@@ -146,7 +166,7 @@ def train(
     model = _Model(network.to(where), tokenizer, where, freeze(network, recipe.trained_layers))
     begun = _begun_layers(model)
     longest = longest_input(network, tokenizer)
-    learnt = [*train, *titles_of(taxonomy)] if recipe.learns_titles else list(train)
+    learnt = [*train, *titles_of(taxonomy) * recipe.titles]
     train_task, dev_task = _tasks(model, (learnt, dev), taxonomy.names, longest, report)
 
     # Training. The network then has its best weights on dev; or its last, where what serves will be trained without a dev.
@@ -267,7 +287,7 @@ def _fit_in_threads(
     within_s: float,
 ) -> Position:
     network, where = model.network, model.device
-    lengths = [len(ids) for ids in train.encoded]
+    lengths, longest = [len(ids) for ids in train.encoded], longest_input(network, model.tokenizer)
     steps = _steps(recipe, len(lengths))
     optimiser = _optimiser(network, recipe)
 
@@ -282,9 +302,11 @@ def _fit_in_threads(
         rng = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
         for batch in list(_batches(lengths, recipe.batch, rng))[at.batches :]:
             # Gradients of this process's shard, then of the whole batch.
-            judged = float(train.known[batch].sum().clamp(min=1))
+            drawn = train.drawn(batch, recipe.joined_rate, longest, random.Random(f"{seed} {at.step} joined"))  # noqa: S311
+            judged = float(drawn.known.sum().clamp(min=1))
             torch_seed = 1_000_003 * seed + at.step + context.rank
-            learn = partial(_learn, model, recipe.token_mask_rate, train, context.shard(batch), judged, torch_seed)
+            shard = context.shard(range(len(batch)))
+            learn = partial(_learn, model, recipe.token_mask_rate, drawn, shard, judged, torch_seed)
             loss, at.micro_batch = _as_memory_allows(learn, at.micro_batch, where)
             loss = context.all_reduce_gradients(network, loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -405,7 +427,7 @@ def _learn(
     network.zero_grad()
     total = 0.0
     for first in range(0, len(batch), micro_batch):
-        part = batch[first : first + micro_batch]
+        part = list(batch[first : first + micro_batch])
         inputs = lay_out(network, [train.encoded[at] for at in part], tokenizer.pad_token_id)
         if token_mask_rate:
             _mask(inputs["input_ids"], token_mask_rate, tokenizer)

@@ -119,8 +119,8 @@ def _train_by_beto(
     seconds = time.perf_counter() - began
     first, last = (next(at for at, progress in marks if progress.stage == stage) for stage in ("training", "evaluating"))
     epochs_run, batch = int(card.settings["epochs_run"]), int(card.settings["batch"])
-    titles = titles_of(taxonomy) if card.settings["learns_titles"] else ()
-    learned = epochs_run * (len(splits["train"]) + len(titles)) - batch  # the first step's end is where the clock starts
+    titles = len(titles_of(taxonomy)) * int(card.settings["titles"])
+    learned = epochs_run * (len(splits["train"]) + titles) - batch  # the first step's end is where the clock starts
     pace = {"examples_per_s": learned / (last - first), "seconds": seconds, "epochs": epochs_run}
     return card, _f1(card.scores["test"]) | pace, _f1(card.baseline["test"])
 

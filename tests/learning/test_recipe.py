@@ -1,6 +1,7 @@
 """A pretrained network learns in its highest layers, by the amount of data, and in the time that there is."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def test_which_networks_learn_in_part(kind: dict[str, Any], frozen: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("texts", "epochs", "quickly"), [(20, 40, 40), (100, 40, 40), (300, 20, 20), (1_005, 8, 8), (1_500, 8, 6), (50_000, 8, 2)]
+    ("texts", "epochs", "quickly"), [(20, 40, 40), (100, 40, 40), (300, 20, 20), (1_005, 8, 7), (1_500, 8, 5), (50_000, 8, 2)]
 )
 def test_few_messages_are_gone_through_more_often(texts: int, epochs: int, quickly: int) -> None:
     """Three epochs of a hundred messages are twenty steps: nothing is learnt in them. A quick training has its own bound."""
@@ -151,6 +152,30 @@ def test_what_a_label_is_called_is_learnt_with_the_messages(base: Path, tmp_path
     card = train(few, few[:1], taxonomy=taxonomy, base=str(base), out=tmp_path / "v", epochs=1)
     assert card.settings["steps"] == 2  # of 16 each: with the dev message 19 are learnt, and not 16
     assert card.texts["train"] == 15
+
+
+def test_two_messages_joined_carry_the_labels_of_both() -> None:
+    """People say two things in one message; what nobody judged in one of them is judged in neither, unless the other has it."""
+    encoded, truth = [[0, 7, 2], [0, 8, 9, 2]], torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 1.0]])
+    known = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+    below = [torch.full((len(ids), 2), float(at)) for at, ids in enumerate(encoded)]
+    task = training._Task(encoded, truth, known, below)
+    assert task.drawn([1, 0], 0.0, 512, random.Random(0)).encoded == [encoded[1], encoded[0]]
+    seen = set()
+    for seed in range(20):
+        drawn = task.drawn([0], 1.0, 6, random.Random(seed))
+        assert drawn.lower is not None
+        assert [len(each) for each in drawn.lower] == [len(each) for each in drawn.encoded]
+        seen.add((tuple(drawn.encoded[0]), tuple(drawn.truth[0].tolist()), tuple(drawn.known[0].tolist())))
+    # With itself, before the other, and behind it; of at most six tokens.
+    both = ((1.0, 1.0, 0.0, 1.0), (1.0, 1.0, 0.0, 1.0))
+    assert seen == {
+        ((0, 7, 2, 7, 2), (1.0, 0.0, 0.0, 0.0), (1.0, 1.0, 0.0, 0.0)),
+        ((0, 7, 2, 8, 9, 2), *both),
+        ((0, 8, 9, 2, 7, 2), *both),
+    }
+    assert task.encoded == [[0, 7, 2], [0, 8, 9, 2]]
+    assert task.truth[0].tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
 def test_a_wider_network_learns_more_slowly() -> None:

@@ -363,7 +363,8 @@ def test_a_batch_that_does_not_fit_is_halved_and_teaches_the_same(
     narrow = train([*EXAMPLES, *blind], EXAMPLES, out=tmp_path / "narrow", on_progress=seen.append, **common)
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("wide", "narrow")]
     for name, tensor in weights[0].items():
-        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-5)
+        if not name.endswith("key.bias"):  # moves all that a token attends to alike: it learns nothing but rounding errors
+            torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-5)
     assert {each.note for each in seen if each.stage == "training"} == {"batch halved to 4"}
     assert (wide.settings["micro_batch"], narrow.settings["micro_batch"]) == (16, 4)
     assert wide.settings["steps"] == narrow.settings["steps"]
@@ -412,7 +413,8 @@ def test_two_processes_train_what_one_does(plain: Path, tmp_path: Path) -> None:
     assert one.settings["steps"] == two.settings["steps"]
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "two")]
     for name, tensor in weights[0].items():
-        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-3, atol=1e-4)
+        if not name.endswith("key.bias"):  # moves all that a token attends to alike: it learns nothing but rounding errors
+            torch.testing.assert_close(weights[1][name], tensor, rtol=1e-3, atol=1e-4)
 
 
 def test_a_training_ends_when_it_learns_no_more(tmp_path: Path) -> None:
