@@ -1,19 +1,21 @@
 """What people write to the bot itself is answered, where they wrote it, and only once."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.slack.app import _who_am_i
 from bot.views.texts import load_texts
 from model.schema import Message, Prediction, Source
 from model.store.outbox_row import greeting_key, help_key
 from model.store.predictions import NewPrediction
 from model.store.store import Store
-from tests.slack.dispatching import TEAM, a_context, dispatcher, inside, published, slack
+from tests.slack.dispatching import TEAM, a_context, dispatcher, inside, patient, published, slack
 from tests.town import SimulatorThread
 
-__all__ = ["inside", "published", "slack"]
+__all__ = ["inside", "patient", "published", "slack"]
 
 CHANNEL, MEMBER, TS, ROOT = "C0SIMUATENCION", "U0SIMULUIS", "1716400000.000009", "1716400000.000001"
 TEXTS = load_texts("es")
@@ -124,3 +126,34 @@ async def test_the_greeting_knows_what_was_asked_before_the_invitation(
     row = store.outbox.get(greeting_key(CHANNEL, "9.000001"))
     assert row is not None
     assert row.content["text"] == text
+
+
+async def test_a_bot_that_the_workspace_renamed_is_called_so_everywhere(
+    inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever installs the app may name it; "@beto" would lead to nobody."""
+    installed = inside.simulator.apps[0]
+    monkeypatch.setattr(installed, "user", replace(installed.user, name="etiquetas"))
+    at_home = a_context(inside, store, tmp_path, published)
+    _, name = await _who_am_i(at_home.settings)
+    context = replace(at_home, bot_name=name)
+    dispatch = dispatcher(inside, store, tmp_path, published, context=context)
+    base = {"command": "/beto", "team_id": TEAM, "user_id": MEMBER, "trigger_id": "1.1", "response_url": "http://127.0.0.1:1/"}
+
+    async def say(text: str, channel: str) -> str:
+        return str((await dispatch(base | {"text": text, "channel_id": channel})).body)
+
+    outside = "C0SIMUFRAUDES"
+    told = [await say("", CHANNEL), *[await say(words, outside) for words in ("watch", "estado", "emoji on", "reentrena")]]
+    opened = {"type": "app_home_opened", "user": MEMBER, "tab": "home"}
+    await dispatch({"type": "event_callback", "team_id": TEAM, "api_app_id": "A1", "event": opened})
+    told.append(str(inside.simulator.apps[0].views.home(MEMBER)))
+    for each in told:
+        assert "@etiquetas" in each
+        assert "@beto" not in each
+    # Its name alone, as people write it to somebody, asks for help.
+    direct = {"type": "message", "user": MEMBER, "ts": TS, "channel": "D1", "channel_type": "im", "text": "¡Etiquetas!"}
+    await dispatch({"type": "event_callback", "team_id": TEAM, "api_app_id": "A1", "event": direct})
+    row = store.outbox.get(help_key("D1", TS))
+    assert row is not None
+    assert row.content == {"text": "command.help", "values": {"bot": "etiquetas"}}

@@ -176,9 +176,13 @@ async def test_a_choice_where_the_bot_is_not_or_nobody_else_is_told_to_its_perso
     channel: str, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
 ) -> None:
     """An announcement could not be posted there, or would tell the person who asked what they asked for."""
-    answered = await say("reacciones mensaje", inside, store, tmp_path, published, user=MEMBER, channel=channel)
-    assert answered == load_texts("es")("command.reactions_message")
+    texts = load_texts("es")
+    until_then = texts("command.chosen_direct") if channel.startswith("D") else texts("command.chosen_outside", bot="beto")
+    for words, told in (("reacciones mensaje", "command.reactions_message"), ("emoji on", "command.emoji_on")):
+        answered = await say(words, inside, store, tmp_path, published, user=MEMBER, channel=channel)
+        assert answered == f"{texts(told)}\n{until_then}"
     assert store.channels.reactions(channel) == "message"
+    assert store.channels.seeds(channel)
     assert store.outbox.get(change_key(TRIGGER)) is None
     assert published == []
 

@@ -202,6 +202,14 @@ def test_what_was_not_found_better_is_asked_about_before_it_is_put_to_work(run: 
     check_view(view, "modal")
 
 
+@pytest.mark.parametrize(("language", "told"), [("es", "si ya responde alguna"), ("en", "if any does yet")])
+def test_a_run_that_made_nothing_claims_no_version_that_answers(run: Run, language: str, told: str) -> None:
+    """Of the first training that failed it was said that the version which answers is the same as before: there was none."""
+    for ended in ({"status": "failed", "error": "no hub"}, {"status": "cancelled", "cancelled_by": "U1"}):
+        text, _ = run_blocks.status(run.__class__(**vars(run) | ended), load_texts(language))
+        assert told in text
+
+
 @pytest.mark.parametrize(
     ("standing", "status", "now"),
     [

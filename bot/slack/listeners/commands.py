@@ -167,11 +167,11 @@ async def emoji(context: ListenerContext, call: Call) -> str:
     if not await context.visibility.is_full_member(call.user):
         return context.texts("command.guest")
     on = word in ON
-    inside = on != before and not call.channel.startswith("D") and await people.is_member(context.slack, call.channel)
+    elsewhere = await _elsewhere(context, call)
     await asyncio.to_thread(channels.set_seeds, call.channel, on)
-    if inside:
+    if on != before and not elsewhere:
         await _announce(context, call, "command.told_emoji_on" if on else "command.told_emoji_off")
-    return context.texts("command.emoji_on" if on else "command.emoji_off")
+    return context.texts("command.emoji_on" if on else "command.emoji_off") + (elsewhere if on else "")
 
 
 async def reactions(context: ListenerContext, call: Call) -> str:
@@ -184,14 +184,25 @@ async def reactions(context: ListenerContext, call: Call) -> str:
         return texts(told) + await _while_emoji(context, call)
     if not await context.visibility.is_full_member(call.user):
         return texts("command.guest")
-    inside = not call.channel.startswith("D") and await people.is_member(context.slack, call.channel)
+    elsewhere = await _elsewhere(context, call)
     changed = await asyncio.to_thread(channels.set_reactions, call.channel, place)
     to_message = place == "message"
-    if changed and inside:
+    if changed and not elsewhere:
         await _announce(context, call, "command.told_reactions_message" if to_message else "command.told_reactions_reply")
-    return (
-        texts("command.reactions_message") if to_message else texts("command.reactions_reply") + await _while_emoji(context, call)
-    )
+    said = texts("command.reactions_message" if to_message else "command.reactions_reply") + elsewhere
+    return said if to_message else said + await _while_emoji(context, call)
+
+
+async def _elsewhere(context: ListenerContext, call: Call) -> str:
+    """Return what is to be added where a choice has no effect yet, or none for whoever else is there; else nothing.
+
+    Slack lets the bot see no difference between its own direct messages with this person and other people's.
+    """
+    if call.channel.startswith("D"):
+        return f"\n{context.texts('command.chosen_direct')}"
+    if await people.is_member(context.slack, call.channel):
+        return ""
+    return f"\n{context.texts('command.chosen_outside', bot=context.bot_name)}"
 
 
 async def _while_emoji(context: ListenerContext, call: Call) -> str:
