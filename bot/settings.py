@@ -65,6 +65,17 @@ class BotSettings(WorkerSettings):
         default="",
         description="other emoji for labels, by the labels' names, as in `tarjeta=visa,fraude=alarma`; `tarjeta=`: no emoji",
     )
+    review_goal: int = Field(
+        default=10,
+        ge=0,
+        description="so many messages a day are meant for each who reviews, as `/beto revisa` tells; 0: no number",
+    )
+    review_blind_every: int = Field(
+        default=5,
+        ge=0,
+        description="one of so many messages of a review is a random one without labels, to measure how often they are right; "
+        "0: none",
+    )
     slack_rate: float = Field(
         default=1.0, ge=0, description="calls that we allow ourselves, in times Slack's published limits; 0: until Slack says no"
     )

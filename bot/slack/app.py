@@ -22,7 +22,19 @@ from bot.settings import EVENTS_PATH, BotSettings, misspelt
 from bot.slack import guard
 from bot.slack.context import ListenerContext, build_context, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
-from bot.slack.listeners import commands, corrections, erasure, home, labels, messages, reactions, shortcuts, training, workspace
+from bot.slack.listeners import (
+    commands,
+    corrections,
+    erasure,
+    home,
+    labels,
+    messages,
+    reactions,
+    review,
+    shortcuts,
+    training,
+    workspace,
+)
 from bot.views import blocks
 from model.store.store import Store
 from worker import health
@@ -57,7 +69,7 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         raise_error_for_unhandled_request=False,
     )
     guard.own_workspace_only(app, who.team_id)
-    for surface in (messages, reactions, corrections, commands, training, erasure, shortcuts, home, labels, workspace):
+    for surface in (messages, reactions, corrections, commands, training, erasure, shortcuts, home, labels, review, workspace):
         surface.register(app, context)
 
     # Slack redelivers what nobody acknowledges and in the end switches the subscription off.

@@ -321,8 +321,21 @@ class ButtonClick(Payload):
         return self.actions[0].at
 
 
+class Opened(Payload):
+    """What one of our modals was opened about, which Slack keeps as `private_metadata`: nobody else can write it."""
+
+    message: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
+    person: Id | None = None
+    seen: str | None = None  # what the modal of labels showed, as a hash
+    label: Text | None = None  # that is to be changed, merged or retired
+    card: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None  # of the review
+    offset_s: Annotated[StrictInt, Field(ge=-86_400, le=86_400)] = 0  # of the reviewer's clock from UTC
+    version: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
+    channel: Id | None = None  # where it was asked for
+
+
 class ViewClick(Payload):
-    """`block_actions` in one of our modals: a button, or an entry of a menu."""
+    """`block_actions` in one of our modals, or on the Home tab: a button, or an entry of a menu."""
 
     on: Literal["view"] = Field(validation_alias=AliasPath("container", "type"))
     user: Id = Field(validation_alias=AliasPath("user", "id"))
@@ -330,12 +343,20 @@ class ViewClick(Payload):
     root_view_id: Token = Field(validation_alias=AliasPath("view", "root_view_id"))
     actions: tuple[_Chosen, ...] = Field(min_length=1)
     trigger_id: Token
+    opened: Annotated[Json[Opened], BeforeValidator(lambda value: value or "{}")] = Field(
+        Opened(), validation_alias=AliasPath("view", "private_metadata")
+    )
 
     @property
     def value(self) -> str:
         """What the button, or the chosen entry, stands for."""
         first = self.actions[0]
         return first.value if first.selected is None else first.selected
+
+    @property
+    def at(self) -> int:
+        """Slack's time of the click, microseconds."""
+        return self.actions[0].at
 
 
 class MessageShortcut(Payload):
@@ -380,28 +401,18 @@ class LabelSearch(Payload):
     typed: Text = Field(validation_alias="value")
 
 
-class Opened(Payload):
-    """What one of our modals was opened about, which Slack keeps as `private_metadata`: nobody else can write it."""
-
-    message: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
-    person: Id | None = None
-    seen: str | None = None  # what the modal of labels showed, as a hash
-    label: Text | None = None  # that is to be changed, merged or retired
-    version: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
-    channel: Id | None = None  # where it was asked for
-
-
 class _Option(Payload):
     value: Token
 
 
 class _Field(Payload):
     value: Text | None = None
+    options: tuple[_Option, ...] | None = Field(None, validation_alias="selected_options")
     selected: Text | None = Field(None, validation_alias=AliasPath("selected_option", "value"))
 
 
 class ViewSubmission(Payload):
-    """`view_submission` of one of our modals, with what was chosen and noted in that of labels."""
+    """`view_submission`, or `view_closed`, of one of our modals, with what was chosen and noted in that of labels."""
 
     user: Id = Field(validation_alias=AliasPath("user", "id"))
     view_id: Token = Field(validation_alias=AliasPath("view", "id"))
@@ -428,6 +439,18 @@ class ViewSubmission(Payload):
         """Return what was typed or chosen in the block with this name, without spaces around it; "" for nothing."""
         element = self.fields.get(name, {}).get(name)
         return "" if element is None else (element.value or element.selected or "").strip()
+
+    @property
+    def chosen_anywhere(self) -> tuple[str, ...]:
+        """The names of all that is chosen, whatever the blocks are called: each card of the review has blocks of its own."""
+        elements = [element for block in self.fields.values() for element in block.values()]
+        return tuple(dict.fromkeys(option.value for element in elements for option in element.options or ()))
+
+    @property
+    def noted_anywhere(self) -> str | None:
+        """What the person noted, likewise."""
+        notes = [block[NOTE].value or "" for block in self.fields.values() if NOTE in block]
+        return "".join(notes).strip() or None
 
     @property
     def note(self) -> str | None:
@@ -481,6 +504,7 @@ SUBTYPES: dict[str, type[Payload]] = {"message_changed": MessageChanged, "messag
 INTERACTIONS: dict[str | None, type[Payload]] = {
     "block_actions": ButtonClick,
     "view_submission": ViewSubmission,
+    "view_closed": ViewSubmission,
     "message_action": MessageShortcut,
     "block_suggestion": LabelSearch,
 }

@@ -5,6 +5,7 @@ Here are the pieces and what shows labels; what shows a training run is in `run_
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -116,7 +117,7 @@ def reply(
     shown = [section(body)] if body else []
     if unsure:
         shown.append(context(unsure))
-    lines = _who_said_what(state, taxonomy, texts)
+    lines = who_said_what(state, taxonomy, texts)
     if known and not state.judges:
         lines.append(known)
     if stale and not state.judges:
@@ -241,7 +242,7 @@ def labels_modal(
 
     From `MOST_OPTIONS` labels on, the menu asks for those that match what is typed (see `label_options`).
     """
-    options = [_option(label.name, taxonomy, texts) for label in taxonomy]
+    options = [label_option(label.name, taxonomy, texts) for label in taxonomy]
     choice: Block = {
         "type": "multi_static_select",
         "action_id": CHOICE,
@@ -255,7 +256,7 @@ def labels_modal(
     if initial := [option for option in options if option["value"] in chosen]:
         choice["initial_options"] = initial
     quoted = escape(shorten(text, 600))
-    said = _who_said_what(state, taxonomy, texts) if state is not None else []
+    said = who_said_what(state, taxonomy, texts) if state is not None else []
     return {
         "type": "modal",
         "callback_id": EDIT_VIEW,
@@ -301,7 +302,7 @@ def label_options(typed: str, taxonomy: Taxonomy, texts: Texts) -> list[Block]:
             in_title.append(label.name)
         elif all(word in anywhere for word in words):
             elsewhere.append(label.name)
-    return [_option(name, taxonomy, texts) for name in (in_title + elsewhere)[:MOST_OPTIONS]]
+    return [label_option(name, taxonomy, texts) for name in (in_title + elsewhere)[:MOST_OPTIONS]]
 
 
 def forget_modal(question: str, texts: Texts, *, metadata: str) -> dict[str, Any]:
@@ -337,8 +338,8 @@ def sorry(text: str, texts: Texts) -> dict[str, Any]:
     }
 
 
-def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
-    """Render the app's Home tab: what it does, and what each label means."""
+def home(taxonomy: Taxonomy, texts: Texts, bot: str, *, actions: Sequence[Block] = ()) -> dict[str, Any]:
+    """Render the app's Home tab: what it does, buttons for what one can do, and what each label means."""
     labels = [
         f"{_sign(label.name, taxonomy)}*{escape(texts.title(label))}*"
         + (f": {escape(label.description)}" if label.description else "")
@@ -349,6 +350,7 @@ def home(taxonomy: Taxonomy, texts: Texts, bot: str) -> dict[str, Any]:
         "blocks": [
             {"type": "header", "text": {"type": "plain_text", "text": texts("home.title")}},
             section(texts("command.help", bot=bot)),
+            *([{"type": "actions", "elements": list(actions)}] if actions else []),
             {"type": "divider"},
             {"type": "header", "text": {"type": "plain_text", "text": texts("home.labels")}},
             *(section("\n".join(labels[start : start + 7])) for start in range(0, len(labels), 7)),
@@ -395,7 +397,7 @@ def _nothing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, te
     return texts("reply.none", percent=texts.percent(prediction.scores[best]), **guess)
 
 
-def _who_said_what(state: MessageState, taxonomy: Taxonomy, texts: Texts) -> list[str]:
+def who_said_what(state: MessageState, taxonomy: Taxonomy, texts: Texts) -> list[str]:
     """Return a line for each judgement that the same people share, and one for each dispute."""
     together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     lines = []
@@ -419,7 +421,8 @@ def _worth_saying(state: MessageState, name: str) -> bool:
     return name in state.predicted or bool(state.labels[name].yes)
 
 
-def _option(name: str, taxonomy: Taxonomy, texts: Texts) -> Block:
+def label_option(name: str, taxonomy: Taxonomy, texts: Texts) -> Block:
+    """Build the label as an entry of a menu, or a box to tick, with its description."""
     label = taxonomy[name]
     text = f"{_sign(name, taxonomy)}{texts.title(label)}"
     option: Block = {"text": plain_text(shorten(text, OPTION_LENGTH)), "value": name}

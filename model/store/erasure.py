@@ -25,6 +25,7 @@ from model.store.tables import (
     outbox,
     people,
     predictions,
+    review_cards,
     runs,
     split_assignments,
     training_texts,
@@ -105,6 +106,7 @@ class ErasureService:
         with self._database.writing() as connection:
             if request.user is not None:
                 connection.execute(people.delete().where(people.c.user == request.user))
+                connection.execute(review_cards.delete().where(review_cards.c.user == request.user))
             connection.execute(erasure_requests.update().where(erasure_requests.c.id == request_id).values(done_at=now()))
             done = connection.execute(select(erasure_requests).where(erasure_requests.c.id == request_id)).one()
             training = connection.execute(select(runs.c.id).where(runs.c.open)).scalar_one_or_none()
@@ -133,6 +135,7 @@ class ErasureService:
                 )
             ).rowcount
             connection.execute(predictions.delete().where(predictions.c.message_id == message_id))
+            connection.execute(review_cards.delete().where(review_cards.c.message_id == message_id))
             connection.execute(
                 messages.update()
                 .where(messages.c.id == message_id)

@@ -21,7 +21,7 @@ from model.schema import Prediction
 from model.store.database import Database, aware, lock_channel, now
 from model.store.outbox_changes import mark_reply_due, of_message
 from model.store.outbox_row import Kind as OutboxKind
-from model.store.tables import channels, gestures, messages, outbox, people, predictions
+from model.store.tables import channels, gestures, messages, outbox, people, predictions, review_cards
 
 # People change groups and become guests; a day is as old as what we know of them may be.
 KNOWN_FOR = timedelta(days=1)
@@ -29,6 +29,8 @@ KNOWN_FOR = timedelta(days=1)
 RIGHTS_OF = 200
 # What one can say of a message without seeing what the network says.
 OWN_WORDS = {Kind.LABEL, Kind.SET, Kind.NONE}
+# How a gesture of the review is marked where it was made without seeing any labels.
+VIA_BLIND_REVIEW = "blind_review"
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ class Gestures:
     def judged_messages(self, taxonomy: Taxonomy, *, blind: bool = False, page: int = 500) -> Iterator["JudgedMessage"]:
         """Yield every message that somebody judged and that still has its text, with its state, oldest first; in small pages.
 
-        With `blind` only those whose prediction was hidden. Costs what was judged, however much was not.
+        With `blind` only those whose prediction was hidden from all or from a reviewer. Costs what was judged, not what was not.
         """
         with self._database.reading() as connection:
             ids = _judged_ids(connection, blind=blind)
@@ -234,9 +236,18 @@ class Gestures:
                 yield JudgedMessage(row, state, tuple(counted), latest)
 
     def judged_blind(self, taxonomy: Taxonomy) -> Iterator[tuple[MessageState, Prediction]]:
-        """Yield what the first person said of each message whose prediction was hidden until then, and that prediction."""
+        """Yield what the first person said of each message whose prediction was hidden until then, and that prediction.
+
+        Hidden from all, or in the review from this person.
+        """
         for each in self.judged_messages(taxonomy, blind=True):
-            own = [said.gesture for said in each.said if said.gesture.kind in OWN_WORDS and not said.gesture.withdrawn]
+            words = [said.gesture for said in each.said if said.gesture.kind in OWN_WORDS and not said.gesture.withdrawn]
+            taken_back = {said.gesture.handle: said.gesture.at for said in each.said if said.gesture.withdrawn}
+            own = [
+                word
+                for word in words
+                if (each.row.blind or word.via == VIA_BLIND_REVIEW) and taken_back.get(word.handle, 0) < word.at
+            ]
             if own and each.prediction is not None:
                 yield fold(own[:1], names=taxonomy.names, predicted=()), each.prediction
 
@@ -483,7 +494,9 @@ def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
     """
     if blind:
         # In the words of `ix_messages_blind`, else SQLite would not use it.
-        return array("q", connection.execute(select(messages.c.id).where(text("blind"), is_judged()).order_by("id")).scalars())
+        hidden = connection.execute(select(messages.c.id).where(text("blind"), is_judged())).scalars()
+        reviewed = select(review_cards.c.message_id).where(review_cards.c.blind, review_cards.c.outcome == "judged")
+        return array("q", sorted({*hidden, *connection.execute(reviewed).scalars()}))
     here = messages.c.channel == gestures.c.channel
     on_message = gestures.join(messages, and_(here, messages.c.ts == gestures.c.item_ts))
     # Outer joins, because SQLite would begin inner ones with all replies; they give a null for what is about no reply.

@@ -20,6 +20,7 @@ from model.store.outbox import Outbox
 from model.store.predictions import Predictions
 from model.store.refits import Refits
 from model.store.registry import Registry
+from model.store.reviews import Reviews
 from model.store.runs import Runs
 from model.store.tables import workspace
 from model.store.workers import Workers
@@ -57,6 +58,7 @@ class Store:
         self.registry = Registry(self.database, home)
         self.workers = Workers(self.database)
         self.refits = Refits(self.database)
+        self.reviews = Reviews(self.database)
         self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})
         self.erasure = ErasureService(self.database, self.gestures, self.labels)
 

@@ -119,6 +119,8 @@ Index("ix_outbox_refused", outbox.c.channel, sqlite_where=_refused, postgresql_w
 _digested = text("digest_id is not null")
 Index("ix_outbox_digest", outbox.c.digest_id, sqlite_where=_digested, postgresql_where=_digested)
 Index("ix_outbox_message", outbox.c.message_id, outbox.c.kind)
+_question = text("kind = 'question'")
+Index("ix_outbox_question", outbox.c.id, sqlite_where=_question, postgresql_where=_question)  # disputes, newest first
 Index("ix_outbox_ts", outbox.c.ts)  # a reaction on a reply, a click on a report, name only its ts
 
 # Append-only: what people did, as they did it. What follows from it is computed (`judgements.fold`).
@@ -143,6 +145,28 @@ gestures = Table(
 )
 Index("ix_gestures_item", gestures.c.channel, gestures.c.item_ts)
 Index("ix_gestures_user", gestures.c.user, gestures.c.at)
+
+# Notes wait for a reviewer, and they are few among what was said.
+_noted = text("note is not null")
+Index("ix_gestures_note", gestures.c.id, sqlite_where=_noted, postgresql_where=_noted)
+
+# The cards of the review: a message that one person was given to judge, and what came of it. An open one is theirs alone.
+review_cards = Table(
+    "review_cards",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False),
+    Column("user", String(32), nullable=False),
+    Column("reason", String(16), nullable=False),  # `reviews.Reason`
+    Column("blind", Boolean, nullable=False),  # it shows no labels
+    Column("given_at", DateTime(timezone=True), nullable=False),
+    Column("claimed_until", DateTime(timezone=True), nullable=False),
+    Column("outcome", String(16)),  # judged | skipped | undone | expired; empty while it is open
+    Column("ended_at", DateTime(timezone=True)),
+)
+_open = text("outcome is null")
+Index("uq_review_cards_open", review_cards.c.message_id, unique=True, sqlite_where=_open, postgresql_where=_open)
+Index("ix_review_cards_user", review_cards.c.user, review_cards.c.ended_at)
 
 # How many rows there are, without counting them: triggers keep it, on eight rows so that writers do not queue for one.
 tallies = Table(

@@ -23,7 +23,7 @@ def connected(slack: SimulatorThread, store: Store, home: Path, published: list[
 
     async def connect() -> AsyncSocketModeHandler:
         workspace.join(workspace.channel("general"), workspace.user("beto"))
-        app = build_app(a_context(slack, store, home, published), who)
+        app = build_app(context, who)
         handler = AsyncSocketModeHandler(app, app_token=Simulator.app_token)
         await handler.connect_async()
         return handler
@@ -32,11 +32,13 @@ def connected(slack: SimulatorThread, store: Store, home: Path, published: list[
         enterprise_id=None, team_id=workspace.team_id, bot_user_id=workspace.bot_user_id, bot_id="B1",
         bot_token=Simulator.bot_token,
     )  # fmt: skip
+    context = a_context(slack, store, home, published)
     handler = slack.run(connect())
     try:
         yield
     finally:
         slack.run(handler.close_async())
+        slack.run(context.background.finish(10))  # the store is closed next
 
 
 def grow(store: Store, labels: int) -> None:

@@ -17,7 +17,7 @@ from bot.slack.app import build_app
 from bot.slack.context import ListenerContext, build_context
 from bot.slack.listeners import commands
 from bot.slack.listeners.commands import WORDS
-from bot.views import blocks, label_blocks, run_blocks
+from bot.views import blocks, label_blocks, review_blocks, run_blocks
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
 from model.store.predictions import NewPrediction
@@ -133,7 +133,12 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
     base = {"team": {"id": team}, "user": {"id": PERSON, "team_id": team}, "trigger_id": "1.1", "api_app_id": "A1"}
     manifest = json.loads((ROOT / "bot" / "manifest.json").read_text(encoding="utf-8"))
     made: dict[str, dict[str, Any]] = {}
-    for name, action in [*vars(blocks).items(), *vars(run_blocks).items(), *vars(label_blocks).items()]:
+    for name, action in [
+        *vars(blocks).items(),
+        *vars(run_blocks).items(),
+        *vars(label_blocks).items(),
+        *vars(review_blocks).items(),
+    ]:
         if name.endswith("_ACTION"):
             for ts in ("1.000001", "1.000002", "1.000003", "1.000004"):
                 made[f"{action} on {ts}"] = base | {
@@ -153,6 +158,8 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
     for action, value in (
         (label_blocks.ADD_BUTTON, ""), (label_blocks.MENU, "up:tarjeta"), (label_blocks.MENU, "retire:tarjeta"),
         (label_blocks.RESTORE_BUTTON, "tarjeta"), (label_blocks.UNDO_BUTTON, "1"),
+        (review_blocks.OPEN_BUTTON, ""), (review_blocks.CORRECT_BUTTON, ""), (review_blocks.SKIP_BUTTON, ""),
+        (review_blocks.BACK_BUTTON, ""),
     ):  # fmt: skip
         made[f"{action} {value} in a modal"] = base | {
             "type": "block_actions", "container": {"type": "view", "view_id": "V2"},

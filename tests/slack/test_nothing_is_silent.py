@@ -73,7 +73,7 @@ COMMANDS = [
     "", "ayuda", "tonterías", "clasifica", "clasifica no puedo entrar", "watch", "unwatch", "emoji", "emoji on", "reacciones",
     "reacciones mensaje", "deshacer", "historial", f"historial {LINK}", "historial ayer", "reentrena", "versiones", "vuelve",
     "vuelve 1", "vuelve 7", "olvida", f"olvida {LINK}", "olvida mis mensajes", "conserva", "conserva 3", "conserva ayer",
-    "etiquetas", "estado",
+    "etiquetas", "revisa", "estado",
 ]  # fmt: skip
 ANYWHERE: dict[str, Request] = {
     **{f"/beto {words.replace(LINK, 'LINK')}": command(words) for words in COMMANDS},

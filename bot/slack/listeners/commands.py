@@ -12,7 +12,7 @@ from bot import queues
 from bot.slack import history, payloads, people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.first_version import why_none
-from bot.slack.listeners import erasure, labels, training
+from bot.slack.listeners import erasure, labels, review, training
 from bot.slack.payloads import SlashCommand
 from bot.views import blocks, first_version, serving
 from model.first_training import FirstTraining
@@ -292,6 +292,9 @@ WORDS: dict[str, Word] = {
     "guía": labels.show,
     "guia": labels.show,
     "guide": labels.show,
+    "revisa": review.show,
+    "revisar": review.show,
+    "review": review.show,
     "estado": status,
     "status": status,
 }

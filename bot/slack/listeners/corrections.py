@@ -79,8 +79,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         if stored is None or judged is None or stored.deleted:
             await ack(response_action="update", view=blocks.sorry(texts("modal.gone"), texts))
             return
-        is_news = _fingerprint(judged.state, stored.revision) != parsed.opened.seen
-        sees = await _sees_in_time(context, parsed.user, stored.message)
+        is_news = fingerprint(judged.state, stored.revision) != parsed.opened.seen
+        sees = await sees_in_time(context, parsed.user, stored.message)
         if sees is None and not is_news:
             # What they chose is still there; nothing is said, or saved, that they may not know.
             view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=texts("command.failed"))
@@ -136,7 +136,7 @@ async def _tell_of_correct(context: ListenerContext, parsed: ButtonClick, *, kno
     )  # fmt: skip
 
 
-async def _sees_in_time(context: ListenerContext, user: str, message: Message) -> bool | None:
+async def sees_in_time(context: ListenerContext, user: str, message: Message) -> bool | None:
     """Return whether this person may see the message; None where Slack does not say so in time for our own answer."""
     try:
         return await asyncio.wait_for(context.visibility.may_see(user, message), ANSWER_WITHIN_S)
@@ -235,13 +235,13 @@ def _modal(
     chosen: tuple[str, ...],
     warning: str = "",
 ) -> dict[str, Any]:
-    seen = {"message": stored.id, "seen": _fingerprint(judged.state, stored.revision)}
+    seen = {"message": stored.id, "seen": fingerprint(judged.state, stored.revision)}
     return blocks.labels_modal(
         stored.message.text, chosen, judged.state, taxonomy, context.texts, metadata=json.dumps(seen), warning=warning
     )
 
 
-def _fingerprint(state: MessageState, revision: int) -> str:
+def fingerprint(state: MessageState, revision: int) -> str:
     """Return the same while the text and what people said of it are the same; the network changing its mind is no conflict."""
     said = [revision, *((name, label.yes, label.no) for name, label in state.labels.items())]
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]

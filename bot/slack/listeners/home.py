@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from bot.slack.context import ListenerContext
 from bot.slack.first_version import why_none
 from bot.slack.payloads import AppHomeOpened
-from bot.views import blocks
+from bot.views import blocks, review_blocks
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 
 async def _show(context: ListenerContext, user: str) -> None:
-    view = blocks.home(await context.taxonomy(), context.texts, context.bot_name)
+    review = blocks.button(review_blocks.OPEN_BUTTON, context.texts("review.open"))
+    view = blocks.home(await context.taxonomy(), context.texts, context.bot_name, actions=[review])
     if why := await why_none(context):
         view["blocks"].insert(1, blocks.section(why))
     for pause_s in AGAIN_S:

@@ -1,0 +1,349 @@
+"""`/beto revisa`: one message after the other, the one that teaches most first, in a modal that only its reviewer sees."""
+
+import asyncio
+import json
+import logging
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot import queues
+from bot.slack import history
+from bot.slack.context import Call, ListenerContext, Tell
+from bot.slack.listeners.corrections import fingerprint, sees_in_time
+from bot.slack.payloads import Opened, ViewClick, ViewSubmission
+from bot.views import blocks, review_blocks
+from bot.views.review_blocks import CardShown, Progress
+from model import gesture_handles
+from model.errors import StoreUnavailable
+from model.judgements import Gesture, Kind
+from model.labels import Taxonomy
+from model.schema import Message
+from model.store.gestures import VIA_BLIND_REVIEW, Judged
+from model.store.reviews import Candidate, Card, Reason
+from model.store.stored_message import StoredMessage
+
+log = logging.getLogger(__name__)
+
+# How a gesture of the review is marked, but for one on a card that showed no labels.
+VIA = "review"
+# Channels are asked about one by one: nobody waits for more of them than this.
+MOST_LOOKED_AT = 40
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a reviewer is: their modal, and their clock."""
+
+    user: str
+    view_id: str
+    offset_s: int
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came of judging a card: the message that was saved, or the card that is to be shown again, and why."""
+
+    saved: int | None = None
+    again: Card | None = None
+    warning: str = ""
+
+
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register the button on the Home tab, and the buttons and the form of a card."""
+
+    @app.action(review_blocks.OPEN_BUTTON)
+    async def on_open(ack: AsyncAck, parsed: ViewClick) -> None:
+        await ack()
+        context.after_ack(_open(context, parsed.user, parsed.trigger_id), what=review_blocks.OPEN_BUTTON)
+
+    @app.action(review_blocks.CORRECT_BUTTON)
+    async def on_correct(ack: AsyncAck, parsed: ViewClick) -> None:
+        screen, tell = Screen(parsed.user, parsed.view_id, parsed.opened.offset_s), _in_modal(context, parsed.view_id)
+        try:
+            came = await _judge(context, screen, parsed.opened, chosen=None, at=parsed.at)
+        except StoreUnavailable as error:
+            await ack()
+            await context.tell_failure(error, what=review_blocks.CORRECT_BUTTON, response_url=None, tell=tell)
+            return
+        await ack()
+        context.after_ack(_go_on(context, screen, came), what=review_blocks.CORRECT_BUTTON, tell=tell)
+
+    @app.action(review_blocks.SKIP_BUTTON)
+    async def on_skip(ack: AsyncAck, parsed: ViewClick) -> None:
+        await ack()
+        context.after_ack(_skip(context, parsed), what=review_blocks.SKIP_BUTTON, tell=_in_modal(context, parsed.view_id))
+
+    @app.action(review_blocks.BACK_BUTTON)
+    async def on_back(ack: AsyncAck, parsed: ViewClick) -> None:
+        await ack()
+        context.after_ack(_go_back(context, parsed), what=review_blocks.BACK_BUTTON, tell=_in_modal(context, parsed.view_id))
+
+    @app.view(review_blocks.REVIEW_VIEW)
+    async def on_save(ack: AsyncAck, parsed: ViewSubmission) -> None:
+        screen, texts = Screen(parsed.user, parsed.view_id, parsed.opened.offset_s), context.texts
+        chosen, note = parsed.chosen_anywhere, parsed.noted_anywhere
+        try:
+            came = await _judge(context, screen, parsed.opened, chosen=chosen, note=note, at=time.time_ns() // 1000)
+        except StoreUnavailable as error:
+            log.warning("%s waits for the database: %s", review_blocks.REVIEW_VIEW, error)
+            # What they chose and wrote is still there.
+            await ack(response_action="errors", errors=dict.fromkeys(list(parsed.fields)[:1], texts("command.trouble")))
+            return
+        # The next card may take longer than Slack waits.
+        await ack(response_action="update", view=review_blocks.only(texts("modal.loading"), texts))
+        tell = _in_modal(context, parsed.view_id)
+        context.after_ack(_go_on(context, screen, came), what=review_blocks.REVIEW_VIEW, tell=tell)
+
+    @app.view_closed(review_blocks.REVIEW_VIEW)
+    async def on_close(ack: AsyncAck, parsed: ViewSubmission) -> None:
+        await ack()
+        if parsed.opened.card is not None:  # else others would wait until it runs out
+            await asyncio.to_thread(_let_go, context, parsed.opened.card, parsed.user)
+
+
+async def show(context: ListenerContext, call: Call) -> str:
+    """Open the review."""
+    await _open(context, call.user, call.trigger_id)
+    return ""
+
+
+async def _open(context: ListenerContext, user: str, trigger_id: str) -> None:
+    loading = review_blocks.only(context.texts("modal.loading"), context.texts)
+    opened = await context.slack.views_open(trigger_id=trigger_id, view=loading)
+    view_id = str(opened["view"]["id"])
+    context.after_ack(_begin(context, user, view_id), what="/beto revisa", tell=_in_modal(context, view_id))
+
+
+def _in_modal(context: ListenerContext, view_id: str) -> Tell:
+    """Return what shows a sentence in this modal instead of what it shows."""
+
+    async def tell(sentence: str) -> None:
+        await context.slack.views_update(view_id=view_id, view=review_blocks.only(sentence, context.texts))
+
+    return tell
+
+
+async def _begin(context: ListenerContext, user: str, view_id: str) -> None:
+    if (why_not := await _why_not(context, user)) is not None:
+        await _in_modal(context, view_id)(why_not)
+        return
+    person = (await context.slack.users_info(user=user))["user"]
+    screen = Screen(user, view_id, int(person.get("tz_offset") or 0))
+    in_hand = await asyncio.to_thread(context.store.reviews.open_of, user)
+    await _go_on(context, screen, Came(again=in_hand))
+
+
+async def _why_not(context: ListenerContext, user: str) -> str | None:
+    """Return the sentence that says why this person may not review; None where they may."""
+    if not await context.visibility.is_full_member(user):
+        return context.texts("review.refused_guest")
+    return None if await context.visibility.may_judge(user) else context.texts("judge.refused")
+
+
+async def _show_next(context: ListenerContext, screen: Screen, *, warning: str = "") -> None:
+    """Show the next card of those that this person may see and nobody else has in hand, or that there is none."""
+    reviews, every = context.store.reviews, context.settings.review_blind_every
+    given = await asyncio.to_thread(reviews.given, screen.user)
+    is_sample = every > 0 and given % every == every - 1
+    for chance in (random.Random(), None) if is_sample else (None,):  # noqa: S311 - a sample, no secret
+        for candidate in await asyncio.to_thread(reviews.candidates, screen.user, MOST_LOOKED_AT, chance):
+            stored = await asyncio.to_thread(context.store.messages.get, candidate.message_id)
+            if stored is None or stored.deleted or not await context.visibility.may_see(screen.user, stored.message):
+                continue
+            if await _give(context, screen, candidate, stored, warning=warning):
+                return
+    view = review_blocks.nothing_left(
+        await _progress(context, screen),
+        context.texts,
+        metadata=json.dumps({"offset_s": screen.offset_s}),
+        may_go_back=await asyncio.to_thread(reviews.may_take_back, screen.user),
+    )
+    await context.slack.views_update(view_id=screen.view_id, view=view)
+
+
+async def _give(
+    context: ListenerContext, screen: Screen, candidate: Candidate, stored: StoredMessage, *, warning: str = ""
+) -> bool:
+    """Give this person the message and show it; return False where somebody else has it, or it needs nobody any more."""
+    taxonomy = await context.taxonomy()
+    judged = await asyncio.to_thread(context.store.gestures.judged, candidate.message_id, taxonomy)
+    if judged is None or (candidate.reason is Reason.DISPUTE and not _is_open_to(judged, screen.user)):
+        return False
+    blind = candidate.reason is Reason.SAMPLE or (stored.message.blind and not judged.state.judges)
+    card = await asyncio.to_thread(lambda: context.store.reviews.claim(candidate, screen.user, blind=blind))
+    return card is not None and await _show(context, screen, card, warning=warning)
+
+
+def _is_open_to(judged: Judged, user: str) -> bool:
+    """Return whether a label is in dispute on which this person has not spoken."""
+    states = (judged.state.labels[name] for name in judged.state.disputed)
+    return any(user not in (*label.yes, *label.no) for label in states)
+
+
+async def _show(context: ListenerContext, screen: Screen, card: Card, *, warning: str = "") -> bool:
+    """Show the card, or return False where its message is gone, or hidden from this person."""
+    store, taxonomy = context.store, await context.taxonomy()
+
+    def look() -> tuple[StoredMessage | None, Judged | None, list[tuple[str, str]], bool]:
+        said = store.gestures.history(card.message_id)
+        notes = [(each.gesture.user, each.note) for each in said if each.note and not each.stale]
+        stored = store.messages.get(card.message_id)
+        return stored, store.gestures.judged(card.message_id, taxonomy), notes, store.reviews.may_take_back(screen.user)
+
+    stored, judged, notes, may_go_back = await asyncio.to_thread(look)
+    if stored is None or judged is None or not stored.message.text:
+        return False
+    message = stored.message
+    if not await context.visibility.may_see(screen.user, message):
+        return False
+    shown = CardShown(
+        text=message.text,
+        channel=message.channel,
+        link=await _link(context, message),
+        reason=card.reason,
+        blind=card.blind,
+        state=judged.state,
+        scores=judged.prediction.scores if judged.prediction is not None and not card.blind else {},
+        notes=notes[-3:],
+    )
+    metadata = {"card": card.id, "seen": fingerprint(judged.state, stored.revision), "offset_s": screen.offset_s}
+    view = review_blocks.card(
+        shown,
+        card.id,
+        await _progress(context, screen),
+        taxonomy,
+        context.texts,
+        metadata=json.dumps(metadata),
+        may_go_back=may_go_back,
+        warning=warning,
+    )
+    await context.slack.views_update(view_id=screen.view_id, view=view)
+    return True
+
+
+async def _link(context: ListenerContext, message: Message) -> str:
+    link = await history.link_to(context.slack, message.channel, message.ts)
+    return "" if link == "-" else link
+
+
+async def _progress(context: ListenerContext, screen: Screen) -> Progress:
+    """Return how far this person is since midnight by their own clock."""
+    there = datetime.now(UTC) + timedelta(seconds=screen.offset_s)
+    midnight = there.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(seconds=screen.offset_s)
+    done = await asyncio.to_thread(context.store.reviews.judged_since, screen.user, midnight)
+    return Progress(done, context.settings.review_goal)
+
+
+async def _judge(
+    context: ListenerContext,
+    screen: Screen,
+    opened: Opened,
+    *,
+    chosen: tuple[str, ...] | None,
+    note: str | None = None,
+    at: int,
+) -> Came:
+    """Save that the labels are as shown, or with `chosen` exactly these.
+
+    Nothing is saved where people said something else meanwhile, and of what this person may not see.
+    """
+    store, texts = context.store, context.texts
+    card = None if opened.card is None else await asyncio.to_thread(store.reviews.get, opened.card)
+    if card is None or card.user != screen.user:
+        return Came()
+    taxonomy = await context.taxonomy()
+    stored = await asyncio.to_thread(store.messages.get, card.message_id)
+    judged = await asyncio.to_thread(store.gestures.judged, card.message_id, taxonomy)
+    if stored is None or judged is None or stored.deleted:
+        await asyncio.to_thread(store.reviews.end, card.id, "expired")
+        return Came(warning=texts("review.taken"))
+    sees = await sees_in_time(context, screen.user, stored.message)
+    if sees is None:
+        return Came(again=card, warning=texts("command.failed"))
+    if not sees:
+        await asyncio.to_thread(store.reviews.end, card.id, "expired")
+        return Came(warning=texts("review.taken"))
+    if fingerprint(judged.state, stored.revision) != opened.seen:
+        # Shown, not overwritten: what somebody else said since was not known to this person.
+        return Came(again=card, warning=texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, texts)))
+    message = stored.message
+    gesture = _gesture(card, screen, message, taxonomy, chosen, at)
+    await asyncio.to_thread(store.gestures.add, gesture, channel=message.channel, item_ts=message.ts, note=note)
+    await asyncio.to_thread(store.reviews.end, card.id, "judged")
+    return Came(saved=stored.id)
+
+
+async def _go_on(context: ListenerContext, screen: Screen, came: Came) -> None:
+    """Show the next card, or the same again where it has to be looked at again."""
+    if came.saved is not None:
+        await context.publish(queues.reply(came.saved))
+    if (why_not := await _why_not(context, screen.user)) is not None:
+        await _in_modal(context, screen.view_id)(why_not)
+    elif came.again is None or not await _show(context, screen, came.again, warning=came.warning):
+        await _show_next(context, screen, warning=came.warning)
+
+
+def _gesture(
+    card: Card, screen: Screen, message: Message, taxonomy: Taxonomy, chosen: tuple[str, ...] | None, at: int
+) -> Gesture:
+    """Return the same gesture as the button and the modal on the reply make, marked as the review's."""
+    via = VIA_BLIND_REVIEW if card.blind else VIA
+    if chosen is None:
+        handle = gesture_handles.of_button(screen.user, message.ts)
+        return Gesture(user=screen.user, handle=handle, at=at, kind=Kind.CORRECT, via=via)
+    return Gesture(
+        user=screen.user,
+        handle=gesture_handles.of_modal(screen.user, message.ts, screen.view_id),
+        at=at,
+        kind=Kind.SET,
+        labels=tuple(name for name in chosen if name in taxonomy),
+        via=via,
+    )
+
+
+async def _skip(context: ListenerContext, parsed: ViewClick) -> None:
+    card_id = parsed.opened.card
+    card = None if card_id is None else await asyncio.to_thread(context.store.reviews.get, card_id)
+    if card is not None and card.user == parsed.user:
+        await asyncio.to_thread(context.store.reviews.end, card.id, "skipped")
+    await _show_next(context, Screen(parsed.user, parsed.view_id, parsed.opened.offset_s))
+
+
+async def _go_back(context: ListenerContext, parsed: ViewClick) -> None:
+    """Withdraw what this person said of their last card, and give them that one again."""
+    store, screen = context.store, Screen(parsed.user, parsed.view_id, parsed.opened.offset_s)
+    if parsed.opened.card is not None:
+        await asyncio.to_thread(_let_go, context, parsed.opened.card, parsed.user)
+    last = await asyncio.to_thread(store.reviews.take_back, parsed.user)
+    stored = None if last is None else await asyncio.to_thread(store.messages.get, last.message_id)
+    if last is None or stored is None:
+        await _show_next(context, screen, warning=context.texts("review.nothing_back"))
+        return
+    await asyncio.to_thread(_withdraw, context, last, stored.message, parsed.at)
+    await context.publish(queues.reply(stored.id))
+    again = Candidate(last.message_id, Reason.SAMPLE if last.blind else Reason.AGAIN)
+    if not await _give(context, screen, again, stored):
+        await _show_next(context, screen, warning=context.texts("review.taken"))
+
+
+def _withdraw(context: ListenerContext, card: Card, message: Message, at: int) -> None:
+    """Take back what the card's person last said of it in the review."""
+    said = [
+        each.gesture
+        for each in context.store.gestures.history(card.message_id)
+        if each.gesture.user == card.user and each.gesture.via in {VIA, VIA_BLIND_REVIEW} and not each.gesture.withdrawn
+    ]
+    if said:
+        taken_back = said[-1].model_copy(update={"withdrawn": True, "at": max(at, said[-1].at + 1)})
+        context.store.gestures.add(taken_back, channel=message.channel, item_ts=message.ts)
+
+
+def _let_go(context: ListenerContext, card_id: int, user: str) -> None:
+    """Leave the card to others."""
+    card = context.store.reviews.get(card_id)
+    if card is not None and card.user == user:
+        context.store.reviews.end(card.id, "expired")

@@ -1,0 +1,247 @@
+"""The cards of the review: which messages wait to be judged, whose turn it is with each, and what came of it.
+
+Every method is one transaction (see `database` for what it raises).
+"""
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, not_, or_, select, text
+
+from model.review_order import most_teaching, uncertainty
+from model.schema import Source
+from model.store.database import Database, now
+from model.store.gestures import is_judged
+from model.store.outbox_row import Kind
+from model.store.tables import gestures, messages, outbox, predictions, review_cards
+
+# Whoever leaves a card open for so long leaves it to others.
+LEASE = timedelta(minutes=10)
+# Of the newest messages, disputes and notes, so many are looked through.
+LOOKED_THROUGH, DISPUTES = 1000, 100
+# What one person was given lately: what is much like it teaches little until a version has learnt from it.
+LATELY = 30
+# An undo goes back so far.
+UNDONE_WITHIN = timedelta(hours=1)
+
+
+class Reason(StrEnum):
+    """Why a message is given to a reviewer."""
+
+    DISPUTE = "dispute"  # people disagree on a label
+    NOTE = "note"  # somebody left a note
+    SAMPLE = "sample"  # drawn by chance, to see how often the labels are right
+    TEACHES = "teaches"  # it teaches much
+    AGAIN = "again"  # they took back what they had said in the review
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A message that a reviewer may be given."""
+
+    message_id: int
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Card:
+    """A message that a reviewer was given. `blind`: without labels."""
+
+    id: int
+    message_id: int
+    user: str
+    reason: Reason
+    blind: bool
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Card":
+        """Return what a row of `review_cards` says."""
+        return cls(row.id, row.message_id, row.user, Reason(row.reason), row.blind)
+
+
+class Reviews:
+    """The cards of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, card_id: int) -> Card | None:
+        """Return the card, open or not."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(review_cards).where(review_cards.c.id == card_id)).one_or_none()
+            return None if row is None else Card.of(row)
+
+    def open_of(self, user: str) -> Card | None:
+        """Return the card that this person has in hand."""
+        mine = (review_cards.c.user == user, review_cards.c.outcome.is_(None), review_cards.c.claimed_until > now())
+        with self._database.reading() as connection:
+            row = connection.execute(select(review_cards).where(*mine).order_by(review_cards.c.id.desc()).limit(1)).one_or_none()
+            return None if row is None else Card.of(row)
+
+    def candidates(self, user: str, most: int, chance: random.Random | None = None) -> list[Candidate]:
+        """Return what this person may be given, best first: disputes and notes of others, then what teaches most.
+
+        With `chance`, what nobody has judged, in its order. Looked for among the newest, whatever is stored; never what this
+        person had already, what somebody else has in hand, and what somebody wrote to the bot alone.
+        """
+        with self._database.reading() as connection:
+            rows = _unjudged(connection, user)
+            if chance is not None:
+                drawn = [row.id for row in rows if row.latest is not None]
+                return [Candidate(message_id, Reason.SAMPLE) for message_id in chance.sample(drawn, min(most, len(drawn)))]
+            found = [Candidate(message_id, Reason.DISPUTE) for message_id in _disputed(connection, user)]
+            found += [Candidate(message_id, Reason.NOTE) for message_id in _noted(connection, user)]
+            known = _lately(connection, user)
+        # What no version has spoken of comes last, as it came.
+        values = [uncertainty(row.latest["scores"]) if row.latest is not None else 0.0 for row in rows]
+        order = most_teaching([row.text for row in rows], values, most, known=known)
+        return [*found[: most // 2], *(Candidate(rows[at].id, Reason.TEACHES) for at in order)]
+
+    def claim(self, candidate: Candidate, user: str, *, blind: bool) -> Card | None:
+        """Give the message to this person for `LEASE`, or return None where somebody else has it in hand."""
+        with self._database.writing() as connection:
+            moment = now()
+            of_message = and_(review_cards.c.message_id == candidate.message_id, review_cards.c.outcome.is_(None))
+            connection.execute(
+                review_cards.update()
+                .where(of_message, or_(review_cards.c.claimed_until <= moment, review_cards.c.user == user))
+                .values(outcome="expired", ended_at=moment)
+            )
+            row = connection.execute(
+                self._database.insert_or_ignore(review_cards)
+                .values(
+                    message_id=candidate.message_id,
+                    user=user,
+                    reason=candidate.reason.value,
+                    blind=blind,
+                    given_at=moment,
+                    claimed_until=moment + LEASE,
+                )
+                .returning(review_cards)
+            ).one_or_none()
+            return None if row is None else Card.of(row)
+
+    def end(self, card_id: int, outcome: str) -> bool:
+        """Record what came of an open card: judged, skipped or expired; return whether it was open."""
+        with self._database.writing() as connection:
+            ended = connection.execute(
+                review_cards.update()
+                .where(review_cards.c.id == card_id, review_cards.c.outcome.is_(None))
+                .values(outcome=outcome, ended_at=now())
+            )
+            return bool(ended.rowcount)
+
+    def take_back(self, user: str) -> Card | None:
+        """Mark the last card that this person judged within `UNDONE_WITHIN` as undone, and return it."""
+        mine = (review_cards.c.user == user, review_cards.c.outcome == "judged", review_cards.c.ended_at > now() - UNDONE_WITHIN)
+        with self._database.writing() as connection:
+            last = select(review_cards.c.id).where(*mine).order_by(review_cards.c.ended_at.desc()).limit(1)
+            row = connection.execute(
+                review_cards.update()
+                .where(review_cards.c.id == last.scalar_subquery(), review_cards.c.outcome == "judged")
+                .values(outcome="undone")
+                .returning(review_cards)
+            ).one_or_none()
+            return None if row is None else Card.of(row)
+
+    def may_take_back(self, user: str) -> bool:
+        """Return whether `take_back` would find a card."""
+        mine = (review_cards.c.user == user, review_cards.c.outcome == "judged", review_cards.c.ended_at > now() - UNDONE_WITHIN)
+        with self._database.reading() as connection:
+            return connection.execute(select(review_cards.c.id).where(*mine).limit(1)).one_or_none() is not None
+
+    def judged_since(self, user: str, moment: datetime) -> int:
+        """Return how many cards this person has judged since then."""
+        mine = (review_cards.c.user == user, review_cards.c.outcome == "judged", review_cards.c.ended_at >= moment)
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.count()).where(*mine)).scalar_one())
+
+    def given(self, user: str) -> int:
+        """Return how many cards this person was ever given and answered."""
+        mine = (review_cards.c.user == user, review_cards.c.outcome.in_(["judged", "skipped"]))
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.count()).where(*mine)).scalar_one())
+
+
+def _free(user: str) -> Any:
+    """Return the condition for a row of `messages` that this person may be given."""
+    taken = select(review_cards.c.id).where(
+        review_cards.c.message_id == messages.c.id,
+        or_(
+            and_(review_cards.c.outcome.is_(None), review_cards.c.user != user, review_cards.c.claimed_until > now()),
+            and_(review_cards.c.user == user, review_cards.c.outcome.in_(["judged", "skipped"])),
+        ),
+    )
+    private = or_(messages.c.source == Source.COMMAND.value, messages.c.channel.startswith("D"))
+    return and_(messages.c.text != "", messages.c.deleted_at.is_(None), not_(private), ~taken.exists())
+
+
+def _unjudged(connection: Connection, user: str) -> Sequence[Any]:
+    """Return the newest messages that nobody judged, with the last prediction of each, newest first."""
+    newest = select(messages.c.id).order_by(messages.c.id.desc()).limit(LOOKED_THROUGH).subquery()
+    latest = (
+        select(predictions.c.prediction)
+        .where(predictions.c.message_id == messages.c.id, predictions.c.revision == messages.c.revision)
+        .order_by(predictions.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(
+        select(messages.c.id, messages.c.text, latest.scalar_subquery().label("latest"))
+        .select_from(messages)
+        .join(newest, newest.c.id == messages.c.id)
+        .where(_free(user), ~is_judged())
+        .order_by(messages.c.id.desc())
+    ).all()
+
+
+def _disputed(connection: Connection, user: str) -> Sequence[int]:
+    """Return the messages of the newest questions about labels in dispute, newest first; some may be settled by now."""
+    # In the words of `ix_outbox_question`, else it would not be used.
+    asked = select(outbox.c.message_id).where(text("kind = 'question'")).order_by(outbox.c.id.desc()).limit(DISPUTES)
+    about = list(dict.fromkeys(connection.execute(asked).scalars()))
+    free = set(connection.execute(select(messages.c.id).where(messages.c.id.in_(about), _free(user))).scalars())
+    return [message_id for message_id in about if message_id in free]
+
+
+def _noted(connection: Connection, user: str) -> Sequence[int]:
+    """Return the messages of the newest notes that nobody has looked at in the review since, but for this person's own."""
+    newest = (
+        select(gestures.c.channel, gestures.c.item_ts, gestures.c.user, gestures.c.saved_at)
+        .where(text("note is not null"))
+        .order_by(gestures.c.id.desc())
+        .limit(DISPUTES)
+        .subquery()
+    )
+    looked_at = select(review_cards.c.id).where(
+        review_cards.c.message_id == messages.c.id,
+        review_cards.c.outcome == "judged",
+        review_cards.c.ended_at >= newest.c.saved_at,
+    )
+    on_reply = (
+        select(outbox.c.id)
+        .where(outbox.c.message_id == messages.c.id, outbox.c.kind == Kind.REPLY.value, outbox.c.ts == newest.c.item_ts)
+        .exists()
+    )
+    rows = connection.execute(
+        select(messages.c.id)
+        .select_from(messages)
+        .join(newest, and_(messages.c.channel == newest.c.channel, or_(messages.c.ts == newest.c.item_ts, on_reply)))
+        .where(newest.c.user != user, _free(user), ~looked_at.exists())
+        .order_by(messages.c.id.desc())
+    )
+    return list(dict.fromkeys(rows.scalars()))
+
+
+def _lately(connection: Connection, user: str) -> Collection[str]:
+    """Return the texts of this person's last cards."""
+    mine = (
+        select(messages.c.text)
+        .select_from(messages)
+        .join(review_cards, review_cards.c.message_id == messages.c.id)
+        .where(review_cards.c.user == user, review_cards.c.outcome == "judged")
+    )
+    return list(connection.execute(mine.order_by(review_cards.c.ended_at.desc()).limit(LATELY)).scalars())
