@@ -65,6 +65,11 @@ class BotSettings(WorkerSettings):
         default="",
         description="other emoji for labels, by the labels' names, as in `tarjeta=visa,fraude=alarma`; `tarjeta=`: no emoji",
     )
+    ask_a_day: int = Field(
+        default=3,
+        ge=0,
+        description="of so many messages a day, where it is least sure, it asks the author in the thread; 0: of none",
+    )
     review_goal: int = Field(
         default=10,
         ge=0,

@@ -102,6 +102,7 @@ def running_town(
         BETO_HTTP_PORT=str(port),
         BETO_BASE="mini",
         BETO_BLIND_PERCENT=blind_percent,
+        BETO_ASK_A_DAY="0",
         BETO_SLACK_RATE="0",
         **thread.environment,
     )

@@ -61,6 +61,7 @@ def run(*, leave: bool, port: int | None, base: str) -> int:
             BETO_LANGUAGE=settings.language,
             BETO_DEVICE=settings.device,
             BETO_BLIND_PERCENT="0",  # whoever sees this for the first time wants to see labels
+            BETO_ASK_A_DAY="0",  # and the same story each time
         )
         with Supervisor(home, environment, stopped) as supervisor:
             step = "starting Redis and the simulated Slack"

@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackApiError
 from bot import queues
 from bot.outbox.context import OutboxContext
 from bot.outbox.digests import DigestWork
+from bot.outbox.doubts import DoubtWork
 from bot.outbox.replies import AnnouncementWork, QuestionWork, ReplyWork
 from bot.outbox.reports import PictureWork, ReportWork, StatusWork
 from bot.outbox.states import (
@@ -43,6 +44,7 @@ DIGEST_OF = 40
 WORK: dict[Kind, type[Work]] = {
     Kind.REPLY: ReplyWork,
     Kind.QUESTION: QuestionWork,
+    Kind.DOUBT: DoubtWork,
     Kind.DIGEST: DigestWork,
     Kind.STATUS: StatusWork,
     Kind.PICTURE: PictureWork,

@@ -9,6 +9,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot import queues
+from bot.outbox.about import AboutMessage
+from bot.outbox.doubts import open_doubt
 from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Subject, Write
 from bot.outbox.work import Content, Work
 from bot.views import announcements, blocks
@@ -18,7 +20,6 @@ from model.labels import LabelEvent, Taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.gestures import Judged
 from model.store.outbox_row import State, question_key
-from model.store.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 
@@ -28,22 +29,6 @@ SEED_FROM = 0.15
 RESPONSE_WITHIN_S = 10
 # Of those who judged the message that decided, so many are named.
 NAMED = 3
-
-
-class AboutMessage(Work):
-    """Work on a row that is about a message."""
-
-    @property
-    def stored(self) -> StoredMessage:
-        """The message."""
-        assert self.claim.message is not None  # a foreign key: there is no such row without one
-        return self.claim.message
-
-    @property
-    def place(self) -> str:
-        """What the message is called in metadata."""
-        message = self.stored.message
-        return f"{self.context.team}:{message.channel}:{message.ts}"
 
 
 class ReplyWork(AboutMessage):
@@ -137,6 +122,8 @@ class ReplyWork(AboutMessage):
             return
         if self.row.ts is None and write.ts is not None:
             self._seed()
+            if (doubt := open_doubt(self.context, self.stored)) is not None:
+                self.context.publish(queues.deliver(doubt))
         for user in self._strangers:
             self._tell(user)
 

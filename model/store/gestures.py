@@ -278,6 +278,12 @@ class Gestures:
                 .on_conflict_do_update(index_elements=["user"], set_=values)
             )
 
+    def may_judge(self, user: str) -> bool | None:
+        """Return whether this person may judge; None where nobody has asked Slack lately."""
+        with self._database.reading() as connection:
+            known = _people(connection, [user]).get(user)
+        return None if known is None or now() - aware(known.looked_at) > KNOWN_FOR else bool(known.may_judge)
+
     def note_rights(self, user: str, *, may_judge: bool) -> int:
         """Forget what was known of a person who judged, where that is otherwise now; return how many replies are due for it.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, case, cast, func, select, text
+from sqlalchemy import Connection, String, and_, case, cast, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.store.database import now
@@ -86,6 +86,7 @@ def mark_reply_due(connection: Connection, message_id: int) -> None:
             retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
         )
     )
+    _mark_doubt_due(connection, message_id)
 
 
 def mark_deleted(connection: Connection, message_id: int) -> None:
@@ -101,6 +102,7 @@ def mark_deleted(connection: Connection, message_id: int) -> None:
         )
         .returning(outbox.c.digest_id)
     ).one()
+    _mark_doubt_due(connection, message_id)
     if row.digest_id is not None:
         mark_due(connection, outbox.c.id == row.digest_id)
     _mark_quoting_due(connection, [message_id])
@@ -197,6 +199,12 @@ def mark_due(connection: Connection, which: Any, *, retry_in_s: float = RETRY_AF
         .where(which)
         .values(wanted=outbox.c.wanted + 1, state=State.DUE, tries=0, retry_at=now() + timedelta(seconds=retry_in_s))
     )
+
+
+def _mark_doubt_due(connection: Connection, message_id: int) -> None:
+    """Schedule another rendering of what the message's author was asked; the sweep finds it at once."""
+    asked = (outbox.c.message_id == message_id, outbox.c.kind == Kind.DOUBT.value, outbox.c.state != State.GONE)
+    mark_due(connection, and_(*asked), retry_in_s=0.0)
 
 
 def _mark_in_order(connection: Connection, *which: Any, retry_in_s: float = RETRY_AFTER_S) -> None:

@@ -21,6 +21,7 @@ class Kind(StrEnum):
 
     REPLY = "reply"  # to a message, in its thread
     QUESTION = "question"  # to a thread, about a label in dispute
+    DOUBT = "doubt"  # to a message's author, in its thread, about what the network is least sure of
     DIGEST = "digest"  # the answer to many messages of a channel at once
     STATUS = "status"  # of a run
     PICTURE = "picture"  # of a run's report
@@ -57,6 +58,11 @@ def reply_key(message_id: int) -> str:
 def question_key(message_id: int, label: str) -> str:
     """Return the key of the question about a label in dispute."""
     return f"{Kind.QUESTION}:{message_id}:{label}"
+
+
+def doubt_key(day: str, number: int) -> str:
+    """Return the key of the day's nth question to an author: so many keys, so many questions, whoever asks."""
+    return f"{Kind.DOUBT}:{day}:{number}"
 
 
 def status_key(run_id: int) -> str:

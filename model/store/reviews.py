@@ -16,7 +16,8 @@ from model.review_order import most_teaching, uncertainty
 from model.schema import Source
 from model.store.database import Database, now
 from model.store.gestures import is_judged
-from model.store.outbox_row import Kind
+from model.store.outbox_changes import insert_or_ignore
+from model.store.outbox_row import RETRY_AFTER_S, Kind, State, doubt_key
 from model.store.tables import gestures, messages, outbox, predictions, review_cards
 
 # Whoever leaves a card open for so long leaves it to others.
@@ -25,6 +26,8 @@ LEASE = timedelta(minutes=10)
 LOOKED_THROUGH, DISPUTES = 1000, 100
 # What one person was given lately: what is much like it teaches little until a version has learnt from it.
 LATELY = 30
+# An author is asked where less is known than of nine tenths of so many predictions; fewer than `ENOUGH` tell nothing.
+COMPARED, ENOUGH = 100, 20
 # An undo goes back so far.
 UNDONE_WITHIN = timedelta(hours=1)
 
@@ -154,6 +157,49 @@ class Reviews:
         with self._database.reading() as connection:
             return connection.execute(select(review_cards.c.id).where(*mine).limit(1)).one_or_none() is not None
 
+    def is_in_doubt(self, message_id: int, a_day: int) -> bool:
+        """Return whether the message's author is worth a question: of `a_day` today (UTC) one is left, and little is sure.
+
+        That is where less is known of the labels than of those of nine tenths of the newest predictions, if there are enough.
+        """
+        with self._database.reading() as connection:
+            last = doubt_key(_today(), a_day - 1)
+            if connection.execute(select(outbox.c.id).where(outbox.c.key == last)).first() is not None:
+                return False
+            latest = select(predictions.c.prediction).order_by(predictions.c.id.desc())
+            own = connection.execute(latest.where(predictions.c.message_id == message_id).limit(1)).scalar_one_or_none()
+            if own is None:
+                return False
+            others = [uncertainty(each["scores"]) for each in connection.execute(latest.limit(COMPARED)).scalars()]
+        value = uncertainty(own["scores"])
+        return len(others) >= ENOUGH and sum(each >= value for each in others) <= len(others) / 10
+
+    def open_doubt(self, message_id: int, a_day: int) -> str | None:
+        """Open the question to the message's author, and return its key; None where it was asked, or nothing of today is left.
+
+        Once a message, and at most `a_day` times a day, whichever processes ask.
+        """
+        with self._database.writing() as connection:
+            message = connection.execute(select(messages).where(messages.c.id == message_id).with_for_update()).one()
+            asked = select(outbox.c.id).where(outbox.c.message_id == message_id, outbox.c.kind == Kind.DOUBT.value)
+            if message.deleted_at is not None or connection.execute(asked).first() is not None:
+                return None
+            for number in range(a_day):
+                key = doubt_key(_today(), number)
+                opened = insert_or_ignore(connection).values(
+                    key=key,
+                    kind=Kind.DOUBT,
+                    message_id=message_id,
+                    channel=message.channel,
+                    thread_ts=message.thread_ts or message.ts,
+                    state=State.DUE,
+                    wanted=1,
+                    retry_at=now() + timedelta(seconds=RETRY_AFTER_S),
+                )
+                if connection.execute(opened.returning(outbox.c.id)).first() is not None:
+                    return key
+            return None
+
     def judged_since(self, user: str, moment: datetime) -> int:
         """Return how many cards this person has judged since then."""
         mine = (review_cards.c.user == user, review_cards.c.outcome == "judged", review_cards.c.ended_at >= moment)
@@ -165,6 +211,10 @@ class Reviews:
         mine = (review_cards.c.user == user, review_cards.c.outcome.in_(["judged", "skipped"]))
         with self._database.reading() as connection:
             return int(connection.execute(select(func.count()).where(*mine)).scalar_one())
+
+
+def _today() -> str:
+    return f"{now():%Y-%m-%d}"
 
 
 def _free(user: str) -> Any:

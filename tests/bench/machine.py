@@ -47,7 +47,9 @@ def everything(base: str) -> Iterator[tuple[Supervisor, str, Path]]:
     """Run all processes with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second."""
     folder = "bench-shape" if base == shape.NAME else "bench"
     home = BotSettings().home_folder.absolute() / folder
-    environment = child_environment(None, BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0", BETO_SLACK_RATE="0")
+    environment = child_environment(
+        None, BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0", BETO_ASK_A_DAY="0", BETO_SLACK_RATE="0"
+    )
     with Supervisor(home, environment) as machine:
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()
         url = start_simulator(machine, None, "--no-rate-limits")
