@@ -7,15 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 _WORD = re.compile(r"\w+")
 
 
-def uncertainty(scores: Mapping[str, float], judged: Mapping[str, int] | None = None) -> float:
+def uncertainty(scores: Mapping[str, float]) -> float:
     """Return how much is unknown of a message's labels, in nats: the entropy of each label's calibrated probability, summed.
 
-    With `judged`, on how many messages people gave each label, a label counts for 1 / sqrt(1 + judged): rare ones first.
+    Of what was tried (docs/benchmarks.md) nothing needs fewer judgements; weighing rare labels more needs more.
     """
-    return sum(
-        _entropy(probability) / (1.0 if judged is None else math.sqrt(1 + judged.get(label, 0)))
-        for label, probability in scores.items()
-    )
+    return sum(_entropy(probability) for probability in scores.values())
 
 
 def most_teaching(texts: Sequence[str], values: Sequence[float], most: int, *, known: Collection[str] = ()) -> list[int]:

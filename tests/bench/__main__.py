@@ -135,6 +135,21 @@ def learning_curve(data: Path | None, base: str, seeds: str, sizes: str, as_json
     finish(measure(data=data, base=base, seeds=list(map(int, seeds.split(","))), sizes=sizes.split(",")), as_json)
 
 
+@bench.command("review_order")
+@click.option("--data", type=click.Path(path_type=Path), help="A folder with train.jsonl and dev.jsonl.")
+@click.option("--orders", default="", help="Which, by semicolons; empty: all.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
+@click.option("--batch", type=click.IntRange(1), default=40, show_default=True, help="Judged between two trainings.")
+@click.option("--most", type=click.IntRange(50), default=1200, show_default=True, help="Judgements after which one gives up.")
+@as_json
+def review_order(data: Path | None, orders: str, seeds: str, batch: int, most: int, as_json: bool) -> None:
+    """Count the judgements that each order of review needs for 95 % of the score with all messages."""
+    from tests.bench.review_order import ORDERS, measure
+
+    chosen = [each.strip() for each in orders.split(";") if each.strip()] or list(ORDERS)
+    finish(measure(data=data, orders=chosen, seeds=list(map(int, seeds.split(","))), batch=batch, most=most), as_json)
+
+
 @bench.command()
 @click.option("--messages", type=click.IntRange(1000), default=100_000, show_default=True, help="Stored at most.")
 @click.option("--repeats", type=click.IntRange(10), default=200, show_default=True, help="Of each step.")
