@@ -1,4 +1,4 @@
-"""The cards of the review: which messages wait to be judged, whose turn it is with each, and what came of it.
+"""The review cards: which messages wait to be judged, whose turn it is with each, and what came of it.
 
 Every method is one transaction (see `database` for what it raises).
 """
@@ -51,7 +51,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Card:
+class ReviewCard:
     """A message that a reviewer was given. `blind`: without labels."""
 
     id: int
@@ -61,7 +61,7 @@ class Card:
     blind: bool
 
     @classmethod
-    def of(cls, row: Row[Any]) -> "Card":
+    def of(cls, row: Row[Any]) -> "ReviewCard":
         """Return what a row of `review_cards` says."""
         return cls(row.id, row.message_id, row.user, Reason(row.reason), row.blind)
 
@@ -72,18 +72,18 @@ class Reviews:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, card_id: int) -> Card | None:
+    def get(self, card_id: int) -> ReviewCard | None:
         """Return the card, open or not."""
         with self._database.reading() as connection:
             row = connection.execute(select(review_cards).where(review_cards.c.id == card_id)).one_or_none()
-            return None if row is None else Card.of(row)
+            return None if row is None else ReviewCard.of(row)
 
-    def open_of(self, user: str) -> Card | None:
+    def open_of(self, user: str) -> ReviewCard | None:
         """Return the card that this person has in hand."""
         mine = (review_cards.c.user == user, review_cards.c.outcome.is_(None), review_cards.c.claimed_until > now())
         with self._database.reading() as connection:
             row = connection.execute(select(review_cards).where(*mine).order_by(review_cards.c.id.desc()).limit(1)).one_or_none()
-            return None if row is None else Card.of(row)
+            return None if row is None else ReviewCard.of(row)
 
     def candidates(self, user: str, most: int, chance: random.Random | None = None) -> list[Candidate]:
         """Return what this person may be given, best first: disputes and notes of others, then what teaches most.
@@ -104,7 +104,7 @@ class Reviews:
         order = most_teaching([row.text for row in rows], values, most, known=known)
         return [*found[: most // 2], *(Candidate(rows[at].id, Reason.TEACHES) for at in order)]
 
-    def claim(self, candidate: Candidate, user: str, *, blind: bool) -> Card | None:
+    def claim(self, candidate: Candidate, user: str, *, blind: bool) -> ReviewCard | None:
         """Give the message to this person for `LEASE`, or return None where somebody else has it in hand."""
         with self._database.writing() as connection:
             moment = now()
@@ -126,7 +126,7 @@ class Reviews:
                 )
                 .returning(review_cards)
             ).one_or_none()
-            return None if row is None else Card.of(row)
+            return None if row is None else ReviewCard.of(row)
 
     def end(self, card_id: int, outcome: str) -> bool:
         """Record what came of an open card: judged, skipped or expired; return whether it was open."""
@@ -138,7 +138,7 @@ class Reviews:
             )
             return bool(ended.rowcount)
 
-    def take_back(self, user: str) -> Card | None:
+    def take_back(self, user: str) -> ReviewCard | None:
         """Mark the last card that this person judged within `UNDONE_WITHIN` as undone, and return it."""
         mine = (review_cards.c.user == user, review_cards.c.outcome == "judged", review_cards.c.ended_at > now() - UNDONE_WITHIN)
         with self._database.writing() as connection:
@@ -149,7 +149,7 @@ class Reviews:
                 .values(outcome="undone")
                 .returning(review_cards)
             ).one_or_none()
-            return None if row is None else Card.of(row)
+            return None if row is None else ReviewCard.of(row)
 
     def may_take_back(self, user: str) -> bool:
         """Return whether `take_back` would find a card."""

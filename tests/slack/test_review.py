@@ -15,7 +15,7 @@ from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.database import now
 from model.store.predictions import NewPrediction
-from model.store.reviews import Card
+from model.store.reviews import ReviewCard
 from model.store.store import Store
 from model.store.tables import review_cards
 from tests.slack.connected import connected
@@ -132,7 +132,7 @@ def state_of(store: Store, message_id: int) -> MessageState:
     return judged.state
 
 
-def in_hand(store: Store, user: str) -> Card:
+def in_hand(store: Store, user: str) -> ReviewCard:
     card = store.reviews.open_of(user)
     assert card is not None
     return card

@@ -23,7 +23,7 @@ from model.judgements import Gesture, Kind
 from model.labels import Taxonomy
 from model.schema import Message
 from model.store.gestures import VIA_BLIND_REVIEW, Judged
-from model.store.reviews import Candidate, Card, Reason
+from model.store.reviews import Candidate, Reason, ReviewCard
 from model.store.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Came:
     """What came of judging a card: the message that was saved, or the card that is to be shown again, and why."""
 
     saved: int | None = None
-    again: Card | None = None
+    again: ReviewCard | None = None
     warning: str = ""
 
 
@@ -184,7 +184,7 @@ def _is_open_to(judged: Judged, user: str) -> bool:
     return any(user not in (*label.yes, *label.no) for label in states)
 
 
-async def _show(context: ListenerContext, screen: Screen, card: Card, *, warning: str = "") -> bool:
+async def _show(context: ListenerContext, screen: Screen, card: ReviewCard, *, warning: str = "") -> bool:
     """Show the card, or return False where its message is gone, or hidden from this person."""
     store, taxonomy = context.store, await context.taxonomy()
 
@@ -288,7 +288,7 @@ async def _go_on(context: ListenerContext, screen: Screen, came: Came) -> None:
 
 
 def _gesture(
-    card: Card, screen: Screen, message: Message, taxonomy: Taxonomy, chosen: tuple[str, ...] | None, at: int
+    card: ReviewCard, screen: Screen, message: Message, taxonomy: Taxonomy, chosen: tuple[str, ...] | None, at: int
 ) -> Gesture:
     """Return the same gesture as the button and the modal on the reply make, marked as the review's."""
     via = VIA_BLIND_REVIEW if card.blind else VIA
@@ -330,7 +330,7 @@ async def _go_back(context: ListenerContext, parsed: ViewClick) -> None:
         await _show_next(context, screen, warning=context.texts("review.taken"))
 
 
-def _withdraw(context: ListenerContext, card: Card, message: Message, at: int) -> None:
+def _withdraw(context: ListenerContext, card: ReviewCard, message: Message, at: int) -> None:
     """Take back what the card's person last said of it in the review."""
     said = [
         each.gesture
