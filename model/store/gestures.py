@@ -499,10 +499,10 @@ def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
     message; the few that are `blind` are looked at.
     """
     if blind:
-        # In the words of `ix_messages_blind`, else SQLite would not use it.
-        hidden = connection.execute(select(messages.c.id).where(text("blind"), is_judged())).scalars()
-        reviewed = select(review_cards.c.message_id).where(review_cards.c.blind, review_cards.c.outcome == "judged")
-        return array("q", sorted({*hidden, *connection.execute(reviewed).scalars()}))
+        # In the words of `ix_messages_blind` and `ix_review_cards_blind`, else SQLite would not use them.
+        hidden = select(messages.c.id).where(text("blind"), is_judged())
+        reviewed = select(review_cards.c.message_id).where(text("blind"), review_cards.c.outcome == "judged")
+        return array("q", sorted(connection.execute(union(hidden, reviewed)).scalars()))
     here = messages.c.channel == gestures.c.channel
     on_message = gestures.join(messages, and_(here, messages.c.ts == gestures.c.item_ts))
     # Outer joins, because SQLite would begin inner ones with all replies; they give a null for what is about no reply.

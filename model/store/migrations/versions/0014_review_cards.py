@@ -27,6 +27,8 @@ def upgrade() -> None:
     op.create_index(
         "uq_review_cards_open", "review_cards", ["message_id"], unique=True, sqlite_where=is_open, postgresql_where=is_open
     )
+    blind = sa.text("blind")
+    op.create_index("ix_review_cards_blind", "review_cards", ["message_id"], sqlite_where=blind, postgresql_where=blind)
     op.create_index("ix_review_cards_user", "review_cards", ["user", "ended_at"])
     noted, question = sa.text("note is not null"), sa.text("kind = 'question'")
     op.create_index("ix_gestures_note", "gestures", ["id"], sqlite_where=noted, postgresql_where=noted)
