@@ -15,10 +15,15 @@ LONGEST = (
     "http-postgresql",
     "tests/learning/test_retraining_kills.py",
     "socket-sqlite",
+    "tests/journeys/test_no_hub.py",
     "tests/learning/test_training.py",
     "tests/local/test_demo.py",
+    "tests/slack/test_nothing_is_silent.py",
     "tests/outbox/test_fault_matrix.py",
     "tests/learning/test_retraining.py",
+    "tests/learning/test_refit.py",
+    "tests/worker/test_consumer.py",
+    "tests/slack/test_hearing.py",
     "tests/chaos/test_chaos.py",
     "tests/journeys/test_browser.py",
     "tests/test_compose.py",
@@ -26,6 +31,7 @@ LONGEST = (
     "tests/test_cli.py",
     "tests/journeys/test_gesture_flood.py",
     "tests/local/test_doctor.py",
+    "tests/slack/test_leaks.py",
 )
 
 
