@@ -157,3 +157,17 @@ async def test_a_bot_that_the_workspace_renamed_is_called_so_everywhere(
     row = store.outbox.get(help_key("D1", TS))
     assert row is not None
     assert row.content == {"text": "command.help", "values": {"bot": "etiquetas"}}
+
+
+async def test_nothing_is_kept_of_a_message_that_cannot_be_answered_where_it_stands(
+    slack: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """ "Clasificar" where the bot is no member saved the text, and nobody ever heard of it again."""
+    shortcut = {
+        "type": "message_action", "callback_id": "classify_message", "team": {"id": TEAM},
+        "user": {"id": MEMBER, "team_id": TEAM}, "channel": {"id": "C0SIMUGENERAL"}, "trigger_id": "1.1", "api_app_id": "A1",
+        "message": {"ts": TS, "text": "perdí la tarjeta", "user": MEMBER}, "response_url": "http://127.0.0.1:1/",
+    }  # fmt: skip
+    await dispatcher(slack, store, tmp_path, published)(shortcut)
+    assert store.messages.find("C0SIMUGENERAL", TS) is None
+    assert published == []
