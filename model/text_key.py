@@ -13,4 +13,9 @@ def canonical_text(text: str) -> str:
 
 def text_key(text: str) -> str:
     """Return a SHA-256 in hexadecimal that texts share which differ in nothing that matters."""
-    return hashlib.sha256(canonical_text(text).encode("utf-8", "replace")).hexdigest()
+    return key_of_canonical(canonical_text(text))
+
+
+def key_of_canonical(text: str) -> str:
+    """Return the key of a text that went through `canonical_text` already."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

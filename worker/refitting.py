@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.2
 CALM_S = 0.3
 LATEST_S = 1.0
+# Where the last refit took longer, the texts that were judged do not wait for the next one.
+LONG_S = 0.5
 # Whoever takes longer has died.
 LEASE_S = 120.0
 
@@ -25,6 +27,8 @@ class RefitKeeper:
         self._store = store
         self._done = ("", 0)  # what there was to learn from when this process looked last, and for which version
         self._refitter: object = None
+        self._rests_on: object = None
+        self._took_s = 0.0  # the last refit
         self._seen: tuple[tuple[str, int], float, float] | None = None  # what waits, since when, and when it changed last
 
     def keep(self, stop: threading.Event) -> None:
@@ -68,16 +72,25 @@ class RefitKeeper:
         refits = self._store.refits
         if refits.is_made(number, learnt):
             return True
-        refit_id, version = refits.claim(number, learnt, LEASE_S), self._store.registry.get(number)
-        if refit_id is None or version is None:
+        version = self._store.registry.get(number)
+        if version is None:
             return False
-        if not isinstance(self._refitter, Refitter) or self._refitter.version.number != number:
-            self._refitter = Refitter(self._store, version)
+        rests_on = (number, refits.basis())
+        if not isinstance(self._refitter, Refitter) or self._rests_on != rests_on:
+            # After an erasure, too: what was fitted before knows words of what is gone.
+            self._refitter, self._rests_on = Refitter(self._store, version), rests_on
+        if self._took_s > LONG_S and (texts_id := refits.claim(number, f"texts of {learnt}", LEASE_S)) is not None:
+            # The texts themselves count at once; what is fitted from them follows.
+            texts = self._refitter.texts_alone()
+            refits.save(texts_id, None if texts is None else texts.to_bytes(), corrections=0 if texts is None else texts.count)
+        if (refit_id := refits.claim(number, learnt, LEASE_S)) is None:
+            return False
         began = time.monotonic()
         made = self._refitter.refit()
+        self._took_s = time.monotonic() - began
         if made is None:
             refits.save(refit_id, None, corrections=0)
             return True
         refits.save(refit_id, made.corrections.to_bytes(), corrections=made.corrections.count, losses=made.losses)
-        log.info("version %s has learnt %s corrections, in %.2f s", number, made.corrections.count, time.monotonic() - began)
+        log.info("version %s has learnt %s corrections, in %.2f s", number, made.corrections.count, self._took_s)
         return True

@@ -1,13 +1,13 @@
-"""Learning at once: the live version's lexical model is fitted anew from everything that people judged, within a second.
+"""Learning at once: what is light in the live version is fitted anew from everything that people judged, within a second.
 
-The encoder is not touched. Where people judged the very same text, what they said stands. What a message of the dev or test
-split says is known again and never learnt from, as in a training.
+That is its lexical model, and a head on what the base makes of a text; the encoder is not touched. Where people judged the very
+same text, or one that nearly repeats it, what they said stands.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,23 @@ from numpy.typing import NDArray
 from model.labels import Taxonomy
 from model.learning.baseline import load_baseline, one_blas_thread, truth_of
 from model.learning.dataset import split_of
-from model.learning.retraining import imported_examples, judged_example, shipped_examples
-from model.schema import Example, Split
+from model.learning.judged import Judged, JudgedSoFar
+from model.learning.light_head import best_cut, fit_head
+from model.learning.retraining import imported_examples, shipped_examples
+from model.schema import Example
 from model.serving.calibration import Matrix, calibrate, sigmoid
-from model.serving.corrections import Corrections, Judged, Key, key_of
-from model.serving.lexical import phrases_in, pieces_in, plain
+from model.serving.corrections import Corrections
+from model.serving.head import Head
+from model.serving.judged_texts import JudgedTexts, Sketch, gather, sketch
+from model.serving.lexical import LexicalModel, phrases_in, pieces_in, plain
 from model.serving.mixture import load_mixture
 from model.serving.normalise import normalise
 from model.store.registry import Version
 from model.store.store import Store
 from model.text_key import text_key
+
+if TYPE_CHECKING:
+    from model.serving.classifier import Classifier
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +39,36 @@ log = logging.getLogger(__name__)
 _INVERSE_REGULARISATION = 10.0
 _MOST_STEPS = 100
 _TOLERANCE = 1e-3
-# In nats, relative: with a few dozen texts on dev less is chance.
+# In nats, relative: less is no matter.
 _WORSE = 0.02
+# The head makes so much of a label's logit as its judgements are new among all that it was learnt from, and so many more: a few
+# judgements tell nothing. The lexical model keeps some say. Below the least it would cost every message time for nothing.
+_NOTHING_NEW = 5
+_MOST_SHARE, _LEAST_SHARE = 0.9, 0.02
+# Its cut is sought again once there are so many times as many texts.
+_GROWN = 1.1
+# A head of some hundred weights a label has enough of so many texts: the newest.
+_MOST_FITTED = 5_000
+
+
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Refitted:
-    """What a refit gave: what is to be served, and the log loss of the lexical model on dev before and after."""
+    """What a refit gave: what is to be served, and the log loss of the lexical model before and after."""
 
     corrections: Corrections
     losses: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What there is to learn from: `train`, of which the last `new` were judged since the version was trained, and `check`."""
+
+    train: list[Example]
+    new: int
+    check: list[Example]
 
 
 class Refitter:
@@ -54,40 +81,84 @@ class Refitter:
         self._before = load_baseline(version.folder).lexical
         self._model = self._before
         self._serves = load_mixture(version.folder).lexical > 0
+        self._learnt_dev = bool(version.card.settings.get("learns_dev_too"))
+        self._judged = JudgedSoFar(store)
+        self._classifier: Classifier | None = None
+        self._head: Head | None = None
+        self._served: tuple[LexicalModel | None, Head | None] = None, None  # what was fitted last
+        self._cut = (0.5, 0)  # the head's best one, and of how many texts
+        self._meanings: dict[str, NDArray[np.float16]] = {}
+        self._sketches: dict[str, Sketch] = {}
+        self._plain: dict[str, str] = {}
         self._rows: dict[str, tuple[NDArray[np.int64], Matrix]] = {}
         self._read: tuple[tuple[Any, ...], list[Example]] | None = None
         self._fitted: dict[int, bytes] = {}  # by column: what it was fitted on
 
     def refit(self) -> Refitted | None:
-        """Fit anew from what is judged now; None where the version has learnt from all of it."""
-        store, taxonomy = self._store, self._store.labels.current()
-        until = store.registry.learnt_until(self.version.number).timestamp() * 1e6
-        judged, count = [], 0
-        for each in store.gestures.judged_messages(taxonomy):
-            if (example := judged_example(each)) is not None:
-                judged.append(example)
-                count += any(said.gesture.at > until for said in each.said)
-        if not count:
-            return None
-        said = self._said(judged, taxonomy)
-        if not self._serves:
-            return Refitted(Corrections(count, None, said), None)
-        splits = store.examples.splits()
-        known = [
-            example
-            for example in [*self._shipped(taxonomy), *imported_examples(store, taxonomy), *judged]
-            if plain(normalise(example.text)).strip()
-        ]
-        by_split: dict[Split, list[Example]] = {"train": [], "dev": [], "test": []}
-        for example in known:
-            by_split[splits.get(text_key(example.text)) or split_of(example.text)].append(example)
-        self._learn_terms([example.text for example in judged])
-        self._fit(by_split["train"], taxonomy)
-        losses = self._losses(by_split["dev"], taxonomy)
-        if losses is not None and losses[1] > losses[0] * (1 + _WORSE):
-            log.warning("what was judged makes the lexical model worse on dev (%.4f -> %.4f nats): it does not serve", *losses)
-            return Refitted(Corrections(count, None, said), losses)
-        return Refitted(Corrections(count, self._model, said), losses)
+        """Fit anew from what is judged now; None where nothing is.
+
+        Where the version has learnt from all of it, the texts are known again and nothing is fitted.
+        """
+        taxonomy = self._store.labels.current()
+        until, judged, corrections = self._read_judged(taxonomy)
+        if corrections is None or not corrections.count or not self._serves:
+            return None if corrections is None else Refitted(corrections, None)
+        known = self._known(judged, until, taxonomy)
+        self._learn_terms([each.example.text for each in judged.values()])
+        self._fit(known.train, taxonomy)
+        losses = self._losses(known.check, taxonomy)
+        means = None if losses is None else (float(losses[0].mean()), float(losses[1].mean()))
+        if losses is not None and means is not None and _is_worse(*losses):
+            log.warning("what was judged makes the lexical model worse on dev (%.4f -> %.4f nats): it does not serve", *means)
+            self._served = None, None
+        else:
+            self._served = self._model, self._fit_head(known, taxonomy)
+        lexical, head = self._served
+        return Refitted(replace(corrections, lexical=lexical, head=head), means)
+
+    def texts_alone(self) -> Corrections | None:
+        """Return what is judged now with what was fitted last: in a moment, also where a fit takes many."""
+        _, _, corrections = self._read_judged(self._store.labels.current())
+        lexical, head = self._served
+        return None if corrections is None else replace(corrections, lexical=lexical, head=head)
+
+    def _read_judged(self, taxonomy: Taxonomy) -> tuple[float, dict[int, Judged], Corrections | None]:
+        """Return until when the version has learnt, what is judged, and the corrections without what is fitted, if any."""
+        until = self._store.registry.learnt_until(self.version.number).timestamp() * 1e6
+        judged = self._judged.read(taxonomy)
+        if not judged:
+            return until, judged, None
+        said = self._said([each.example for each in judged.values()], taxonomy)
+        return until, judged, Corrections(sum(each.at > until for each in judged.values()), said)
+
+    def _known(self, judged: Mapping[int, Judged], until: float, taxonomy: Taxonomy) -> _Known:
+        """Divide what is known: the splits are those of trainings, but what was judged since the version was made is learnt.
+
+        A version is checked on dev, or, where it has learnt from dev too, on test: on what neither it nor the refit learns
+        from. The next training begins anew, so its test split stays one that it knows nothing of.
+        """
+        splits = self._store.examples.splits()
+        names = set(taxonomy.names)
+        old, new, check = [], [], []
+        past = [each.example for each in judged.values() if each.at <= until]
+        for example in [*self._shipped(taxonomy), *imported_examples(self._store, taxonomy), *past]:
+            if names.issubset(example.unknown) or not self._has_words(example.text):
+                continue
+            split = splits.get(text_key(example.text)) or split_of(example.text)
+            if split == ("test" if self._learnt_dev else "dev"):
+                check.append(example)
+            elif split in (("train", "dev") if self._learnt_dev else ("train",)):
+                old.append(example)
+        new = [each.example for each in judged.values() if each.at > until and self._has_words(each.example.text)]
+        return _Known([*old, *new], len(new), check)
+
+    def _has_words(self, text: str) -> bool:
+        return bool(self._plain_of(text).strip())
+
+    def _plain_of(self, text: str) -> str:
+        if text not in self._plain:
+            self._plain[text] = plain(normalise(text))
+        return self._plain[text]
 
     def _shipped(self, taxonomy: Taxonomy) -> list[Example]:
         """Return the shipped messages, read once for each set of labels."""
@@ -96,14 +167,17 @@ class Refitter:
             self._read = of, shipped_examples(taxonomy)
         return self._read[1]
 
-    def _said(self, judged: Sequence[Example], taxonomy: Taxonomy) -> dict[Key, Judged]:
+    def _said(self, judged: Sequence[Example], taxonomy: Taxonomy) -> JudgedTexts:
         columns = self._columns(taxonomy)
-        found: dict[Key, Judged] = {}
+        names = list(columns)
+        truth, known = truth_of(judged, names)
+        said = np.zeros((len(judged), len(self._before.labels)), np.int8)
+        for at, name in enumerate(names):
+            said[:, columns[name]] = ((2 * truth[:, at] - 1) * known[:, at])[:, None]
         for example in judged:
-            said = {True: example.labels, False: [n for n in columns if n not in (*example.labels, *example.unknown)]}
-            yes, no = (tuple(at for name in said[word] for at in columns.get(name, ())) for word in (True, False))
-            found[key_of(example.text)] = Judged(yes, no, example.id)
-        return found
+            if example.text not in self._sketches:
+                self._sketches[example.text] = sketch(example.text)
+        return gather([self._sketches[example.text] for example in judged], said, [example.id or "" for example in judged])
 
     def _columns(self, taxonomy: Taxonomy) -> dict[str, list[int]]:
         """Return the columns of the labels that the version knows, by their names of today: of merged ones there are several."""
@@ -122,7 +196,9 @@ class Refitter:
         words, pieces = dict(self._model.words), dict(self._model.pieces)
         at = len(self._model.idf)
         for text in texts:
-            simple = plain(normalise(text))
+            if text in self._rows:
+                continue
+            simple = self._plain_of(text)
             for term in phrases_in(simple):
                 at += words.setdefault(term, at) == at
             for term in pieces_in(simple):
@@ -143,7 +219,7 @@ class Refitter:
 
         for text in texts:
             if text not in self._rows:
-                parts = self._model.features(plain(normalise(text)))
+                parts = self._model.features(self._plain_of(text))
                 columns = np.concatenate([each for each, _ in parts]) if parts else np.zeros(0, np.int64)
                 values = np.concatenate([each for _, each in parts]) if parts else np.zeros(0)
                 self._rows[text] = columns, values
@@ -178,8 +254,49 @@ class Refitter:
             weights[:, at], bias[at] = model.coef_[0], model.intercept_[0]
         self._model = replace(self._model, weights=weights, bias=bias)
 
-    def _losses(self, dev: Sequence[Example], taxonomy: Taxonomy) -> tuple[float, float] | None:
-        """Return the mean log loss on dev before and after, on the measure that fits before; None where dev cannot tell."""
+    def _fit_head(self, known: _Known, taxonomy: Taxonomy) -> Head | None:
+        """Fit the head; None where the version's engine gives no meanings, or too little is new to be worth the time."""
+        columns = self._columns(taxonomy)
+        names = {at: name for name, of in columns.items() for at in of}
+        truth, is_known = truth_of(known.train, [names.get(at, "") for at in range(len(self._before.labels))])
+        is_known[:, [at for at in range(len(self._before.labels)) if at not in names]] = 0
+        split = len(known.train) - known.new
+        old, new = is_known[:split].sum(axis=0), is_known[split:].sum(axis=0)
+        share = np.minimum(new / (new + old + _NOTHING_NEW), _MOST_SHARE).astype(np.float32)
+        share[share < _LEAST_SHARE] = 0
+        if not share.any():
+            return None
+        texts = [example.text for example in known.train[-_MOST_FITTED:]]
+        meanings = self._meanings_of(texts)
+        if meanings is None:
+            return None
+        answers = truth[-_MOST_FITTED:], is_known[-_MOST_FITTED:]
+        self._head = fit_head(meanings, *answers, share, self._head)
+        if len(texts) > _GROWN * self._cut[1]:
+            self._cut = best_cut(meanings, *answers), len(texts)
+        # The head's best cut is to lie where the version's is.
+        moved = _logit(float(np.mean(list(self.version.card.thresholds.values())))) - _logit(self._cut[0])
+        return replace(self._head, bias=self._head.bias + np.float32(moved))
+
+    def _meanings_of(self, texts: Sequence[str]) -> Matrix | None:
+        """Return what the base makes of these texts, each worked out once; None where the engine does not give it."""
+        from model.serving import classifier
+
+        if self._classifier is None:
+            self._classifier = classifier.load(self.version.folder, device="cpu")
+        engine = self._classifier.engine
+        if not engine.width:
+            return None
+        if missing := [text for text in dict.fromkeys(texts) if text not in self._meanings]:
+            ids = [classifier.cut(each.ids, self._classifier.max_tokens) for each in self._classifier.encode(missing)]
+            self._meanings.update(zip(missing, engine.logits_and_meanings(ids)[1].astype(np.float16), strict=True))
+        return np.array([self._meanings[text] for text in texts], dtype=np.float64)
+
+    def _losses(self, dev: Sequence[Example], taxonomy: Taxonomy) -> tuple[Vector, Vector] | None:
+        """Return the log loss of each of these texts before and after, on the measure that fits before.
+
+        None where they cannot tell.
+        """
         first = {name: columns[0] for name, columns in self._columns(taxonomy).items()}
         truth, known = truth_of(dev, list(first))
         if not 0 < (truth * known).sum() < known.sum():
@@ -187,10 +304,22 @@ class Refitter:
         texts, columns = [example.text for example in dev], list(first.values())
         before, after = (model.logits(texts)[:, columns] for model in (self._before, self._model))
         scale, shift = calibrate(before, truth, known)
-        return _loss(scale * before + shift, truth, known), _loss(scale * after + shift, truth, known)
+        return _losses(scale * before + shift, truth, known), _losses(scale * after + shift, truth, known)
 
 
-def _loss(logits: Matrix, truth: Matrix, known: Matrix) -> float:
+def _logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
+
+
+def _losses(logits: Matrix, truth: Matrix, known: Matrix) -> Vector:
+    """Return the mean log loss of each text, over all that is known; those of which nothing is known count nothing."""
     scores = np.clip(sigmoid(logits), 1e-6, 1 - 1e-6)
     likelihood = np.where(truth > 0, scores, 1 - scores)
-    return -float((np.log(likelihood) * known).sum() / known.sum())
+    found: Vector = -(np.log(likelihood) * known).sum(axis=1) * len(known) / known.sum()
+    return found
+
+
+def _is_worse(before: Vector, after: Vector) -> bool:
+    """Return whether the second are worse: by more than a trifle, and by more than chance makes of so few texts."""
+    more = after - before
+    return bool(more.mean() > _WORSE * before.mean() and more.mean() > 2 * more.std() / np.sqrt(len(more)))

@@ -12,8 +12,9 @@ import numpy as np
 from model.errors import BrokenVersion
 from model.schema import Card, Mixture, Prediction, Preference
 from model.serving.calibration import Matrix, sigmoid
-from model.serving.corrections import SAID_NO, SAID_YES, Corrections, Judged, key_of
+from model.serving.corrections import SAID_NO, SAID_YES, Corrections
 from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
+from model.serving.judged_texts import Repeated
 from model.serving.lexical import LexicalModel, load_lexical
 from model.serving.mixture import ENCODER_ALONE, load_mixture, mix
 from model.serving.normalise import normalise
@@ -32,7 +33,7 @@ class EncodedText:
 
     ids: list[int]
     lexical: Matrix  # labels; zeros where it does not serve
-    judged: Judged | None = None  # what people said of the same text
+    judged: Repeated | None = None  # what people said of the text that it repeats
 
 
 class Classifier:
@@ -85,8 +86,7 @@ class Classifier:
             lexical = model.logits_of_normalised(normalised)
         else:
             lexical = np.zeros((len(texts), len(self.labels)))
-        judged = {} if self.corrections is None else self.corrections.judged
-        said = [judged.get(key_of(text)) if judged else None for text in texts]
+        said = [None if self.corrections is None else self.corrections.judged.find(text) for text in texts]
         return [EncodedText(each.ids, *rest) for each, *rest in zip(encoded, lexical, said, strict=True)]
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
@@ -98,14 +98,19 @@ class Classifier:
         if not encoded:
             return []
         lexical = np.stack([text.lexical for text in encoded])
-        if self.mixture.encoder:
-            encoder = self.engine.logits([cut(text.ids, self.max_tokens) for text in encoded])
+        head = None if self.corrections is None or not self.engine.width else self.corrections.head
+        ids = [cut(text.ids, self.max_tokens) for text in encoded]
+        if head is not None:
+            encoder, meanings = self.engine.logits_and_meanings(ids)
+            logits = head.mixed(mix(self.mixture, encoder, lexical), meanings)
+        elif self.mixture.encoder:
+            logits = mix(self.mixture, self.engine.logits(ids), lexical)
         else:  # the network does not help, and is not asked
-            encoder = np.zeros_like(lexical)
-        scores = sigmoid(mix(self.mixture, encoder, lexical))
+            logits = mix(self.mixture, np.zeros_like(lexical), lexical)
+        scores = sigmoid(logits)
         for row, text in zip(scores, encoded, strict=True):
             if text.judged is not None:
-                row[list(text.judged.yes)], row[list(text.judged.no)] = SAID_YES, SAID_NO
+                row[text.judged.said > 0], row[text.judged.said < 0] = SAID_YES, SAID_NO
         return [
             self._prediction(row, text, truncated=len(text.ids) > self.max_tokens)
             for row, text in zip(scores.tolist(), encoded, strict=True)
@@ -121,7 +126,7 @@ class Classifier:
             labels=tuple(sorted(sure, key=lambda label: -scores[label])),
             truncated=truncated,
             corrections=0 if self.corrections is None else self.corrections.count,
-            known_from=text.judged.source if text.judged is not None and (text.judged.yes or text.judged.no) else None,
+            known_from=text.judged.source if text.judged is not None and text.judged.said.any() else None,
         )
 
 

@@ -1,39 +1,27 @@
-"""What a version learnt since it was trained: its lexical model fitted anew, and the messages that people judged."""
+"""What a version learnt since it was trained: its light parts fitted anew, and the texts that people judged."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from model.errors import BrokenVersion
+from model.serving.head import Head
+from model.serving.judged_texts import JudgedTexts, judged_texts
 from model.serving.lexical import LexicalModel
-from model.text_key import text_key
 
-# Of the SHA-256 of a text; by chance two of a hundred million texts share so much once in a thousand databases.
-KEY_BYTES = 10
 # What people said of the very same text is shown as theirs, and is still no certainty: another one may have meant otherwise.
 SAID_YES, SAID_NO = 0.99, 0.01
-
-Key = bytes
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What people said of a text: columns of labels that apply, and of those that do not; `source` ("channel:ts") is where."""
-
-    yes: tuple[int, ...]
-    no: tuple[int, ...]
-    source: str | None = None
 
 
 @dataclass(frozen=True)
 class Corrections:
-    """`count` judged messages that the version itself has not learnt from; with them its lexical model, and all judged texts."""
+    """`count` judged messages that the version itself has not learnt from; with them all judged texts, and what was fitted."""
 
     count: int
-    lexical: LexicalModel | None  # where none serves in the version's mixture, none does here
-    judged: Mapping[Key, Judged]
+    judged: JudgedTexts
+    lexical: LexicalModel | None = None  # where none serves in the version's mixture, none does here
+    head: Head | None = None
 
     def to_bytes(self) -> bytes:
         """Return all of it as `read_corrections` takes it."""
@@ -41,12 +29,15 @@ class Corrections:
 
         described = {
             "count": self.count,
-            "judged": {key.hex(): [each.yes, each.no, each.source] for key, each in self.judged.items()},
+            "width": self.judged.said.shape[1],
             "labels": self.lexical.labels if self.lexical else None,
             "words": list(self.lexical.words) if self.lexical else [],
             "pieces": list(self.lexical.pieces) if self.lexical else [],
         }
         tensors = {"described": np.frombuffer(json.dumps(described, ensure_ascii=False).encode(), np.uint8)}
+        tensors |= {f"judged.{name}": np.ascontiguousarray(array) for name, array in self.judged.arrays().items()}
+        if self.head is not None:
+            tensors |= {f"head.{name}": np.ascontiguousarray(array, np.float32) for name, array in self.head.arrays().items()}
         if self.lexical is not None:
             # Columns are numbered words first, then pieces, as in a version's folder.
             order = np.array([*self.lexical.words.values(), *self.lexical.pieces.values()], np.int64)
@@ -78,15 +69,11 @@ def read_corrections(content: bytes) -> Corrections:
                 tensors["weights"].astype(np.float32),
                 tensors["bias"],
             )
-        judged = {
-            bytes.fromhex(key): Judged(tuple(yes), tuple(no), *source)  # without one: written before 0.3.0
-            for key, (yes, no, *source) in described["judged"].items()
+        of = {
+            part: {name.removeprefix(f"{part}."): array for name, array in tensors.items() if name.startswith(f"{part}.")}
+            for part in ("judged", "head")
         }
-        return Corrections(int(described["count"]), lexical, judged)
+        judged = judged_texts(of["judged"], int(described["width"]))
+        return Corrections(int(described["count"]), judged, lexical, Head(**of["head"]) if of["head"] else None)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise BrokenVersion(f"corrections that cannot be read: {error}") from error
-
-
-def key_of(text: str) -> Key:
-    """Return the key by which a text is known again, whatever differs in case, accents, signs and digits."""
-    return bytes.fromhex(text_key(text))[:KEY_BYTES]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select, text, true, union, union_all
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, true, union, union_all
 
 from model.judgements import Gesture, Kind, MessageState, fold
 from model.labels import Taxonomy, canonical_emoji
@@ -27,6 +27,8 @@ from model.store.tables import channels, gestures, messages, outbox, people, pre
 KNOWN_FOR = timedelta(days=1)
 # Of a person whose rights changed, the replies to so many of the newest gestures are rendered anew; older ones when next touched.
 RIGHTS_OF = 200
+# PostgreSQL may show a gesture after a later one: so many are looked at again.
+_LATE = 50
 # What one can say of a message without seeing what the network says.
 OWN_WORDS = {Kind.LABEL, Kind.SET, Kind.NONE}
 # How a gesture of the review is marked where it was made without seeing any labels.
@@ -69,6 +71,15 @@ class JudgedMessage:
     state: MessageState
     said: tuple[StoredGesture, ...]
     prediction: Prediction | None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Up to where a reader has seen what people said, and what became of its messages."""
+
+    gesture: int
+    edited_at: int
+    deleted_at: datetime | None
 
 
 class Gestures:
@@ -198,13 +209,38 @@ class Gestures:
                     return _said(row, (), 0)
         return None
 
-    def judged_messages(self, taxonomy: Taxonomy, *, blind: bool = False, page: int = 500) -> Iterator["JudgedMessage"]:
+    def judged_since(self, mark: Mark | None) -> tuple["array[int]", Mark]:
+        """Return the messages of which anything was said, or that were edited or deleted, since `mark`; and the mark now.
+
+        Without a mark, all that anybody ever judged. Some that did not change may be among them.
+        """
+        newest = select(func.coalesce(func.max(gestures.c.id), 0)).scalar_subquery()
+        edited = select(func.coalesce(func.max(messages.c.edited_at), 0)).where(messages.c.edited_at > 0).scalar_subquery()
+        deleted = select(func.max(messages.c.deleted_at)).where(messages.c.deleted_at.is_not(None)).scalar_subquery()
+        with self._database.reading() as connection:
+            row = connection.execute(select(newest, edited, deleted)).one()
+            now_at = Mark(int(row[0]), int(row[1]), row[2])
+            if mark is None:
+                return _judged_ids(connection, blind=False), now_at
+            found = set(_judged_ids(connection, blind=False, after=mark.gesture - _LATE))
+            changed = [and_(messages.c.edited_at > 0, messages.c.edited_at >= mark.edited_at)]
+            gone = messages.c.deleted_at.is_not(None)
+            changed.append(gone if mark.deleted_at is None else and_(gone, messages.c.deleted_at >= mark.deleted_at))
+            for condition in changed:
+                found.update(connection.execute(select(messages.c.id).where(condition)).scalars())
+        return array("q", sorted(found)), now_at
+
+    def judged_messages(
+        self, taxonomy: Taxonomy, *, blind: bool = False, page: int = 500, ids: "array[int] | None" = None
+    ) -> Iterator["JudgedMessage"]:
         """Yield every message that somebody judged and that still has its text, with its state, oldest first; in small pages.
 
-        With `blind` only those whose prediction was hidden from all or from a reviewer. Costs what was judged, not what was not.
+        With `blind` only those whose prediction was hidden from all or from a reviewer, with `ids` only these. Costs what was
+        judged, not what was not.
         """
-        with self._database.reading() as connection:
-            ids = _judged_ids(connection, blind=blind)
+        if ids is None:
+            with self._database.reading() as connection:
+                ids = _judged_ids(connection, blind=blind)
         for at in range(0, len(ids), page):
             with self._database.reading() as connection:
                 if connection.dialect.name == "postgresql":
@@ -494,9 +530,9 @@ def _newest(given: Sequence[Row[Any]], revision: int, taxonomy: Taxonomy) -> Pre
     return None if newest is None else taxonomy.read(Prediction.model_validate(newest.prediction))
 
 
-def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
+def _judged_ids(connection: Connection, *, blind: bool, after: int = 0) -> "array[int]":
     """Return the messages that anybody ever judged, in their order: found from what was said, not by looking at each
-    message; the few that are `blind` are looked at.
+    message; the few that are `blind` are looked at. `after`: only by gestures with a greater id.
     """
     if blind:
         # In the words of `ix_messages_blind` and `ix_review_cards_blind`, else SQLite would not use them.
@@ -510,7 +546,7 @@ def _judged_ids(connection: Connection, *, blind: bool) -> "array[int]":
     on_reply = gestures.outerjoin(outbox, and_(outbox.c.ts == gestures.c.item_ts, is_reply)).outerjoin(
         messages, and_(here, messages.c.id == outbox.c.message_id)
     )
-    both = union(*(select(messages.c.id).select_from(joined) for joined in (on_message, on_reply)))
+    both = union(*(select(messages.c.id).select_from(joined).where(gestures.c.id > after) for joined in (on_message, on_reply)))
     return array("q", sorted(found for found in connection.execute(both).scalars() if found is not None))
 
 

@@ -7,13 +7,17 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from model.store.database import Database, aware, now, tally
-from model.store.tables import erasure_requests, label_events, people, refits
+from model.store.tables import erasure_requests, label_events, messages, people, refits
 
 # Older ones are removed: they hold words of texts that may have been erased since.
 KEPT = 1
+
+
+# Of `corrected`: what another one has written is made anew.
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,25 @@ class Refits:
         self._database = database
 
     def learnable(self) -> str:
-        """Return a fingerprint of what there is to learn from; it changes with gestures, labels, erasures, and who may judge."""
+        """Return a fingerprint of what there is to learn from.
+
+        It changes with gestures, labels, erasures, who may judge, and messages that are edited or deleted.
+        """
+        edited = select(func.max(messages.c.edited_at)).where(messages.c.edited_at > 0)
+        deleted = select(func.max(messages.c.deleted_at)).where(messages.c.deleted_at.is_not(None))
         with self._database.reading() as connection:
             parts = (
+                _FORMAT,
                 tally(connection, "gestures"),
-                connection.execute(select(func.max(label_events.c.id))).scalar_one(),
-                connection.execute(select(func.max(erasure_requests.c.id))).scalar_one(),
-                tuple(connection.execute(select(func.count()).select_from(people).where(people.c.may_judge.is_(False))).one()),
+                *(connection.execute(each).scalar_one() for each in (edited, deleted)),
+                _basis(connection),
             )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def basis(self) -> tuple[object, ...]:
+        """Return what every judgement rests on: it changes with labels, erasures, and who may judge."""
+        with self._database.reading() as connection:
+            return _basis(connection)
 
     def is_made(self, version: int, learnt: str) -> bool:
         """Return whether the refit of `version` from what has this fingerprint is made."""
@@ -92,3 +106,10 @@ class Refits:
         """Return what the refit serves with; None where it was removed."""
         with self._database.reading() as connection:
             return connection.execute(select(refits.c.corrected).where(refits.c.id == refit_id)).scalar_one_or_none()
+
+
+def _basis(connection: Connection) -> tuple[object, ...]:
+    may_not = select(func.count()).select_from(people).where(people.c.may_judge.is_(False))
+    experts = select(func.count()).select_from(people).where(people.c.expert.is_(True))
+    newest = (select(func.max(table.c.id)) for table in (label_events, erasure_requests))
+    return tuple(connection.execute(each).scalar_one() for each in (*newest, may_not, experts))

@@ -57,6 +57,10 @@ messages = Table(
     UniqueConstraint("channel", "ts"),
 )
 Index("ix_messages_blind", messages.c.id, sqlite_where=text("blind"), postgresql_where=text("blind"))
+# What became of judged messages counts at once too; few are edited or deleted.
+_edited, _deleted = text("edited_at > 0"), text("deleted_at is not null")
+Index("ix_messages_edited", messages.c.edited_at, sqlite_where=_edited, postgresql_where=_edited)
+Index("ix_messages_deleted", messages.c.deleted_at, sqlite_where=_deleted, postgresql_where=_deleted)
 _offered_and_gone = text("offered is not null and deleted_at is not null")
 Index("ix_messages_offered", messages.c.id, sqlite_where=_offered_and_gone, postgresql_where=_offered_and_gone)
 

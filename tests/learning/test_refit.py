@@ -94,23 +94,66 @@ def test_what_is_taken_back_is_forgotten(store: Store, version: Version, served:
     assert corrected(store, version, served).predict([OWN[0]]) == served.predict([OWN[0]])
 
 
-def test_what_the_version_has_learnt_from_is_no_correction(store: Store, version: Version) -> None:
-    """The next training absorbs them, and the count begins anew."""
+def test_what_the_version_has_learnt_from_is_no_correction(store: Store, version: Version, served: Classifier) -> None:
+    """The next training absorbs them, and the count begins anew; the very same text is known all the same."""
     judge(store, OWN[0], "agencia", ts="1.1", at=5)
-    assert Refitter(store, version).refit() is None
+    made = Refitter(store, version).refit()
+    assert made is not None
+    assert (made.corrections.count, made.corrections.lexical, made.corrections.head) == (0, None, None)
+    [prediction] = served.corrected(made.corrections).predict([OWN[0]])
+    assert prediction.labels == ("agencia",)
 
 
-def test_messages_of_the_test_split_are_never_learnt_from(store: Store, version: Version) -> None:
-    """Else the next training's test would be about what its lexical model knows."""
+def test_a_near_repeat_gets_it_too_and_its_opposite_does_not(store: Store, version: Version, served: Classifier) -> None:
+    """A slip of the pen is no other message; a "no" is one."""
+    judge(store, "Quiero que me cambien la clave del cajero porque la olvidé ayer", "ahorro", ts="1.1")
+    serving = corrected(store, version, served)
+    [slip, opposite] = serving.predict(
+        [
+            "quiero que me canbien la clave del cagero porque la olvide ayer!",
+            "No quiero que me cambien la clave del cajero porque la olvidé ayer",
+        ]
+    )
+    assert slip.labels == ("ahorro",)
+    assert slip.known_from == "C1:1.1"
+    assert opposite.known_from is None
+
+
+def test_what_is_judged_is_learnt_whichever_split_it_will_be_in(store: Store, version: Version) -> None:
+    """A training begins anew, so that its test is about what it does not know, whatever was learnt at once meanwhile."""
     text = next(text for number in range(100) if split_of(text := f"el loro número {'i' * number} habla") == "test")
     judge(store, text, "agencia", ts="1.1")
     made = Refitter(store, version).refit()
     assert made is not None
     assert made.corrections.lexical is not None
-    untouched = Refitter(store, version)
-    columns = len(untouched._before.idf)
-    # Shipped messages alone: the same fit, with or without the judgement.
-    assert np.abs(made.corrections.lexical.weights[columns:]).max(initial=0) == 0
+    columns = len(Refitter(store, version)._before.idf)
+    assert np.abs(made.corrections.lexical.weights[columns:]).max(initial=0) > 0
+
+
+@pytest.mark.parametrize("learnt_dev", [False, True])
+def test_what_a_refit_is_checked_on_neither_it_nor_the_version_has_learnt(
+    store: Store, version: Version, learnt_dev: bool
+) -> None:
+    """Compared on what the version knows by heart, every refit would look worse, and none would serve."""
+    judge(store, OWN[0], "agencia", ts="1.1")
+    refitter = Refitter(store, version)
+    refitter._learnt_dev = learnt_dev
+    taxonomy = store.labels.current()
+    known = refitter._known(refitter._judged.read(taxonomy), 0, taxonomy)
+    assert {split_of(each.text) for each in known.train[: -known.new]} == ({"train", "dev"} if learnt_dev else {"train"})
+    assert {split_of(each.text) for each in known.check} == ({"test"} if learnt_dev else {"dev"})
+    assert known.new == 1
+
+
+def test_what_was_said_of_a_text_that_was_edited_since_counts_no_more(store: Store, version: Version) -> None:
+    """It was said of other words; the same process notices without being told."""
+    refitter = Refitter(store, version)
+    judge(store, OWN[0], "agencia", ts="1.1")
+    assert refitter.refit() is not None
+    before = store.refits.learnable()
+    store.messages.edit("C1", "1.1", "otra cosa", edited_at=FUTURE + 10)
+    assert store.refits.learnable() != before
+    assert refitter.refit() is None
 
 
 def test_a_label_that_nobody_spoke_of_keeps_its_weights(store: Store, version: Version) -> None:
@@ -158,6 +201,7 @@ def test_what_makes_it_worse_on_dev_is_known_again_and_not_learnt(store: Store, 
     assert made.losses is not None
     assert made.losses[1] > made.losses[0]
     assert made.corrections.lexical is None
+    assert made.corrections.head is None
     assert len(made.corrections.judged) == len(wrong)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from model.judgements import Gesture, Kind
+from model.learning.refit import Refitter
 from model.schema import Message, Source
+from model.serving.corrections import read_corrections
 from model.store.store import Store
 from tests.town import publish_version, wait_until
 from worker import refitting
@@ -119,3 +121,22 @@ def test_only_the_newest_refit_is_kept(store: Store, number: int) -> None:
         assert refit_id is not None
         store.refits.save(refit_id, learnt.encode(), corrections=1)
     assert [store.refits.corrected(refit_id) for refit_id in range(1, 5)] == [None, None, None, b"d"]
+
+
+def test_texts_count_before_what_is_fitted_from_them(store: Store, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among ten thousand judged messages a fit takes seconds; who writes the same again does not wait for it."""
+    keeper = RefitKeeper(store)
+    judge(store, "ahorro")
+    look_until_calm(keeper)
+    monkeypatch.setattr(refitting, "LONG_S", 0.0)
+    served: list[bool] = []
+
+    def refit(_refitter: Refitter) -> None:
+        newest = store.refits.newest(number)
+        content = None if newest is None else store.refits.corrected(newest.id)
+        served.append(content is not None and read_corrections(content).judged.find(f"{TEXT} 2.1") is not None)
+
+    monkeypatch.setattr(Refitter, "refit", refit)
+    judge(store, "urgente", ts="2.1")
+    look_until_calm(keeper)
+    assert served == [True]

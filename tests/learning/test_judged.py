@@ -1,0 +1,47 @@
+"""What was judged is read once, and is what reading all of it anew would give."""
+
+from model.judgements import Gesture, Kind
+from model.labels import LabelEvent
+from model.learning.judged import JudgedSoFar
+from model.schema import Message, Source
+from model.store.store import Store
+
+
+def judge(store: Store, ts: str, *labels: str, user: str = "U1", at: int = 10, withdrawn: bool = False) -> None:
+    gesture = Gesture(user=user, handle=f"h/{ts}", at=at, kind=Kind.SET, labels=labels, withdrawn=withdrawn)
+    store.gestures.add(gesture, channel="C1", item_ts=ts)
+
+
+def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store) -> None:
+    """Of a hundred thousand judged messages a trainer reads a few after each judgement; it must miss nothing."""
+    kept = JudgedSoFar(store)
+
+    def both(messages: int) -> None:
+        taxonomy = store.labels.current()
+        now = kept.read(taxonomy)
+        assert now == JudgedSoFar(store).read(taxonomy)
+        assert len(now) == messages
+
+    both(0)
+    for number in range(4):
+        store.messages.save(Message(channel="C1", ts=f"{number}.1", user="U9", text=f"texto {number}", source=Source.CHANNEL))
+    both(0)
+    judge(store, "0.1", "ahorro")
+    judge(store, "1.1", "urgente", user="U2")
+    both(2)
+    judge(store, "2.1", "ahorro")
+    judge(store, "9.1", "ahorro")  # its message comes later
+    both(3)
+    judge(store, "0.1", at=11, withdrawn=True)
+    both(2)
+    judge(store, "0.1", "urgente", at=12)
+    store.messages.edit("C1", "2.1", "texto nuevo", edited_at=20)
+    both(2)
+    store.messages.delete("C1", "0.1")
+    both(1)
+    store.gestures.save_person("U2", may_judge=False, expert=False)
+    both(0)
+    judge(store, "3.1", "ahorro")
+    store.labels.record(LabelEvent(kind="merge", name="ahorro", into="cuenta", at=30, by="U1"))
+    both(1)
+    assert next(iter(kept.read(store.labels.current()).values())).example.labels == ("cuenta",)
