@@ -151,6 +151,57 @@ def review_order(data: Path | None, orders: str, seeds: str, batch: int, most: i
 
 
 @bench.command()
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="train.jsonl and dev.jsonl.")
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@as_json
+def repeats(data: Path | None, base: str, as_json: bool) -> None:
+    """Count what corrections do to the same messages, to paraphrases of them, and to unrelated ones."""
+    from tests.bench.repeats import measure
+
+    finish(measure(data=data, base=base), as_json)
+
+
+@bench.command()
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="train.jsonl and dev.jsonl.")
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@click.option("--seed", default=0, show_default=True, help="Of the stream.")
+@as_json
+def forgetting(data: Path | None, base: str, seed: int, as_json: bool) -> None:
+    """Correct half of the labels 300 times, and score the other half before and after."""
+    from tests.bench.repeats import forgetting as measure
+
+    finish(measure(data=data, base=base, seed=seed), as_json)
+
+
+@bench.command()
+@click.option("--sizes", default="1000,10000,100000", show_default=True, help="Judged messages, by commas.")
+@click.option("--gestures", type=click.IntRange(1), default=20, show_default=True, help="That are timed at each size.")
+@click.option("--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@as_json
+def effect(sizes: str, gestures: int, base: str, as_json: bool) -> None:
+    """Time the way from a judgement to its effect in every worker, with ever more judged messages."""
+    from tests.bench.effect import measure
+
+    finish(measure(sizes=list(map(int, sizes.split(","))), gestures=gestures, base=base), as_json)
+
+
+@bench.command()
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="train.jsonl and dev.jsonl.")
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
+@click.option("--judgements", type=click.IntRange(20), default=600, show_default=True, help="How many there are.")
+@click.option("--every", type=click.IntRange(1), default=5, show_default=True, help="Judgements between two fits of all systems.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="A PNG of the curves.")
+@as_json
+def learning(data: Path | None, base: str, seeds: str, judgements: int, every: int, plot: Path | None, as_json: bool) -> None:
+    """Let people correct one message in three, and compare what runs with a baseline fitted anew at each judgement."""
+    from tests.bench.learning import measure
+
+    seed_numbers = list(map(int, seeds.split(",")))
+    finish(measure(data=data, base=base, seeds=seed_numbers, judgements=judgements, every=every, plot=plot), as_json)
+
+
+@bench.command()
 @click.option("--messages", type=click.IntRange(1000), default=100_000, show_default=True, help="Stored at most.")
 @click.option("--repeats", type=click.IntRange(10), default=200, show_default=True, help="Of each step.")
 @click.option("--texts", type=click.IntRange(1000), default=20_000, show_default=True, help="Near-duplicates among so many.")
