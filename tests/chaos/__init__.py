@@ -10,7 +10,7 @@ from tests.bench.machine import machine_facts
 from tests.chaos.plan import Plan
 from tests.chaos.run import run
 
-SHOWN = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "registry")
+SHOWN = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "uncorrected", "registry")
 
 
 def measure(plan: Plan, plot: Path | None = None) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from bot.slack.payloads import ReactionEvent, microseconds, parse_event
 from bot.views.texts import load_texts
 from model.errors import BrokenVersion
 from model.labels import seed_taxonomy
+from model.learning.judged import JudgedSoFar
 from model.reactions import Signs
 from model.serving.version_folder import verify
 from model.store.store import Store
 from model.store.stored_message import StoredMessage
 from model.store.tables import gestures
+from model.text_key import text_key
 from tests.chaos.expected_state import ExpectedState, Place
 
 MOST_EXAMPLES = 20
@@ -35,13 +37,15 @@ def evaluate(store: Store, home: Path, workspace: Workspace, expected: ExpectedS
 
     _evaluate_replies(store, workspace, expected, report)
     kept = _evaluate_gestures(store, expected, report)
+    _evaluate_corrections(store, expected, report)
     runs = _evaluate_registry(store, home, report)
-    names = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "registry")
+    names = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "uncorrected", "registry")
     return {
         "messages": len(expected.written),
         "edits_heard": sum(event.get("subtype") == "message_changed" for event in expected.heard.get("message", ())),
         "deleted": len(expected.gone),
         "gestures": kept,
+        "repeats": len(expected.repeats),
         "runs": runs,
         **{name: counts[name] for name in names},
         "wrong": sum(counts.values()),
@@ -174,6 +178,26 @@ def _evaluate_gestures(store: Store, expected: ExpectedState, report: Any) -> in
         elif pressed[place] > len(heard):
             report("gestures_doubled", f"{place}: {len(heard)} presses, {pressed[place]} kept")
     return len(rows)
+
+
+def _evaluate_corrections(store: Store, expected: ExpectedState, report: Any) -> None:
+    """Report each repeat of a judged message that is not answered as that was judged, by the version with all corrections."""
+    if not expected.repeats:
+        return
+    judged = {text_key(each.example.text): each.example for each in JudgedSoFar(store).read(store.labels.current()).values()}
+    live = store.registry.live()
+    newest = None if live is None else store.refits.newest(live.number)
+    for place in expected.repeats:
+        stored = store.messages.find(*place)
+        prediction = None if stored is None else store.predictions.latest(stored.id)
+        if stored is None or prediction is None or live is None or newest is None:
+            report("uncorrected", f"{place}: {stored}, {prediction}, {live}, {newest}")
+            continue
+        said = judged[text_key(stored.message.text)]
+        given = tuple(sorted(set(prediction.labels) - set(said.unknown)))
+        answer = (prediction.version, prediction.corrections, given)
+        if answer != (live.number, newest.corrections, tuple(sorted(said.labels))):
+            report("uncorrected", f"{place} is answered {answer}, was judged {said.labels}, by {newest}")
 
 
 def _evaluate_registry(store: Store, home: Path, report: Any) -> dict[str, int]:

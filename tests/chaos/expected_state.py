@@ -18,6 +18,7 @@ class ExpectedState:
     def __init__(self, simulator: Simulator) -> None:
         self.written: dict[Place, None] = {}
         self.gone: set[Place] = set()
+        self.repeats: list[Place] = []  # of what was judged, written once all was at rest
         self.heard: dict[str, list[Json]] = {}  # events that were acknowledged, by type
         self.replies: dict[Place, str] = {}
         self.presses: dict[tuple[str, str, str], list[bool]] = {}

@@ -14,6 +14,7 @@ from bot.views import blocks
 from model.errors import StoreUnavailable
 from model.labels import seed_taxonomy
 from model.learning.dataset import seed_messages
+from model.learning.judged import JudgedSoFar
 from model.store.store import Store
 from tests.chaos.cluster import Cluster
 from tests.chaos.expected_state import ExpectedState
@@ -27,6 +28,8 @@ EMOJI = (*(label.emoji for label in seed_taxonomy()), "white_check_mark", "x", "
 REDELIVERY_S = (0.0, 2.0, 6.0)
 # What people do in a second, all together, while few messages wait.
 PER_S = 60
+# So many of the newest judged messages.
+WRITTEN_AGAIN = 10
 # So many messages may wait for their reply before people pause.
 MOST_WAITING = 100
 
@@ -76,6 +79,16 @@ class LoadGenerator:
         for what, whom in injector.schedule:
             await injector.inject(what, whom)
 
+    async def write_again(self, cluster: Cluster) -> bool:
+        """Let somebody write what was judged last once more, often enough for every worker; return whether all came to rest."""
+        judged = JudgedSoFar(self.store).read(self.store.labels.current())
+        for each in [*judged.values()][-WRITTEN_AGAIN:] * 2:
+            channel = self._somewhere()
+            posted = self.workspace.post_as_person(self._somebody(), channel, each.example.text)
+            self.expected.wrote(channel.id, posted["ts"])
+            self.expected.repeats.append((channel.id, posted["ts"]))
+        return await self.drain(cluster)
+
     async def drain(self, cluster: Cluster) -> bool:
         """Wait until nothing is owed or on its way and every process is ready; return whether that came in time."""
         deadline = time.monotonic() + self.plan.drain_within_s
@@ -98,8 +111,15 @@ class LoadGenerator:
             return False
         if counts["prediction"] or counts["reply"] or (last is not None and not last.over):
             return False
+        if not await asyncio.to_thread(self._has_learnt):
+            return False
         ready = [await asyncio.to_thread(cluster.is_ready, each) for each in cluster.processes.values() if each.port]
         return all(ready)
+
+    def _has_learnt(self) -> bool:
+        """Return whether the live version knows everything that was judged."""
+        live = self.store.registry.live()
+        return live is not None and self.store.refits.is_made(live.number, self.store.refits.learnable())
 
     # What one person does
 

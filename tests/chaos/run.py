@@ -48,7 +48,7 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
             ran_s = time.monotonic() - began - started_s
             simulator.faults.calm()
             injector.stop()
-            calm = await people.drain(cluster)
+            calm = await people.drain(cluster) and await people.write_again(cluster)
             supervising.cancel()
             progress.cancel()
             found = evaluate(cluster.store, cluster.home, simulator.workspace, people.expected)

@@ -357,6 +357,28 @@ def test_what_changed_under_an_open_modal_is_shown_and_not_overwritten(ana: Wind
     ana.see(reply, "lo añade @ana")
 
 
+@pytest.mark.usefixtures("served")
+def test_a_correction_counts_on_the_next_message_like_it(ana: Window, town: Town) -> None:
+    """Whoever corrects a message and meets the same mistake again stops correcting."""
+    town.machine.wait_ready(town.machine.start("trainer"), 60)
+    text = f"{CARD}, la que me regaló la abuela"
+    ana.open("ana", "atencion")
+    ana.write(text)
+    reply = ana.labelled(ana.message(text)) + BODY
+    assert "Ahorro" not in ana.see(reply)
+    ana.react(reply.removesuffix(BODY), "ahorro")
+    ana.see(reply, "lo añade @ana")
+    ana.until(lambda: town.store.refits.newest(1), "what the correction taught", timeout_s=60)
+    for time in range(1, 6):  # each worker looks four times a second
+        again = f"{text.upper()} {'!' * time}"
+        ana.write(again)
+        reply = ana.labelled(ana.message(again)) + BODY
+        if "Ahorro" in (words := ana.see(reply)):
+            break
+    assert "Ahorro e inversión" in words
+    assert re.search(r"versión 1 \+ \d+ correcci", ana.see(f"{reply} .block.context"))
+
+
 def a_message(ana: Window) -> tuple[str, str]:
     """The selector of a new message of hers, and its text, which no other message has."""
     ana.open("ana", "atencion")
