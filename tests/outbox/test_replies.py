@@ -140,12 +140,12 @@ def frozen_while_it_renders(context: OutboxContext, message_id: int, monkeypatch
     """Whoever renders the reply next stands still meanwhile, for so long that somebody else takes over and posts."""
     render = replies.render_reply
 
-    def frozen(*args: Any) -> Any:
+    def frozen(*args: Any, **more: Any) -> Any:
         monkeypatch.setattr(replies, "render_reply", render)
         with context.store.database.writing() as connection:  # the lease has run out
             connection.execute(text("update outbox set claimed_by = null, claimed_until = null"))
         reply(context, message_id)
-        return render(*args)
+        return render(*args, **more)
 
     monkeypatch.setattr(replies, "render_reply", frozen)
 
