@@ -192,12 +192,14 @@ def _alike(names: Sequence[str]) -> list[list[str]]:
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="JSONL or CSV of labelled messages.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
 def evaluate(model: Path, data: Path, as_json: bool) -> None:
-    """Score a version on labelled messages, beside the baseline."""
+    """Score a version on labelled messages, beside the baseline, and tell how often a label is right by what is shown."""
+    import numpy as np
+
     from model.errors import BadData
     from model.labels import Taxonomy
-    from model.learning.baseline import load_baseline
+    from model.learning.baseline import load_baseline, truth_of
     from model.learning.dataset import read_examples
-    from model.learning.evaluation import score, table
+    from model.learning.evaluation import band_table, bands, expected_calibration_error, score, table
     from model.serving.classifier import load
     from model.settings import ModelSettings
 
@@ -206,8 +208,13 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
     if not examples:
         raise BadData(f"{data}: there is no message in it to evaluate on")
     texts, gold = [example.text for example in examples], [example.labels for example in examples]
-    network = score(gold, [prediction.labels for prediction in classifier.predict(texts)], classifier.labels)
+    predictions = classifier.predict(texts)
+    scores = np.array([[prediction.scores[label] for label in classifier.labels] for prediction in predictions])
+    answers = truth_of(examples, classifier.labels)
+    network = score(gold, [prediction.labels for prediction in predictions], classifier.labels)
+    network = network.model_copy(update={"ece": expected_calibration_error(scores, *answers)})
     baseline = score(gold, load_baseline(model).predict(texts), classifier.labels)
+    shown = bands(scores, *answers)
     if as_json:
         click.echo(
             json.dumps(
@@ -215,12 +222,14 @@ def evaluate(model: Path, data: Path, as_json: bool) -> None:
                     "base": classifier.card.base,
                     "version": classifier.card.version,
                     **network.model_dump(),
+                    "bands": [band.model_dump() for band in shown],
                     "baseline": baseline.model_dump(),
                 }
             )
         )
     else:
         click.echo(table({classifier.card.base: network, "baseline": baseline}))
+        click.echo(f"\n{band_table(shown)}")
 
 
 @beto.command()

@@ -136,6 +136,15 @@ class Scores(Frozen):
     ece: Probability | None = None
 
 
+class Band(Frozen):
+    """Labels that are shown with a probability from `low` to `high`: `right` of the `shown` apply."""
+
+    low: Probability
+    high: Probability
+    shown: int
+    right: int
+
+
 class TriedForm(Frozen):
     """A version with its network in the number format that a CPU would serve, beside the exact one, on the same dev texts.
 

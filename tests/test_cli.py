@@ -83,6 +83,8 @@ def test_evaluate_scores_the_version_beside_the_baseline(trained: tuple[Path, Sa
         assert system["texts"] == len(MESSAGES)
         assert set(system["per_label"]) == {"cajeros", "tarjetas"}
     assert scores["base"] == "mini"
+    assert [band["low"] for band in scores["bands"]] == [0.3, 0.5, 0.8, 0.95]
+    assert scores["ece"] is not None
 
 
 def test_predict_answers_every_line_of_standard_input_with_a_json_line(trained: tuple[Path, Said], home: Path) -> None:

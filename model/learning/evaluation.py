@@ -1,13 +1,16 @@
 """How well predictions agree with people: scores, thresholds and the calibration error."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from model.schema import LabelScores, Scores
+from model.schema import Band, LabelScores, Scores
 from model.serving.calibration import Matrix
 
 _STEPS = np.linspace(0.05, 0.95, 181)  # where a threshold may stand
+# Where people read a probability otherwise: not given, a question, nearly sure, sure.
+_BANDS = (0.3, 0.5, 0.8, 0.95, 1.0)
 _BINS = 15  # of equal width, as Guo et al. 2017 have it
 
 
@@ -115,3 +118,25 @@ def expected_calibration_error(scores: Matrix, truth: Matrix, known: Matrix) -> 
     bins = np.clip(np.ceil(x * _BINS).astype(int) - 1, 0, _BINS - 1)
     gaps = np.bincount(bins, weights=y - x, minlength=_BINS)  # pairs of a bin times its gap
     return float(np.abs(gaps).sum() / len(x))
+
+
+def bands(scores: Matrix, truth: Matrix, known: Matrix) -> list[Band]:
+    """Return, for labels of which 30-50, 50-80, 80-95 and 95 % and more are shown, how often they apply.
+
+    A pair is one label of one text; what is not known does not count.
+    """
+    x, y = scores[known > 0], truth[known > 0]
+    found = []
+    for low, high in pairwise(_BANDS):
+        here = (x >= low) & ((x < high) | (high == 1.0))
+        found.append(Band(low=low, high=high, shown=int(here.sum()), right=int(y[here].sum())))
+    return found
+
+
+def band_table(found: Sequence[Band]) -> str:
+    """Return a line for each band, for a terminal."""
+    lines = ["labels shown at    how many   right"]
+    for band in found:
+        right = f"{100 * band.right / band.shown:.0f} %" if band.shown else "-"
+        lines.append(f"  {100 * band.low:2.0f} - {100 * band.high:3.0f} %       {band.shown:8}   {right:>5}")
+    return "\n".join(lines)

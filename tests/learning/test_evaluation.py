@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.learning.evaluation import (
+    band_table,
+    bands,
     best_threshold,
     calibrated_threshold,
     expected_calibration_error,
@@ -140,3 +142,14 @@ def test_calibrated_probabilities_are_cut_at_half_of_the_best_f1() -> None:
     tuned = [best_threshold(scores[at : at + 20], truth[at : at + 20], known[at : at + 20]) for at in range(0, 2000, 20)]
     assert np.std(few) < 0.5 * np.std(tuned)
     assert calibrated_threshold(scores, 0 * truth, known) == 0.5
+
+
+def test_bands_tell_how_often_a_shown_probability_is_right() -> None:
+    """People read 95 % otherwise than 60 %, and each is to be believed. An edge belongs to the band above it."""
+    scores = np.array([[0.29, 0.3, 0.49, 0.5], [0.8, 0.94, 0.95, 1.0], [0.99, 0.99, 0.99, 0.99]])
+    truth = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [0, 0, 0, 0]], dtype=float)
+    known = np.array([[1, 1, 1, 1], [1, 1, 1, 1], [0, 0, 0, 1]], dtype=float)
+    found = [(band.low, band.high, band.shown, band.right) for band in bands(scores, truth, known)]
+    assert found == [(0.3, 0.5, 2, 1), (0.5, 0.8, 1, 1), (0.8, 0.95, 2, 1), (0.95, 1.0, 3, 2)]
+    told = band_table(bands(scores, truth, 0 * known)).splitlines()
+    assert told[1].split() == ["30", "-", "50", "%", "0", "-"]
