@@ -156,12 +156,14 @@ def _model(settings: BotSettings) -> str:
     if importlib.util.find_spec("torch") is None:
         return f"version {live.number} ({live.card.base}); torch is not installed here, so it was not loaded"
     from model.serving.classifier import load
+    from model.serving.engine import OnnxEngine
 
     try:
-        load(live.folder, device="cpu")
+        engine = load(live.folder, device="cpu").engine
     except BrokenVersion as error:
         raise CheckFailed(f"version {live.number}: {error}. Workers serve an older one.") from error
-    return f"version {live.number} ({live.card.base}) loads, {len(live.card.labels)} labels"
+    slowly = "" if isinstance(engine, OnnxEngine) else ", served by torch alone: slower, and every worker needs it"
+    return f"version {live.number} ({live.card.base}) loads, {len(live.card.labels)} labels{slowly}"
 
 
 def _first_version(first: FirstTraining, settings: BotSettings) -> str:

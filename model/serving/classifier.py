@@ -148,9 +148,7 @@ def load(folder: Path, *, device: str = "auto") -> Classifier:
         if (folder / ENGINE_FILE).exists() and not _has_gpu(device):
             engine = OnnxEngine(folder / ENGINE_FILE)
         else:
-            from model.serving.network import open_engine
-
-            engine = open_engine(folder, device)
+            engine = _torch_engine(folder, device, config)
         mixture = load_mixture(folder)
         lexical = load_lexical(folder)[0] if mixture.lexical else None
         if lexical is not None and lexical.labels != labels:
@@ -171,6 +169,18 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[list[int]]:
 def cut(ids: list[int], longest: int) -> list[int]:
     """Return at most `longest` of a text's tokens; the last, which is [SEP], stays."""
     return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+
+
+def _torch_engine(folder: Path, device: str, config: dict[str, Any]) -> Engine:
+    """Open what torch serves; BrokenVersion with the way out where it is needed and not installed."""
+    try:
+        from model.serving.network import open_engine
+    except ModuleNotFoundError as error:
+        raise BrokenVersion(
+            f"{folder}: its network ({config.get('model_type')}) is served by torch alone, and {error.name} is not installed. "
+            "Ways out: install the extra `model`, serve with the image of the trainer, or train from a base of BERT's kind (`e5`)"
+        ) from error
+    return open_engine(folder, device)
 
 
 def _has_gpu(device: str) -> bool:

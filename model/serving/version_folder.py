@@ -99,6 +99,10 @@ def card_text(card: Card) -> str:
             f"- **Serves** the sum of its encoder's logits times {card.mixture.encoder:.3f}, its lexical model's times "
             f"{card.mixture.lexical:.3f}, and {card.mixture.shift:.3f}. Loaded by transformers, this folder is its encoder alone."
         )
+    if not card.forms:
+        lines.append(
+            "- **Serves by torch**, also on a CPU, and more slowly: the packed graph knows networks of BERT's kind alone"
+        )
     for tried in card.forms:
         f1 = f"{100 * tried.micro_f1_exact:.1f} -> {100 * tried.micro_f1:.1f}"
         lines.append(

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
+from model.errors import BrokenVersion
 from model.labels import Label, Taxonomy
 from model.learning import checkpoint, retraining, training
-from model.learning.dataset import seed_messages
+from model.learning.dataset import seed_messages, split_for_dev
 from model.learning.recipe import TRAINED_LAYERS, checkpoint_recipe, freeze, titles_of
 from model.learning.training import train
 from model.schema import Example, Progress
 from model.serving import network as serving_network
 from model.serving.classifier import load
+from model.serving.engine import OnnxEngine
 from model.settings import ModelSettings
 from model.store.store import Store
 
@@ -176,6 +179,44 @@ def test_two_messages_joined_carry_the_labels_of_both() -> None:
     }
     assert task.encoded == [[0, 7, 2], [0, 8, 9, 2]]
     assert task.truth[0].tolist() == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_a_base_of_another_family_is_served_by_torch_and_says_so(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may know Spanish better; whoever chose it learns what it costs, and a worker without torch what it lacks."""
+    folder = tmp_path / "destilada"
+    vocabulary = json.loads((base / "config.json").read_text())["vocab_size"]
+    shape = transformers.DistilBertConfig(vocab_size=vocabulary, dim=32, n_layers=1, n_heads=2, hidden_dim=48)
+    transformers.DistilBertModel(shape).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes((base / name).read_bytes())
+    trained(folder, tmp_path / "v", epochs=1)
+    version = load(tmp_path / "v", device="cpu")
+    assert not isinstance(version.engine, OnnxEngine)
+    assert version.card.forms == ()
+    assert version.predict(["no abre la app"])[0].scores.keys() == {"app", "gracias"}
+    assert "**Serves by torch**" in (tmp_path / "v" / "README.md").read_text(encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "model.serving.network", None)  # as where it is not installed
+    with pytest.raises(BrokenVersion, match=r"\(distilbert\) is served by torch alone, and .* is not installed"):
+        load(tmp_path / "v", device="cpu")
+
+
+def test_twenty_messages_are_enough_to_begin_with(base: Path, tmp_path: Path) -> None:
+    """The first day: a label in one message, half of them in none of dev, emoji or a word alone; it is trained, and answers."""
+    labels = Taxonomy.from_names(["app", "gracias", "rara", "nadie"])
+    texts = ["no abre la app", "gracias", "🙏", "💳❌", "hola"]
+    carried: list[tuple[str, ...]] = [("app",), ("gracias",), ("gracias",), (), ()]
+    some = [Example(text=f"{text}{'!' * at}", labels=own) for at in range(4) for text, own in zip(texts, carried, strict=True)]
+    some[4] = some[4].model_copy(update={"labels": ("rara",)})
+    learnt, dev = split_for_dev(some)
+    assert len(learnt) + len(dev) == 20
+    dev = [example.model_copy(update={"labels": tuple(name for name in example.labels if name == "app")}) for example in dev]
+    card = train(learnt, dev, taxonomy=labels, base=str(base), out=tmp_path / "v", epochs=1)
+    assert all(0 < threshold < 1 for threshold in card.thresholds.values())
+    assert card.cuts["nadie"].gives("recall") is None
+    for prediction in load(tmp_path / "v", device="cpu").predict(["🙏🙏", "fraude", "", "💳❌!"]):
+        assert all(0 <= score <= 1 for score in prediction.scores.values())
 
 
 def test_a_wider_network_learns_more_slowly() -> None:
