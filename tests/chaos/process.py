@@ -28,6 +28,7 @@ WAITS = {
     "bot.outbox": ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S", "LINE_LOST_S", "STATUS_EVERY_S"),
     "model.store": ("RETRY_AFTER_S", "RETRY_AT_MOST_S"),
     "worker.trainer": ("LOOK_EVERY_S",),
+    "worker.refitting": ("LEASE_S",),
     "worker.consumer": ("UNTAKEN_S",),
     "worker.watchdog": ("LOOK_EVERY_S", "GRACE_S"),
     "bot.slack": ("LOOK_EVERY_S", "PING_EVERY_S", "SILENT_S", "DISCONNECTED_S", "ASK_EVERY_S"),
