@@ -1,6 +1,7 @@
 """A set of labels as a YAML file: read and written."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -21,6 +22,16 @@ def write_labels(taxonomy: Taxonomy) -> str:
     return yaml.safe_dump({"labels": rows}, allow_unicode=True, sort_keys=False, width=120)
 
 
+def read_label_file(path: Path) -> list[Label]:
+    """Read labels from a file, as `read_labels` does; BadData also where it cannot be read."""
+    try:
+        return read_labels(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise BadData(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise BadData(f"{path}: not UTF-8") from None
+
+
 def read_labels(text: str, source: str) -> list[Label]:
     """Read labels from YAML: `labels:` with a list of `name`, `title` and any of Label's other fields, or of bare names.
 
@@ -33,12 +44,21 @@ def read_labels(text: str, source: str) -> list[Label]:
     rows = data.get("labels") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not rows:
         raise BadData(f"{source}: expected `labels:` and a list of them below it")
-    labels = [_label(row, f"{source}, label {number}") for number, row in enumerate(rows, start=1)]
+    lines = _lines(text)
+    labels = [_label(row, f"{source}, line {lines[number - 1]}, label {number}") for number, row in enumerate(rows, start=1)]
     try:
         Taxonomy(labels)
     except BadData as error:
         raise BadData(f"{source}: {error}") from None
     return labels
+
+
+def _lines(text: str) -> list[int]:
+    """Return the line on which each label begins, of a text that was read."""
+    root = yaml.compose(text, yaml.SafeLoader)
+    assert root is not None
+    [rows] = [value for key, value in root.value if key.value == "labels"]
+    return [row.start_mark.line + 1 for row in rows.value]
 
 
 def _label(row: Any, where: str) -> Label:

@@ -122,7 +122,8 @@ class Taxonomy:
         for name, score in prediction.scores.items():
             for current in self.today([name]):
                 scores[current] = max(score, scores.get(current, 0.0))
-        return prediction.model_copy(update={"scores": scores, "labels": self.today(prediction.labels)})
+        named = {field: self.today(getattr(prediction, field)) for field in ("labels", "learning")}
+        return prediction.model_copy(update={"scores": scores, **named})
 
     def evolve(self, event: LabelEvent) -> "Taxonomy":
         """Return the set after the event; raise BadData where a name or an emoji is taken, or a label is not there.

@@ -62,7 +62,8 @@ class Prediction(Frozen):
     `scores` has every label that the version knows, as a calibrated probability in 0..1.
     `labels` are those at or above the version's thresholds, strongest first.
     `truncated` is true when the text was longer than the network can read. `corrections` judged messages were known beside
-    those that the version learnt from. `known_from` ("channel:ts") is the judged message whose labels it repeats.
+    those that the version learnt from. `known_from` ("channel:ts") is the judged message whose labels it repeats. `learning`
+    labels are known by what is written of them alone, or little more.
     """
 
     version: int
@@ -72,6 +73,7 @@ class Prediction(Frozen):
     truncated: bool = False
     corrections: int = 0
     known_from: str | None = None
+    learning: tuple[str, ...] = ()
 
 
 class Example(Frozen):
@@ -211,6 +213,10 @@ class Cuts(Frozen):
         return round(100 * cut.found / self.carrying), round(100 * cut.found / cut.given)
 
 
+# In a version's settings: the labels, by commas, that no message carried which it learnt from.
+UNTAUGHT = "untaught"
+
+
 class Card(Frozen):
     """Everything needed to trust, repeat or refuse a version; saved beside its weights as `card.json`."""
 
@@ -243,6 +249,16 @@ class Card(Frozen):
         if not self.cuts:
             return dict(self.thresholds)
         return {name: self.cuts[name].by(preferences.get(name, "balance")).threshold for name in self.labels}
+
+    @property
+    def untaught(self) -> tuple[str, ...]:
+        """Return the labels that no message carried which it learnt from."""
+        return tuple(name for name in str(self.settings.get(UNTAUGHT, "")).split(",") if name)
+
+    @property
+    def describes(self) -> bool:
+        """Return whether labels that it was not taught can speak by what is written of them: versions of before cannot."""
+        return UNTAUGHT in self.settings and self.base != "mini"
 
 
 class Interval(Frozen):

@@ -39,6 +39,10 @@ class ModelSettings(BaseSettings):
     home: Path = Field(default=Path("~/.beto"), description="where versions, the SQLite file and logs are kept")
     database_url: str = Field(default="", repr=False, description="PostgreSQL URL; empty: SQLite in BETO_HOME")
     base: str = Field(default=PRODUCTION_BASE, description="checkpoint to fine-tune: `e5`, `mini`, a folder, or a hub name")
+    labels: str = Field(
+        default="",
+        description="a YAML file with the labels to begin with, read while nobody has changed any yet; empty: those of a bank",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the network runs")
     train_within_min: float = Field(
         default=0, ge=0, description="minutes of training after which a run ends with what it has learnt; 0: when it is done"
@@ -104,6 +108,11 @@ class ModelSettings(BaseSettings):
     def home_folder(self) -> Path:
         """Return BETO_HOME with `~` expanded; it may not exist yet."""
         return self.home.expanduser()
+
+    @property
+    def labels_file(self) -> Path | None:
+        """Return the file of BETO_LABELS with `~` expanded; None where there is none."""
+        return Path(self.labels).expanduser() if self.labels else None
 
     @property
     def store_url(self) -> str:

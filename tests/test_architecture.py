@@ -24,6 +24,7 @@ NOUNS = {
     "bot/slack/payloads.py": "what Slack sends",
     "bot/views/blocks.py": "a reply's blocks",
     "bot/views/run_blocks.py": "the screens of a run",
+    "model/labels.py": "the labels",
     "model/learning/refit.py": "the refit",
     "model/learning/retraining.py": "a run",
     "model/learning/training.py": "the training loop",

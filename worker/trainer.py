@@ -170,6 +170,7 @@ def run_trainer() -> None:
     settings = WorkerSettings()
     context = TrainerContext.open(settings)
     context.store.migrate()
+    context.store.begin_labels(settings.labels_file)
     stop = threading.Event()
     keeper = threading.Thread(target=RunKeeper(context).keep, args=(stop,), name="runs", daemon=True)
     refitting = threading.Thread(target=RefitKeeper(context.store).keep, args=(stop,), name="refits", daemon=True)

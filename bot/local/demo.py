@@ -14,6 +14,7 @@ import click
 
 from bot.errors import BotError, StartRefused
 from bot.local.environment import child_environment
+from bot.local.labels import begin_labels
 from bot.local.ports import free_port, is_taken
 from bot.local.running import read_health
 from bot.local.supervisor import Stopped, Supervisor, until_stopped
@@ -45,8 +46,8 @@ ANOTHER_RUN_WITHIN_S = 10.0
 def run(*, leave: bool, port: int | None, base: str) -> int:
     """Tell the story and return status 0, or name the step that failed and return status 1; leave no process behind.
 
-    Of the settings only the folder, the language and the device are those of the environment and `.env`: nothing that the
-    demo starts can reach the database, the queue or the workspace of a real installation.
+    Of the settings only the folder, the labels, the language and the device are those of the environment and `.env`: nothing
+    that the demo starts can reach the database, the queue or the workspace of a real installation.
     """
     settings = BotSettings()
     home = settings.home_folder.absolute() / "demo"
@@ -54,6 +55,7 @@ def run(*, leave: bool, port: int | None, base: str) -> int:
     step = "getting ready"
     stopped = until_stopped()
     try:
+        begin_labels(settings.labels_file, ModelSettings(home=home, database_url="").store_url, home, base)
         environment = child_environment(
             None,
             BETO_HOME=str(home),
@@ -142,7 +144,9 @@ def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> Non
         if (version := registry.live()) is not None:
             click.echo(f"La versión {version.number} ({version.card.base}) ya está entrenada en {home}.")
             return
-        click.echo(f"Primera vez: entreno la versión 1 ({blocks.base_name(base)}) con los mensajes que vienen con el producto.")
+        own = bool(ModelSettings().labels)
+        learns = "lo que dicen sus etiquetas" if own else "los mensajes que vienen con el producto"
+        click.echo(f"Primera vez: entreno la versión 1 ({blocks.base_name(base)}) con {learns}.")
         began = time.monotonic()
         with click.progressbar(length=100, label="entrenando", show_eta=False) as bar:
             failed_since: float | None = None
@@ -163,6 +167,12 @@ def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> Non
             bar.update(100 - bar.pos)
         version = registry.live()
         assert version is not None
+        if version.card.untaught == version.card.labels:
+            click.echo(
+                f"Versión 1 lista en {time.monotonic() - began:.0f} s: aprende de las descripciones de sus "
+                f"{len(version.card.labels)} etiquetas, y todavía de ningún mensaje. Corrígela: cada corrección cuenta enseguida."
+            )
+            return
         network, baseline = version.card.scores["test"], version.card.baseline["test"]
         click.echo(
             f"Versión 1 lista en {time.monotonic() - began:.0f} s · micro-F1 en mensajes nunca vistos: "

@@ -12,10 +12,11 @@ from bot.errors import BotError, StartRefused
 from bot.local import running
 from bot.local.environment import PROXIES
 from bot.local.first_version import describe, why_no_base
+from bot.local.labels import check_begin
 from bot.local.slack_checks import CheckFailed, check_http, check_ids, check_slack, check_tokens
 from bot.local.supervisor import redis_server
 from bot.settings import BotSettings, misspelt, variables, wrong_settings
-from model.errors import BrokenVersion, ModelError
+from model.errors import BadData, BrokenVersion, ModelError
 from model.first_training import FirstTraining
 from model.store.store import Store
 
@@ -33,6 +34,7 @@ def examine(*, http: bool = False) -> int:
         ("settings", lambda _: _are_right({setting: why for setting, why in wrong.items() if setting != "redis_url"})),
         ("home", _home),
         ("database", _database),
+        ("labels", _labels),
         ("redis", lambda settings: _redis(settings, is_url="redis_url" not in wrong)),
         ("model", _model),
         ("device", _device),
@@ -112,6 +114,15 @@ def _database(settings: BotSettings) -> str:
     return (
         f"{store.database.engine.dialect.name}, {counts['messages']} messages, {counts['prediction'] + counts['reply']} waiting"
     )
+
+
+def _labels(settings: BotSettings) -> str:
+    try:
+        return check_begin(settings)
+    except BadData as error:
+        raise CheckFailed(f"BETO_LABELS: {error}. Mend the file, or leave the variable out.") from error
+    except (ModelError, ArgumentError) as error:
+        raise CheckFailed("not checked: the database must work first.") from error
 
 
 def _redis(settings: BotSettings, *, is_url: bool) -> str:

@@ -5,13 +5,20 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model.errors import BadData
-from model.label_file import read_labels, write_labels
+import click
+
+from bot.settings import BotSettings
+from model.label_file import read_label_file, read_labels, write_labels
 from model.labels import Label, LabelEvent, label_changes
 from model.learning.dataset import STANDARD
 from model.store.store import Store
 
 BY = "command line"
+MINI = "mini"
+MINI_KNOWS_NOTHING = (
+    "With BETO_BASE=mini nothing can be known from the labels' descriptions: the bot labels nothing for sure until people "
+    "have corrected some messages. BETO_BASE=e5 begins with the descriptions"
+)
 
 
 def table(store: Store) -> str:
@@ -40,18 +47,43 @@ def import_file(store: Store, path: Path, *, dry: bool) -> str:
 
     With `dry` nothing is changed.
     """
-    try:
-        text = sys.stdin.read() if path == STANDARD else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadData(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise BadData(f"{path}: not UTF-8") from None
-    labels = read_labels(text, str(path))
+    labels = read_labels(sys.stdin.read(), str(path)) if path == STANDARD else read_label_file(path)
     events = list(label_changes(store.labels.current(), labels, at=time.time_ns() // 1000, by=BY))
     if events and not dry:
         store.labels.record(*events)
     told = [describe(event) for event in events] or ["nothing changes"]
     return "\n".join([*told, "nothing was changed: this was a dry run"] if dry and events else told)
+
+
+def begin_labels(file: Path | None, url: str, home: Path, base: str) -> None:
+    """Take the labels of a file into a database where nobody has ever changed any, and say so; BadData where they are wrong."""
+    if file is None:
+        return
+    store = Store(url, home)
+    try:
+        store.migrate()
+        if store.begin_labels(file):
+            click.echo(f"{len(store.labels.current())} labels taken from {file}. From here on they are changed in Slack.")
+            if base == MINI:
+                click.echo(f"{MINI_KNOWS_NOTHING}.", err=True)
+    finally:
+        store.close()
+
+
+def check_begin(settings: BotSettings) -> str:
+    """Return how it stands with the labels to begin with; raise BadData where they are wrong and wanted."""
+    store = Store(settings.store_url, settings.home_folder)
+    try:
+        begun, now = bool(store.labels.events()), len(store.labels.recorded())
+    finally:
+        store.close()
+    if settings.labels_file is None or begun:
+        return f"{now} labels" + (
+            "; BETO_LABELS was for the first start, and is not read any more" if settings.labels_file else ""
+        )
+    wanted = len(read_label_file(settings.labels_file))
+    beside = f". {MINI_KNOWS_NOTHING}" if settings.base == MINI else ""
+    return f"{wanted} labels of {settings.labels_file} are taken at the first start{beside}"
 
 
 def undo(store: Store, number: int) -> str:

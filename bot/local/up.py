@@ -9,6 +9,7 @@ import click
 from bot.errors import StartRefused
 from bot.local.environment import child_environment
 from bot.local.first_version import Teller
+from bot.local.labels import begin_labels
 from bot.local.running import read_health
 from bot.local.supervisor import Stopped, Supervisor, until_stopped
 from bot.settings import BotSettings, misspelt
@@ -23,8 +24,12 @@ def run(*, http: bool) -> int:
     if complaints := settings.complaints(http=http):
         raise StartRefused("\n".join(complaints))
     home = settings.home_folder.absolute()
+    begin_labels(settings.labels_file, settings.store_url, settings.home_folder, settings.base)
     stopped = until_stopped()
-    with suppress(Stopped), Supervisor(home, child_environment(settings, BETO_HOME=str(home)), stopped) as supervisor:
+    with (
+        suppress(Stopped),
+        Supervisor(home, child_environment(settings, BETO_HOME=str(home), BETO_LABELS=""), stopped) as supervisor,
+    ):
         if not settings.names_redis:
             supervisor.environment["BETO_REDIS_URL"] = supervisor.start_redis()
         trainer = supervisor.start("trainer")

@@ -117,6 +117,7 @@ async def run(settings: BotSettings, *, http: bool) -> None:
         preferences=settings.preferences,
     )
     await asyncio.to_thread(store.migrate)
+    await asyncio.to_thread(store.begin_labels, settings.labels_file)
     who, bot_name = await _who_am_i(settings)
     if (owner := await asyncio.to_thread(store.belongs_to, str(who.team_id))) != who.team_id:
         raise StartRefused(

@@ -142,6 +142,8 @@ def reply(
         signature = texts.counted("reply.signature_corrected", prediction.corrections, **answered)
     else:
         signature = texts("reply.signature", **answered)
+    if prediction.learning and set(prediction.learning) == set(prediction.scores):
+        signature += f" · {texts('reply.from_descriptions')}"
     if older:
         signature += f" · {texts('reply.older')}"
     shown.append(context(f"{signature} · {texts('reply.how')}" if buttons else signature))
@@ -192,6 +194,7 @@ def predicted(prediction: Prediction, taxonomy: Taxonomy, texts: Texts) -> str:
     """Return the titles of the labels that a prediction gives, in a row, those that it is not sure of as questions."""
     told = [
         escape(title if prediction.scores[name] >= SURE_FROM else texts("reply.unsure", title=title))
+        + (f" {texts('reply.learning')}" if name in prediction.learning else "")
         for name, title in ((name, label_title(name, taxonomy, texts)) for name in prediction.labels)
     ]
     return ", ".join(told) or texts("reply.no_label")
@@ -373,7 +376,9 @@ def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, t
         title = label_title(name, taxonomy, texts)
         status = state.labels[name].status if name in state.labels else "predicted"
         # What people said needs no probability any more.
-        mark = texts.percent(prediction.scores[name]) if status == "predicted" else {"added": "+"}.get(status, "✓")
+        mark = {"predicted": texts.percent(prediction.scores.get(name, 0.0)), "added": "+"}.get(status, "✓")
+        if status == "predicted" and name in prediction.learning:
+            mark += f" {texts('reply.learning')}"
         is_sure = status != "predicted" or prediction.scores[name] >= SURE_FROM
         key = "reply.label" if is_sure else "reply.label_unsure"
         (sure if is_sure else unsure).append(texts(key, sign=_sign(name, taxonomy), title=escape(title), mark=mark))

@@ -41,7 +41,7 @@ MOST_FORMER, MOST_UNDOS = 5, 3
 FEW, SOUND_FROM = 10, 0.7
 TITLE_LENGTH = 60
 
-State = Literal["new", "learning", "sound", "weak"]
+State = Literal["new", "described", "learning", "sound", "weak"]
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,13 @@ class Standing:
     scores: LabelScores | None = None
     is_served: bool = False  # a version is live, whether or not it knows the label
     cuts: Cuts | None = None
+    is_described: bool = False  # where the live version was not taught it, what is written of it speaks
 
     @property
     def state(self) -> State | None:
-        """Return new where the live version does not know it, learning while few messages carry it, else sound or weak."""
+        """Return new or described where the live version was not taught it, learning while few messages carry it."""
+        if self.is_described:
+            return "described" if self.judged < FEW else "learning"
         if self.scores is None:
             return "new" if self.is_served else None
         if self.scores.support == 0 or self.scores.support + self.judged < FEW:

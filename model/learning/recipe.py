@@ -73,7 +73,7 @@ def begin(
     if base == MINI:
         baseline = fit_baseline(train, dev, labels)
         return *_new_mini(train, baseline, seed), baseline, MINI_RECIPE
-    network, tokenizer = _open_base(str(e5.unpacked(home)) if base == e5.NAME else base, labels)
+    network, tokenizer = open_base(str(e5.unpacked(home)) if base == e5.NAME else base, labels)
     _begin_head(network, train, labels)
     return network, tokenizer, fit_baseline(train, dev, labels), checkpoint_recipe(network, len(train), quick=quick)
 
@@ -173,7 +173,7 @@ def _new_mini(train: Sequence[Example], baseline: Baseline, seed: int) -> tuple[
     return network, tokenizer
 
 
-def _open_base(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
+def open_base(base: str, labels: Sequence[str]) -> tuple[Any, Any]:
     """Load the checkpoint from a folder, the hub's cache or the hub, with a new head for `labels`."""
     transformers = quiet_transformers()
     offline = is_here(base)

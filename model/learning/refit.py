@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from model.labels import Taxonomy
 from model.learning.baseline import load_baseline, one_blas_thread, truth_of
 from model.learning.dataset import split_of
+from model.learning.descriptions import BACKGROUND, Carried, Describer, sample, unknown_labels
 from model.learning.judged import Judged, JudgedSoFar
 from model.learning.light_head import best_cut, fit_head
 from model.learning.retraining import imported_examples, shipped_examples
 from model.schema import Example
 from model.serving.calibration import Matrix, calibrate, sigmoid
 from model.serving.corrections import Corrections
+from model.serving.described import Described
 from model.serving.head import Head
 from model.serving.judged_texts import JudgedTexts, Sketch, gather, sketch
 from model.serving.lexical import LexicalModel, phrases_in, pieces_in, plain
@@ -93,9 +95,11 @@ class Refitter:
         self._rows: dict[str, tuple[NDArray[np.int64], Matrix]] = {}
         self._read: tuple[tuple[Any, ...], list[Example]] | None = None
         self._fitted: dict[int, bytes] = {}  # by column: what it was fitted on
+        self._describer = Describer(version.folder)
+        self._background: list[str] = []
 
     def refit(self) -> Refitted | None:
-        """Fit anew from what is judged now; None where nothing is.
+        """Fit anew from what is judged now; None where nothing is, and the version was taught every label.
 
         Where the version has learnt from all of it, the texts are known again and nothing is fitted.
         """
@@ -126,10 +130,33 @@ class Refitter:
         """Return until when the version has learnt, what is judged, and the corrections without what is fitted, if any."""
         until = self._store.registry.learnt_until(self.version.number).timestamp() * 1e6
         judged = self._judged.read(taxonomy)
-        if not judged:
+        described = self._describe(judged, until, taxonomy)
+        if not judged and described is None:
             return until, judged, None
-        said = self._said([each.example for each in judged.values()], taxonomy)
-        return until, judged, Corrections(sum(each.at > until for each in judged.values()), said)
+        said = self._said([each.example for each in judged.values()], taxonomy, () if described is None else described.speaks)
+        return until, judged, Corrections(sum(each.at > until for each in judged.values()), said, described=described)
+
+    def _describe(self, judged: Mapping[int, Judged], until: float, taxonomy: Taxonomy) -> Described | None:
+        """Return what lets labels speak that the version was not taught, by what is written of them and judged so far."""
+        speaks = unknown_labels(taxonomy, self.version.card)
+        if not speaks or not self._describer.can:
+            return None
+        if not self._background:  # the measure of what is usual stays the same while this version serves
+            recent = [text for _, text in self._store.messages.recent_texts(BACKGROUND)]
+            shipped = [example.text for example in self._shipped(taxonomy)]
+            self._background = [*sample(recent, BACKGROUND), *sample(shipped, BACKGROUND)][:BACKGROUND]
+        splits = self._store.examples.splits()
+        before = [*imported_examples(self._store, taxonomy), *(each.example for each in judged.values() if each.at <= until)]
+        learnt = [each for each in before if (splits.get(text_key(each.text)) or split_of(each.text)) == "train"]
+        learnt += [each.example for each in judged.values() if each.at > until]
+        carried = {
+            name: Carried(
+                yes=tuple(each.text for each in learnt if name in each.labels)[-BACKGROUND:],
+                no=tuple(each.text for each in learnt if name not in (*each.labels, *each.unknown))[-BACKGROUND:],
+            )
+            for name in speaks
+        }
+        return self._describer.describe(taxonomy, speaks, self._background, carried)
 
     def _known(self, judged: Mapping[int, Judged], until: float, taxonomy: Taxonomy) -> _Known:
         """Divide what is known: the splits are those of trainings, but what was judged since the version was made is learnt.
@@ -167,11 +194,13 @@ class Refitter:
             self._read = of, shipped_examples(taxonomy)
         return self._read[1]
 
-    def _said(self, judged: Sequence[Example], taxonomy: Taxonomy) -> JudgedTexts:
-        columns = self._columns(taxonomy)
+    def _said(self, judged: Sequence[Example], taxonomy: Taxonomy, speaks: Sequence[str]) -> JudgedTexts:
+        columns, own = self._columns(taxonomy), len(self._before.labels)
+        for at, name in enumerate(speaks, start=own):
+            columns.setdefault(name, []).append(at)
         names = list(columns)
         truth, known = truth_of(judged, names)
-        said = np.zeros((len(judged), len(self._before.labels)), np.int8)
+        said = np.zeros((len(judged), own + len(speaks)), np.int8)
         for at, name in enumerate(names):
             said[:, columns[name]] = ((2 * truth[:, at] - 1) * known[:, at])[:, None]
         for example in judged:

@@ -20,6 +20,7 @@ from model.errors import BaseUnavailable, BrokenVersion, ModelError, RunCancelle
 from model.labels import Taxonomy
 from model.learning.baseline import load_baseline, truth_of
 from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, write_examples
+from model.learning.descriptions import WRITTEN
 from model.learning.evaluation import score
 from model.learning.gate import Answers, compare, decide
 from model.learning.hub import require_base
@@ -90,7 +91,7 @@ def _guidelines(taxonomy: Taxonomy) -> list[Example]:
     """Make a message of each label's examples and counterexamples, which say yes or no to that label and nothing of others."""
     return [
         Example(
-            id=f"label:{label.name}",
+            id=f"{WRITTEN}{label.name}",
             text=text,
             labels=(label.name,) if applies else (),
             unknown=tuple(name for name in taxonomy.names if name != label.name),
@@ -104,7 +105,8 @@ def _guidelines(taxonomy: Taxonomy) -> list[Example]:
 def _descriptions(taxonomy: Taxonomy) -> list[Example]:
     """Make a message of each label's description, which carries that label alone: all that a new label has to begin with."""
     return [
-        Example(id=f"label:{label.name}", text=f"{label.title}: {label.description}", labels=(label.name,)) for label in taxonomy
+        Example(id=f"{WRITTEN}{label.name}", text=f"{label.title}: {label.description}", labels=(label.name,))
+        for label in taxonomy
     ]
 
 
@@ -171,7 +173,7 @@ def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progres
     if store.registry.made_by(run.id) is None:
         require_base(settings.base)  # before minutes are spent on what comes to nothing
     # Behind the torch door: who only looks at runs should not pay for loading it.
-    from model.learning import training
+    from model.learning import describing, training
 
     run_directory = store.registry.run_directory(run.id)
     data = _frozen_snapshot(store, run_directory, run.id)
@@ -184,20 +186,24 @@ def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progres
             return None
         built = run_directory / "version"
         shutil.rmtree(built, ignore_errors=True)
-        card = training.train(
-            data["train"],
-            data["dev"],
-            test=data["test"],
-            taxonomy=store.labels.current(),
-            base=settings.base,
-            out=built,
-            device=settings.device,
-            on_progress=progress,
-            checkpoint=run_directory / "checkpoint",
-            home=settings.home_folder,
-            quick=live is None,  # whoever tries the product for the first time should not wait; the next run does the whole
-            within_s=60 * settings.train_within_min or None,
-        )
+        taxonomy = store.labels.current()
+        if describing.is_all_there_is(settings.base, taxonomy, everything):
+            card = describing.describe_version(taxonomy, everything, base=settings.base, out=built, home=settings.home_folder)
+        else:
+            card = training.train(
+                data["train"],
+                data["dev"],
+                test=data["test"],
+                taxonomy=taxonomy,
+                base=settings.base,
+                out=built,
+                device=settings.device,
+                on_progress=progress,
+                checkpoint=run_directory / "checkpoint",
+                home=settings.home_folder,
+                quick=live is None,  # whoever tries the product for the first time should not wait; the next run does the whole
+                within_s=60 * settings.train_within_min or None,
+            )
         parent = None if live is None else live.number
         candidate = store.registry.add(built, card.model_copy(update={"parent": parent}), run.id)
     progress.show(_EVALUATING)

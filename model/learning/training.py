@@ -22,12 +22,13 @@ from model.learning.baseline import Baseline, fit_baseline, truth_of
 from model.learning.bases import e5
 from model.learning.checkpoint import Checkpoint, Position, fingerprint, learned_state
 from model.learning.dataset import data_sha256
+from model.learning.descriptions import untaught
 from model.learning.distributed import DistributedContext
 from model.learning.evaluation import best_threshold, calibrated_threshold, expected_calibration_error, score
 from model.learning.mixture import fit_mixture
 from model.learning.preferences import fit_cuts
 from model.learning.recipe import Recipe, begin, freeze, name_of, titles_of
-from model.schema import Card, Cuts, Example, Mixture, Progress, Scores, TriedForm
+from model.schema import UNTAUGHT, Card, Cuts, Example, Mixture, Progress, Scores, TriedForm
 from model.serving import graph
 from model.serving.calibration import Matrix, sigmoid
 from model.serving.classifier import cut, encode
@@ -220,6 +221,7 @@ def train(
             "processes": context.world_size,
             "steps": ended.step,
             "torch": torch.__version__,
+            UNTAUGHT: ",".join(untaught(taxonomy.names, train)),
         },
         data_sha256=data_sha256([*train, *dev, *(test or ())]),
         texts={"train": len(train), "dev": len(dev), "test": len(test or ())},
@@ -229,7 +231,7 @@ def train(
         svc={split: each["svc"] for split, each in scores.items()},
         seconds=round(report.seconds, 1),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        code_version=_code_version(),
+        code_version=code_version(),
         mixture=decided.mixture,
         cuts=decided.cuts,
         preferences=taxonomy.preferences(taxonomy.names),
@@ -641,7 +643,7 @@ def _micro_f1(given: Matrix, truth: Matrix) -> float:
     return float(2 * (given * truth).sum() / max(1.0, given.sum() + truth.sum()))
 
 
-def _code_version() -> str:
+def code_version() -> str:
     """Return the package's version, with the commit where it runs from a checkout."""
     try:
         version = metadata.version("beto-bot")

@@ -13,9 +13,10 @@ from model.errors import BrokenVersion
 from model.schema import Card, Mixture, Prediction, Preference
 from model.serving.calibration import Matrix, sigmoid
 from model.serving.corrections import SAID_NO, SAID_YES, Corrections
+from model.serving.described import DESCRIBED_FILE, GIVEN_FROM, Described, load_described
 from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
 from model.serving.judged_texts import Repeated
-from model.serving.lexical import LexicalModel, load_lexical
+from model.serving.lexical import LexicalModel, load_lexical, plain
 from model.serving.mixture import ENCODER_ALONE, load_mixture, mix
 from model.serving.normalise import normalise
 from model.serving.version_folder import verify
@@ -34,6 +35,7 @@ class EncodedText:
     ids: list[int]
     lexical: Matrix  # labels; zeros where it does not serve
     judged: Repeated | None = None  # what people said of the text that it repeats
+    words: Matrix | None = None  # how much its words are like what is written of labels, where any speaks by that
 
 
 class Classifier:
@@ -47,6 +49,7 @@ class Classifier:
         max_tokens: int,
         lexical: LexicalModel | None = None,
         mixture: Mixture = ENCODER_ALONE,
+        described: Described | None = None,
     ) -> None:
         self.engine = engine
         self.tokenizer = tokenizer
@@ -57,6 +60,7 @@ class Classifier:
         self.mixture = mixture
         self.thresholds = dict(card.thresholds)
         self.corrections: Corrections | None = None
+        self._described = described
         tokenizer.no_padding()
         tokenizer.no_truncation()
 
@@ -75,6 +79,12 @@ class Classifier:
         made.thresholds = self.card.thresholds_for(preferences)
         return made
 
+    @property
+    def described(self) -> Described | None:
+        """Return what lets labels speak that the version was not taught; None where there are none, or its base cannot."""
+        newer = None if self.corrections is None else self.corrections.described
+        return (newer or self._described) if self.engine.width else None
+
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """Read each text, in order."""
         normalised = [normalise(text) for text in texts]
@@ -87,7 +97,9 @@ class Classifier:
         else:
             lexical = np.zeros((len(texts), len(self.labels)))
         said = [None if self.corrections is None else self.corrections.judged.find(text) for text in texts]
-        return [EncodedText(each.ids, *rest) for each, *rest in zip(encoded, lexical, said, strict=True)]
+        described = self.described
+        words = [None if described is None else described.likeness_of_words(plain(text)) for text in normalised]
+        return [EncodedText(each.ids, *rest) for each, *rest in zip(encoded, lexical, said, words, strict=True)]
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Predict each text, in order; any text will do, also an empty one or one of 40,000 characters."""
@@ -100,25 +112,37 @@ class Classifier:
         lexical = np.stack([text.lexical for text in encoded])
         head = None if self.corrections is None or not self.engine.width else self.corrections.head
         ids = [cut(text.ids, self.max_tokens) for text in encoded]
-        if head is not None:
+        described, meanings = self.described, None
+        if (head is not None or described is not None) and self.mixture.encoder:
             encoder, meanings = self.engine.logits_and_meanings(ids)
-            logits = head.mixed(mix(self.mixture, encoder, lexical), meanings)
         elif self.mixture.encoder:
-            logits = mix(self.mixture, self.engine.logits(ids), lexical)
+            encoder = self.engine.logits(ids)
         else:  # the network does not help, and is not asked
-            logits = mix(self.mixture, np.zeros_like(lexical), lexical)
+            encoder = np.zeros_like(lexical)
+            meanings = None if head is None and described is None else self.engine.meanings(ids)
+        logits = mix(self.mixture, encoder, lexical)
+        if head is not None and meanings is not None:
+            logits = head.mixed(logits, meanings)
         scores = sigmoid(logits)
+        if described is not None and meanings is not None:
+            words = np.stack([text.words for text in encoded if text.words is not None])
+            scores = np.hstack([scores, described.scores(meanings, words)])
         for row, text in zip(scores, encoded, strict=True):
             if text.judged is not None:
-                row[text.judged.said > 0], row[text.judged.said < 0] = SAID_YES, SAID_NO
+                said = text.judged.said[: len(row)]  # of a label that spoke when it was said, and does so no more, nothing
+                row[: len(said)][said > 0], row[: len(said)][said < 0] = SAID_YES, SAID_NO
         return [
             self._prediction(row, text, truncated=len(text.ids) > self.max_tokens)
             for row, text in zip(scores.tolist(), encoded, strict=True)
         ]
 
     def _prediction(self, row: Sequence[float], text: EncodedText, *, truncated: bool) -> Prediction:
-        scores = dict(zip(self.labels, row, strict=True))
-        sure = [label for label in self.labels if scores[label] >= self.thresholds[label]]
+        described = self.described
+        speaks, learning = ((), ()) if described is None else (described.speaks, described.learning)
+        # What speaks by its description does so also where the version has a column for it, which says nothing.
+        scores = dict(zip((*self.labels, *speaks), row, strict=True))
+        thresholds = self.thresholds | dict.fromkeys(speaks, GIVEN_FROM)
+        sure = [label for label in scores if scores[label] >= thresholds[label]]
         return Prediction(
             version=self.card.version,
             base=self.card.base,
@@ -127,6 +151,7 @@ class Classifier:
             truncated=truncated,
             corrections=0 if self.corrections is None else self.corrections.count,
             known_from=text.judged.source if text.judged is not None and text.judged.said.any() else None,
+            learning=learning,
         )
 
 
@@ -153,7 +178,8 @@ def load(folder: Path, *, device: str = "auto") -> Classifier:
         lexical = load_lexical(folder)[0] if mixture.lexical else None
         if lexical is not None and lexical.labels != labels:
             raise BrokenVersion(f"{folder}: the lexical model and config.json name different labels")
-        return Classifier(engine, tokenizer, card, _longest_input(folder, config), lexical, mixture)
+        described = load_described(folder / DESCRIBED_FILE) if (folder / DESCRIBED_FILE).exists() else None
+        return Classifier(engine, tokenizer, card, _longest_input(folder, config), lexical, mixture, described)
     except BrokenVersion:
         raise
     # Whatever the libraries stumble over, the folder is no version that can serve; the cause stays attached.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.errors import BrokenVersion
+from model.serving.described import Described, read_described
 from model.serving.head import Head
 from model.serving.judged_texts import JudgedTexts, judged_texts
 from model.serving.lexical import LexicalModel
@@ -16,12 +17,16 @@ SAID_YES, SAID_NO = 0.99, 0.01
 
 @dataclass(frozen=True)
 class Corrections:
-    """`count` judged messages that the version itself has not learnt from; with them all judged texts, and what was fitted."""
+    """`count` judged messages that the version itself has not learnt from; with them all judged texts, and what was fitted.
+
+    Behind the version's own labels, what was said has those that speak by what is written of them.
+    """
 
     count: int
     judged: JudgedTexts
     lexical: LexicalModel | None = None  # where none serves in the version's mixture, none does here
     head: Head | None = None
+    described: Described | None = None  # labels that the version was not taught
 
     def to_bytes(self) -> bytes:
         """Return all of it as `read_corrections` takes it."""
@@ -47,7 +52,9 @@ class Corrections:
                 "weights": self.lexical.weights[order].astype(np.float16),
                 "bias": self.lexical.bias.astype(np.float32),
             }
-        return save(tensors)
+        if self.described is not None:
+            tensors |= self.described.tensors()
+        return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
 
 
 def read_corrections(content: bytes) -> Corrections:
@@ -74,6 +81,7 @@ def read_corrections(content: bytes) -> Corrections:
             for part in ("judged", "head")
         }
         judged = judged_texts(of["judged"], int(described["width"]))
-        return Corrections(int(described["count"]), judged, lexical, Head(**of["head"]) if of["head"] else None)
+        head = Head(**of["head"]) if of["head"] else None
+        return Corrections(int(described["count"]), judged, lexical, head, read_described(tensors))
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise BrokenVersion(f"corrections that cannot be read: {error}") from error

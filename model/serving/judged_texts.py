@@ -105,7 +105,7 @@ class JudgedTexts:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what `judged_texts` makes the same of again."""
         yes, no = (np.packbits(self.said == sign, axis=1) for sign in (1, -1))
-        sources = self.sources.view(np.uint8).reshape(len(self.sources), -1)
+        sources = self.sources.view(np.uint8).reshape(len(self.sources), self.sources.dtype.itemsize)
         return {"keys": self.keys, "frames": self.frames, "smallest": self.smallest, "yes": yes, "no": no, "sources": sources}
 
 

@@ -3,12 +3,12 @@
 import difflib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select, text
 
 from model.errors import BadData, StoreUnavailable
-from model.labels import LabelEvent, Taxonomy, fold_labels, label_changes, seed_taxonomy
+from model.labels import Label, LabelEvent, Taxonomy, fold_labels, label_changes, seed_taxonomy
 from model.reactions import Signs, complaints
 from model.schema import Preference
 from model.store.announcements import announce_change, label_content, label_key, watched_channels
@@ -70,8 +70,7 @@ class LabelBook:
         """
         with self._lock:
             with self._database.writing() as connection:
-                if connection.dialect.name == "postgresql":
-                    connection.execute(text("select pg_advisory_xact_lock(7240)"))
+                _take_turns(connection)
                 recorded = _events(connection)
                 after = fold_labels(seed_taxonomy(), recorded)
                 told: list[LabelEvent] = []
@@ -92,6 +91,22 @@ class LabelBook:
                     announce_change(self._database, connection, rows, label_content(told))
             self._current, self._read_at = self._as_chosen(after), time.monotonic()
             return self._current
+
+    def begin_with(self, labels: Sequence[Label], by: str) -> bool:
+        """Make the labels these where nobody has ever changed them; return whether that was so.
+
+        Of several processes that start at once, one does it.
+        """
+        with self._lock:
+            with self._database.writing() as connection:
+                _take_turns(connection)
+                if _events(connection):
+                    return False
+                start = seed_taxonomy()
+                for event in label_changes(start, labels, at=time.time_ns() // 1000, by=by):
+                    connection.execute(label_events.insert().values(event=event.model_dump(mode="json")))
+            self._read_at = 0.0
+            return True
 
     def events(self) -> list[tuple[int, LabelEvent]]:
         """Return all that was ever changed, with the ids by which it can be undone, the oldest first."""
@@ -114,6 +129,12 @@ def preference_complaints(taxonomy: Taxonomy, chosen: Mapping[str, Preference]) 
             hint = f"is {likely[0]!r} meant?" if likely else f"there are: {', '.join(taxonomy.names)}"
             found.append(f"BETO_PREFER_{preference.upper()} names {name!r}, which is no label: {hint}")
     return found
+
+
+def _take_turns(connection: Connection) -> None:
+    """Let nobody else change the labels until the transaction ends; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("select pg_advisory_xact_lock(7240)"))
 
 
 def _events(connection: Connection) -> list[tuple[int, LabelEvent]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from model.first_training import FirstTraining
+from model.label_file import read_label_file
 from model.masking import mask
 from model.schema import Preference
 from model.store.channels import Channels
@@ -91,6 +92,15 @@ class Store:
     def migrate(self) -> None:
         """Bring the schema to the newest migration; safe to call from several processes at once."""
         self.database.migrate()
+
+    def begin_labels(self, file: Path | None) -> bool:
+        """Take the labels of a YAML file where nobody has ever changed any, and return whether that was so.
+
+        Later the file is not even read: from then on people say what the labels are. BadData where it is wrong.
+        """
+        if file is None or self.labels.events():
+            return False
+        return self.labels.begin_with(read_label_file(file), by="BETO_LABELS")
 
     def ping(self) -> None:
         """Ask the database something; StoreUnavailable where it does not answer."""

@@ -201,6 +201,22 @@ def learning(data: Path | None, base: str, seeds: str, judgements: int, every: i
     finish(measure(data=data, base=base, seeds=seed_numbers, judgements=judgements, every=every, plot=plot), as_json)
 
 
+@bench.command("new-label")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with train.jsonl and dev.jsonl; else ../shared/data/multi3nlu_es_banking, else the shipped messages.",
+)
+@click.option("--base", default="e5", show_default=True, help="What knows the language: e5, or a checkpoint.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
+@as_json
+def new_label(data: Path | None, base: str, seeds: str, as_json: bool) -> None:
+    """Score labels from their names alone and with their first examples."""
+    from tests.bench.new_label import measure
+
+    finish(measure(data=data, base=base, seeds=list(map(int, seeds.split(",")))), as_json)
+
+
 @bench.command()
 @click.option("--messages", type=click.IntRange(1000), default=100_000, show_default=True, help="Stored at most.")
 @click.option("--repeats", type=click.IntRange(10), default=200, show_default=True, help="Of each step.")

@@ -16,7 +16,7 @@ from model.store.store import Store
 from tests.terminal import Said, beto, started
 from tests.town import Town, running_town
 
-CHECKS = ["settings", "home", "database", "redis", "model", "device", "proxies", "tokens", "slack", "ids", "processes"]
+CHECKS = ["settings", "home", "database", "labels", "redis", "model", "device", "proxies", "tokens", "slack", "ids", "processes"]
 HTTP_CHECKS = [*CHECKS[:-1], "http", "processes"]
 
 
@@ -53,6 +53,7 @@ def test_with_everything_missing_each_line_says_what_to_do(tmp_path: Path) -> No
     for matter, way_out in {
         "home": "Set BETO_HOME",
         "database": "BETO_DATABASE_URL",
+        "labels": "database must work first",
         "redis": "BETO_REDIS_URL",
         "model": "database must work first",
         "tokens": "SLACK_BOT_TOKEN is missing",
@@ -64,7 +65,7 @@ def test_with_everything_missing_each_line_says_what_to_do(tmp_path: Path) -> No
     assert "SLACK_APP_TOKEN is missing" in lines["tokens"][1]
     assert "beto demo" in lines["tokens"][1]
     assert "HTTPS_PROXY set" in lines["proxies"][1]
-    assert f"6 of {len(CHECKS)} checks failed" in said.out
+    assert f"7 of {len(CHECKS)} checks failed" in said.out
     assert "geheim" not in said.out + said.err
 
 
@@ -77,6 +78,20 @@ def test_a_url_that_is_none_is_said_to_be_none(tmp_path: Path, variable: str, va
     verdict, text = lines_of(beto("doctor", home=tmp_path / "home", **{variable: value}))[matter]
     assert verdict == "FAIL"
     assert f"{variable} is no URL" in text
+
+
+def test_a_labels_file_is_looked_at_before_it_is_taken(tmp_path: Path) -> None:
+    """Whoever begins with labels of their own has the bot say nothing else than what is in them."""
+    file = tmp_path / "labels.yaml"
+    file.write_text("labels:\n  - redes\n  - title: Nómina\n", encoding="utf-8")
+    verdict, text = lines_of(beto("doctor", home=tmp_path / "home", BETO_LABELS=str(file)))["labels"]
+    assert verdict == "FAIL"
+    assert "labels.yaml, line 3, label 2: has no name" in text
+    file.write_text("labels: [redes, nomina]", encoding="utf-8")
+    verdict, text = lines_of(beto("doctor", home=tmp_path / "home", BETO_LABELS=str(file), BETO_BASE="mini"))["labels"]
+    assert verdict == "ok"
+    assert text.startswith("2 labels of")
+    assert "BETO_BASE=mini nothing can be known" in text
 
 
 def test_a_token_that_slack_refuses_fails(tmp_path: Path, town: Town) -> None:

@@ -281,3 +281,37 @@ def test_a_preferred_label_that_there_is_not_is_told_with_the_likeliest(store_ur
         assert "'xyz', which is no label: there are: reclamo, tarjeta" in unknown
     finally:
         store.close()
+
+
+OWN_FILE = """
+labels:
+  - name: impresoras
+    title: Impresoras
+    description: La impresora y el tóner.
+  - fraude
+"""
+
+
+def test_a_team_begins_with_its_own_labels_and_changes_them_in_chat_from_then_on(store: Store, tmp_path: Path) -> None:
+    """What people changed in Slack must not be undone by a file that was forgotten in the settings."""
+    file = tmp_path / "labels.yaml"
+    file.write_text(OWN_FILE, encoding="utf-8")
+    assert store.begin_labels(file)
+    assert store.labels.current().names == ("impresoras", "fraude")
+    assert not store.begin_labels(file)
+    store.labels.record(event("retire", "fraude"))
+    file.write_text("labels: [", encoding="utf-8")  # it is not even read
+    assert not store.begin_labels(file)
+    assert store.labels.current().names == ("impresoras",)
+
+
+def test_a_wrong_file_changes_nothing_and_says_on_which_line(store: Store, tmp_path: Path) -> None:
+    """Whoever starts the bot for the first time mends it and starts again."""
+    file = tmp_path / "labels.yaml"
+    file.write_text(OWN_FILE + "  - title: Sin nombre\n", encoding="utf-8")
+    with pytest.raises(BadData, match=r"labels.yaml, line 7, label 3: has no name"):
+        store.begin_labels(file)
+    assert store.labels.current().labels == seed_taxonomy().labels
+    with pytest.raises(BadData, match="cannot be read"):
+        store.begin_labels(tmp_path / "none.yaml")
+    assert not store.begin_labels(None)

@@ -54,6 +54,22 @@ def test_a_label_that_is_not_sure_is_small_and_grey_and_a_question(language: str
     assert shown[0]["type"] == "context"
 
 
+@pytest.mark.parametrize(("language", "mark"), [("es", "(aprendiendo)"), ("en", "(learning)")])
+def test_a_label_that_is_known_by_its_description_is_marked_until_people_speak(language: str, mark: str) -> None:
+    """Nobody should take a first guess for what the bot has learnt."""
+    prediction = Prediction(
+        version=1, base="e5", scores={"app": 0.6, "cajero": 0.7}, labels=("cajero", "app"), learning=("cajero",)
+    )
+    text, shown = blocks_of(prediction, language=language)
+    assert text.count(mark) == 1
+    assert text.index(mark) < text.index("App")
+    assert "aprendiendo de" not in str(shown)
+    text, _ = blocks_of(prediction, Gesture(user="U1", handle="x", at=1, kind=Kind.LABEL, labels=("cajero",)), language=language)
+    assert mark not in text
+    _, shown = blocks_of(prediction.model_copy(update={"learning": ("app", "cajero")}), language=language)
+    assert load_texts(language)("reply.from_descriptions") in str(shown[-1])
+
+
 def test_what_people_said_is_sure_whatever_the_network_thinks_of_it() -> None:
     prediction = Prediction(version=1, base="mini", scores={"app": 0.31, "cajero": 0.01}, labels=("app",))
     gestures = [Gesture(user="U1", handle=name, at=1, kind=Kind.LABEL, labels=(name,)) for name in ("app", "cajero")]

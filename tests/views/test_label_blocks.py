@@ -16,6 +16,8 @@ def scored(f1: float, support: int) -> LabelScores:
         (Standing(), None),
         (Standing(judged=3), None),
         (Standing(judged=30, is_served=True), "new"),
+        (Standing(judged=9, is_served=True, is_described=True), "described"),
+        (Standing(judged=10, is_served=True, is_described=True), "learning"),
         (Standing(judged=30, scores=scored(0.9, 0), is_served=True), "learning"),
         (Standing(judged=3, scores=scored(0.9, 6), is_served=True), "learning"),
         (Standing(judged=4, scores=scored(0.7, 6), is_served=True), "sound"),

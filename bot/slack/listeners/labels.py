@@ -90,7 +90,12 @@ async def _show_list(context: ListenerContext, view_id: str, user: str, *, warni
         named, live = store.gestures.named(taxonomy), store.registry.live()
         scores = {} if live is None else (live.card.scores.get("test") or live.card.scores["dev"]).per_label
         cuts = {} if live is None else _cuts(live.card, taxonomy)
-        standings = {name: Standing(named[name], scores.get(name), live is not None, cuts.get(name)) for name in taxonomy.names}
+        taught = () if live is None else taxonomy.today([name for name in live.card.labels if name not in live.card.untaught])
+        described = () if live is None or not live.card.describes else set(taxonomy.names) - set(taught)
+        standings = {
+            name: Standing(named[name], scores.get(name), live is not None, cuts.get(name), name in described)
+            for name in taxonomy.names
+        }
         undoable = [Undoable(number, _told(event, taxonomy, context)) for number, event in store.labels.undoable()]
         return label_blocks.label_list(taxonomy, standings, undoable, texts, refused=refused, warning=warning)
 

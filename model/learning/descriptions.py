@@ -1,0 +1,179 @@
+"""Making labels speak that no training has learnt: from what is written of them, and from the first messages that carry them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.labels import Label, Taxonomy, seed_taxonomy
+from model.schema import Card, Example
+from model.serving.calibration import Matrix
+from model.serving.classifier import cut, encode
+from model.serving.described import Described, unit, weigh_pieces
+from model.serving.engine import ENGINE_FILE, OnnxEngine
+from model.serving.lexical import pieces_in, plain
+from model.serving.normalise import normalise
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+# How the id of an example begins that is no message, but what is written of a label.
+WRITTEN = "label:"
+# A label that so many judged messages carry is one like others.
+ENOUGH = 10
+# Messages of which nothing is said, as the measure of what is usual; each costs some 5 ms once.
+BACKGROUND = 300
+# With fewer labels there is hardly any others to stand above: shipped ones stand beside them.
+_FEWEST_COMPARED = 8
+# How many messages that carry it make the words of a label's description half as important (docs/benchmarks.md).
+_HALF = 3.0
+_INVERSE_REGULARISATION = 10.0
+_LONGEST = 128  # tokens: as much of a message says what it is about
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What is known of a label by messages: texts that carry it, and texts of which somebody said that they do not."""
+
+    yes: tuple[str, ...] = ()
+    no: tuple[str, ...] = ()
+
+
+class Describer:
+    """Describes labels to one version again and again; what a text means to its base is worked out once. For one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is the version's."""
+        self._folder = folder
+        self._engine: OnnxEngine | None = None
+        self._tokenizer: Tokenizer | None = None
+        self._meanings: dict[str, Matrix] = {}
+
+    @property
+    def can(self) -> bool:
+        """Whether the version's base says what a text means; a small network that was trained from nothing does not."""
+        if self._engine is None and (self._folder / ENGINE_FILE).exists():
+            from tokenizers import Tokenizer
+
+            self._engine = OnnxEngine(self._folder / ENGINE_FILE)
+            self._tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+            self._tokenizer.no_padding()
+            self._tokenizer.no_truncation()
+        return self._engine is not None and self._engine.width > 0
+
+    def describe(
+        self, taxonomy: Taxonomy, speaks: Sequence[str], background: Sequence[str], carried: Mapping[str, Carried]
+    ) -> Described | None:
+        """Return what lets the labels `speaks` answer; None where there are none, or where the version cannot (see `can`).
+
+        `background` are messages of which nothing need be known, at least one; `carried` is what people said, by label.
+        """
+        if not speaks or not self.can:
+            return None
+        compared = _compared(taxonomy)
+        texts = {label.name: _written(label) for label in compared}
+        centre = unit(self._of(background)).mean(axis=0)
+        meanings = np.stack([_direction(self._of(texts[label.name]), centre) for label in compared])
+        pieces, idf, terms = _words([texts[label.name][-1] for label in compared], background)
+        made = Described(
+            labels=tuple(label.name for label in compared),
+            speaks=tuple(speaks),
+            learning=tuple(name for name in speaks if len(carried.get(name, Carried()).yes) < ENOUGH),
+            centre=centre.astype(np.float32),
+            meanings=meanings.astype(np.float32),
+            pieces=pieces,
+            idf=idf,
+            terms=terms,
+            share=np.ones(len(speaks), np.float32),
+            judged=np.zeros((meanings.shape[1] + 1, len(speaks)), np.float32),
+        )
+        for at, name in enumerate(speaks):
+            label, known = taxonomy[name], carried.get(name, Carried())
+            yes = [*dict.fromkeys([*label.examples, *known.yes])]
+            if yes:
+                no = [*dict.fromkeys([*label.counterexamples, *known.no, *(text for text in background if text not in yes)])]
+                made.share[at], made.judged[:, at] = self._fit(yes, no, centre, meanings[made.labels.index(name)])
+        return made
+
+    def _fit(self, yes: Sequence[str], no: Sequence[str], centre: Matrix, described: Matrix) -> tuple[float, Matrix]:
+        """Return what the description still counts for, and what these messages add, by meaning and always.
+
+        What is `described` counts as one more message that carries the label.
+        """
+        from sklearn.linear_model import LogisticRegression
+
+        features = np.vstack([described, unit(unit(self._of([*yes, *no])) - centre)])
+        model = LogisticRegression(C=_INVERSE_REGULARISATION, class_weight="balanced", max_iter=200)
+        model.fit(features, [1] * (1 + len(yes)) + [0] * len(no))
+        share = _HALF / (_HALF + len(yes))
+        return share, (1 - share) * np.append(model.coef_[0], model.intercept_[0])
+
+    def _of(self, texts: Sequence[str]) -> Matrix:
+        """Return what the base makes of each text, texts x width."""
+        assert self._engine is not None
+        assert self._tokenizer is not None
+        new = [*dict.fromkeys(text for text in texts if text not in self._meanings)]
+        if new:
+            found = self._engine.meanings([cut(ids, _LONGEST) for ids in encode(self._tokenizer, new)])
+            self._meanings |= dict(zip(new, found, strict=True))
+        return np.stack([self._meanings[text] for text in texts])
+
+
+def untaught(labels: Sequence[str], examples: Iterable[Example]) -> tuple[str, ...]:
+    """Return those of the labels that none of the examples carries which are messages."""
+    carried = {name for example in examples if not (example.id or "").startswith(WRITTEN) for name in example.labels}
+    return tuple(name for name in labels if name not in carried)
+
+
+def unknown_labels(taxonomy: Taxonomy, card: Card) -> tuple[str, ...]:
+    """Return the labels of today that no message taught the version."""
+    taught = taxonomy.today([name for name in card.labels if name not in card.untaught])
+    return tuple(name for name in taxonomy.names if name not in taught)
+
+
+def _compared(taxonomy: Taxonomy) -> list[Label]:
+    """Return the labels that a text is compared with: all of today, and shipped ones where those are few."""
+    few = len(taxonomy) < _FEWEST_COMPARED
+    others = [label for label in seed_taxonomy() if label.name not in taxonomy][: _FEWEST_COMPARED - len(taxonomy)] if few else []
+    return [*taxonomy, *others]
+
+
+def _written(label: Label) -> list[str]:
+    """Return what is written of a label: its title, and its title with its description."""
+    title = label.title.replace("_", " ")
+    return [title, f"{title}: {label.description}"] if label.description else [title, title]
+
+
+def _direction(vectors: Matrix, centre: Matrix) -> Matrix:
+    direction: Matrix = unit(unit(unit(vectors) - centre).mean(axis=0))
+    return direction
+
+
+def _words(texts: Sequence[str], background: Sequence[str]) -> tuple[dict[str, int], NDArray[np.float32], NDArray[np.float32]]:
+    """Return (pieces with their columns, idf, terms) of `Described`, from what is written of each label and from messages."""
+    written = [plain(normalise(text)) for text in texts]
+    met: dict[str, int] = {}
+    for text in [*written, *(plain(normalise(text)) for text in background)]:
+        for piece in set(pieces_in(text)):
+            met[piece] = met.get(piece, 0) + 1
+    first = dict.fromkeys(piece for text in written for piece in pieces_in(text))
+    # A piece that a single message has weighs as much as one that none has.
+    pieces = [*first, *(piece for piece, count in met.items() if count > 1 and piece not in first)]
+    columns = {piece: at for at, piece in enumerate(pieces)}
+    counts = np.array([met[piece] for piece in pieces])
+    idf = (np.log((1 + len(written) + len(background)) / (1 + counts)) + 1).astype(np.float32)
+    terms = np.zeros((len(first), len(texts)), np.float32)
+    for at, text in enumerate(written):
+        for column, value in weigh_pieces(text, columns, idf).items():
+            if column >= 0:
+                terms[column, at] = value
+    return columns, idf, terms
+
+
+def sample(texts: Sequence[str], most: int) -> list[str]:
+    """Return at most so many of the texts, evenly from first to last, each once and none of them empty."""
+    distinct = [*dict.fromkeys(text for text in texts if plain(normalise(text)).strip())]
+    return distinct[:: -(-len(distinct) // most)] if distinct else []
