@@ -23,6 +23,7 @@ from model.store.outbox_row import picture_key, report_key, status_key
 from model.store.predictions import NewPrediction
 from model.store.runs import owner_name
 from model.store.store import Store
+from model.store.tables import gestures
 from tests.outbox_rows import a_report, answer
 from tests.slack.dispatching import published, slack
 from tests.slack.telling import (
@@ -70,6 +71,14 @@ def erase(store: Store, channel: str) -> None:
     store.erasure.execute(store.erasure.create_request(by=MEMBER, message_id=message.id))
 
 
+def unjudge(store: Store, channel: str) -> None:
+    """Nobody has said anything of it: it alone waits for a reviewer."""
+    with store.database.writing() as connection:
+        connection.execute(gestures.delete())
+    for other in {PRIVATE, PUBLIC, DIRECT} - {channel}:
+        store.messages.delete(other, TS)
+
+
 @dataclass(frozen=True)
 class Surface:
     """A way to ask about a message: the request, what it tells those who may read it, and what happened before."""
@@ -101,6 +110,7 @@ SURFACES = {
     "Editar etiquetas": Surface(button(blocks.EDIT_ACTION), WORDS, direct=False),
     "modal, sent late": Surface(view(blocks.EDIT_VIEW, "what was there long ago"), WORDS),
     "modal of an erased message": Surface(view(blocks.EDIT_VIEW, "then"), "", erase),
+    "revisa": Surface(command("revisa"), WORDS, unjudge),
     "reentrena, under way there": Surface(command("reentrena"), "en marcha: ", train, direct=False),
     **{
         f"{name} under a report": Surface(button(name, REPORT_TS), "", report, direct=False)
@@ -115,7 +125,19 @@ TELL_OF_NO_MESSAGE = {
     "etiquetas", "labels", "guía", "guia", "guide",  # what is chosen, counted or trained
     "clasifica", "clasificar", "classify", "deshacer", "undo",  # the person's own words, and own gesture
 }  # fmt: skip
-ASK_OF_A_MESSAGE = {"historial", "history", "olvida", "olvidar", "forget", "reentrena", "reentrenar", "retrain"}
+ASK_OF_A_MESSAGE = {
+    "historial",
+    "history",
+    "olvida",
+    "olvidar",
+    "forget",
+    "reentrena",
+    "reentrenar",
+    "retrain",
+    "revisa",
+    "revisar",
+    "review",
+}
 
 PEOPLE = {"guest": GUEST, "outsider": OUTSIDER, "no member": STRANGER, "Slack does not say": MEMBER}
 CHANNELS = {"private": PRIVATE, "public": PUBLIC, "direct": DIRECT}
@@ -210,7 +232,7 @@ def test_told_by_no_report_elsewhere(
 def test_the_table_has_every_word_button_and_shortcut() -> None:
     """Whoever adds one must say here what it tells of a message."""
     assert set(commands.WORDS) - TELL_OF_NO_MESSAGE == ASK_OF_A_MESSAGE
-    assert set(INTERACTIONS) == {"block_actions", "view_submission", "message_action", "block_suggestion"}
+    assert set(INTERACTIONS) == {"block_actions", "view_submission", "view_closed", "message_action", "block_suggestion"}
     actions = {name for module in (blocks, run_blocks) for each, name in vars(module).items() if each.endswith("_ACTION")}
     tells_nothing = {blocks.CORRECT_ACTION}
     assert actions - tells_nothing == {blocks.EDIT_ACTION, *(n for v, n in vars(run_blocks).items() if v.endswith("_ACTION"))}
