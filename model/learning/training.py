@@ -304,7 +304,8 @@ def _fit_in_threads(
         rng = random.Random(f"{seed} {at.epoch}")  # noqa: S311 - the order of texts is no secret
         for batch in list(_batches(lengths, recipe.batch, rng))[at.batches :]:
             # Gradients of this process's shard, then of the whole batch.
-            drawn = train.drawn(batch, recipe.joined_rate, longest, random.Random(f"{seed} {at.step} joined"))  # noqa: S311
+            joining = random.Random(f"{seed} {at.step} joined")  # noqa: S311 - which messages are joined is no secret
+            drawn = train.drawn(batch, recipe.joined_rate, longest, joining)
             judged = float(drawn.known.sum().clamp(min=1))
             torch_seed = 1_000_003 * seed + at.step + context.rank
             shard = context.shard(range(len(batch)))
