@@ -15,6 +15,7 @@ from model.store.registry import Version
 from model.store.runs import owner_name
 from model.store.store import Store
 from model.store.workers import BEAT_EVERY_S
+from worker import metrics
 from worker.batcher import Batcher
 from worker.settings import WorkerSettings
 
@@ -119,6 +120,12 @@ class Host:
         return self._serving
 
     @property
+    def corrections(self) -> int:
+        """Return how many corrections answer beside what the version in memory has learnt."""
+        corrections = None if self._classifier is None else self._classifier.corrections
+        return 0 if corrections is None else corrections.count
+
+    @property
     def classifier(self) -> "Classifier":
         """Return the version in memory; NoVersion before the first is loaded."""
         if self._classifier is None:
@@ -132,6 +139,9 @@ class Host:
         began = time.perf_counter()
         predictions = classifier.predict_encoded([each.text for each in batch])
         seconds = time.perf_counter() - began
+        metrics.BATCH_SECONDS.observe(seconds)
+        metrics.BATCH_MESSAGES.observe(len(batch))
+        metrics.BATCH_TOKENS.observe(sum(min(len(each.text.ids), classifier.max_tokens) for each in batch))
         return [(prediction, seconds) for prediction in predictions]
 
     def _watch(self) -> None:

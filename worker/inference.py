@@ -1,5 +1,6 @@
 """The `worker` process: many messages at a time in threads, one batcher and one network behind them."""
 
+from worker import metrics
 from worker.app import INFERENCE, app
 from worker.process import consume, database_away, need
 from worker.settings import WorkerSettings
@@ -16,6 +17,9 @@ def run_worker() -> None:
     settings = WorkerSettings()
     app.context = context = WorkerContext(settings)
     context.store.migrate()
+    metrics.watch_database(context.store.database)
+    metrics.VERSION.set_function(lambda: context.host.serving)
+    metrics.CORRECTIONS.set_function(lambda: context.host.corrections)
     context.host.start()
     consume(
         settings,
@@ -26,5 +30,6 @@ def run_worker() -> None:
         why_stuck=context.why_stuck,
         longest_task_s=LONGEST_TASK_S,
         details=lambda: {"serving": context.host.serving},
+        measured=(metrics.SERVING,),
     )
     context.close()

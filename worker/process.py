@@ -1,22 +1,25 @@
-"""What every process of ours shares: its log, its end with its parent, its health page, and how it consumes a queue."""
+"""What every process of ours shares: its end with its parent, its health page, and how it consumes a queue."""
 
 import ctypes
 import importlib.util
-import logging
 import os
 import signal
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from celery import signals
+from celery.apps import worker as celery_worker
+from prometheus_client.registry import Collector
 
 from model.errors import BadSetting, StoreUnavailable
-from worker import health
+from worker import health, metrics
 from worker.app import app, configure
 from worker.consumer import Consumer
+from worker.logs import configure_logging
 from worker.settings import WorkerSettings
 from worker.watchdog import Watchdog
 
@@ -30,22 +33,6 @@ class Pinged(Protocol):
 
     def ping(self) -> None:
         """Ask the database; raise StoreUnavailable where it does not answer."""
-
-
-def configure_logging() -> None:
-    """Log one line per record on standard error, with the time; libraries from warnings on."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
-    for chatty in (
-        "slack_sdk",
-        "slack_bolt",
-        "aiohttp.access",
-        "alembic",
-        "celery.worker.strategy",
-        "celery.app.trace",
-    ):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def die_with_parent() -> None:
@@ -79,17 +66,19 @@ def consume(
     why_stuck: health.Ready = lambda: None,
     longest_task_s: float = 0.0,
     details: Callable[[], dict[str, object]] = dict,
+    measured: Sequence[Collector] = (),
 ) -> None:
     """Consume `queue` as a Celery worker until told to stop, with a health page.
 
     It then finishes the tasks in hand, for at most DRAIN_WITHIN_S, and gives back to the queue what it has not begun.
     The process is ready when Celery has reached Redis, takes what is in the queue, and neither `why_stuck` nor `why_not_ready`
     names a reason. One that takes nothing, or whose `why_stuck` goes on to name a reason, ends (see `Watchdog`). No task takes
-    longer than `longest_task_s`, if that is not 0.
+    longer than `longest_task_s`, if that is not 0. `measured` is shown to Prometheus.
     """
-    configure_logging()
+    configure_logging(name, settings.log)
     configure(settings)
     ready = threading.Event()
+    measure_tasks()
     consumer = Consumer(queue, longest_task_s=longest_task_s)
     watchdog = Watchdog(lambda: (consumer.look() or why_stuck()) if ready.is_set() else None)
     signals.worker_shutting_down.connect(_end_in_time, weak=False)
@@ -102,9 +91,13 @@ def consume(
         lambda: (consumer.why_not_ready() or why_stuck() or why_not_ready()) if ready.is_set() else "Redis",
         host=settings.health_host,
         details=details,
+        measured=measured,
     )
+    # What it would print, when it begins and when it ends, is no line of a log.
+    celery_worker.safe_say = lambda *_: None  # type: ignore[attr-defined]  # the stubs leave it out
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--queues",
             queue,
@@ -117,6 +110,22 @@ def consume(
             *arguments,
         ]
     )
+
+
+def measure_tasks() -> None:
+    """Measure each task that runs in a thread of this process: how it ended, and how long it took."""
+    running = threading.local()
+
+    def begin(**_: object) -> None:
+        running.since = time.perf_counter()
+
+    def end(task: Any = None, state: str | None = None, **_: object) -> None:
+        name = getattr(task, "name", "") or "unknown"
+        metrics.TASK_SECONDS.labels(name).observe(time.perf_counter() - running.since)
+        metrics.TASKS.labels(name, "done" if state == "SUCCESS" else "failed").inc()
+
+    signals.task_prerun.connect(begin, weak=False)
+    signals.task_postrun.connect(end, weak=False)
 
 
 def node_name(process: str) -> str:

@@ -1,6 +1,7 @@
 """Settings of the processes that talk to the queue."""
 
 import re
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -42,8 +43,11 @@ class WorkerSettings(ModelSettings):
         default=0, ge=0, description="hours after which it retrains by itself, if judged since; 0: never"
     )
     retrain_channel: str = Field(default="", description="id of the channel where such a run is told; empty: nowhere")
-    health_port: int = Field(default=0, ge=0, le=65535, description="where /live and /ready answer; 0: nowhere")
+    health_port: int = Field(default=0, ge=0, le=65535, description="where /live, /ready and /metrics answer; 0: nowhere")
     health_host: str = Field(default="127.0.0.1", description="the address that the health page listens on")
+    log: Literal["auto", "json", "text"] = Field(
+        default="auto", description="a JSON object a line, or a line for people; auto: the latter on a terminal"
+    )
 
     @property
     def names_redis(self) -> bool:

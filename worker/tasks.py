@@ -1,17 +1,23 @@
 """The tasks of `worker` and `trainer`. Whoever publishes says as a Celery link what happens next; no Slack is known here."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from celery import Task
 
 from model.errors import StoreUnavailable
-from model.store.predictions import NewPrediction
+from model.store.database import now
+from model.store.predictions import NewPrediction, Unpredicted
 from model.store.store import Store
+from worker import metrics
 from worker.app import app, context_of
 from worker.batcher import Batcher
 from worker.host import Host, NoVersion
+from worker.logs import about
 from worker.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
 
 # A message that has no prediction by then is given up here and sent again by the sweep.
 PATIENCE_S = 60.0
@@ -27,7 +33,7 @@ class WorkerContext:
         self.settings = settings
         self.store = Store(settings.store_url, settings.home_folder, preferences=settings.preferences)
         self.host = Host(self.store, settings)
-        self.texts: Batcher[tuple[int, int], str | None] = Batcher(
+        self.texts: Batcher[tuple[int, int], Unpredicted | None] = Batcher(
             lambda wanted: self.store.predictions.texts_to_predict(wanted, self.host.serving),
             budget=AT_ONCE,
             everybody=(StoreUnavailable,),
@@ -68,10 +74,18 @@ class TrainerContext:
 def classify(self: "Task[Any, Any]", message_id: int, revision: int) -> None:
     """Save what the live version predicts for this text; do nothing where the message has another text by now."""
     context: WorkerContext = context_of(self)
-    text = context.texts.ask((message_id, revision), PATIENCE_S)
-    if text is not None:
-        prediction, model_s = context.host.predict(text, PATIENCE_S)
-        context.predictions.ask(NewPrediction(message_id, revision, prediction, model_s), PATIENCE_S)
+    with about(message_id=message_id):
+        asked = context.texts.ask((message_id, revision), PATIENCE_S)
+        if asked is None:
+            return
+        prediction, model_s = context.host.predict(asked.text, PATIENCE_S)
+        if not context.predictions.ask(NewPrediction(message_id, revision, prediction, model_s), PATIENCE_S):
+            return
+        metrics.PREDICTIONS.inc()
+        seconds = (now() - asked.received_at).total_seconds()
+        if revision == 1:
+            metrics.PREDICTED_SECONDS.observe(seconds)
+        log.info("predicted by version %s, %.3f s after it was saved", prediction.version, seconds)
 
 
 @app.task(name="worker.train", bind=True)
@@ -80,4 +94,5 @@ def train(self: "Task[Any, Any]", run_id: int) -> None:
     from model.learning.retraining import run_training
 
     context: TrainerContext = context_of(self)
-    run_training(context.store, context.settings, run_id)
+    with about(run_id=run_id):
+        run_training(context.store, context.settings, run_id)

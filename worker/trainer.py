@@ -16,6 +16,7 @@ from model.errors import BaseUnavailable, StoreUnavailable
 from model.first_training import FirstTraining
 from model.learning.hub import require_base
 from model.store.runs import Runs
+from worker import metrics
 from worker.app import TRAINING, app
 from worker.process import consume, database_away, die_with_parent, need
 from worker.refitting import RefitKeeper
@@ -171,6 +172,7 @@ def run_trainer() -> None:
     context = TrainerContext.open(settings)
     context.store.migrate()
     context.store.begin_labels(settings.labels_file)
+    metrics.watch_database(context.store.database)
     stop = threading.Event()
     keeper = threading.Thread(target=RunKeeper(context).keep, args=(stop,), name="runs", daemon=True)
     refitting = threading.Thread(target=RefitKeeper(context.store).keep, args=(stop,), name="refits", daemon=True)

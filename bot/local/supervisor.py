@@ -16,6 +16,7 @@ from bot.errors import StartRefused
 from bot.local import running
 from bot.local.ports import answers, free_port
 from bot.local.running import read_health
+from worker.logs import readable
 from worker.process import die_with_parent
 
 # A process that dies is started again after 1, 2, 4 ... seconds, and after a minute of life counts as new.
@@ -123,7 +124,7 @@ class Supervisor:
         """Return the last lines that the process wrote."""
         path = self.logs / f"{process.name}.log"
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(map(readable, text.splitlines()[-lines:]))
 
     def write_running(self) -> None:
         """List the processes in BETO_HOME, where `beto doctor` finds them."""

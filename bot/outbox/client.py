@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
 from bot.errors import refusal
+from bot.metrics import WAIT_SECONDS, count_call
 from bot.outbox.rate_limit import RateLimiter
 from bot.outbox.states import AmbiguousResult, RateLimited
 
@@ -37,23 +38,32 @@ class RateLimitedClient(WebClient):
         given = options.get("json") or options.get("data") or options.get("params") or {}
         deadline = time.monotonic() + self.patience_s
         while (wait_s := self.limiter.take(api_method, str(given.get("channel") or ""))) > 0:
+            WAIT_SECONDS.labels(api_method, "us").observe(wait_s)
             if time.monotonic() + wait_s > deadline:
                 raise RateLimited(api_method, wait_s)
             time.sleep(wait_s)
+        began, outcome = time.perf_counter(), "lost"
         try:
-            return super().api_call(api_method, **options)
+            answer = super().api_call(api_method, **options)
+            outcome = "ok"
+            return answer
         except SlackApiError as error:
             response = error.response
             if getattr(response, "status_code", 200) == 429:
                 seconds = _retry_after(response.headers)
+                outcome = "rate limited"
+                WAIT_SECONDS.labels(api_method, "slack").observe(seconds)
                 self.limiter.block_method_for(api_method, seconds)
                 raise RateLimited(api_method, seconds) from None
             if getattr(response, "status_code", 200) != 200 or " " in str(response.get("error", " ")):
                 raise AmbiguousResult(api_method, f"status {response.status_code}") from None
+            outcome = "refused"
             raise
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise AmbiguousResult(api_method, reason, late=isinstance(reason, TimeoutError)) from None
+        finally:
+            count_call(api_method, outcome, time.perf_counter() - began)
 
 
 def find_messages(

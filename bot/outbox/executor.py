@@ -7,6 +7,7 @@ import uuid
 from slack_sdk.errors import SlackApiError
 
 from bot import queues
+from bot.metrics import DELIVERIES
 from bot.outbox.context import OutboxContext
 from bot.outbox.digests import DigestWork
 from bot.outbox.doubts import DoubtWork
@@ -30,7 +31,8 @@ from bot.outbox.states import (
     steps,
 )
 from bot.outbox.work import Content, Work, outcome_of
-from model.store.outbox_row import Claim, Kind
+from model.store.outbox_row import Claim, Kind, ids_in
+from worker.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +60,16 @@ def deliver(context: OutboxContext, key: str, *, in_turn: bool = False) -> None:
 
     Nobody waits for that here. `in_turn`: it is its turn in its channel's line.
     """
+    with about(**ids_in(key)):
+        _deliver(context, key, in_turn=in_turn)
+
+
+def _deliver(context: OutboxContext, key: str, *, in_turn: bool) -> None:
     owner, outbox = uuid.uuid4().hex, context.store.outbox
     while (claim := outbox.claim(key, owner, LEASE_S)) is not None:
         work = WORK[claim.row.kind](context, claim)
         write = _carry_out(work, in_turn=in_turn)
+        DELIVERIES.labels(claim.row.kind, write.state).inc()
         if write.reason is not None:
             log.warning("%s is refused: %s", key, write.reason)
         if write.keep_claim:
@@ -91,6 +99,7 @@ def deliver(context: OutboxContext, key: str, *, in_turn: bool = False) -> None:
                 return
             outbox.release(key, owner, 0.0)
             continue
+        log.info("%s is %s", claim.row.kind, write.state)
         work.follow(write)
         if recorded == "recorded":
             _come_back(context, claim, write)

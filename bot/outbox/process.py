@@ -7,7 +7,7 @@ import celery
 from celery import signals
 from slack_sdk.errors import SlackApiError
 
-from bot import queues
+from bot import metrics, queues
 from bot.errors import StartRefused, refusal
 from bot.outbox import executor
 from bot.outbox.context import OutboxContext, build_context
@@ -15,8 +15,11 @@ from bot.outbox.states import NOT_THERE, PERMANENT_ERRORS, AmbiguousResult, Rate
 from bot.outbox.sweep import Sweeper
 from bot.settings import BotSettings
 from model.store.store import Store
-from worker.app import app, configure, context_of
-from worker.process import configure_logging, consume, database_away
+from worker.app import INFERENCE, TRAINING, app, configure, context_of
+from worker.inventory import InventoryCollector
+from worker.logs import configure_logging
+from worker.metrics import watch_database
+from worker.process import consume, database_away
 
 log = logging.getLogger(__name__)
 
@@ -110,9 +113,10 @@ def run_replies() -> None:
         label_emoji=settings.label_emoji_by_name,
         preferences=settings.preferences,
     )
-    configure_logging()
+    configure_logging("replies", settings.log)
     configure(settings)
     store.migrate()
+    watch_database(store.database)
     app.context = context = build_context(settings, store, wait=threading.Event().wait)
     sweeper = Sweeper(context)
     signals.worker_ready.connect(lambda **_: sweeper.start(), weak=False)
@@ -124,6 +128,11 @@ def run_replies() -> None:
         why_not_ready=lambda: database_away(store),
         why_stuck=sweeper.why_stuck,
         longest_task_s=LONGEST_TASK_S,
+        measured=(
+            metrics.SLACK,
+            metrics.OUTBOX,
+            InventoryCollector(store.inventory, (INFERENCE, queues.REPLIES, TRAINING)),
+        ),
     )
     sweeper.stop()
     store.close()

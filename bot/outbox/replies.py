@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from dataclasses import replace
 from http.client import HTTPException
 
@@ -9,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot import queues
+from bot.metrics import DISPUTES, SHOWN_SECONDS, count_call
 from bot.outbox.about import AboutMessage
 from bot.outbox.doubts import open_doubt
 from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Subject, Write
@@ -18,6 +20,7 @@ from bot.views.texts import Texts
 from model.judgements import LabelState
 from model.labels import LabelEvent, Taxonomy
 from model.schema import Message, Prediction, Source
+from model.store.database import now
 from model.store.gestures import Judged
 from model.store.outbox_row import State, question_key
 
@@ -120,6 +123,8 @@ class ReplyWork(AboutMessage):
             self.context.publish(queues.unseed(self.stored.id))
         if write.state is not State.SHOWN:
             return
+        if self.row.shown == 0:
+            SHOWN_SECONDS.observe((now() - self.stored.received_at).total_seconds())
         if self.row.ts is None and write.ts is not None:
             self._seed()
             if (doubt := open_doubt(self.context, self.stored)) is not None:
@@ -183,6 +188,14 @@ class QuestionWork(AboutMessage):
             return Content(blocks.dispute(self.label, label, taxonomy, self.context.texts))
         return Content(blocks.settled(self.label, label, taxonomy, self.context.texts))
 
+    def follow(self, write: Write) -> None:
+        """Count the dispute, when the thread is asked and when it was settled."""
+        label = self._judged()
+        if label is not None and label.status == "disputed" and self.row.ts is None and write.ts is not None:
+            DISPUTES.labels("asked").inc()
+        elif write.ts is not None and (label is None or label.status != "disputed"):
+            DISPUTES.labels("settled").inc()
+
     def _judged(self) -> LabelState | None:
         """Return how the label stands now; None where it was retired since."""
         judged = self.context.store.gestures.judged(self.stored.id, self.context.store.labels.current())
@@ -231,9 +244,13 @@ def post_to(response_url: str, content: Content) -> None:
     """Show the content, once, to the person whose command this is the address of; AmbiguousResult where it may not be there."""
     # Without a list of its own slack_sdk posts again, by itself, what was cut off.
     client = WebhookClient(response_url, timeout=RESPONSE_WITHIN_S, retry_handlers=[])
+    began = time.perf_counter()
     try:
         sent = client.send(text=content.text, blocks=content.blocks, response_type="ephemeral")
     except (OSError, HTTPException) as error:
+        count_call("response_url", "lost", time.perf_counter() - began)
         raise AmbiguousResult("response_url", error) from None
-    if sent.status_code >= 500 or sent.status_code == 429:
+    lost = sent.status_code >= 500 or sent.status_code == 429
+    count_call("response_url", "lost" if lost else "ok", time.perf_counter() - began)
+    if lost:
         raise AmbiguousResult("response_url", sent.status_code)

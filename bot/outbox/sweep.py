@@ -4,6 +4,7 @@ import logging
 import threading
 
 from bot import queues
+from bot.metrics import SWEEPS, SWEPT
 from bot.outbox.context import OutboxContext
 from bot.outbox.erasure import ErasureSweep
 from model.errors import StoreUnavailable
@@ -63,15 +64,19 @@ class Sweeper:
     def look(self) -> None:
         """Sweep once; neither of the two keeps the other from its work."""
         for what, look in (("the outbox", lambda: sweep(self._context)), ("what is to be erased", self._erasure.run)):
+            outcome = "failed"
             try:
                 found = look()
+                outcome = "done"
             except StoreUnavailable as error:
                 log.warning("the sweep of %s waits for the database: %s", what, error)
             except Exception:  # the thread must outlive whatever goes wrong; the rows stay for the next round
                 log.exception("the sweep of %s failed", what)
             else:
                 if found:
+                    SWEPT.labels(what).inc(found)
                     log.info("the sweep sent %s rows again", found)
+            SWEEPS.labels(what, outcome).inc()
 
     def _run(self) -> None:
         while not self._stop.wait(SWEEP_EVERY_S):

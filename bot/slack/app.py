@@ -16,6 +16,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
+from bot import metrics
 from bot.errors import StartRefused, refusal
 from bot.locks import TtlLock
 from bot.settings import EVENTS_PATH, BotSettings, misspelt
@@ -39,7 +40,9 @@ from bot.views import blocks
 from model.store.store import Store
 from worker import health
 from worker.app import configure
-from worker.process import configure_logging, database_away
+from worker.logs import configure_logging
+from worker.metrics import watch_database
+from worker.process import database_away
 from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -231,6 +234,8 @@ async def _serve_http(app: AsyncApp, context: ListenerContext, stop: asyncio.Eve
 def _health_page(context: ListenerContext, hearing: Hearing) -> ThreadingHTTPServer | None:
     """Serve the page of this process, which is ready while it hears Slack and the database answers."""
     settings = context.settings
+    watch_database(context.store.database)
+    hearing.measure()
     return health.serve(
         settings.health_port,
         "bot",
@@ -238,6 +243,7 @@ def _health_page(context: ListenerContext, hearing: Hearing) -> ThreadingHTTPSer
             next((f"Slack: {what}" for what in context.lost), None) or hearing.why_not_ready() or database_away(context.store)
         ),
         host=settings.health_host,
+        measured=(metrics.SLACK, metrics.HEARING),
     )
 
 
@@ -255,8 +261,8 @@ async def _watched(hearing: Hearing, stop: asyncio.Event) -> None:
 
 def run_bot(*, http: bool) -> None:
     """Run the `beto bot` process: its settings are read here, once, and handed on."""
-    configure_logging()
     settings = BotSettings()
+    configure_logging("bot", settings.log)
     for sentence in misspelt():
         log.warning("%s", sentence)
     # Read; from here on the variable could only be inherited by somebody, or make Bolt warn that it does not need it.

@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot import metrics
 from bot.errors import refusal
 from bot.settings import BotSettings
 from bot.slack import people
@@ -49,7 +50,9 @@ class Publisher:
         try:
             sending = asyncio.get_running_loop().run_in_executor(self._threads, signature.apply_async)
             await asyncio.wait_for(sending, PUBLISH_WITHIN_S)
+            metrics.PUBLISHED.labels("sent").inc()
         except Exception as error:  # kombu lets every transport's own exceptions through
+            metrics.PUBLISHED.labels("left to the sweep").inc()
             log.warning("could not publish %s, the sweep will: %r", signature.task, error)
 
 
@@ -177,11 +180,14 @@ class ListenerContext:
 
     async def answer(self, response_url: str, text: str, *, what: str) -> None:
         """Show `text` to the person alone whose request this is the address of; an address that does not answer is logged."""
+        began, outcome = time.perf_counter(), "lost"
         try:
             client = AsyncWebhookClient(response_url, retry_handlers=retry_handlers())
-            await client.send(text=text, response_type="ephemeral", replace_original=False)
+            sent = await client.send(text=text, response_type="ephemeral", replace_original=False)
+            outcome = "ok" if sent.status_code == 200 else "refused"
         except (OSError, aiohttp.ClientError, TimeoutError) as error:
             log.warning("%s could not be answered: %r", what, error)
+        metrics.count_call("response_url", outcome, time.perf_counter() - began)
 
     async def tell(self, text: str, *, channel: str, user: str, thread_ts: str | None = None, response_url: str | None) -> None:
         """Show `text` to this person alone, in the thread that they are in; by the address where Slack refuses that.

@@ -5,7 +5,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -15,7 +16,9 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
 from bot.locks import TtlLock
+from bot.metrics import EVENT_SECONDS, EVENTS
 from bot.slack import payloads
+from worker.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +36,24 @@ class ValidatingApp(AsyncApp):
         """Return Bolt's answer to what can be read; 200 for all the rest, since Slack would only repeat it."""
         parsed = payloads.parse(req.body)
         if parsed is None:
+            EVENTS.labels("other", "left alone").inc()
             return left_alone("a request that lacks what Slack always sends")
         req.context["parsed"] = parsed
-        try:
-            return await super().async_dispatch(req)
-        except Exception:  # the error handler's own, which nobody else would log; not acknowledged, so that it comes again
-            log.exception("a request could not be handled")
-            return BoltResponse(status=500, body="")
+        kind, began = payloads.kind_of(parsed, req.body), time.perf_counter()
+        with about(**_ids(req.body)):
+            try:
+                answer = await super().async_dispatch(req)
+            except Exception:  # the error handler's own, which nobody else would log; not acknowledged, so that it comes again
+                log.exception("a request could not be handled")
+                answer = BoltResponse(status=500, body="")
+        EVENTS.labels(kind, "acknowledged" if answer.status < 500 else "not acknowledged").inc()
+        EVENT_SECONDS.labels(kind).observe(time.perf_counter() - began)
+        return answer
+
+
+def _ids(body: Mapping[str, Any]) -> dict[str, str]:
+    event_id = body.get("event_id")
+    return {"event_id": event_id} if isinstance(event_id, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", event_id) else {}
 
 
 def own_workspace_only(app: AsyncApp, team: str | None) -> None:

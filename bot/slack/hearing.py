@@ -28,6 +28,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import metrics
 from bot.errors import refusal
 from model.errors import StoreUnavailable
 from model.store.store import Store
@@ -152,8 +153,7 @@ class Hearing:
     def why_not_ready(self) -> str | None:
         """Return what is wrong now; None where this process hears Slack, as far as can be known."""
         for ear in self.ears:
-            session = ear.client.current_session
-            if session is None or session.closed:
+            if not _is_open(ear):
                 return f"Slack: socket {ear.number} of {len(self.ears)} is not connected"
         for ear in self.ears:
             if ear.elsewhere >= UNEVEN and self._clock() - ear.heard_at >= SILENT_S:
@@ -169,10 +169,15 @@ class Hearing:
             which = f"Slack: socket {ear.number} of {len(self.ears)}"
             if (away_s := moment - ear.connected_at) >= DISCONNECTED_S:
                 return f"{which} has not been connected for {away_s:.0f} s"
-            session = ear.client.current_session
-            if session is not None and not session.closed and (silent_s := moment - ear.frame_at) >= SILENT_S:
+            if _is_open(ear) and (silent_s := moment - ear.frame_at) >= SILENT_S:
                 return f"{which} is open, and has brought no frame for {silent_s:.0f} s, not even a pong"
         return None if self._unheard is None else f"Slack: {self._unheard}"
+
+    def measure(self) -> None:
+        """Show Prometheus what is watched, as it is whenever it asks."""
+        for ear in self.ears:
+            self._measure(ear)
+        metrics.UNHEARD.set_function(lambda: self._unheard is not None)
 
     async def watch(self) -> None:
         """Look every LOOK_EVERY_S until cancelled."""
@@ -216,6 +221,12 @@ class Hearing:
         else:
             self._missed.forget()  # something came meanwhile
 
+    def _measure(self, ear: Ear) -> None:
+        socket = str(ear.number)
+        metrics.SOCKET_SILENCE_SECONDS.labels(socket).set_function(lambda: self._clock() - ear.frame_at)
+        metrics.SOCKET_ELSEWHERE.labels(socket).set_function(lambda: ear.elsewhere)
+        metrics.SOCKET_CONNECTED.labels(socket).set_function(lambda: _is_open(ear))
+
     async def _renew(self, ear: Ear) -> None:
         try:
             # Ours to say, since the client takes the socket for a good one; its lock keeps it from doing so at the same time.
@@ -255,6 +266,11 @@ class Hearing:
         self._unheard = None
         if self._missed is not None:
             self._missed.forget()
+
+
+def _is_open(ear: Ear) -> bool:
+    session = ear.client.current_session
+    return session is not None and not session.closed
 
 
 async def _repeat(look: Callable[[], Awaitable[None]]) -> None:

@@ -537,6 +537,18 @@ def parse_event(event: object) -> Payload:
     return model.model_validate(event)
 
 
+def kind_of(payload: Payload, body: Mapping[str, Any]) -> str:
+    """Return the kind of request that this was parsed from, one of the few that we listen to; `other` for all the rest."""
+    if isinstance(payload, Other):
+        return "other"
+    if body.get("command") is not None:
+        return "command"
+    event = body.get("event") or {}
+    if type(payload) in SUBTYPES.values():
+        return str(event["subtype"])
+    return str(event.get("type") or body.get("type"))
+
+
 # What it means
 
 

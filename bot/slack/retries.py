@@ -8,6 +8,7 @@ slack_sdk hands every status from 400 on to its handlers since 3.48, and adds on
 not given a list of its own.
 """
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,9 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.errors import refusal
+from bot.metrics import WAIT_SECONDS, count_call
+
 # Of a method's name, the last word: it reads.
 READS = frozenset({"conversations", "get", "getPermalink", "history", "info", "list", "members", "replies", "test"})
 # A second ticket for a socket costs nothing, and an open conversation is opened again.
@@ -31,7 +35,7 @@ HARMLESS = frozenset({"apps.connections.open", "conversations.open"})
 
 def repeats_harmlessly(url: str) -> bool:
     """Return whether a call of the method at this address changes nothing that a second one would change again."""
-    method = urlsplit(url).path.rpartition("/api/")[2]
+    method = _method(url)
     return method in HARMLESS or ("." in method and method.rpartition(".")[2] in READS)
 
 
@@ -55,6 +59,18 @@ class ConnectionErrorHandler(AsyncConnectionErrorRetryHandler):
         return failed and (isinstance(error, ClientConnectorError) or repeats_harmlessly(request.url))
 
 
+class RateLimitHandler(AsyncRateLimitErrorRetryHandler):
+    """Waits out Slack's Retry-After, and measures that."""
+
+    async def prepare_for_next_attempt_async(
+        self, *, state: RetryState, request: HttpRequest, response: HttpResponse | None = None, error: Exception | None = None
+    ) -> None:
+        """Sleep as long as Slack said."""
+        began = time.perf_counter()
+        await super().prepare_for_next_attempt_async(state=state, request=request, response=response, error=error)
+        WAIT_SECONDS.labels(_method(request.url), "slack").observe(time.perf_counter() - began)
+
+
 class SlackClient(AsyncWebClient):
     """Slack's Web API with `retry_handlers`; what is not Slack's answer is a SlackApiError without a code (see `refusal`)."""
 
@@ -63,12 +79,24 @@ class SlackClient(AsyncWebClient):
 
     async def api_call(self, api_method: str, **options: Any) -> AsyncSlackResponse:
         """Return Slack's answer, which is `ok`."""
+        began, outcome = time.perf_counter(), "lost"
         try:
-            return await super().api_call(api_method, **options)
+            answer = await super().api_call(api_method, **options)
+            outcome = "ok"
+            return answer
+        except SlackApiError as error:
+            outcome = {None: "lost", "ratelimited": "rate limited"}.get(refusal(error), "refused")
+            raise
         except AttributeError as error:  # slack_sdk expects an object, and was given a page that calls itself plain text
             raise SlackApiError(f"{api_method} was answered by a page that is not Slack's", {}) from error
+        finally:
+            count_call(api_method, outcome, time.perf_counter() - began)
+
+
+def _method(url: str) -> str:
+    return urlsplit(url).path.rpartition("/api/")[2]
 
 
 def retry_handlers() -> list[AsyncRetryHandler]:
     """Return the handlers of every client on this side, instead of slack_sdk's own."""
-    return [ConnectionErrorHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=2), ServerErrorHandler()]
+    return [ConnectionErrorHandler(), RateLimitHandler(max_retry_count=2), ServerErrorHandler()]

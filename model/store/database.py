@@ -7,7 +7,7 @@ import importlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,12 @@ from sqlalchemy import Connection, create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.pool import QueuePool
 
 from model.errors import BadSetting, StoreUnavailable
 from model.store.tables import tallies
 
+Access = Literal["read", "write"]
 # How long a process waits for another's turn with a SQLite file.
 SQLITE_PATIENCE_S = 10.0
 
@@ -36,10 +38,15 @@ def aware(moment: datetime) -> datetime:
 
 
 class Database:
-    """The database behind one URL. Call `migrate` once before the first use; any thread may call."""
+    """The database behind one URL. Call `migrate` once before the first use; any thread may call.
+
+    `on_transaction` is called after each one, also after one that failed, in its thread: with the kind of access, the seconds
+    until it had its connection and its turn, and those that it then took.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.on_transaction: Callable[[Access, float, float], None] = lambda *_: None
         self.engine = _engine(url)
         self._reader = self.engine.execution_options(read_only=True)
         # SQLite has one writer, and who finds it busy sleeps for up to 0.1 s at a time: threads of one process take turns.
@@ -94,13 +101,15 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that may change things: committed at the end, rolled back on an exception."""
-        with self._turn, _unavailable(), self.engine.begin() as connection:
+        with self._timed("write") as begun, self._turn, _unavailable(), self.engine.begin() as connection:
+            begun()
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a connection that changes nothing and waits for no writer."""
-        with _unavailable(), self._reader.connect() as connection:
+        with self._timed("read") as begun, _unavailable(), self._reader.connect() as connection:
+            begun()
             yield connection
 
     @contextmanager
@@ -114,6 +123,22 @@ class Database:
             return
         with _unavailable(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections this process's pool has in use, and how many are idle."""
+        pool = self.engine.pool
+        return (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
+
+    @contextmanager
+    def _timed(self, access: Access) -> Iterator[Callable[[], None]]:
+        asked = time.perf_counter()
+        begun: list[float] = []
+        try:
+            yield lambda: begun.append(time.perf_counter())
+        finally:
+            ended = time.perf_counter()
+            began = begun[0] if begun else ended
+            self.on_transaction(access, began - asked, ended - began)
 
     def insert(self, table: Any) -> Any:
         """Return an insert of this database's own kind, which can say what is to happen on a conflict."""

@@ -95,6 +95,16 @@ def change_key(trigger_id: str) -> str:
     return f"change:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
 
 
+def ids_in(key: str) -> dict[str, int]:
+    """Return what the row with this key is about: the `message_id`, or the `run_id`; {} where that is neither."""
+    kind, _, rest = key.partition(":")
+    about = {Kind.REPLY: "message_id", Kind.QUESTION: "message_id"} | dict.fromkeys(
+        (Kind.STATUS, Kind.PICTURE, Kind.REPORT), "run_id"
+    )
+    number = rest.partition(":")[0]
+    return {about[Kind(kind)]: int(number)} if kind in about and number.isdigit() else {}
+
+
 def questions_of(asked: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
     """Return the labels that a thread was asked about, and how each stood then; 0.1.0 kept the labels alone."""
     return dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(asked or (), "")

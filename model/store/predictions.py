@@ -25,20 +25,28 @@ class NewPrediction:
     model_s: float
 
 
+@dataclass(frozen=True)
+class Unpredicted:
+    """A message's text that has no prediction of a version, and when the message was saved."""
+
+    text: str
+    received_at: datetime
+
+
 class Predictions:
     """The predictions of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def texts_to_predict(self, wanted: Sequence[tuple[int, int]], version: int) -> list[str | None]:
+    def texts_to_predict(self, wanted: Sequence[tuple[int, int]], version: int) -> list[Unpredicted | None]:
         """Return the text of each (message id, revision); None where there is nothing to predict.
 
         That is where the message is gone, has another text by now, or was labelled by this version.
         """
         with self._database.reading() as connection:
             rows = connection.execute(
-                select(messages.c.id, messages.c.revision, messages.c.text)
+                select(messages.c.id, messages.c.revision, messages.c.text, messages.c.received_at)
                 .outerjoin(
                     predictions,
                     (predictions.c.message_id == messages.c.id)
@@ -51,7 +59,7 @@ class Predictions:
                     predictions.c.id.is_(None),
                 )
             ).all()
-        texts = {(row.id, row.revision): row.text for row in rows}
+        texts = {(row.id, row.revision): Unpredicted(row.text, aware(row.received_at)) for row in rows}
         return [texts.get(each) for each in wanted]
 
     def save(self, made: Sequence[NewPrediction]) -> list[bool]:

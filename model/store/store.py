@@ -15,6 +15,7 @@ from model.store.database import Database
 from model.store.erasure import ErasureService
 from model.store.examples import Examples
 from model.store.gestures import Gestures
+from model.store.inventory import Inventory
 from model.store.label_book import LabelBook
 from model.store.messages import Messages
 from model.store.outbox import Outbox
@@ -59,6 +60,7 @@ class Store:
         self.registry = Registry(self.database, home)
         self.workers = Workers(self.database)
         self.refits = Refits(self.database)
+        self.inventory = Inventory(self.database)
         self.reviews = Reviews(self.database)
         self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})
         self.erasure = ErasureService(self.database, self.gestures, self.labels)

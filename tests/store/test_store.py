@@ -37,6 +37,11 @@ def a_prediction(version: int = 1, *labels: str) -> Prediction:
     return Prediction(version=version, base="mini", scores={"cajero": 0.9, "tarjeta": 0.7}, labels=labels or ("cajero",))
 
 
+def texts(store: Store, wanted: list[tuple[int, int]], *, version: int) -> list[str | None]:
+    """What there is to predict."""
+    return [each and each.text for each in store.predictions.texts_to_predict(wanted, version=version)]
+
+
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses(store: Store) -> None:
     """An operator who upgrades must not find that code and schema have drifted apart."""
     with store.database.engine.connect() as connection:
@@ -137,13 +142,13 @@ def test_many_predictions_are_kept_at_once_and_each_for_itself(store: Store) -> 
     store.messages.edit(CHANNEL, "2.000001", "otro texto")
     store.messages.delete(CHANNEL, "4.000001")
     wanted = [(third, 1), (second, 1), (first, 1), (gone, 1)]
-    assert store.predictions.texts_to_predict(wanted, version=1) == [a_message().text, None, a_message().text, None]
+    assert texts(store, wanted, version=1) == [a_message().text, None, a_message().text, None]
     made = [NewPrediction(message_id, revision, a_prediction(), 0.01) for message_id, revision in wanted]
     assert store.predictions.save(made) == [True, False, True, False]
-    assert store.predictions.texts_to_predict(wanted, version=1) == [None] * 4
+    assert texts(store, wanted, version=1) == [None] * 4
     assert [reply_of(store, each).state for each in (first, second, third)] == [State.DUE, State.AWAITING_PREDICTION, State.DUE]
     assert store.predictions.save(made) == [False] * 4
-    assert store.predictions.save([]) == store.predictions.texts_to_predict([], version=1) == []
+    assert store.predictions.save([]) == texts(store, [], version=1) == []
 
 
 def test_two_workers_that_keep_the_same_messages_do_not_lock_each_other_out(store: Store) -> None:
@@ -163,8 +168,8 @@ def test_the_same_prediction_twice_owes_one_reply(store: Store) -> None:
     wanted = reply_of(store, message_id).wanted
     assert store.predictions.save([NewPrediction(message_id, 1, a_prediction(), 0.01)]) == [False]
     assert reply_of(store, message_id).wanted == wanted
-    assert store.predictions.texts_to_predict([(message_id, 1)], version=1) == [None]
-    assert store.predictions.texts_to_predict([(message_id, 1)], version=2) == [a_message().text]
+    assert texts(store, [(message_id, 1)], version=1) == [None]
+    assert texts(store, [(message_id, 1)], version=2) == [a_message().text]
 
 
 def test_only_one_may_post_a_reply_at_a_time(store: Store) -> None:

@@ -65,7 +65,7 @@ def test_live_asks_nothing_of_others(page: Page) -> None:
 
 def test_any_other_path_is_not_found(page: Page) -> None:
     """A check of a mistyped page must not pass for ever."""
-    assert [page.get(path)[0] for path in ("/", "/readyz", "/metrics", "/ready/")] == [404] * 4
+    assert [page.get(path)[0] for path in ("/", "/readyz", "/metrics/", "/ready/")] == [404] * 4
 
 
 def test_a_database_that_does_not_answer_is_named(store: Store, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """Messages as they are written, edited and deleted, and what happens to the channels that they stand in."""
 
 import asyncio
+import logging
+import time
 
 from slack_bolt.async_app import AsyncApp
 
 from bot import queues
+from bot.metrics import SAVED_SECONDS
 from bot.slack import payloads
 from bot.slack.context import ListenerContext
 from bot.slack.first_version import tell_who_asked
@@ -23,6 +26,9 @@ from bot.slack.priority import ChannelPriority
 from model.schema import Message, Source
 from model.store.outbox_row import greeting_key
 from model.store.store import Store
+from worker.logs import add_about
+
+log = logging.getLogger(__name__)
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
@@ -40,6 +46,9 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             case Message() as message:
                 message_id = await asyncio.to_thread(save_if_wanted, context.store, message, context.settings.blind_percent)
                 if message_id is not None:
+                    SAVED_SECONDS.observe(max(time.time() - payloads.microseconds(message.ts) / 1e6, 0.0))
+                    add_about(message_id=message_id)
+                    log.info("saved, posted in %s at %s", message.channel, message.ts)
                     await context.publish(queues.classify_and_reply(message_id, 1, priority=priority.of(message.channel)))
                     if message.source is not Source.CHANNEL:
                         context.after_ack(tell_who_asked(context, message), what="a mention")
