@@ -53,9 +53,25 @@ def dockerfile(name: str) -> list[str]:
 # The file
 
 
-def test_all_six_services_are_there(compose: dict[str, Any]) -> None:
+def test_all_services_are_there(compose: dict[str, Any]) -> None:
     """The same processes as on one machine, with Redis and PostgreSQL as services."""
-    assert set(compose["services"]) == {"redis", "postgres", "bot", "replies", "worker", "trainer"}
+    services = compose["services"]
+    assert {name for name, each in services.items() if "profiles" not in each} == {"redis", "postgres", *OURS}
+    assert services["prometheus"]["profiles"] == ["observe"]  # for those who want it
+
+
+def test_what_watches_reads_the_files_of_this_repository_and_is_reached_from_this_machine_alone(compose: dict[str, Any]) -> None:
+    """It has no password."""
+    service = compose["services"]["prometheus"]
+    assert service["ports"] == ["127.0.0.1:9090:9090"]
+    sources = [each.partition(":")[0] for each in service["volumes"] if each.startswith("./")]
+    assert sources
+    assert all((ROOT / each).is_file() for each in sources)
+    settings = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text(encoding="utf-8"))
+    (job,) = settings["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+    assert set(found["names"]) == set(OURS)
+    assert {compose["services"][name]["environment"]["BETO_HEALTH_PORT"] for name in OURS} == {found["port"]}
 
 
 def test_every_image_is_pinned(compose: dict[str, Any]) -> None:
@@ -64,7 +80,7 @@ def test_every_image_is_pinned(compose: dict[str, Any]) -> None:
     images |= {f"{name}, from": re.sub("^ARG BASE=", "", dockerfile(name)[0]) for name in OURS}
     for name, image in images.items():
         tag = image.rpartition("/")[2].partition(":")[2]
-        assert re.match(r"\d+\.\d+", tag), f"{name}: {image}"
+        assert re.match(r"v?\d+\.\d+", tag), f"{name}: {image}"
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     for name in OURS:
         assert images[name].endswith(f":{version}")
@@ -101,7 +117,7 @@ def test_every_service_has_a_health_check_and_comes_back(compose: dict[str, Any]
 
 def test_what_must_last_is_on_volumes(compose: dict[str, Any]) -> None:
     """An update replaces the containers, not the messages and the versions."""
-    assert set(compose["volumes"]) == {"home", "database"}
+    assert set(compose["volumes"]) == {"home", "database", "metrics"}
     assert compose["services"]["postgres"]["volumes"] == ["database:/var/lib/postgresql/data"]
     for name in OURS:
         service = compose["services"][name]
@@ -139,7 +155,7 @@ def _succeeds(command: list[str]) -> bool:
 def test_every_image_is_named_once() -> None:
     """A version that is raised in one place and not in another runs half of the new code."""
     named = re.findall(r"^ *image: (\S+)$", (ROOT / "docker-compose.yml").read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(named) == len(set(named)) == 5
+    assert len(named) == len(set(named)) == 6
 
 
 def test_every_service_has_limits_and_none_fills_the_disk_with_its_log(compose: dict[str, Any]) -> None:
