@@ -231,6 +231,17 @@ def growth(messages: int, repeats: int, texts: int, database: str, as_json: bool
     finish(measure(messages=messages, repeats=repeats, databases=databases, texts=texts), as_json)
 
 
+@bench.command()
+@click.option("--messages", type=click.IntRange(10), default=2000, show_default=True, help="In each round.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of which the median counts.")
+@as_json
+def observing(messages: int, rounds: int, as_json: bool) -> None:
+    """Time what metrics and logs cost a message."""
+    from tests.bench.observing import measure
+
+    finish(measure(messages=messages, rounds=rounds), as_json)
+
+
 @bench.command("simulator-load")
 @click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="How long people write.")
 @click.option("--rate", type=click.IntRange(1), default=200, show_default=True, help="Events a second.")
