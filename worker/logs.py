@@ -18,7 +18,7 @@ from typing import Literal
 Format = Literal["auto", "json", "text"]
 
 # Libraries tell of each step below warnings.
-CHATTY = ("slack_sdk", "slack_bolt", "aiohttp.access", "alembic", "celery.worker.strategy", "celery.app.trace")
+CHATTY = ("slack_sdk", "slack_bolt", "aiohttp.access", "alembic", "celery", "kombu", "amqp")
 
 _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
 log = logging.getLogger(__name__)

@@ -103,8 +103,8 @@ def consume(
             queue,
             "--hostname",
             node_name(name),
-            "--loglevel",
-            "WARNING",
+            "--loglevel",  # of the root, which is ours too
+            "INFO",
             "--without-gossip",
             "--without-mingle",
             *arguments,
