@@ -109,11 +109,12 @@ class Background:
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self, within_s: float) -> None:
-        """Wait for what has been started, at most for so long; the rest is cancelled."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=within_s)
-            for task in late:
-                task.cancel()
+        """Wait for what has been started, and for what that starts, at most for so long; the rest is cancelled."""
+        until = time.monotonic() + within_s
+        while self._tasks and (left_s := until - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left_s)
+        for task in self._tasks:
+            task.cancel()
 
 
 @dataclass(frozen=True)

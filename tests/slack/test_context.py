@@ -208,11 +208,19 @@ async def test_what_was_acknowledged_is_finished_before_the_process_ends() -> No
         await asyncio.sleep(seconds)
         done.append(seconds)
 
-    background.start(work(0.05))
+    async def work_that_leads_to_more() -> None:
+        await work(0.05)
+        background.start(work(0.1))
+
+    background.start(work_that_leads_to_more())
     background.start(work(30))
     began = time.monotonic()
-    await background.finish(0.5)
-    assert done == [0.05]
+    await background.finish(1)
+    assert done == [0.05, 0.1]
+
+    background.start(work_that_leads_to_more())
+    await background.finish(30)
+    assert done == [0.05, 0.1] * 2
     assert time.monotonic() - began < 5
 
 
