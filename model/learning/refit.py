@@ -94,6 +94,7 @@ class Refitter:
         self._plain: dict[str, str] = {}
         self._rows: dict[str, tuple[NDArray[np.int64], Matrix]] = {}
         self._read: tuple[tuple[Any, ...], list[Example]] | None = None
+        self._terms_of: set[str] = set()  # the texts whose terms were added
         self._fitted: dict[int, bytes] = {}  # by column: what it was fitted on
         self._describer = Describer(version.folder)
         self._background: list[str] = []
@@ -222,6 +223,9 @@ class Refitter:
 
         Texts that are known by then keep their features: where one of them has such a term, it was too rare to be kept.
         """
+        if not self._terms_of.issubset(texts):  # terms of what was taken back would weigh on
+            self._model, self._rows, self._fitted = self._before, {}, {}
+        self._terms_of = set(texts)
         words, pieces = dict(self._model.words), dict(self._model.pieces)
         at = len(self._model.idf)
         for text in texts:

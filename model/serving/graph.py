@@ -37,8 +37,8 @@ def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, 
     scale of its own, and so has each token, by its largest activation: a text's scores never depend on the texts beside it.
 
     Where they hold the highest layers as they were before they learnt, under the names of `frozen_name`, there is a second
-    output, `meanings` (texts x width): the mean of what those make of each token. Whoever does not ask for it spends nothing
-    on it.
+    output, `meanings` (texts x width): the mean of what those make of each token. ONNX Runtime works out both, whoever
+    asks for one (docs/benchmarks.md).
     """
     graph = _Graph(weights, form)
     heads, layers, epsilon = config["num_attention_heads"], config["num_hidden_layers"], config["layer_norm_eps"]
