@@ -30,6 +30,13 @@ def classify_and_reply(message_id: int, revision: int, *, priority: int = 0) -> 
     return signature
 
 
+def explain_and_show(key: str) -> Signature[None]:
+    """Return the task that works out why, for this row, which is shown next; messages that come in go first."""
+    signature = _signature("worker.explain", (key,), INFERENCE, priority=3)
+    signature.link(deliver(key))
+    return signature
+
+
 def run_status(run_id: int) -> Signature[None]:
     """Return the task that shows how far the run is; it comes back by itself until the run is over."""
     return deliver(status_key(run_id))

@@ -76,6 +76,40 @@ class Prediction(Frozen):
     learning: tuple[str, ...] = ()
 
 
+Span = tuple[int, int]  # words of a text, from the first to before the second
+
+
+class Carried(Frozen):
+    """A label, its probability, whether it is given, and which words of a text speak for it and against it, heaviest first.
+
+    What people said of another message (`Explanation.known_from`) has no part in it.
+    """
+
+    label: str
+    score: Probability
+    given: bool
+    words: tuple[Span, ...]
+    against: tuple[Span, ...]
+
+
+class Explanation(Frozen):
+    """Why a version gives a text its labels; a span counts the words of the normalised text, and no word is kept.
+
+    `labels` are all that the version knows. `near` are messages that people judged, by their ids, the most similar first.
+    `in_parts`: the text was taken in pieces of several words, since it has too many of them. The rest is as in a prediction.
+    """
+
+    version: int
+    base: str
+    corrections: int
+    revision: int
+    labels: tuple[Carried, ...]
+    known_from: str | None = None
+    near: tuple[int, ...] = ()
+    in_parts: bool = False
+    truncated: bool = False
+
+
 class Example(Frozen):
     """A labelled text: `labels` apply, `unknown` were never judged, all others do not apply.
 

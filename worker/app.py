@@ -49,6 +49,7 @@ _CONFIGURATION: dict[str, Any] = {
     "task_default_queue": INFERENCE,
     "task_routes": {
         "worker.classify": {"queue": INFERENCE},
+        "worker.explain": {"queue": INFERENCE},
         "worker.train": {"queue": TRAINING},
     },
 }

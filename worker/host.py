@@ -99,12 +99,16 @@ class Host:
         NoVersion where none was loaded within `timeout_s` seconds, TimeoutError where the answer took longer.
         """
         began = time.monotonic()
-        if not self._loaded.wait(timeout_s):
-            raise NoVersion("no version is live yet: see `beto doctor`, or train one with `beto train`")
+        self.wait(timeout_s)
         classifier = self.classifier
         # In the asker's thread: meanwhile the network is at work on others.
         [encoded] = classifier.encode([text])
         return self._batcher.ask(Encoded(classifier, encoded), timeout_s - (time.monotonic() - began))
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until a version is loaded; NoVersion where none is within so many seconds."""
+        if not self._loaded.wait(timeout_s):
+            raise NoVersion("no version is live yet: see `beto doctor`, or train one with `beto train`")
 
     def why_stuck(self) -> str | None:
         """Return which of the threads has ended that `close` did not end; None where all are alive."""

@@ -13,6 +13,7 @@ from model.store.store import Store
 from worker import metrics
 from worker.app import app, context_of
 from worker.batcher import Batcher
+from worker.explaining import Explainer
 from worker.host import Host, NoVersion
 from worker.logs import about
 from worker.settings import WorkerSettings
@@ -33,6 +34,7 @@ class WorkerContext:
         self.settings = settings
         self.store = Store(settings.store_url, settings.home_folder, preferences=settings.preferences)
         self.host = Host(self.store, settings)
+        self.explainer = Explainer(self.store, self.host)
         self.texts: Batcher[tuple[int, int], Unpredicted | None] = Batcher(
             lambda wanted: self.store.predictions.texts_to_predict(wanted, self.host.serving),
             budget=AT_ONCE,
@@ -86,6 +88,15 @@ def classify(self: "Task[Any, Any]", message_id: int, revision: int) -> None:
         if revision == 1:
             metrics.PREDICTED_SECONDS.observe(seconds)
         log.info("predicted by version %s, %.3f s after it was saved", prediction.version, seconds)
+
+
+@app.task(name="worker.explain", bind=True, throws=(StoreUnavailable, NoVersion, TimeoutError))
+def explain(self: "Task[Any, Any]", key: str) -> None:
+    """Save why the live version gives the message of this row its labels; do nothing where that is done."""
+    context: WorkerContext = context_of(self)
+    asked = context.store.explanations.asked_text(key)
+    if asked is not None:
+        context.store.explanations.save(key, context.explainer.explain(asked, PATIENCE_S) if asked.text else None)
 
 
 @app.task(name="worker.train", bind=True)

@@ -11,6 +11,7 @@ from bot.metrics import DELIVERIES
 from bot.outbox.context import OutboxContext
 from bot.outbox.digests import DigestWork
 from bot.outbox.doubts import DoubtWork
+from bot.outbox.explanations import ExplanationWork
 from bot.outbox.replies import AnnouncementWork, QuestionWork, ReplyWork
 from bot.outbox.reports import PictureWork, ReportWork, StatusWork
 from bot.outbox.states import (
@@ -52,6 +53,7 @@ WORK: dict[Kind, type[Work]] = {
     Kind.PICTURE: PictureWork,
     Kind.REPORT: ReportWork,
     Kind.ANNOUNCEMENT: AnnouncementWork,
+    Kind.EXPLANATION: ExplanationWork,
 }
 
 

@@ -12,6 +12,7 @@ from slack_sdk.webhook import WebhookClient
 from bot import queues
 from bot.metrics import DISPUTES, SHOWN_SECONDS, count_call
 from bot.outbox.about import AboutMessage
+from bot.outbox.context import OutboxContext
 from bot.outbox.doubts import open_doubt
 from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Subject, Write
 from bot.outbox.work import Content, Work
@@ -23,6 +24,7 @@ from model.schema import Message, Prediction, Source
 from model.store.database import now
 from model.store.gestures import Judged
 from model.store.outbox_row import State, question_key
+from model.store.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 
@@ -79,30 +81,9 @@ class ReplyWork(AboutMessage):
         if self.stored.message.source is not Source.COMMAND:
             labels = {*self.row.asked, *judged.state.disputed}
             self.questions = {label: _how_it_stands(judged.state.labels.get(label)) for label in sorted(labels)}
-        known = self._known_from(prediction, taxonomy)
+        known = known_from(self.context, prediction.known_from, self.stored, taxonomy)
         text, shown = render_reply(self.stored.message, prediction, judged, taxonomy, self.context.texts, known=known)
         return Content(text, shown)
-
-    def _known_from(self, prediction: Prediction, taxonomy: Taxonomy) -> str:
-        """Return in which judged message people said so, and who did; "" where that decided nothing, or is erased or taken back.
-
-        Where not everybody who reads this reply may read that message, neither it nor they are named.
-        """
-        channel, _, ts = (prediction.known_from or "").partition(":")
-        source = self.context.store.messages.find(channel, ts) if ts else None
-        if source is None or source.deleted or source.id == self.stored.id:
-            return ""
-        judged = self.context.store.gestures.judged(source.id, taxonomy)
-        if judged is None or not judged.state.judges:
-            return ""
-        texts = self.context.texts
-        if channel != self.row.channel and not self.context.public_channels.has(channel):
-            return texts("reply.known_elsewhere")
-        agreed = judged.prediction is not None and set(judged.state.shown) == set(judged.prediction.labels)
-        names = [self.context.names.of(user) for user in judged.state.judges[:NAMED]]
-        people = ", ".join(f"@{blocks.escape(name)}" for name in names if name) or texts("reply.somebody")
-        link = self.context.link_to(channel, ts, texts("reply.known_message"))
-        return texts("reply.known_confirmed" if agreed else "reply.known", link=link, people=people)
 
     def answer(self, content: Content) -> Done:
         """Show the labels to the person who gave the command, alone, unless it was too long ago."""
@@ -233,6 +214,28 @@ def render_reply(
     older = set(read.scores) != set(taxonomy.names)
     private = message.source is Source.COMMAND
     return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older, known=known)
+
+
+def known_from(context: OutboxContext, source_id: str | None, stored: StoredMessage, taxonomy: Taxonomy) -> str:
+    """Return in which judged message ("channel:ts") people said so, and who did; "" where that is erased, or taken back.
+
+    Where not everybody who reads about `stored` may read that message, neither it nor they are named. A name calls nobody.
+    """
+    channel, _, ts = (source_id or "").partition(":")
+    source = context.store.messages.find(channel, ts) if ts else None
+    if source is None or source.deleted or source.id == stored.id:
+        return ""
+    judged = context.store.gestures.judged(source.id, taxonomy)
+    if judged is None or not judged.state.judges:
+        return ""
+    texts = context.texts
+    if channel != stored.message.channel and not context.public_channels.has(channel):
+        return texts("reply.known_elsewhere")
+    agreed = judged.prediction is not None and set(judged.state.shown) == set(judged.prediction.labels)
+    names = [context.names.of(user) for user in judged.state.judges[:NAMED]]
+    people = ", ".join(f"@{blocks.escape(name)}" for name in names if name) or texts("reply.somebody")
+    link = context.link_to(channel, ts, texts("reply.known_message"))
+    return texts("reply.known_confirmed" if agreed else "reply.known", link=link, people=people)
 
 
 def _how_it_stands(label: LabelState | None) -> str:

@@ -8,6 +8,7 @@ from bot.metrics import SWEEPS, SWEPT
 from bot.outbox.context import OutboxContext
 from bot.outbox.erasure import ErasureSweep
 from model.errors import StoreUnavailable
+from model.store.outbox_row import Kind
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,9 @@ def sweep(context: OutboxContext) -> int:
     sent = []
     try:
         for row in outbox.overdue():
-            if row.revision is not None and row.message_id is not None:
+            if row.revision is not None and row.kind is Kind.EXPLANATION:
+                task = queues.explain_and_show(row.key)
+            elif row.revision is not None and row.message_id is not None:
                 task = queues.classify_and_reply(row.message_id, row.revision)
             else:
                 task = queues.deliver(row.key)

@@ -27,6 +27,7 @@ from bot.slack.listeners import (
     commands,
     corrections,
     erasure,
+    explanations,
     home,
     labels,
     messages,
@@ -72,8 +73,21 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         raise_error_for_unhandled_request=False,
     )
     guard.own_workspace_only(app, who.team_id)
-    for surface in (messages, reactions, corrections, commands, training, erasure, shortcuts, home, labels, review, workspace):
-        surface.register(app, context)
+    for register in (
+        messages.register,
+        reactions.register,
+        corrections.register,
+        explanations.register,
+        commands.register,
+        training.register,
+        erasure.register,
+        shortcuts.register,
+        home.register,
+        labels.register,
+        review.register,
+        workspace.register,
+    ):
+        register(app, context)
 
     # Slack redelivers what nobody acknowledges and in the end switches the subscription off.
     @app.event(re.compile(".*"))

@@ -35,6 +35,9 @@ ANSWER_WITHIN_S = 1.5
 TAXONOMY_KNOWN_FOR_S = 5.0
 TAXONOMY_WITHIN_S = 0.3
 
+# What the worker is asked for is mostly there by then; who waits for longer is told that it comes.
+LATE_S = 3.0
+
 Publish = Callable[[Signature[None]], Awaitable[None]]
 Tell = Callable[[str], Awaitable[object]]
 
@@ -131,6 +134,7 @@ class ListenerContext:
     labels: TaxonomyCache
     visibility: Visibility
     team: str | None = None  # the workspace's id
+    late_s: float = LATE_S
     background: Background = field(default_factory=Background)
     lost: list[str] = field(default_factory=list)  # why Slack takes our tokens no more, once it has said so
 

@@ -341,6 +341,7 @@ class ViewClick(Payload):
     user: Id = Field(validation_alias=AliasPath("user", "id"))
     view_id: Token = Field(validation_alias=AliasPath("view", "id"))
     root_view_id: Token = Field(validation_alias=AliasPath("view", "root_view_id"))
+    hash: Token | None = Field(None, validation_alias=AliasPath("view", "hash"))
     actions: tuple[_Chosen, ...] = Field(min_length=1)
     trigger_id: Token
     opened: Annotated[Json[Opened], BeforeValidator(lambda value: value or "{}")] = Field(

@@ -18,6 +18,7 @@ Block = dict[str, Any]
 
 CORRECT_ACTION = "labels_correct"
 EDIT_ACTION = "labels_edit"
+WHY_ACTION = "labels_why"
 EDIT_VIEW = "labels_view"
 FORGET_VIEW = "forget_view"
 CHOICE = "labels"
@@ -134,20 +135,25 @@ def reply(
                 "elements": [
                     button(CORRECT_ACTION, texts("reply.correct")),
                     button(EDIT_ACTION, texts("reply.edit")),
+                    button(WHY_ACTION, texts("reply.why")),
                 ],
             }
         )
-    answered = {"base": escape(base_name(prediction.base)), "version": prediction.version}
-    if prediction.corrections:
-        signature = texts.counted("reply.signature_corrected", prediction.corrections, **answered)
-    else:
-        signature = texts("reply.signature", **answered)
+    signed = signature(prediction.base, prediction.version, prediction.corrections, texts)
     if prediction.learning and set(prediction.learning) == set(prediction.scores):
-        signature += f" · {texts('reply.from_descriptions')}"
+        signed += f" · {texts('reply.from_descriptions')}"
     if older:
-        signature += f" · {texts('reply.older')}"
-    shown.append(context(f"{signature} · {texts('reply.how')}" if buttons else signature))
+        signed += f" · {texts('reply.older')}"
+    shown.append(context(f"{signed} · {texts('reply.how')}" if buttons else signed))
     return summary, shown
+
+
+def signature(base: str, version: int, corrections: int, texts: Texts) -> str:
+    """Return who answered: the network, its version, and how many corrections it has learnt since."""
+    answered = {"base": escape(base_name(base)), "version": version}
+    if corrections:
+        return texts.counted("reply.signature_corrected", corrections, **answered)
+    return texts("reply.signature", **answered)
 
 
 def blind(texts: Texts) -> tuple[str, list[Block]]:

@@ -15,6 +15,7 @@ from model.serving.calibration import Matrix, sigmoid
 from model.serving.corrections import SAID_NO, SAID_YES, Corrections
 from model.serving.described import DESCRIBED_FILE, GIVEN_FROM, Described, load_described
 from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
+from model.serving.head import Head
 from model.serving.judged_texts import Repeated
 from model.serving.lexical import LexicalModel, load_lexical, plain
 from model.serving.mixture import ENCODER_ALONE, load_mixture, mix
@@ -85,17 +86,25 @@ class Classifier:
         newer = None if self.corrections is None else self.corrections.described
         return (newer or self._described) if self.engine.width else None
 
+    @property
+    def serving_lexical(self) -> LexicalModel | None:
+        """Return the lexical model that has a share in what is predicted: the one fitted last; None where none has."""
+        if not self.mixture.lexical:
+            return None
+        refitted = None if self.corrections is None else self.corrections.lexical
+        return self.lexical if refitted is None else refitted
+
+    @property
+    def serving_head(self) -> Head | None:
+        """Return the light head that has a share in what is predicted; None where none has."""
+        return None if self.corrections is None or not self.engine.width else self.corrections.head
+
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """Read each text, in order."""
         normalised = [normalise(text) for text in texts]
         encoded = self.tokenizer.encode_batch_fast(normalised)
-        model = self.lexical
-        if self.corrections is not None and self.corrections.lexical is not None:
-            model = self.corrections.lexical
-        if self.mixture.lexical and model is not None:
-            lexical = model.logits_of_normalised(normalised)
-        else:
-            lexical = np.zeros((len(texts), len(self.labels)))
+        model = self.serving_lexical
+        lexical = model.logits_of_normalised(normalised) if model is not None else np.zeros((len(texts), len(self.labels)))
         said = [None if self.corrections is None else self.corrections.judged.find(text) for text in texts]
         described = self.described
         words = [None if described is None else described.likeness_of_words(plain(text)) for text in normalised]
@@ -110,7 +119,7 @@ class Classifier:
         if not encoded:
             return []
         lexical = np.stack([text.lexical for text in encoded])
-        head = None if self.corrections is None or not self.engine.width else self.corrections.head
+        head = self.serving_head
         ids = [cut(text.ids, self.max_tokens) for text in encoded]
         described, meanings = self.described, None
         if (head is not None or described is not None) and self.mixture.encoder:

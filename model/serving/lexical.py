@@ -69,6 +69,34 @@ class LexicalModel:
                 found.append((columns, values / np.sqrt(values @ values)))
         return found
 
+    def carried_by(self, words: Sequence[str]) -> Matrix:
+        """Return by how much each word of a normalised text raises each label's logit, words x labels.
+
+        The sum over the words, with the bias, is the logit. A term that occurs several times, or is a pair of words, is shared
+        evenly by all words that it is in.
+        """
+        homes: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})  # by column, the word of each occurrence
+        last: tuple[str, int] | None = None
+        for at, word in enumerate(words):
+            simple = plain(word)
+            for found in _WORD.findall(simple):
+                terms = [(found, (at, at))] + ([] if last is None else [(f"{last[0]} {found}", (last[1], at))])
+                for term, both in terms:
+                    if (column := self.words.get(term)) is not None:
+                        homes[0].setdefault(column, []).extend(both)
+                last = found, at
+            for part in simple.split():
+                for column in self._pieces_of(part):
+                    homes[1].setdefault(column, []).append(at)
+        carried: Matrix = np.zeros((len(words), len(self.labels)))
+        by_kind = [each for each in homes if each]
+        for (columns, values), places in zip(self.features(plain(" ".join(words))), by_kind, strict=True):
+            for column, value in zip(columns.tolist(), values.tolist(), strict=True):
+                share = value * self.weights[column] / len(places[column])
+                for at in places[column]:
+                    carried[at] += share
+        return carried
+
     def _pieces_of(self, word: str) -> list[int]:
         """Return the columns of a word's pieces; people use the same few thousand words again and again."""
         columns = self._met.get(word)

@@ -221,8 +221,8 @@ class Gestures:
             row = connection.execute(select(newest, edited, deleted)).one()
             now_at = Mark(int(row[0]), int(row[1]), row[2])
             if mark is None:
-                return _judged_ids(connection, blind=False), now_at
-            found = set(_judged_ids(connection, blind=False, after=mark.gesture - _LATE))
+                return judged_ids(connection, blind=False), now_at
+            found = set(judged_ids(connection, blind=False, after=mark.gesture - _LATE))
             changed = [and_(messages.c.edited_at > 0, messages.c.edited_at >= mark.edited_at)]
             gone = messages.c.deleted_at.is_not(None)
             changed.append(gone if mark.deleted_at is None else and_(gone, messages.c.deleted_at >= mark.deleted_at))
@@ -240,7 +240,7 @@ class Gestures:
         """
         if ids is None:
             with self._database.reading() as connection:
-                ids = _judged_ids(connection, blind=blind)
+                ids = judged_ids(connection, blind=blind)
         for at in range(0, len(ids), page):
             with self._database.reading() as connection:
                 if connection.dialect.name == "postgresql":
@@ -530,7 +530,7 @@ def _newest(given: Sequence[Row[Any]], revision: int, taxonomy: Taxonomy) -> Pre
     return None if newest is None else taxonomy.read(Prediction.model_validate(newest.prediction))
 
 
-def _judged_ids(connection: Connection, *, blind: bool, after: int = 0) -> "array[int]":
+def judged_ids(connection: Connection, *, blind: bool, after: int = 0) -> "array[int]":
     """Return the messages that anybody ever judged, in their order: found from what was said, not by looking at each
     message; the few that are `blind` are looked at. `after`: only by gestures with a greater id.
     """

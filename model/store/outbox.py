@@ -133,6 +133,8 @@ class Outbox:
             leaves_digest = row.digest_id is not None and ts is not None
             if leaves_digest:
                 values["digest_id"] = None
+            if row.kind == Kind.EXPLANATION and state in SETTLED:
+                values["content"] = None  # it was for one person, once
             connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
             if leaves_digest:
                 mark_due(connection, outbox.c.id == row.digest_id)
@@ -229,7 +231,7 @@ class Outbox:
                 .order_by(outbox.c.retry_at)
                 .limit(limit)
             ).all()
-        return [Overdue(row.id, row.key, row.tries, row.message_id, row.revision) for row in rows]
+        return [Overdue(row.id, row.key, Kind(row.kind), row.tries, row.message_id, row.revision) for row in rows]
 
     def note_sent(self, sent: Sequence[Overdue]) -> None:
         """Leave these rows alone for a while, since a task for each of them is under way.

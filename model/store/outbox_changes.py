@@ -54,7 +54,8 @@ def await_prediction(connection: Connection, message_id: int) -> None:
 def awaiting_prediction() -> Any:
     """Return the query of the ids of messages that await their prediction."""
     # Those that wait are few, and the only ones that `ix_outbox_waiting` holds.
-    return select(outbox.c.message_id).where(outbox.c.retry_at.is_not(None), outbox.c.state == State.AWAITING_PREDICTION)
+    waits = (outbox.c.retry_at.is_not(None), outbox.c.state == State.AWAITING_PREDICTION)
+    return select(outbox.c.message_id).where(*waits, outbox.c.kind == Kind.REPLY)
 
 
 def retry_predictions(connection: Connection) -> None:

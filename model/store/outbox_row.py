@@ -27,6 +27,7 @@ class Kind(StrEnum):
     PICTURE = "picture"  # of a run's report
     REPORT = "report"  # of a run
     ANNOUNCEMENT = "announcement"  # to a channel
+    EXPLANATION = "explanation"  # of a message's labels, to one person
 
 
 class State(StrEnum):
@@ -103,6 +104,11 @@ def ids_in(key: str) -> dict[str, int]:
     )
     number = rest.partition(":")[0]
     return {about[Kind(kind)]: int(number)} if kind in about and number.isdigit() else {}
+
+
+def why_key(trigger_id: str) -> str:
+    """Return the key of what somebody asked about a message, by the trigger of their click or command."""
+    return f"{Kind.EXPLANATION}:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
 
 
 def questions_of(asked: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
@@ -191,6 +197,7 @@ class Overdue:
 
     id: int
     key: str
+    kind: Kind
     tries: int
     message_id: int | None
     revision: int | None

@@ -14,6 +14,7 @@ from model.store.channels import Channels
 from model.store.database import Database
 from model.store.erasure import ErasureService
 from model.store.examples import Examples
+from model.store.explanations import Explanations
 from model.store.gestures import Gestures
 from model.store.inventory import Inventory
 from model.store.label_book import LabelBook
@@ -62,6 +63,7 @@ class Store:
         self.refits = Refits(self.database)
         self.inventory = Inventory(self.database)
         self.reviews = Reviews(self.database)
+        self.explanations = Explanations(self.database)
         self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})
         self.erasure = ErasureService(self.database, self.gestures, self.labels)
 

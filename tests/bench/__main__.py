@@ -242,6 +242,19 @@ def observing(messages: int, rounds: int, as_json: bool) -> None:
     finish(measure(messages=messages, rounds=rounds), as_json)
 
 
+@bench.command()
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@click.option("--version", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A version's folder instead.")
+@click.option("--texts", type=click.IntRange(5), default=285, show_default=True, help="Shipped test messages.")
+@click.option("--seed", default=0, show_default=True, help="Of the random words.")
+@as_json
+def explanations(base: str, version: Path | None, texts: int, seed: int, as_json: bool) -> None:
+    """Leave out the words that an explanation names, and random ones; time it on one core."""
+    from tests.bench.explanations import measure
+
+    finish(measure(base=base, version=version, texts=texts, seed=seed), as_json)
+
+
 @bench.command("simulator-load")
 @click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="How long people write.")
 @click.option("--rate", type=click.IntRange(1), default=200, show_default=True, help="Events a second.")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from bot.slack.app import build_app
 from bot.slack.context import ListenerContext, build_context
 from bot.slack.listeners import commands
 from bot.slack.listeners.commands import WORDS
-from bot.views import blocks, label_blocks, review_blocks, run_blocks
+from bot.views import blocks, label_blocks, review_blocks, run_blocks, why_blocks
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
 from model.store.predictions import NewPrediction
@@ -96,7 +97,8 @@ def a_context(
     async def note(signature: Signature[None]) -> None:
         published.append(str(signature.task))
 
-    return build_context(settings, store, bot_user="UBETO", bot_name="beto", team=TEAM, publish=note)
+    made = build_context(settings, store, bot_user="UBETO", bot_name="beto", team=TEAM, publish=note)
+    return replace(made, late_s=0.0)  # nobody answers here
 
 
 def dispatcher(
@@ -160,10 +162,14 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
         (label_blocks.RESTORE_BUTTON, "tarjeta"), (label_blocks.UNDO_BUTTON, "1"),
         (review_blocks.OPEN_BUTTON, ""), (review_blocks.CORRECT_BUTTON, ""), (review_blocks.SKIP_BUTTON, ""),
         (review_blocks.BACK_BUTTON, ""),
+        (why_blocks.MENU, "tarjeta"),
     ):  # fmt: skip
         made[f"{action} {value} in a modal"] = base | {
             "type": "block_actions", "container": {"type": "view", "view_id": "V2"},
-            "view": {"id": "V2", "root_view_id": "V1", "type": "modal", "callback_id": ""},
+            "view": {
+                "id": "V2", "root_view_id": "V1", "type": "modal", "callback_id": "",
+                "private_metadata": json.dumps({"message": 1}),
+            },
             "actions": [{"type": "button", "action_id": action, "block_id": "b", "action_ts": "9.9", "value": value}],
         }  # fmt: skip
     made["search"] = base | {

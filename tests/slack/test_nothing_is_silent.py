@@ -40,7 +40,7 @@ __all__ = ["published", "rooms", "slack", "store", "told"]
 
 TEXTS = load_texts("es")
 # What stands there only until the answer comes.
-UNFINISHED = (TEXTS("modal.loading"), TEXTS("forget.working"))
+UNFINISHED = (TEXTS("modal.loading"), TEXTS("forget.working"), TEXTS("why.loading"))
 LINK = link(PRIVATE)
 
 
@@ -71,14 +71,15 @@ def other_command(told: Told, channel: str, user: str, _: int) -> dict[str, Any]
 
 COMMANDS = [
     "", "ayuda", "tonterías", "clasifica", "clasifica no puedo entrar", "watch", "unwatch", "emoji", "emoji on", "reacciones",
-    "reacciones mensaje", "deshacer", "historial", f"historial {LINK}", "historial ayer", "reentrena", "versiones", "vuelve",
-    "vuelve 1", "vuelve 7", "olvida", f"olvida {LINK}", "olvida mis mensajes", "conserva", "conserva 3", "conserva ayer",
-    "etiquetas", "revisa", "estado",
+    "reacciones mensaje", "deshacer", "historial", f"historial {LINK}", "historial ayer", "por qué", f"por qué {LINK}",
+    "por qué ayer", "reentrena", "versiones", "vuelve", "vuelve 1", "vuelve 7", "olvida", f"olvida {LINK}", "olvida mis mensajes",
+    "conserva", "conserva 3", "conserva ayer", "etiquetas", "revisa", "estado",
 ]  # fmt: skip
 ANYWHERE: dict[str, Request] = {
     **{f"/beto {words.replace(LINK, 'LINK')}": command(words) for words in COMMANDS},
     "/otra": other_command,
     "Historial": shortcut("label_history"),
+    "¿Por qué? by shortcut": shortcut("explain_labels"),
     "Clasificar": shortcut("classify_message"),
     "Corregir etiquetas": shortcut("edit_labels"),
     "a former shortcut": shortcut("label_something"),
@@ -99,6 +100,8 @@ INSIDE: dict[str, Request] = {
     "the Home tab": home,
     "Correcto": button(blocks.CORRECT_ACTION),
     "Correcto on what is no reply": button(blocks.CORRECT_ACTION, "1.1"),
+    "¿Por qué?": button(blocks.WHY_ACTION),
+    "¿Por qué? on what is no reply": button(blocks.WHY_ACTION, "1.1"),
     "Editar etiquetas": button(blocks.EDIT_ACTION),
     "Editar etiquetas on what is no reply": button(blocks.EDIT_ACTION, "1.1"),
     "a former button": button("labels_something"),

@@ -69,7 +69,7 @@ def test_names_of_labels_and_networks_are_only_names(title: str, description: st
         harmless([{"type": "mrkdwn", "text": blocks.dispute("hostil", state.labels["hostil"], taxonomy, ES)}, *shown])
         check_message(shown)
         ids = {each["action_id"] for block in shown if block["type"] == "actions" for each in block["elements"]}
-        assert ids == {blocks.CORRECT_ACTION, blocks.EDIT_ACTION}
+        assert ids == {blocks.CORRECT_ACTION, blocks.EDIT_ACTION, blocks.WHY_ACTION}
         assert text
     home = blocks.home(taxonomy, ES, "beto")
     harmless(home["blocks"])

@@ -12,7 +12,7 @@ from bot import queues
 from bot.slack import history, payloads, people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.first_version import why_none
-from bot.slack.listeners import erasure, labels, review, training
+from bot.slack.listeners import erasure, explanations, labels, review, training
 from bot.slack.payloads import SlashCommand
 from bot.views import blocks, first_version, serving
 from model.first_training import FirstTraining
@@ -271,6 +271,10 @@ WORDS: dict[str, Word] = {
     "undo": undo,
     "historial": tell_history,
     "history": tell_history,
+    "por": explanations.show,  # `/beto por qué`
+    "porqué": explanations.show,
+    "porque": explanations.show,
+    "why": explanations.show,
     "emoji": emoji,
     "reacciones": reactions,
     "reactions": reactions,
