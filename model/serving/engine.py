@@ -59,8 +59,6 @@ class OnnxEngine:
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         widths = {output.name: int(output.shape[1]) for output in self._session.get_outputs()}
         self._labels, self.width = widths["logits"], widths.get("meanings", 0)
-        self._one_alone = onnxruntime.RunOptions()
-        self._one_alone.only_execute_path_to_fetches = self.width > 0
         self.form = self._session.get_modelmeta().custom_metadata_map["form"]
 
     def logits(self, encoded: Sequence[list[int]]) -> Matrix:
@@ -79,10 +77,11 @@ class OnnxEngine:
     def _run(self, encoded: Sequence[list[int]], wanted: Mapping[str, int]) -> dict[str, Matrix]:
         """Return each output that is wanted, with its width; no text may be empty or longer than the network reads."""
         found: dict[str, Matrix] = {name: np.zeros((len(encoded), width)) for name, width in wanted.items()}
-        options = None if len(wanted) > 1 else self._one_alone
+        # Nobody pays for the second output who does not ask for it.
+        asked = {"wants_meanings": np.array("meanings" in wanted)} if self.width else {}
 
         def run(batch: list[int]) -> None:
-            made = self._session.run(list(wanted), packed([encoded[at] for at in batch]), options)
+            made = self._session.run(list(wanted), packed([encoded[at] for at in batch]) | asked)
             for name, rows in zip(wanted, made, strict=True):
                 found[name][batch] = rows
 

@@ -5,7 +5,8 @@ out as texts x longest, and taken back. In the last layer only the first token o
 that is read of it. `com.microsoft` operators are ONNX Runtime's own (its docs/ContribOperators.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -37,8 +38,8 @@ def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, 
     scale of its own, and so has each token, by its largest activation: a text's scores never depend on the texts beside it.
 
     Where they hold the highest layers as they were before they learnt, under the names of `frozen_name`, there is a second
-    output, `meanings` (texts x width): the mean of what those make of each token. ONNX Runtime works out both, whoever
-    asks for one (docs/benchmarks.md).
+    output, `meanings` (texts x width): the mean of what those make of each token. It is worked out where the input
+    `wants_meanings` says so, and has no rows otherwise.
     """
     graph = _Graph(weights, form)
     heads, layers, epsilon = config["num_attention_heads"], config["num_hidden_layers"], config["layer_norm_eps"]
@@ -52,14 +53,18 @@ def write(file: Path, weights: Weights, config: Mapping[str, Any], labels: int, 
     layer = partial(_add_layer, graph, heads=heads, width=config["hidden_size"], epsilon=epsilon)
     for number in range(shared):
         x = layer(x, f"bert.encoder.layer.{number}", last=number == layers - 1)
-    meaning = x
+    below = x
     for number in frozen:
         x = layer(x, f"bert.encoder.layer.{number}", last=number == layers - 1)
-        meaning = layer(meaning, frozen_name(f"bert.encoder.layer.{number}"), last=False)
     pooled = graph.node("Tanh", graph.exact_linear(x, "bert.pooler.dense"))
     graph.node("Identity", graph.exact_linear(pooled, "classifier"), output="logits")
     if frozen:
-        graph.node("Identity", graph.mean_of_texts(meaning), output="meanings")
+        with graph.branch() as wanted:
+            meaning = below
+            for number in frozen:
+                meaning = layer(meaning, frozen_name(f"bert.encoder.layer.{number}"), last=False)
+            meaning = graph.mean_of_texts(meaning)
+        graph.choice("wants_meanings", (wanted, meaning), width=config["hidden_size"], output="meanings")
     onnx.save(graph.finished(labels, form, width=config["hidden_size"] if frozen else 0), file)
 
 
@@ -97,6 +102,7 @@ class _Graph:
         self._weights = weights
         self._int8 = form == "int8"
         self._nodes: list[onnx.NodeProto] = []
+        self._names = 0  # given so far: they are unique in branches too
         self._constants: dict[bytes, onnx.TensorProto] = {}
 
     def finished(self, labels: int, form: Form, *, width: int = 0) -> onnx.ModelProto:
@@ -105,8 +111,13 @@ class _Graph:
         described = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name, shape in inputs]
         described.append(helper.make_tensor_value_info("first", TensorProto.INT64, ["texts"]))
         described.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, ["texts"]))
+        if width:
+            described.append(helper.make_tensor_value_info("wants_meanings", TensorProto.BOOL, []))
         outputs = [("logits", labels), *([("meanings", width)] if width else [])]
-        made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["texts", size]) for name, size in outputs]
+        made = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["texts" if name == "logits" else "wanted", size])
+            for name, size in outputs
+        ]
         graph = helper.make_graph(self._nodes, "packed", described, made, list(self._constants.values()))
         opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="beto-bot")
@@ -124,9 +135,39 @@ class _Graph:
 
     def node(self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
         """Add a node with one output."""
-        output = output or f"n{len(self._nodes)}"
+        output = output or self._name()
         self._nodes.append(helper.make_node(operator, inputs, [output], domain=domain, **attributes))
         return output
+
+    @contextmanager
+    def branch(self) -> Iterator[list[onnx.NodeProto]]:
+        """Yield a list, to which all that is added meanwhile goes instead: what `choice` runs or not."""
+        outside, self._nodes = self._nodes, []
+        try:
+            yield self._nodes
+        finally:
+            self._nodes = outside
+
+    def choice(self, condition: str, then: tuple[list[onnx.NodeProto], str], *, width: int, output: str) -> None:
+        """Add what a branch gives, rows x `width`, where the input `condition` is true; no row otherwise."""
+        nodes, made = then
+        made_of = helper.make_tensor_value_info(made, TensorProto.FLOAT, None)
+        nothing = numpy_helper.from_array(np.zeros((0, width), np.float32))
+        empty = helper.make_node("Constant", [], [f"{output}_none"], value=nothing)
+        none = helper.make_tensor_value_info(f"{output}_none", TensorProto.FLOAT, [0, width])
+        self._nodes.append(
+            helper.make_node(
+                "If",
+                [condition],
+                [output],
+                then_branch=helper.make_graph(nodes, f"{output}_then", [], [made_of]),
+                else_branch=helper.make_graph([empty], f"{output}_else", [], [none]),
+            )
+        )
+
+    def _name(self) -> str:
+        self._names += 1
+        return f"n{self._names}"
 
     def contrib(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node of ONNX Runtime's own."""
@@ -142,7 +183,8 @@ class _Graph:
 
     def split(self, data: str, parts: int) -> Sequence[str]:
         """Split the last axis into equal parts."""
-        outputs = [f"n{len(self._nodes)}_{part}" for part in range(parts)]
+        name = self._name()
+        outputs = [f"{name}_{part}" for part in range(parts)]
         self._nodes.append(helper.make_node("Split", [data], outputs, axis=-1, num_outputs=parts))
         return outputs
 

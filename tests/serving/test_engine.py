@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import transformers
@@ -73,6 +74,9 @@ def test_the_graph_says_what_the_base_made_of_a_text_before_it_learnt(tmp_path: 
     assert np.array_equal(engine.meanings(texts(*LENGTHS)), meanings)
     assert np.array_equal(logits, alone.logits(texts(*LENGTHS)))
     assert np.array_equal(engine.logits(texts(*LENGTHS)), logits)
+    session = onnxruntime.InferenceSession(tmp_path / ENGINE_FILE, providers=["CPUExecutionProvider"])
+    unasked = session.run(["meanings"], packed(texts(*LENGTHS)) | {"wants_meanings": np.array(False)})
+    assert unasked[0].shape == (0, 320)  # who asks for logits alone does not pay for it
 
 
 @pytest.mark.parametrize(("form", "tolerance"), [("fp32", 1e-5), ("int8", 0.02)])
