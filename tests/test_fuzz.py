@@ -24,6 +24,7 @@ from bot.locks import TtlLock
 from bot.outbox.client import RateLimitedClient
 from bot.outbox.context import OutboxContext
 from bot.outbox.judges import Judges
+from bot.outbox.names import Names
 from bot.outbox.public_channels import PublicChannels
 from bot.outbox.rate_limit import RateLimiter
 from bot.settings import BotSettings
@@ -273,6 +274,7 @@ def unreached_context(store: Store, home: Path) -> OutboxContext:
         patient_slack=slack,
         judges=Judges(slack, store.gestures, settings, "T1"),
         public_channels=PublicChannels(slack),
+        names=Names(slack),
         team="T1",
         workspace_url="http://127.0.0.1/",
     )

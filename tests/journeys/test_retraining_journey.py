@@ -259,6 +259,6 @@ def test_a_rehearsal_in_the_browser_is_promoted_by_its_button_and_taken_back(sch
     window.message(f"Desde ahora responde la versión {before}")
 
     # What she taught is taken back: the other tests count the corrections.
-    reply = window.labelled(message)
-    window.click(f"{reply} [data-testid=reaction].mine")
-    window.see_none(f"{reply} [data-testid=reaction].mine")
+    window.click(f"{message} [data-testid=replies]")
+    window.click(f"{THREAD} [data-testid=reaction].mine")
+    window.see_none(f"{THREAD} [data-testid=reaction].mine")
