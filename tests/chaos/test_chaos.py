@@ -26,7 +26,7 @@ def test_two_of_each_process_on_postgresql_answer_every_message_once_whatever_di
     """Nobody watches the machine at night: kills, freezes, an emptied Redis, cut and deaf sockets, a Slack that fails."""
     plan = Plan(messages=60, gestures=30, kills=10, retrainings=0, twice=True, postgres=True)
     found = run(plan, trained_version)
-    assert is_right(found), found
+    assert is_right(found), (found["calm"], found["examples"], found["logs"])
     assert found["kills"] == plan.kills
     assert found["disturbances"]["socket deaf"] == 2
 
