@@ -29,6 +29,8 @@ KNOWN_FOR = timedelta(days=1)
 RIGHTS_OF = 200
 # PostgreSQL may show a gesture after a later one: so many are looked at again.
 _LATE = 50
+# Slack tells an edit again for some minutes where nobody acknowledged it: it may come after those that people made later.
+EDITED_LATE_US = 3600 * 10**6
 # What one can say of a message without seeing what the network says.
 OWN_WORDS = {Kind.LABEL, Kind.SET, Kind.NONE}
 # How a gesture of the review is marked where it was made without seeing any labels.
@@ -223,7 +225,7 @@ class Gestures:
             if mark is None:
                 return judged_ids(connection, blind=False), now_at
             found = set(judged_ids(connection, blind=False, after=mark.gesture - _LATE))
-            changed = [and_(messages.c.edited_at > 0, messages.c.edited_at >= mark.edited_at)]
+            changed = [and_(messages.c.edited_at > 0, messages.c.edited_at >= mark.edited_at - EDITED_LATE_US)]
             gone = messages.c.deleted_at.is_not(None)
             changed.append(gone if mark.deleted_at is None else and_(gone, messages.c.deleted_at >= mark.deleted_at))
             for condition in changed:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 
 from model.store.database import Database, aware, now, tally
+from model.store.gestures import EDITED_LATE_US
 from model.store.tables import erasure_requests, label_events, messages, people, refits
 
 # Older ones are removed: they hold words of texts that may have been erased since.
@@ -40,13 +41,19 @@ class Refits:
 
         It changes with gestures, labels, erasures, who may judge, and messages that are edited or deleted.
         """
-        edited = select(func.max(messages.c.edited_at)).where(messages.c.edited_at > 0)
+        newest = select(func.max(messages.c.edited_at)).where(messages.c.edited_at > 0)
         deleted = select(func.max(messages.c.deleted_at)).where(messages.c.deleted_at.is_not(None))
         with self._database.reading() as connection:
+            edited_at = connection.execute(newest).scalar_one() or 0
+            # All of the last while: one that comes late is not the newest.
+            lately = (messages.c.edited_at > 0, messages.c.edited_at >= edited_at - EDITED_LATE_US)
+            edits = select(func.count(), func.sum(edited_at - messages.c.edited_at)).where(*lately)
             parts = (
                 _FORMAT,
                 tally(connection, "gestures"),
-                *(connection.execute(each).scalar_one() for each in (edited, deleted)),
+                edited_at,
+                *(int(each or 0) for each in connection.execute(edits).one()),
+                connection.execute(deleted).scalar_one(),
                 _basis(connection),
             )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

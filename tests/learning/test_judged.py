@@ -1,5 +1,7 @@
 """What was judged is read once, and is what reading all of it anew would give."""
 
+import pytest
+
 from model.judgements import Gesture, Kind
 from model.labels import LabelEvent
 from model.learning.judged import JudgedSoFar
@@ -12,8 +14,9 @@ def judge(store: Store, ts: str, *labels: str, user: str = "U1", at: int = 10, w
     store.gestures.add(gesture, channel="C1", item_ts=ts)
 
 
-def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store) -> None:
+def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a hundred thousand judged messages a trainer reads a few after each judgement; it must miss nothing."""
+    monkeypatch.setattr("model.store.gestures._LATE", 0)
     kept = JudgedSoFar(store)
 
     def both(messages: int) -> None:
@@ -37,6 +40,10 @@ def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store) 
     judge(store, "0.1", "urgente", at=12)
     store.messages.edit("C1", "2.1", "texto nuevo", edited_at=20)
     both(2)
+    known = store.refits.learnable()
+    store.messages.edit("C1", "0.1", "texto que Slack contó más tarde", edited_at=15)  # than the other one's, which came after it
+    both(1)
+    assert known != store.refits.learnable()
     store.messages.delete("C1", "0.1")
     both(1)
     store.gestures.save_person("U2", may_judge=False, expert=False)
