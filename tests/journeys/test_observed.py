@@ -1,5 +1,6 @@
 """The running product, watched by a real Prometheus: each trouble is raised by its name, and nothing else is."""
 
+import asyncio
 import json
 import re
 import signal
@@ -15,6 +16,7 @@ from bot.simulator.server import Simulator
 from deploy import observe
 from tests.conftest import missing
 from tests.prometheus import Prometheus, program, running_prometheus
+from tests.slack.cases import eventually
 from tests.town import Town, wait_until
 
 CARD = "El cajero se tragó mi tarjeta de débito, llámenme al 0991234567 o a ana@ejemplo.com"
@@ -36,10 +38,11 @@ async def test_a_stopped_worker_a_growing_queue_a_deaf_socket_and_a_failed_train
     town: Town, ana: Person, prometheus: Prometheus
 ) -> None:
     """Who is called must know from the name alone where to look."""
-    wait_until(lambda: prometheus.value("count(beto_process_info)") == len(OURS), 30, "all are scraped")
-    wait_until(lambda: not prometheus.firing(), 60, "nothing is raised at rest")
+    # In a thread: while this one waits, Ana still hears what the bot posts.
+    await asyncio.to_thread(wait_until, lambda: prometheus.value("count(beto_process_info)") == len(OURS), 30, "all are scraped")
+    await asyncio.to_thread(wait_until, lambda: not prometheus.firing(), 60, "nothing is raised at rest")
     assert await ana.command("atencion", "/beto", "watch")
-    wait_until(lambda: town.store.channels.mode("C0SIMUATENCION") == "auto", 10, "the channel is watched")
+    await eventually(lambda: town.store.channels.mode("C0SIMUATENCION") == "auto", lambda: "the channel is not watched")
     ts = await ana.message("atencion", CARD)
     await ana.wait_for_reply("atencion", ts, 30)
     await ana.command("atencion", "/beto", "unwatch")
