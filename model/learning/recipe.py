@@ -46,8 +46,8 @@ class Recipe:
 
 # Of 12: as good as all, at half the cost, and the layers below need be gone through only once (docs/benchmarks.md).
 TRAINED_LAYERS = 4
-# Texts that a quick training goes through: five epochs of the shipped ones, and three would cost a point (docs/benchmarks.md).
-QUICK_TEXTS = 7_500
+# Texts that a quick training goes through: three epochs of the shipped ones, a minute on two cores (docs/benchmarks.md).
+QUICK_TEXTS = 4_500
 # A fifth of 100 messages is worth four points of micro-F1, a tenth of 2,000 half a point: then it costs more than it brings.
 LEARN_DEV_BELOW = 2_000
 # Mini begins where the baseline ends, loses some of it at the high rates and wins it back at the low ones: with a patience of
