@@ -27,8 +27,8 @@ from model.store.tables import channels, gestures, messages, outbox, people, pre
 KNOWN_FOR = timedelta(days=1)
 # Of a person whose rights changed, the replies to so many of the newest gestures are rendered anew; older ones when next touched.
 RIGHTS_OF = 200
-# PostgreSQL may show a gesture after a later one: so many are looked at again.
-_LATE = 50
+# PostgreSQL may show a gesture after a later one, and what it is about may be recorded after it: so many are looked at again.
+LATE_GESTURES = 50
 # Slack tells an edit again for some minutes where nobody acknowledged it: it may come after those that people made later.
 EDITED_LATE_US = 3600 * 10**6
 # What one can say of a message without seeing what the network says.
@@ -224,7 +224,7 @@ class Gestures:
             now_at = Mark(int(row[0]), int(row[1]), row[2])
             if mark is None:
                 return judged_ids(connection, blind=False), now_at
-            found = set(judged_ids(connection, blind=False, after=mark.gesture - _LATE))
+            found = set(judged_ids(connection, blind=False, after=mark.gesture - LATE_GESTURES))
             changed = [and_(messages.c.edited_at > 0, messages.c.edited_at >= mark.edited_at - EDITED_LATE_US)]
             gone = messages.c.deleted_at.is_not(None)
             changed.append(gone if mark.deleted_at is None else and_(gone, messages.c.deleted_at >= mark.deleted_at))

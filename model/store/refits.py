@@ -10,8 +10,8 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 
 from model.store.database import Database, aware, now, tally
-from model.store.gestures import EDITED_LATE_US
-from model.store.tables import erasure_requests, label_events, messages, people, refits
+from model.store.gestures import EDITED_LATE_US, LATE_GESTURES, judged_ids
+from model.store.tables import erasure_requests, gestures, label_events, messages, people, refits
 
 # Older ones are removed: they hold words of texts that may have been erased since.
 KEPT = 1
@@ -45,12 +45,15 @@ class Refits:
         deleted = select(func.max(messages.c.deleted_at)).where(messages.c.deleted_at.is_not(None))
         with self._database.reading() as connection:
             edited_at = connection.execute(newest).scalar_one() or 0
+            newest_gesture = connection.execute(select(func.max(gestures.c.id))).scalar_one() or 0
             # All of the last while: one that comes late is not the newest.
             lately = (messages.c.edited_at > 0, messages.c.edited_at >= edited_at - EDITED_LATE_US)
             edits = select(func.count(), func.sum(edited_at - messages.c.edited_at)).where(*lately)
             parts = (
                 _FORMAT,
                 tally(connection, "gestures"),
+                # What somebody said is known to be of a message only once that, or its reply, is recorded: after a crash later.
+                tuple(judged_ids(connection, blind=False, after=newest_gesture - LATE_GESTURES)),
                 edited_at,
                 *(int(each or 0) for each in connection.execute(edits).one()),
                 connection.execute(deleted).scalar_one(),

@@ -16,7 +16,7 @@ def judge(store: Store, ts: str, *labels: str, user: str = "U1", at: int = 10, w
 
 def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a hundred thousand judged messages a trainer reads a few after each judgement; it must miss nothing."""
-    monkeypatch.setattr("model.store.gestures._LATE", 0)
+    monkeypatch.setattr("model.store.gestures.LATE_GESTURES", 0)
     kept = JudgedSoFar(store)
 
     def both(messages: int) -> None:
@@ -52,3 +52,14 @@ def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store, 
     store.labels.record(LabelEvent(kind="merge", name="ahorro", into="cuenta", at=30, by="U1"))
     both(1)
     assert next(iter(kept.read(store.labels.current()).values())).example.labels == ("cuenta",)
+
+
+def test_what_was_said_before_its_message_or_reply_is_recorded_is_learnt(store: Store) -> None:
+    """A process may die between a post and its record, and people react to what they see."""
+    kept = JudgedSoFar(store)
+    judge(store, "9.1", "ahorro")
+    known = store.refits.learnable()
+    assert not kept.read(store.labels.current())
+    store.messages.save(Message(channel="C1", ts="9.1", user="U9", text="texto", source=Source.CHANNEL))
+    assert known != store.refits.learnable()
+    assert len(kept.read(store.labels.current())) == 1

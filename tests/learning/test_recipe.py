@@ -135,7 +135,7 @@ def test_which_networks_learn_in_part(kind: dict[str, Any], frozen: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("texts", "epochs", "quickly"), [(20, 40, 40), (100, 40, 40), (300, 20, 20), (1_005, 8, 7), (1_500, 8, 5), (50_000, 8, 2)]
+    ("texts", "epochs", "quickly"), [(20, 40, 40), (100, 40, 40), (300, 20, 15), (1_005, 8, 4), (1_500, 8, 3), (50_000, 8, 2)]
 )
 def test_few_messages_are_gone_through_more_often(texts: int, epochs: int, quickly: int) -> None:
     """Three epochs of a hundred messages are twenty steps: nothing is learnt in them. A quick training has its own bound."""
