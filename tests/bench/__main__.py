@@ -13,6 +13,11 @@ from model.errors import ModelError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object, last on standard output.")
+from_folder = click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with train.jsonl and dev.jsonl; else ../shared/data/multi3nlu_es_banking, else the shipped messages.",
+)
 
 
 @click.group(context_settings=CONTEXT)
@@ -119,11 +124,7 @@ def training(
 
 
 @bench.command("learning_curve")
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with train.jsonl and dev.jsonl; else ../shared/data/multi3nlu_es_banking, else the shipped messages.",
-)
+@from_folder
 @click.option("--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
 @click.option("--sizes", default="50,100,300,1000,all", show_default=True, help="Labelled messages in all, by commas.")
@@ -136,7 +137,7 @@ def learning_curve(data: Path | None, base: str, seeds: str, sizes: str, as_json
 
 
 @bench.command("review_order")
-@click.option("--data", type=click.Path(path_type=Path), help="A folder with train.jsonl and dev.jsonl.")
+@from_folder
 @click.option("--orders", default="", help="Which, by semicolons; empty: all.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
 @click.option("--batch", type=click.IntRange(1), default=40, show_default=True, help="Judged between two trainings.")
@@ -151,7 +152,7 @@ def review_order(data: Path | None, orders: str, seeds: str, batch: int, most: i
 
 
 @bench.command()
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="train.jsonl and dev.jsonl.")
+@from_folder
 @click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @as_json
 def repeats(data: Path | None, base: str, as_json: bool) -> None:
@@ -162,7 +163,7 @@ def repeats(data: Path | None, base: str, as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="train.jsonl and dev.jsonl.")
+@from_folder
 @click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @click.option("--seed", default=0, show_default=True, help="Of the stream.")
 @as_json
@@ -186,7 +187,7 @@ def effect(sizes: str, gestures: int, base: str, as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="train.jsonl and dev.jsonl.")
+@from_folder
 @click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
 @click.option("--judgements", type=click.IntRange(20), default=600, show_default=True, help="How many there are.")
@@ -202,11 +203,7 @@ def learning(data: Path | None, base: str, seeds: str, judgements: int, every: i
 
 
 @bench.command("new-label")
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with train.jsonl and dev.jsonl; else ../shared/data/multi3nlu_es_banking, else the shipped messages.",
-)
+@from_folder
 @click.option("--base", default="e5", show_default=True, help="What knows the language: e5, or a checkpoint.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
 @as_json

@@ -79,6 +79,14 @@ def test_the_graph_says_what_the_base_made_of_a_text_before_it_learnt(tmp_path: 
     assert unasked[0].shape == (0, 320)  # who asks for logits alone does not pay for it
 
 
+def test_a_network_that_torch_serves_has_nothing_beside_its_logits() -> None:
+    """Its folder does not hold what the base was; whoever asks gets no column, and no error."""
+    engine = TorchEngine(network(), 1, torch.device("cpu"))
+    logits, meanings = engine.logits_and_meanings(texts(*LENGTHS))
+    assert np.array_equal(logits, engine.logits(texts(*LENGTHS)))
+    assert meanings.shape == engine.meanings(texts(*LENGTHS)).shape == (len(LENGTHS), engine.width) == (len(LENGTHS), 0)
+
+
 @pytest.mark.parametrize(("form", "tolerance"), [("fp32", 1e-5), ("int8", 0.02)])
 def test_the_graph_says_what_the_network_says(tmp_path: Path, form: graph.Form, tolerance: float) -> None:
     """People correct what they are shown; it must be what was trained and judged."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,12 +31,9 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
 
 
 @pytest.fixture
-def source(migrated_file: Path, tmp_path: Path) -> Iterator[Store]:
+def source(sqlite_store: Store) -> Store:
     """A store on SQLite, for what does not depend on where rows come from."""
-    shutil.copyfile(migrated_file, tmp_path / "source.db")
-    store = Store(f"sqlite:///{tmp_path / 'source.db'}", tmp_path)
-    yield store
-    store.close()
+    return sqlite_store
 
 
 def rows_of(database: Database) -> dict[str, list[bytes]]:
