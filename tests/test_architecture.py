@@ -31,7 +31,6 @@ NOUNS = {
     "model/learning/training.py": "the training loop",
     "model/schema.py": "the nouns that travel",
     "model/store/erasure.py": "the erasure of what people wrote",
-    "model/store/gestures.py": "the gestures",
     "model/store/outbox.py": "the outbox",
     "model/store/tables.py": "the tables",
 }

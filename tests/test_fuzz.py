@@ -272,7 +272,7 @@ def unreached_context(store: Store, home: Path) -> OutboxContext:
         limiter=limiter,
         slack=slack,
         patient_slack=slack,
-        judges=Judges(slack, store.gestures, settings, "T1"),
+        judges=Judges(slack, store.people, settings, "T1"),
         public_channels=PublicChannels(slack),
         names=Names(slack),
         team="T1",

@@ -17,7 +17,7 @@ from model.learning.dataset import STANDARD, read_examples, write_examples
 from model.learning.retraining import judged_example
 from model.schema import Example
 from model.settings import ModelSettings
-from model.store.gestures import JudgedMessage
+from model.store.judged_messages import JudgedMessage
 from model.store.store import Store
 from model.text_key import text_key
 
@@ -76,7 +76,7 @@ def export_file(settings: ModelSettings, path: Path, *, corrections: bool = Fals
 def _judged(store: Store, key: bytes | None, *, corrections: bool) -> Iterator[tuple[Example, dict[str, Any]]]:
     """Yield each judged message and its details; people are named by a hash with `key` where there is one."""
     names = store.labels.current().names
-    for each in store.gestures.judged_messages(store.labels.current()):
+    for each in store.judged.messages(store.labels.current()):
         example = judged_example(each)
         if example is not None and (not corrections or _is_correction(each)):
             yield _named(example, key), _details(each, names, key)
@@ -121,7 +121,7 @@ def _message_of(store: Store, example: Example) -> int | None:
 def _judge(store: Store, message_id: int, example: Example) -> bool:
     """Save the line as a judgement of each person that it names, and return whether it said something new."""
     gestures = store.gestures
-    judged = gestures.judged(message_id, store.labels.current())
+    judged = store.judged.of(message_id, store.labels.current())
     stored = store.messages.get(message_id)
     assert judged is not None
     assert stored is not None

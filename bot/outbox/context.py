@@ -87,7 +87,7 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
         limiter=limiter,
         slack=slack,
         patient_slack=patient_slack,
-        judges=Judges(slack, store.gestures, settings, team),
+        judges=Judges(slack, store.people, settings, team),
         public_channels=PublicChannels(patient_slack),
         names=Names(patient_slack),
         team=team,

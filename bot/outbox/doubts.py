@@ -27,15 +27,15 @@ def open_doubt(context: OutboxContext, stored: StoredMessage) -> str | None:
     message, a_day = stored.message, context.settings.ask_a_day
     if not a_day or message.blind or message.source is not Source.CHANNEL or message.channel.startswith("D"):
         return None
-    reviews, gestures = context.store.reviews, context.store.gestures
+    reviews, people = context.store.reviews, context.store.people
     if not reviews.is_in_doubt(stored.id, a_day):
         return None
-    if gestures.may_judge(message.user) is None:
+    if people.may_judge(message.user) is None:
         try:
             context.judges.look_at(message.user)
         except (SlackApiError, RateLimited, AmbiguousResult) as error:
             log.info("whether %s may be asked is not known: %s", message.user, error)
-    return reviews.open_doubt(stored.id, a_day) if gestures.may_judge(message.user) else None
+    return reviews.open_doubt(stored.id, a_day) if people.may_judge(message.user) else None
 
 
 class DoubtWork(AboutMessage):
@@ -73,5 +73,5 @@ class DoubtWork(AboutMessage):
 
     def _is_open(self) -> bool:
         """Return whether there is a prediction, and nobody has judged it."""
-        judged = self.context.store.gestures.judged(self.stored.id, self.context.store.labels.current())
+        judged = self.context.store.judged.of(self.stored.id, self.context.store.labels.current())
         return self.claim.prediction is not None and judged is not None and not judged.state.judges

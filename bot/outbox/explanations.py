@@ -15,7 +15,7 @@ from bot.views.why_blocks import Near
 from model.labels import Taxonomy
 from model.schema import Explanation
 from model.serving.normalise import normalise
-from model.store.gestures import Judged
+from model.store.judged_messages import Judged
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class ExplanationWork(AboutMessage):
         """Return the answer, or why there is none any more."""
         texts, stored, made = self.context.texts, self.stored, self.row.content.get("explanation")
         taxonomy = self.context.store.labels.current()
-        judged = self.context.store.gestures.judged(stored.id, taxonomy)
+        judged = self.context.store.judged.of(stored.id, taxonomy)
         if stored.deleted or judged is None:
             self._view = why_blocks.sentence(texts("modal.gone"), texts)
         elif stored.message.blind and not judged.state.judges:
@@ -81,7 +81,7 @@ class ExplanationWork(AboutMessage):
         found: list[Near] = []
         context, store = self.context, self.context.store
         for message_id in explained.near:
-            near, judged = store.messages.get(message_id), store.gestures.judged(message_id, taxonomy)
+            near, judged = store.messages.get(message_id), store.judged.of(message_id, taxonomy)
             if near is None or judged is None or near.deleted or not near.message.text or not judged.state.judges:
                 continue
             channel = near.message.channel

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.errors import refusal
 from bot.settings import BotSettings
-from model.store.gestures import Gestures
+from model.store.people import People
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ GROUP_KNOWN_FOR_S = 300.0
 class Judges:
     """What Slack says about people who judge; any thread may ask."""
 
-    def __init__(self, slack: WebClient, gestures: Gestures, settings: BotSettings, team: str) -> None:
+    def __init__(self, slack: WebClient, people: People, settings: BotSettings, team: str) -> None:
         self._slack = slack
-        self._gestures = gestures
+        self._people = people
         self._settings = settings
         self._team = team
         self._lock = Lock()
@@ -46,7 +46,7 @@ class Judges:
                 person = {"is_stranger": True}
             foreign = person.get("is_stranger") or person.get("team_id", self._team) != self._team
             allowed = not (foreign or person.get("is_restricted") or person.get("is_ultra_restricted") or person.get("is_bot"))
-        self._gestures.save_person(user, may_judge=allowed, expert=expert)
+        self._people.save(user, may_judge=allowed, expert=expert)
 
     def _is_among(self, ids: tuple[str, ...], user: str) -> bool:
         """Return whether `user` is named in the setting, or is in a user group that is (group ids begin with S)."""

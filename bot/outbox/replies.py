@@ -22,7 +22,7 @@ from model.judgements import LabelState
 from model.labels import LabelEvent, Taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.database import now
-from model.store.gestures import Judged
+from model.store.judged_messages import Judged
 from model.store.outbox_row import State, question_key
 from model.store.stored_message import StoredMessage
 
@@ -70,12 +70,12 @@ class ReplyWork(AboutMessage):
         """Return the labels as they stand; who of those that judged counts is asked of Slack first."""
         prediction = self.claim.prediction
         assert prediction is not None  # else the subject is not present
-        gestures, taxonomy = self.context.store.gestures, self.context.store.labels.current()
-        judged = gestures.judged(self.stored.id, taxonomy)
+        store, taxonomy = self.context.store, self.context.store.labels.current()
+        judged = store.judged.of(self.stored.id, taxonomy)
         if judged is not None and judged.unknown_people:
             for user in judged.unknown_people:
                 self.context.judges.look_at(user)
-            judged = gestures.judged(self.stored.id, taxonomy)
+            judged = store.judged.of(self.stored.id, taxonomy)
         assert judged is not None  # the message is there
         self._strangers = judged.strangers
         if self.stored.message.source is not Source.COMMAND:
@@ -131,7 +131,7 @@ class ReplyWork(AboutMessage):
 
     def _tell(self, user: str) -> None:
         """Tell a person, once a day, that their corrections do not count."""
-        if not self.context.store.gestures.take_telling(user):
+        if not self.context.store.people.take_telling(user):
             return
         try:
             self.slack.chat_postEphemeral(
@@ -179,7 +179,7 @@ class QuestionWork(AboutMessage):
 
     def _judged(self) -> LabelState | None:
         """Return how the label stands now; None where it was retired since."""
-        judged = self.context.store.gestures.judged(self.stored.id, self.context.store.labels.current())
+        judged = self.context.store.judged.of(self.stored.id, self.context.store.labels.current())
         return None if judged is None else judged.state.labels.get(self.label)
 
 
@@ -225,7 +225,7 @@ def known_from(context: OutboxContext, source_id: str | None, stored: StoredMess
     source = context.store.messages.find(channel, ts) if ts else None
     if source is None or source.deleted or source.id == stored.id:
         return ""
-    judged = context.store.gestures.judged(source.id, taxonomy)
+    judged = context.store.judged.of(source.id, taxonomy)
     if judged is None or not judged.state.judges:
         return ""
     texts = context.texts

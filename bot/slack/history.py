@@ -15,7 +15,7 @@ from bot.views.texts import Texts
 from model.judgements import Gesture, Kind
 from model.labels import Taxonomy
 from model.schema import Message
-from model.store.gestures import OWN_WORDS
+from model.store.judged_messages import OWN_WORDS
 
 # A longer message than this is cut by Slack; the newest lines are the ones asked about.
 MOST_LINES = 30

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from model.labels import Taxonomy
 from model.learning.retraining import judged_example
 from model.schema import Example
-from model.store.gestures import Mark
+from model.store.judged_messages import Mark
 from model.store.store import Store
 
 # What expired goes from memory so much later at most.
@@ -33,14 +33,14 @@ class JudgedSoFar:
 
     def read(self, taxonomy: Taxonomy) -> dict[int, Judged]:
         """Return by message what is judged now, oldest first; all is read where labels, people or erasures changed."""
-        gestures = self._store.gestures
+        judged = self._store.judged
         basis = (taxonomy.labels, taxonomy.renamed, taxonomy.absent, self._store.refits.basis())
         anew = self._mark is None or basis != self._basis or time.monotonic() - self._read_at > _READ_ANEW_S
-        ids, mark = gestures.judged_since(None if anew else self._mark)
+        ids, mark = judged.changed_since(None if anew else self._mark)
         found = {} if anew else dict(self._found)
         for message_id in ids:
             found.pop(message_id, None)
-        for each in gestures.judged_messages(taxonomy, ids=ids):
+        for each in judged.messages(taxonomy, ids=ids):
             example = judged_example(each)
             if example is not None and each.said:
                 found[each.row.id] = Judged(example, max(said.gesture.at for said in each.said))

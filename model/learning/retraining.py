@@ -28,7 +28,7 @@ from model.schema import Blind, Comparison, Example, Flip, Progress, Report, Run
 from model.serving.calibration import Matrix
 from model.settings import ModelSettings
 from model.store.erasure import IMPORTED
-from model.store.gestures import JudgedMessage
+from model.store.judged_messages import JudgedMessage
 from model.store.registry import BY_TRAINING, Version
 from model.store.runs import BEAT_EVERY_S, Runs, owner_name
 from model.store.store import Store
@@ -112,7 +112,7 @@ def _descriptions(taxonomy: Taxonomy) -> list[Example]:
 
 def judged_examples(store: Store) -> Iterator[Example]:
     """Yield messages as people judged them, oldest first, with those who did."""
-    for each in store.gestures.judged_messages(store.labels.current()):
+    for each in store.judged.messages(store.labels.current()):
         if (example := judged_example(each)) is not None:
             yield example
 
@@ -341,7 +341,7 @@ def _blind(store: Store, serving: Version | None) -> Blind | None:
     if serving is None:
         return None
     gold, given, taxonomy = [], [], store.labels.current()
-    for state, prediction in store.gestures.judged_blind(taxonomy):
+    for state, prediction in store.judged.said_blind(taxonomy):
         if prediction.version == serving.number:
             known = set(state.labels) - set(state.unknown)
             gold.append({name for name, label in state.labels.items() if label.applies})

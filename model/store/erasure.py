@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select, tuple_
 
 from model.schema import Example
 from model.store.database import Database, lock_channel, now
-from model.store.gestures import Gestures, is_judged
+from model.store.judged_messages import JudgedMessages, is_judged
 from model.store.label_book import LabelBook
 from model.store.outbox_changes import mark_deleted, mark_expired, mark_known_due, mark_reply_due, of_message
 from model.store.tables import (
@@ -54,9 +54,9 @@ class Erased:
 class ErasureService:
     """The erasure requests of one database, and how long texts are kept."""
 
-    def __init__(self, database: Database, gestures: Gestures, labels: LabelBook) -> None:
+    def __init__(self, database: Database, judged: JudgedMessages, labels: LabelBook) -> None:
         self._database = database
-        self._gestures = gestures
+        self._judged = judged
         self._labels = labels
 
     # Requests
@@ -189,7 +189,7 @@ class ErasureService:
         """Delete the splits of these texts, unless another message says the same: that one keeps its split."""
         if not keys:
             return
-        others = {text_key(each.row.text) for each in self._gestures.judged_messages(self._labels.current())}
+        others = {text_key(each.row.text) for each in self._judged.messages(self._labels.current())}
         with self._database.writing() as connection:
             for some in _chunks(keys - others):
                 connection.execute(split_assignments.delete().where(split_assignments.c.text_key.in_(some)))

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from model.schema import Explanation, Source
 from model.store.database import Database, now
-from model.store.gestures import judged_ids
+from model.store.judged_messages import judged_ids
 from model.store.outbox_changes import insert_or_ignore
 from model.store.outbox_row import RETRY_AFTER_S, Kind, State
 from model.store.tables import messages, outbox

@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 
 from model.store.database import Database, aware, now, tally
-from model.store.gestures import EDITED_LATE_US, LATE_GESTURES, judged_ids
+from model.store.judged_messages import EDITED_LATE_US, LATE_GESTURES, judged_ids
 from model.store.tables import erasure_requests, gestures, label_events, messages, people, refits
 
 # Older ones are removed: they hold words of texts that may have been erased since.

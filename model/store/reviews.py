@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, and_, func, not_, or_, select, text
 from model.review_order import most_teaching, uncertainty
 from model.schema import Source
 from model.store.database import Database, now
-from model.store.gestures import is_judged
+from model.store.judged_messages import is_judged
 from model.store.outbox_changes import insert_or_ignore
 from model.store.outbox_row import RETRY_AFTER_S, Kind, State, doubt_key
 from model.store.tables import gestures, messages, outbox, predictions, review_cards

@@ -17,9 +17,11 @@ from model.store.examples import Examples
 from model.store.explanations import Explanations
 from model.store.gestures import Gestures
 from model.store.inventory import Inventory
+from model.store.judged_messages import JudgedMessages
 from model.store.label_book import LabelBook
 from model.store.messages import Messages
 from model.store.outbox import Outbox
+from model.store.people import People
 from model.store.predictions import Predictions
 from model.store.refits import Refits
 from model.store.registry import Registry
@@ -57,6 +59,8 @@ class Store:
         self.examples = Examples(self.database, self.mask)
         self.outbox = Outbox(self.database)
         self.gestures = Gestures(self.database, self.mask)
+        self.judged = JudgedMessages(self.database)
+        self.people = People(self.database)
         self.runs = Runs(self.database)
         self.registry = Registry(self.database, home)
         self.workers = Workers(self.database)
@@ -65,7 +69,7 @@ class Store:
         self.reviews = Reviews(self.database)
         self.explanations = Explanations(self.database)
         self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})
-        self.erasure = ErasureService(self.database, self.gestures, self.labels)
+        self.erasure = ErasureService(self.database, self.judged, self.labels)
 
     def belongs_to(self, team: str) -> str:
         """Return the id of the workspace that this database belongs to: the first one that asked, for ever.

@@ -123,7 +123,7 @@ def _evaluate_reply(store: Store, workspace: Workspace, stored: StoredMessage, a
 def _expected(store: Store, stored: StoredMessage) -> Any:
     """Return the blocks that the reply should have; None if there is nothing to show yet."""
     taxonomy = store.labels.current()
-    judged = store.gestures.judged(stored.id, taxonomy)
+    judged = store.judged.of(stored.id, taxonomy)
     prediction = store.predictions.latest(stored.id)
     if judged is None or prediction is None:
         return None

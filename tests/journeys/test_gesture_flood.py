@@ -140,7 +140,7 @@ async def flood(town: Town) -> None:
     clock = int(time.time()) - 100_000
     # Guests do not count, and strangers to the simulator would be guests: these people are known.
     for person in PEOPLE:
-        town.store.gestures.save_person(person, may_judge=True, expert=False)
+        town.store.people.save(person, may_judge=True, expert=False)
     texts = [
         f"mensaje {n}: {chance.choice(['la app no abre', 'perdí la tarjeta', 'gracias', 'quiero un préstamo'])}"
         for n in range(MESSAGES)
@@ -163,7 +163,7 @@ async def flood(town: Town) -> None:
     gestures = town.store.gestures
     meant, kept = Counter[Any](), Counter[Any]()
     for ts, message_id in ids.items():
-        judged = gestures.judged(message_id, seed_taxonomy())
+        judged = town.store.judged.of(message_id, seed_taxonomy())
         expected = reference(by_message[ts], list(judged.prediction.labels), ts)
         assert {name: (list(label.yes), list(label.no)) for name, label in judged.state.labels.items()} == expected
         meant.update(

@@ -16,7 +16,7 @@ def judge(store: Store, ts: str, *labels: str, user: str = "U1", at: int = 10, w
 
 def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a hundred thousand judged messages a trainer reads a few after each judgement; it must miss nothing."""
-    monkeypatch.setattr("model.store.gestures.LATE_GESTURES", 0)
+    monkeypatch.setattr("model.store.judged_messages.LATE_GESTURES", 0)
     kept = JudgedSoFar(store)
 
     def both(messages: int) -> None:
@@ -46,7 +46,7 @@ def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store, 
     assert known != store.refits.learnable()
     store.messages.delete("C1", "0.1")
     both(1)
-    store.gestures.save_person("U2", may_judge=False, expert=False)
+    store.people.save("U2", may_judge=False, expert=False)
     both(0)
     judge(store, "3.1", "ahorro")
     store.labels.record(LabelEvent(kind="merge", name="ahorro", into="cuenta", at=30, by="U1"))

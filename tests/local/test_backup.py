@@ -116,7 +116,7 @@ def test_nothing_that_was_acknowledged_before_a_backup_is_missing_in_it(
         found = restored.messages.find("C1", ts)
         assert found is not None
         assert found.id == message_id
-        judged = restored.gestures.judged(message_id, labels)
+        judged = restored.judged.of(message_id, labels)
         assert judged is not None
         assert judged.state.labels["tarjeta"].yes == ("U0ANA",)
     # One moment: whoever was judged is there, and the counts are those of the rows.

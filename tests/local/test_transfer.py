@@ -69,7 +69,7 @@ def test_a_label_added_in_the_sheet_is_that_persons_word(ours: ModelSettings, st
     assert "1 judged anew" in import_file(ours, tmp_path / "back.csv")
     message = store.messages.find("C1", "1700000000.000100")
     assert message is not None
-    judged = store.gestures.judged(message.id, store.labels.current())
+    judged = store.judged.of(message.id, store.labels.current())
     assert judged is not None
     assert judged.state.labels["urgente"].yes == ("U0ANA",)
     assert judged.state.unknown == ("fraude",)

@@ -150,7 +150,7 @@ def redrawn(user: str) -> Callable[[Bench, Arm], Posts]:
 
 def expert(bench: Bench, arm: Arm) -> Posts:
     context = bench.context
-    judges = Judges(context.slack, context.store.gestures, context.settings, TEAM)  # who asks every five minutes only
+    judges = Judges(context.slack, context.store.people, context.settings, TEAM)  # who asks every five minutes only
     return redrawn("U0SIMULUIS")(Bench(bench.simulator, replace(context, judges=judges)), arm)
 
 

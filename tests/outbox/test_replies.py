@@ -649,18 +649,18 @@ def test_who_may_judge(context: OutboxContext, settings: dict[str, object], user
     said = Gesture(user=user, handle="h", at=1_800_000_000_000_000, kind=Kind.LABEL, labels=("app",))
     gestures.add(said, channel=CHANNEL, item_ts="1700000000.000100")
     other = Gesture(user="U0SIMUMARIA", handle="h2", at=1_800_000_000_000_001, kind=Kind.NONE)
-    gestures.save_person("U0SIMUMARIA", may_judge=True, expert=False)
-    judged = gestures.judged(message_id, seed_taxonomy())
+    context.store.people.save("U0SIMUMARIA", may_judge=True, expert=False)
+    judged = context.store.judged.of(message_id, seed_taxonomy())
     assert (judged.strangers == ()) == may_judge
     if user != "U0SIMUMARIA":
         gestures.add(other, channel=CHANNEL, item_ts="1700000000.000100")
-        status = gestures.judged(message_id, seed_taxonomy()).state.labels["app"].status
+        status = context.store.judged.of(message_id, seed_taxonomy()).state.labels["app"].status
         assert status == ("added" if expert else "disputed" if may_judge else "rejected")
 
 
 def judges(context: OutboxContext, **settings: object) -> Judges:
     """As they are with other settings."""
-    return Judges(context.slack, context.store.gestures, context.settings.model_copy(update=settings), TEAM)
+    return Judges(context.slack, context.store.people, context.settings.model_copy(update=settings), TEAM)
 
 
 @ON_SQLITE

@@ -381,7 +381,7 @@ def test_a_label_among_hundreds_is_found_by_typing(
         ts = ana.ask("one.dataset.ts", message)
         stored = store.messages.find("C0SIMUGENERAL", ts)
         assert stored is not None
-        judged = store.gestures.judged(stored.id, store.labels.current())
+        judged = store.judged.of(stored.id, store.labels.current())
         assert judged is not None
         assert judged.state.shown == (last,)
         ana.choose(message, "[data-callback-id=edit_labels]")

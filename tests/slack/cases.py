@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.simulator.person import Person
 from model.judgements import MessageState
 from model.labels import seed_taxonomy
-from model.store.gestures import Judged
+from model.store.judged_messages import Judged
 from tests.town import Town
 
 TEXT = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
@@ -28,7 +28,7 @@ class Case:
 
     @property
     def judged(self) -> Judged:
-        judged = self.town.store.gestures.judged(self.id, seed_taxonomy())
+        judged = self.town.store.judged.of(self.id, seed_taxonomy())
         assert judged is not None
         return judged
 

@@ -158,8 +158,8 @@ async def test_the_shortcut_corrects_a_message_that_was_never_classified(town: T
     assert await ana.view_submit(str(view["id"]), choosing("cuenta"))
     stored = town.store.messages.find(CHANNEL, ts)
     assert stored is not None
-    gestures = town.store.gestures
-    await eventually(lambda: gestures.judged(stored.id, seed_taxonomy()).state.shown == ("cuenta",), lambda: "not corrected")
+    judged = town.store.judged
+    await eventually(lambda: judged.of(stored.id, seed_taxonomy()).state.shown == ("cuenta",), lambda: "not corrected")
     await eventually(lambda: town.store.outbox.reply_ts(stored.id) is not None, lambda: "no reply")
 
 
@@ -272,7 +272,7 @@ async def test_a_reaction_that_comes_before_its_message_counts_when_the_message_
     assert await ana.shortcut(CHANNEL, ts, "classify_message")  # only now do we hear of the message itself
     await ana.wait_for_reply("atencion", ts, 20)
     stored = town.store.messages.find(CHANNEL, ts)
-    judged = town.store.gestures.judged(stored.id, seed_taxonomy())
+    judged = town.store.judged.of(stored.id, seed_taxonomy())
     assert judged.state.labels["fraude"].yes == ("U0SIMUANA",)
 
 
@@ -371,7 +371,7 @@ async def test_a_blind_message_shows_its_labels_only_after_somebody_said_their_o
     await case.luis.unreact(CHANNEL, case.reply_ts, "white_check_mark")
     await case.luis.react(CHANNEL, case.reply_ts, "white_check_mark")  # now it says something
     await case.until(lambda state: "U0SIMULUIS" in state.labels[shown[0]].yes)
-    first, prediction = next(iter(case.town.store.gestures.judged_blind(seed_taxonomy())))
+    first, prediction = next(iter(case.town.store.judged.said_blind(seed_taxonomy())))
     assert {name for name, label in first.labels.items() if label.applies} == {"ahorro"}
     assert prediction.labels == shown
     with case.town.store.database.writing() as connection:

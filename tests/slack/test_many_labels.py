@@ -63,7 +63,7 @@ def test_every_label_can_be_chosen_and_stays_chosen(many: int, slack: SimulatorT
         assert await person.view_submit(view["id"], chosen)
         stored = store.messages.find(GENERAL, ts)
         assert stored is not None
-        judged = store.gestures.judged(stored.id, store.labels.current())
+        judged = store.judged.of(stored.id, store.labels.current())
         assert judged is not None
         assert set(judged.state.shown) == {last, "tarjeta"}
         assert judged.state.unknown == ()
@@ -75,7 +75,7 @@ def test_every_label_can_be_chosen_and_stays_chosen(many: int, slack: SimulatorT
         if many >= 100:
             assert await person.suggest("labels", "tarjeta", view_id=again["id"])
         assert await person.view_submit(again["id"])  # looked, typed, and left as it was
-        judged = store.gestures.judged(stored.id, store.labels.current())
+        judged = store.judged.of(stored.id, store.labels.current())
         assert judged is not None
         assert set(judged.state.shown) == {last, "tarjeta"}
 

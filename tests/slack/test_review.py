@@ -127,7 +127,7 @@ def said_of(store: Store, message_id: int) -> list[Gesture]:
 
 
 def state_of(store: Store, message_id: int) -> MessageState:
-    judged = store.gestures.judged(message_id, seed_taxonomy())
+    judged = store.judged.of(message_id, seed_taxonomy())
     assert judged is not None
     return judged.state
 
@@ -302,7 +302,7 @@ def test_a_random_card_shows_no_labels_and_is_measured_as_blind(
 
     with connected(slack, store, tmp_path, []):
         as_reviewer(slack, review)
-    [(state, prediction)] = store.gestures.judged_blind(seed_taxonomy())
+    [(state, prediction)] = store.judged.said_blind(seed_taxonomy())
     assert (state.shown, prediction.labels) == (("cuenta",), ("ahorro",))
 
 

@@ -135,12 +135,12 @@ async def test_gestures_of_whom_slack_gives_or_takes_rights_count_anew_and_their
     counted: bool, flags: dict[str, Any], asked_anew: bool, tell: Callable[..., Any], known: Store
 ) -> None:
     """For a day the words of a new colleague counted nothing; everybody's status comes the same way and costs nothing."""
-    known.gestures.save_person(JUDGE, may_judge=counted, expert=False)
+    known.people.save(JUDGE, may_judge=counted, expert=False)
     stored = known.messages.find("C1", "1.000001")
     assert stored is not None
     before = known.outbox.get(reply_key(stored.id))
     await tell("user_change", user={"id": JUDGE, "team_id": TEAM, **flags})
-    judged = known.gestures.judged(stored.id, seed_taxonomy())
+    judged = known.judged.of(stored.id, seed_taxonomy())
     assert judged is not None
     assert (JUDGE in judged.unknown_people) is asked_anew
     row = known.outbox.get(reply_key(stored.id))

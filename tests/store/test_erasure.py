@@ -107,7 +107,7 @@ def test_all_of_a_person_goes_and_nobody_elses(store: Store) -> None:
     judge(store, "U1", "2.1")
     judge(store, "U1", "2.15", at=6)
     judge(store, "U3", "2.1")
-    store.gestures.save_person("U1", may_judge=True, expert=False)
+    store.people.save("U1", may_judge=True, expert=False)
     erasure = store.erasure
     assert erasure.extent("U1") == (3, 2)
     done, touched = erasure.execute(erasure.create_request(by="U1", user="U1"))
@@ -115,7 +115,7 @@ def test_all_of_a_person_goes_and_nobody_elses(store: Store) -> None:
     assert set(touched) == {*own, other}
     assert erasure.extent("U1") == (0, 0)
     assert "Filomena" not in everything(store)
-    judged = store.gestures.judged(other, seed_taxonomy())
+    judged = store.judged.of(other, seed_taxonomy())
     assert judged is not None
     assert judged.state.judges == ("U3",)
 

@@ -119,7 +119,7 @@ def test_what_was_judged_is_found_without_looking_at_what_was_not(store: Store, 
     """A retraining every night must not read a year of messages to find what three people said today."""
     fill(store, range(1, STORED + 1), judged_every=BLIND // 2)
     with statements(store) as seen:
-        judged = list(store.gestures.judged_messages(seed_taxonomy(), blind=blind))
+        judged = list(store.judged.messages(seed_taxonomy(), blind=blind))
     assert len(judged) == STORED // (BLIND if blind else BLIND // 2)
     assert len(seen) == 5  # those that find the messages; and the page's messages, predictions, gestures and people
     for statement, parameters in seen:
@@ -142,7 +142,7 @@ def test_each_page_of_what_was_judged_looks_its_own_rows_up(postgres_url: str, t
             return int(connection.execute(text(query)).scalar_one())
 
     before = read_in_whole()
-    assert sum(1 for _ in store.gestures.judged_messages(seed_taxonomy(), page=50)) == STORED // JUDGED
+    assert sum(1 for _ in store.judged.messages(seed_taxonomy(), page=50)) == STORED // JUDGED
     store.database.engine.dispose()  # its processes tell what they read, at the latest when they end
     # What finds the judged ones may read each table twice; twelve pages may not.
     assert read_in_whole() - before <= 2 * (2 * STORED + STORED // JUDGED)
@@ -171,7 +171,7 @@ def test_reading_what_was_judged_takes_a_page_of_memory_however_much_it_is(store
     for numbers in ([], [n for n in range(1, 1201) if n % 8]):
         judge(store, numbers)
         tracemalloc.start()
-        count = sum(1 for _ in store.gestures.judged_messages(seed_taxonomy(), page=50))
+        count = sum(1 for _ in store.judged.messages(seed_taxonomy(), page=50))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert count == 150 + len(numbers)

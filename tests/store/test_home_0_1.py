@@ -49,7 +49,7 @@ def test_every_message_judgement_run_and_version_is_still_there(upgraded: Store)
     taxonomy = upgraded.labels.current()
     assert taxonomy["app"].title == "Aplicación"
     assert taxonomy.names == seed_taxonomy().names
-    judged = {each.row.id: each for each in upgraded.gestures.judged_messages(taxonomy)}
+    judged = {each.row.id: each for each in upgraded.judged.messages(taxonomy)}
     assert set(judged) == {1, 8, 18, 21}
     assert judged[21].said[0].note == "visto con el equipo"
     assert upgraded.gestures.message_of(OTHER, ts(21, 500)) == 21
@@ -71,7 +71,7 @@ def test_what_people_said_on_messages_themselves_stands_and_can_be_taken_back(up
     assert [upgraded.channels.reactions(channel) for channel in (CHANNEL, OTHER)] == ["reply", "reply"]
     on_messages = {
         each.row.id: said
-        for each in upgraded.gestures.judged_messages(upgraded.labels.current())
+        for each in upgraded.judged.messages(upgraded.labels.current())
         for said in each.said
         if said.item_ts == each.row.ts and said.gesture.via == "reaction"
     }

@@ -31,7 +31,7 @@ def said(store: Store, kind: Kind, *labels: str, at: int = 1, ts: str = "1.1") -
 
 
 def state_of(store: Store, message_id: int, taxonomy: Taxonomy) -> dict[str, bool | None]:
-    judged = store.gestures.judged(message_id, taxonomy)
+    judged = store.judged.of(message_id, taxonomy)
     return {name: label.applies for name, label in judged.state.labels.items()}
 
 

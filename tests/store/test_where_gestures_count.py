@@ -47,7 +47,7 @@ def kept(store: Store) -> int:
 
 
 def is_thanks(store: Store, message_id: int) -> bool:
-    judged = store.gestures.judged(message_id, seed_taxonomy())
+    judged = store.judged.of(message_id, seed_taxonomy())
     assert judged is not None
     return judged.state.labels["agradecimiento"].applies is True
 
@@ -66,7 +66,7 @@ def test_everyday_reactions_on_a_persons_message_are_no_judgement(store: Store, 
     """Thanks for a colleague was learnt as a label, and *attended to* as *labels are right*."""
     message_id = a_message(store)
     assert thanks(store, kind=kind, labels=labels) == (None, False)
-    judged = store.gestures.judged(message_id, seed_taxonomy())
+    judged = store.judged.of(message_id, seed_taxonomy())
     assert judged is not None
     assert judged.state.judges == ()
     # Nothing is kept of it: it is in no history, takes no text out of retention and asks for no retraining.

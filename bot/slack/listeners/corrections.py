@@ -22,7 +22,7 @@ from model.errors import StoreUnavailable
 from model.judgements import Gesture, Kind, MessageState
 from model.labels import Taxonomy
 from model.schema import Message
-from model.store.gestures import Judged
+from model.store.judged_messages import Judged
 from model.store.store import Store
 from model.store.stored_message import StoredMessage
 
@@ -130,7 +130,7 @@ async def _tell_of_correct(context: ListenerContext, parsed: ButtonClick, *, kno
     else:
         key = "judge.refused"
         # Whoever renders the reply need not tell them again.
-        await asyncio.to_thread(context.store.gestures.take_telling, parsed.user)
+        await asyncio.to_thread(context.store.people.take_telling, parsed.user)
     await context.tell(
         context.texts(key), channel=parsed.channel, user=parsed.user, response_url=parsed.response_url
     )  # fmt: skip
@@ -223,7 +223,7 @@ async def _fill(context: ListenerContext, view_id: str, message_id: int | None, 
 def _look(store: Store, message_id: int | None, taxonomy: Taxonomy) -> tuple[StoredMessage | None, Judged | None]:
     if message_id is None:
         return None, None
-    return store.messages.get(message_id), store.gestures.judged(message_id, taxonomy)
+    return store.messages.get(message_id), store.judged.of(message_id, taxonomy)
 
 
 def _modal(

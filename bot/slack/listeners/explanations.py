@@ -136,7 +136,7 @@ async def _why_not(context: ListenerContext, stored: StoredMessage | None, user:
     if not stored.message.text:
         return texts("why.expired")
     if stored.message.blind:
-        judged = await asyncio.to_thread(context.store.gestures.judged, stored.id, await context.taxonomy())
+        judged = await asyncio.to_thread(context.store.judged.of, stored.id, await context.taxonomy())
         if judged is None or not judged.state.judges:
             return texts("why.blind")
     return await why_none(context)

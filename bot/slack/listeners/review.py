@@ -22,7 +22,7 @@ from model.errors import StoreUnavailable
 from model.judgements import Gesture, Kind
 from model.labels import Taxonomy
 from model.schema import Message
-from model.store.gestures import VIA_BLIND_REVIEW, Judged
+from model.store.judged_messages import VIA_BLIND_REVIEW, Judged
 from model.store.reviews import Candidate, Reason, ReviewCard
 from model.store.stored_message import StoredMessage
 
@@ -170,7 +170,7 @@ async def _give(
 ) -> bool:
     """Give this person the message and show it; return False where somebody else has it, or it needs nobody any more."""
     taxonomy = await context.taxonomy()
-    judged = await asyncio.to_thread(context.store.gestures.judged, candidate.message_id, taxonomy)
+    judged = await asyncio.to_thread(context.store.judged.of, candidate.message_id, taxonomy)
     if judged is None or (candidate.reason is Reason.DISPUTE and not _is_open_to(judged, screen.user)):
         return False
     blind = candidate.reason is Reason.SAMPLE or (stored.message.blind and not judged.state.judges)
@@ -192,7 +192,7 @@ async def _show(context: ListenerContext, screen: Screen, card: ReviewCard, *, w
         said = store.gestures.history(card.message_id)
         notes = [(each.gesture.user, each.note) for each in said if each.note and not each.stale]
         stored = store.messages.get(card.message_id)
-        return stored, store.gestures.judged(card.message_id, taxonomy), notes, store.reviews.may_take_back(screen.user)
+        return stored, store.judged.of(card.message_id, taxonomy), notes, store.reviews.may_take_back(screen.user)
 
     stored, judged, notes, may_go_back = await asyncio.to_thread(look)
     if stored is None or judged is None or not stored.message.text:
@@ -257,7 +257,7 @@ async def _judge(
         return Came()
     taxonomy = await context.taxonomy()
     stored = await asyncio.to_thread(store.messages.get, card.message_id)
-    judged = await asyncio.to_thread(store.gestures.judged, card.message_id, taxonomy)
+    judged = await asyncio.to_thread(store.judged.of, card.message_id, taxonomy)
     if stored is None or judged is None or stored.deleted:
         await asyncio.to_thread(store.reviews.end, card.id, "expired")
         return Came(warning=texts("review.taken"))

@@ -52,7 +52,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             return
         counts = parsed.is_full_member(context.team) and (not settings.judge_ids or parsed.user in named)
         # Everybody's status and picture comes this way, too: only what a gesture of theirs hangs on is looked at.
-        due = await asyncio.to_thread(store.gestures.note_rights, parsed.user, may_judge=counts)
+        due = await asyncio.to_thread(store.people.note_rights, parsed.user, may_judge=counts)
         if due:
             log.info("the rights of %s changed: %d replies are rendered again", parsed.user, due)
 
