@@ -12,7 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import bot.metrics
 import worker.metrics
-from deploy import observe
+from deploy import alerts, observe, panels
 from tests.conftest import missing
 from tests.prometheus import program
 
@@ -76,7 +76,7 @@ def table() -> str:
 def alerts_table() -> str:
     """The table of alerts as it has to be."""
     rows = ["| alert | raised after | says | begin here |", "| --- | --- | --- | --- |"]
-    for alert in observe.alerts():
+    for alert in alerts.alerts():
         says = re.sub(r"{{ \$labels\.(\w+) }}", r"*\1*", re.sub(r"{{ \$value[^}]*}}", "*N*", alert.what))
         rows.append(f"| {alert.name} | {alert.after} | {says} | {alert.do} |")
     return "\n".join(rows) + "\n"
@@ -93,10 +93,10 @@ def names_in(expression: str) -> set[str]:
 
 
 def expressions() -> Iterator[str]:
-    for alert in observe.alerts():
+    for alert in alerts.alerts():
         yield alert.expr
-    for panels in observe.ROWS.values():
-        for panel in panels:
+    for row in panels.ROWS.values():
+        for panel in row:
             for expression, _ in panel.lines:
                 yield expression
 
@@ -152,4 +152,4 @@ def test_each_trouble_raises_its_alert_alone_and_what_passes_by_itself_raises_no
 
 def test_every_alert_is_tried() -> None:
     """A rule without a case is a hope."""
-    assert {name for _, name, _ in observe.TROUBLE} == {alert.name for alert in observe.alerts()}
+    assert {name for _, name, _ in alerts.TROUBLE} == {alert.name for alert in alerts.alerts()}

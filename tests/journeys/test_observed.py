@@ -13,7 +13,7 @@ from celery import Celery
 
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
-from deploy import observe
+from deploy import alerts
 from tests.conftest import missing
 from tests.prometheus import Prometheus, program, running_prometheus
 from tests.slack.cases import eventually
@@ -28,7 +28,7 @@ def prometheus(town: Town, tmp_path: Path) -> Iterator[Prometheus]:
     """It scrapes all processes every second, and is patient for none of the minutes that its rules wait for otherwise."""
     if program("prometheus") is None:
         missing("Prometheus")
-    rules = observe.rules(after="0s", interval="15s", waiting=3, processes=OURS)
+    rules = alerts.rules(after="0s", interval="15s", waiting=3, processes=OURS)
     with running_prometheus(tmp_path, {name: town.processes[name].port for name in OURS}, rules) as made:
         yield made
 
@@ -54,10 +54,10 @@ async def test_a_stopped_worker_a_growing_queue_a_deaf_socket_and_a_failed_train
         assert (prometheus.value(expr) or 0) >= 1, expr
     assert prometheus.value("max(beto_version)") == stored.live
 
-    def raised(*alerts: tuple[str, str]) -> None:
+    def raised(*wanted: tuple[str, str]) -> None:
         deadline = time.monotonic() + 60
-        while (firing := prometheus.firing()) != set(alerts):
-            assert time.monotonic() < deadline, f"{firing} instead of {alerts or 'nothing'}"
+        while (firing := prometheus.firing()) != set(wanted):
+            assert time.monotonic() < deadline, f"{firing} instead of {wanted or 'nothing'}"
             time.sleep(0.1)
 
     worker = town.processes["worker"].popen
