@@ -147,6 +147,8 @@ class QuestionWork(AboutMessage):
     METADATA = "beto_question"
     NAMED = "about"
 
+    _is_open: bool | None = None  # whether people disagreed when it was rendered; None: it was not
+
     @property
     def label(self) -> str:
         """The label in dispute."""
@@ -165,17 +167,19 @@ class QuestionWork(AboutMessage):
     def render(self) -> Content:
         """Return the question, or what became of it."""
         taxonomy, label = self.context.store.labels.current(), self._judged()
-        if label is not None and label.status == "disputed":
+        self._is_open = label is not None and label.status == "disputed"
+        if label is not None and self._is_open:
             return Content(blocks.dispute(self.label, label, taxonomy, self.context.texts))
         return Content(blocks.settled(self.label, label, taxonomy, self.context.texts))
 
     def follow(self, write: Write) -> None:
-        """Count the dispute, when the thread is asked and when it was settled."""
-        label = self._judged()
-        if label is not None and label.status == "disputed" and self.row.ts is None and write.ts is not None:
-            DISPUTES.labels("asked").inc()
-        elif write.ts is not None and (label is None or label.status != "disputed"):
-            DISPUTES.labels("settled").inc()
+        """Count the dispute when the thread is asked, or asked once more, and when it is settled; not when it is drawn again."""
+        if self._is_open is None or write.ts is None:
+            return
+        # A row of an earlier version does not say, and was asked about.
+        was_open = self.row.ts is not None
+        if self.context.store.outbox.note_dispute(self.row.key, is_open=self._is_open, was_open=was_open):
+            DISPUTES.labels("asked" if self._is_open else "settled").inc()
 
     def _judged(self) -> LabelState | None:
         """Return how the label stands now; None where it was retired since."""

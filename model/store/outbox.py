@@ -219,6 +219,18 @@ class Outbox:
         with self._database.writing() as connection:
             connection.execute(outbox.update().where(outbox.c.key == key).values(content={"uploads": uploads}))
 
+    def note_dispute(self, key: str, *, is_open: bool, was_open: bool) -> bool:
+        """Save whether people disagree on what this question asks, and return whether that is news.
+
+        `was_open` holds for a row that does not say yet.
+        """
+        with self._database.writing() as connection:
+            content = connection.execute(select(outbox.c.content).where(outbox.c.key == key).with_for_update()).scalar_one()
+            if content.get("open", was_open) == is_open:
+                return False
+            connection.execute(outbox.update().where(outbox.c.key == key).values(content={**content, "open": is_open}))
+            return True
+
     # The sweep
 
     def overdue(self, limit: int = 500) -> list[Overdue]:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from bot.local.ports import free_port
 from bot.locks import TtlLock
+from bot.metrics import DISPUTES
 from bot.outbox import replies
 from bot.outbox import states as outbox_states
 from bot.outbox.context import OutboxContext
@@ -301,6 +302,34 @@ def test_the_question_about_a_dispute_is_closed_when_that_is_settled(
         judged(store, ts, "U0SIMULUIS", Kind.LABEL, at=3, labels=("app",))
         assert question().startswith("¿Lleva este mensaje")
         assert len(bots_posts(context, ts)) == 2
+
+
+@ON_SQLITE
+def test_a_dispute_is_counted_when_it_is_asked_about_and_when_it_is_settled_however_often_it_is_drawn(
+    context: OutboxContext, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked less settled are the disputes that are open: each redrawing counted as one more that was settled."""
+    monkeypatch.setattr(outbox_states, "REDRAW_EVERY_S", 0.0)
+    store, ts = context.store, said_by_ana(workspace)
+    message_id = a_predicted_message(store, ts)
+    steps = [DISPUTES.labels(step) for step in ("asked", "settled")]
+    before = [step._value.get() for step in steps]
+
+    def counted() -> list[float]:
+        for each in (reply_key(message_id), question_key(message_id, "app")):
+            deliver(context, each)
+        return [step._value.get() - was for step, was in zip(steps, before, strict=True)]
+
+    judged(store, ts, "U0SIMULUIS", Kind.LABEL, labels=("app",))
+    judged(store, ts, "U0SIMUMARIA", at=1)
+    assert counted() == [1, 0]
+    judged(store, ts, "U0SIMUANA", at=2)
+    assert counted() == [1, 1]
+    judged(store, ts, "U0SIMULUIS", at=3)
+    assert counted() == [1, 1]  # drawn with one name more
+    judged(store, ts, "U0SIMULUIS", Kind.LABEL, at=4, labels=("app",))
+    judged(store, ts, "U0SIMUANA", at=2, withdrawn=True)
+    assert counted() == [2, 1]
 
 
 @ON_SQLITE
