@@ -28,7 +28,6 @@ NOUNS = {
     "model/labels.py": "the labels",
     "model/learning/refit.py": "the refit",
     "model/learning/retraining.py": "a run",
-    "model/learning/training.py": "the training loop",
     "model/schema.py": "the nouns that travel",
     "model/store/erasure.py": "the erasure of what people wrote",
     "model/store/outbox.py": "the outbox",

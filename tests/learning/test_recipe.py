@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from model.errors import BrokenVersion
 from model.labels import Label, Taxonomy
-from model.learning import checkpoint, retraining, training
+from model.learning import checkpoint, lessons, retraining, training
 from model.learning.dataset import seed_messages, split_for_dev
 from model.learning.recipe import TRAINED_LAYERS, checkpoint_recipe, freeze, titles_of
 from model.learning.training import train
@@ -86,7 +86,7 @@ def test_reading_the_messages_once_is_shown_as_it_goes_on(base: Path, tmp_path: 
 def test_what_the_lower_layers_say_may_be_remembered(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More messages than fit into memory are trained on without it, and teach the same."""
     trained(base, tmp_path / "remembered")
-    monkeypatch.setattr(training, "_MOST_CACHED", 0)
+    monkeypatch.setattr(lessons, "_MOST_CACHED", 0)
     trained(base, tmp_path / "afresh")
     texts = [example.text for example in EXAMPLES]
     one, two = (load(tmp_path / name, device="cpu") for name in ("remembered", "afresh"))
@@ -162,11 +162,11 @@ def test_two_messages_joined_carry_the_labels_of_both() -> None:
     encoded, truth = [[0, 7, 2], [0, 8, 9, 2]], torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 1.0]])
     known = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
     below = [torch.full((len(ids), 2), float(at)) for at, ids in enumerate(encoded)]
-    task = training._Task(encoded, truth, known, below)
-    assert task.drawn([1, 0], 0.0, 512, random.Random(0)).encoded == [encoded[1], encoded[0]]
+    two = lessons.Lessons(encoded, truth, known, below)
+    assert two.drawn([1, 0], 0.0, 512, random.Random(0)).encoded == [encoded[1], encoded[0]]
     seen = set()
     for seed in range(20):
-        drawn = task.drawn([0], 1.0, 6, random.Random(seed))
+        drawn = two.drawn([0], 1.0, 6, random.Random(seed))
         assert drawn.lower is not None
         assert [len(each) for each in drawn.lower] == [len(each) for each in drawn.encoded]
         seen.add((tuple(drawn.encoded[0]), tuple(drawn.truth[0].tolist()), tuple(drawn.known[0].tolist())))
@@ -177,8 +177,8 @@ def test_two_messages_joined_carry_the_labels_of_both() -> None:
         ((0, 7, 2, 8, 9, 2), *both),
         ((0, 8, 9, 2, 7, 2), *both),
     }
-    assert task.encoded == [[0, 7, 2], [0, 8, 9, 2]]
-    assert task.truth[0].tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert two.encoded == [[0, 7, 2], [0, 8, 9, 2]]
+    assert two.truth[0].tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
 def test_a_base_of_another_family_is_served_by_torch_and_says_so(

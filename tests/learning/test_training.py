@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save_file
 
 from model.errors import BadData, BaseUnavailable, ModelError, UnknownLabel
 from model.labels import Taxonomy, seed_taxonomy
-from model.learning import checkpoint, training
+from model.learning import checkpoint, loop
 from model.learning.checkpoint import CHECKPOINT_FILE
 from model.learning.dataset import data_sha256, seed_examples, write_examples
 from model.learning.evaluation import score
-from model.learning.recipe import MINI_RECIPE
+from model.learning.recipe import MINI_RECIPE, begin
 from model.learning.training import train
 from model.schema import Card, Example, Progress
 from model.serving.classifier import load
@@ -122,7 +122,7 @@ def test_a_local_checkpoint_of_the_same_kind_is_fine_tuned(tiny: Path, tmp_path:
 def test_a_new_head_begins_with_how_frequent_each_label_is(tiny: Path) -> None:
     """Else the first epochs only learn that most labels are absent; what nobody judged is no absence."""
     blind = [e.model_copy(update={"labels": (), "unknown": ("gracias",)}) if e.labels == ("gracias",) else e for e in EXAMPLES]
-    network, _, _, _ = training.begin(blind, EXAMPLES, TINY.names, base=str(tiny), seed=0, home=tiny)
+    network, _, _, _ = begin(blind, EXAMPLES, TINY.names, base=str(tiny), seed=0, home=tiny)
     assert network.classifier.bias.sigmoid().tolist() == pytest.approx([8.5 / 25, 0.5 / 17])
 
 
@@ -340,7 +340,7 @@ def shrink_memory(monkeypatch: pytest.MonkeyPatch, texts: int, error: Exception)
             raise error
         return forward(network, inputs)
 
-    monkeypatch.setattr(training, "forward", bounded)
+    monkeypatch.setattr(loop, "forward", bounded)
 
 
 @pytest.mark.parametrize(
@@ -374,8 +374,8 @@ def test_chance_does_not_remember_the_try_that_failed(tmp_path: Path, monkeypatc
     """Halved at the first step or from the beginning: one seed gives one version."""
     shrink_memory(monkeypatch, 8, torch.OutOfMemoryError())
     mini(tmp_path / "a", epochs=1)
-    learn = training._learn
-    monkeypatch.setattr(training, "_learn", lambda *args: learn(*args[:-1], min(8, args[-1])))
+    learn = loop._learn
+    monkeypatch.setattr(loop, "_learn", lambda *args: learn(*args[:-1], min(8, args[-1])))
     mini(tmp_path / "b", epochs=1)
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
 

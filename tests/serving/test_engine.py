@@ -125,7 +125,8 @@ def test_strangers_in_a_pass_change_nothing_in_int8(tmp_path: Path) -> None:
 
 def test_a_form_that_strays_is_not_served(tmp_path: Path) -> None:
     """Speed must not cost right answers: the exact form serves then, and the card says why."""
-    from model.learning.training import _add_engine, _Task
+    from model.learning.forms import add_engine
+    from model.learning.lessons import Lessons
 
     net = network()
     with torch.no_grad():  # one loud unit, as real checkpoints have them, but louder: int8 has no steps left for the others
@@ -133,8 +134,8 @@ def test_a_form_that_strays_is_not_served(tmp_path: Path) -> None:
     encoded = texts(*(20,) * 40)
     exact = TorchEngine(net, 1, torch.device("cpu")).logits(encoded)
     answers = torch.tensor(exact >= np.median(exact, axis=0)).float()
-    task = _Task(encoded, answers, torch.ones_like(answers))
-    int8, fp32 = _add_engine(tmp_path, net, {}, task, exact, lambda logits: logits, sigmoid(np.median(exact, axis=0)))
+    lessons = Lessons(encoded, answers, torch.ones_like(answers))
+    int8, fp32 = add_engine(tmp_path, net, {}, lessons, exact, lambda logits: logits, sigmoid(np.median(exact, axis=0)))
     assert int8.form == "int8"
     assert not int8.sound
     assert int8.flipped > 0.01 * int8.decisions == 0.01 * 40 * 7
