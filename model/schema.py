@@ -126,7 +126,8 @@ class Example(Frozen):
 class Progress(Frozen):
     """The progress of a training: `step` of `steps`, `seconds_left` estimated from the pace so far.
 
-    Steps are messages read while it prepares, where the layers that do not learn go through them once.
+    While it prepares, steps are of the word models that are fitted, and then messages read, where the layers that do not learn
+    go through them once.
 
     A training that is resumed goes on with the step after its checkpoint. One that stops learning ends before `steps`.
     """
@@ -134,6 +135,7 @@ class Progress(Frozen):
     stage: Annotated[
         Literal["preparing", "training", "evaluating", "done"], BeforeValidator(lambda stage: _FORMER_STAGES.get(stage, stage))
     ]
+    part: Literal["words", "reading"] = "words"  # of the preparation
     step: int = 0
     steps: int = 0
     epoch: int = 0
@@ -143,9 +145,11 @@ class Progress(Frozen):
 
     @property
     def share(self) -> float:
-        """Return how much of the whole is done, 0..1: reading the messages takes about a fifth of a first training."""
+        """Return how much of the whole is done, 0..1: what comes before it learns takes about a fifth of a first training."""
         done = min(self.step / self.steps, 1.0) if self.steps else 0.0
-        return {"preparing": 0.2 * done, "done": 1.0}.get(self.stage, 0.2 + 0.75 * done)
+        if self.stage == "preparing":
+            return 0.05 * done if self.part == "words" else 0.05 + 0.15 * done
+        return 1.0 if self.stage == "done" else 0.2 + 0.75 * done
 
 
 class LabelScores(Frozen):

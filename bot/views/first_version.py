@@ -26,7 +26,7 @@ def sentence(first: FirstTraining, texts: Texts) -> str:
     if progress is not None and progress.stage == "training" and progress.steps:
         return texts("first.training", percent=texts.percent(min(progress.step / progress.steps, 1.0)))
     if progress is not None and progress.stage == "preparing" and progress.steps:
-        return texts("first.reading", percent=texts.percent(progress.step / progress.steps))
+        return texts(f"first.{progress.part}", percent=texts.percent(progress.step / progress.steps))
     return texts("first.preparing")
 
 

@@ -60,7 +60,7 @@ def _line(run: Run, texts: Texts, standing: Standing) -> str:
     done = min(progress.step / progress.steps, 1.0) if progress.steps else 0.0
     bar = "█" * round(BAR * done) + "░" * (BAR - round(BAR * done))
     if progress.stage == "preparing" and progress.steps:
-        return texts("run.reading", bar=bar, percent=texts.percent(done))
+        return texts(f"run.{progress.part}", bar=bar, percent=texts.percent(done))
     if progress.stage == "training" and progress.steps:
         return texts(
             "run.training",

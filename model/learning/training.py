@@ -72,9 +72,13 @@ def train(
     _check_data({"train": train, "dev": dev, "test": test or ()}, taxonomy)
     where = context.init_process_group(pick_device(device))
 
-    # Data and model: the network that we begin with, and the baseline that it must beat.
+    # Data and model: the network that we begin with, and the yardsticks that it must beat.
     home = home or ModelSettings().home_folder
-    network, tokenizer, baseline, recipe = begin(train, dev, taxonomy.names, base=base, seed=seed, home=home, quick=quick)
+    of_two = [partial(_fitting, report, before, 0.5) for before in (0.0, 0.5)]
+    network, tokenizer, baseline, recipe = begin(
+        train, dev, taxonomy.names, base=base, seed=seed, home=home, quick=quick, on_share=of_two[0]
+    )
+    svc = fit_baseline(train, dev, taxonomy.names, "svc", of_two[1])
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     limit_s = (within_s or float("inf")) / (2 if recipe.learns_dev_too else 1)
@@ -93,7 +97,6 @@ def train(
     report(_evaluating(ended, recipe, ended.step, all_steps if recipe.learns_dev_too else ended.step))
 
     # Calibration, mixture and thresholds, all on dev, which is then scored as it will serve, beside the yardsticks.
-    svc = fit_baseline(train, dev, taxonomy.names, "svc")
     dev_lexical = baseline.lexical.logits([example.text for example in dev])
     decided, dev_encoder = decide(learner, dev_lessons, dev_lexical, taxonomy.names)
     scores = {"dev": score_systems(decided, dev_encoder, dev, baseline, svc)}
@@ -158,6 +161,11 @@ def train(
         )
         report(final.model_copy(update={"stage": "done", "seconds_left": 0.0}))
     return card
+
+
+def _fitting(report: Callable[[Progress], None], before: float, part: float, share: float) -> None:
+    """Report that so much of all word models is fitted: what is `before`, and of one `part` of them this `share`."""
+    report(Progress(stage="preparing", part="words", step=round(1000 * (before + part * share)), steps=1000))
 
 
 def _write(out: Path, learner: Learner, baseline: Baseline, card: Card, add_engine: Callable[..., tuple[TriedForm, ...]]) -> Card:

@@ -70,14 +70,15 @@ def test_only_the_highest_layers_learn(base: Path, tmp_path: Path) -> None:
     assert load(tmp_path / "v", device="cpu").card.settings["trained_layers"] == TRAINED_LAYERS
 
 
-def test_reading_the_messages_once_is_shown_as_it_goes_on(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is twenty seconds of a first start, and nobody is to look at a bar that stands still; what follows never falls back."""
+def test_what_comes_before_it_learns_is_shown_as_it_goes_on(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many messages it takes minutes, and nobody is to look at a bar that stands still; what follows never falls back."""
     monkeypatch.setitem(serving_network._TOKENS_A_PASS, "cpu", 64)
     seen: list[Progress] = []
     trained(base, tmp_path / "v", on_progress=seen.append)
-    read = [each for each in seen if each.stage == "preparing" and each.steps]
-    assert len(read) > 4
-    assert read[-1].step == read[-1].steps
+    for part in ("words", "reading"):
+        told = [each for each in seen if each.stage == "preparing" and each.part == part and each.steps]
+        assert len(told) > 4
+        assert told[-1].step == told[-1].steps
     shares = [each.share for each in seen]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0, 1)

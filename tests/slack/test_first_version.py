@@ -65,7 +65,12 @@ async def test_status_tells_every_state_of_the_first_training(dispatch: Callable
     store.runs.start(run_id, "somebody")
     store.runs.beat(run_id, "somebody", Progress(stage="preparing"))
     assert ES("first.preparing") in await said()
-    store.runs.beat(run_id, "somebody", Progress(stage="preparing", step=40, steps=100))
+    store.runs.beat(run_id, "somebody", Progress(stage="preparing", part="words", step=70, steps=1000))
+    assert (
+        "cuento las palabras de los mensajes de los que aprende mi primera versión y voy por el 7\N{NO-BREAK SPACE}%"
+        in await said()
+    )
+    store.runs.beat(run_id, "somebody", Progress(stage="preparing", part="reading", step=40, steps=100))
     assert "leo los mensajes de los que aprende mi primera versión y voy por el 40\N{NO-BREAK SPACE}%" in await said()
     store.runs.beat(run_id, "somebody", Progress(stage="training", step=30, steps=100))
     assert "voy por el 30\N{NO-BREAK SPACE}%" in await said()

@@ -12,7 +12,7 @@ from bot.views import label_blocks
 from bot.views.texts import Texts, load_texts
 from model.judgements import Kind, Status
 from model.labels import LabelEvent
-from model.schema import Preference, Reason
+from model.schema import Preference, Progress, Reason
 from model.store.channels import Mode
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,8 @@ PUT_TOGETHER = {
     "labels.did_{event.kind}": [
         f"labels.did_{kind}" for kind in get_args(LabelEvent.model_fields["kind"].annotation) if kind != "undo"
     ],
+    "first.{progress.part}": [f"first.{part}" for part in get_args(Progress.model_fields["part"].annotation)],
+    "run.{progress.part}": [f"run.{part}" for part in get_args(Progress.model_fields["part"].annotation)],
     "run.reason_{reason.code}": [f"run.reason_{code}" for code in get_args(Reason.model_fields["code"].annotation)],
 }
 LOOKED_UP = [*GESTURE_KEYS.values(), *MODE_KEYS.values()]
