@@ -102,8 +102,21 @@ def trainer() -> None:
 @click.option(
     "--clock-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="0.01: a minute takes 0.6 s."
 )
+@click.option(
+    "--tls",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Speak TLS with apps, and write the certificate that they have to trust to this file.",
+)
+@click.option("--rtt-ms", type=click.FloatRange(0), default=0.0, show_default=True, help="What a round trip takes for an app.")
 def simulator(
-    host: str, port: int, events_urls: tuple[str, ...], manifests: tuple[Path, ...], rate_limits: bool, clock_scale: float
+    host: str,
+    port: int,
+    events_urls: tuple[str, ...],
+    manifests: tuple[Path, ...],
+    rate_limits: bool,
+    clock_scale: float,
+    tls: Path | None,
+    rtt_ms: float,
 ) -> None:
     """Run a Slack that fits on this machine, for trying out any Bolt app."""
     _require_simulator()
@@ -111,6 +124,7 @@ def simulator(
     import itertools
 
     from bot.simulator import server
+    from bot.simulator.line import Line
 
     try:
         apps = [server.read_manifest(one) for one in manifests or (server.MANIFEST,)]
@@ -119,7 +133,11 @@ def simulator(
     if len(events_urls) > len(apps):
         raise click.BadParameter(f"{len(events_urls)} --events, but {len(apps)} --manifest: each app has one address")
     (first, url), *more = itertools.zip_longest(apps, events_urls)
-    asyncio.run(server.run(host, port, first, url, *more, rate_limits=rate_limits, clock_scale=clock_scale))
+    line = Line(authority=tls, rtt_s=rtt_ms / 1000) if tls is not None or rtt_ms else None
+    try:
+        asyncio.run(server.run(host, port, first, url, *more, rate_limits=rate_limits, clock_scale=clock_scale, line=line))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @beto.command()

@@ -44,6 +44,7 @@ class App(Installation):
         events_url: str | None,
         rate_limits: bool,
         base: Callable[[], str],
+        app_base: Callable[[], str],
     ) -> None:
         home = manifest["features"].get("app_home", {})
         scopes = tuple(manifest["oauth_config"]["scopes"].get("bot", ()))
@@ -57,13 +58,13 @@ class App(Installation):
         self.transport: Transport = self.socket_mode or SignedHttp(faults, clock, wire, events_url or "", self.signing_secret)
         self.events = Events(self.workspace, bot, manifest)
         self.views = Views(self.workspace, bot, screens.tell, clock=clock, home_enabled=home.get("home_tab_enabled", False))
-        self.response_urls = ResponseUrls(self.workspace, bot, base, clock)
+        self.response_urls = ResponseUrls(self.workspace, bot, app_base, clock)
         self.interactions = Interactions(
             self.workspace, bot, self.views, self.response_urls, self.transport, manifest, screens.tell
         )
         limits = RateLimits(clock.unix)
         self.limits = limits if rate_limits else None
-        self._base = base
+        self._app_base = app_base
         self.methods: Mapping[str, Method] = Methods(
             self,
             self.views,
@@ -102,5 +103,5 @@ class App(Installation):
         assert self.socket_mode is not None
         if not self.socket_mode.enabled:
             raise SlackError("forbidden_team")
-        address = self._base().replace("http", "ws", 1)
+        address = self._app_base().replace("http", "ws", 1)
         return f"{address}/link?ticket={self.socket_mode.new_ticket()}&app_id={self.bot.app_id}"

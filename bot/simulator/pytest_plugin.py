@@ -39,7 +39,7 @@ class SimulatorThread:
     def environment(self) -> dict[str, str]:
         """Return the environment variables by which most apps find Slack."""
         return {
-            "SLACK_API_URL": f"{self.url}/api/",
+            "SLACK_API_URL": f"{self.simulator.app_url}/api/",
             "SLACK_BOT_TOKEN": Simulator.bot_token,
             "SLACK_APP_TOKEN": Simulator.app_token,
             "SLACK_SIGNING_SECRET": Simulator.signing_secret,

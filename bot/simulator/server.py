@@ -21,6 +21,7 @@ from bot.simulator.delivery import Kind
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.faults import Faults
 from bot.simulator.installation import Method
+from bot.simulator.line import Line
 from bot.simulator.people import People
 from bot.simulator.screens import Screens
 from bot.simulator.uploads import Uploads
@@ -41,7 +42,7 @@ class Simulator:
 
     With `events_url` everything for the app is POSTed there, signed; without, it goes through Socket Mode. `clock_scale`
     shortens the three seconds to acknowledge, the life of triggers, and the waits before redelivery; `clock` can be set
-    forward.
+    forward. With a `line` the app has an address of its own, `app_url`, and people keep theirs.
     """
 
     bot_token = BOT_TOKEN
@@ -57,12 +58,14 @@ class Simulator:
         events_url: str | None = None,
         clock_scale: float = 1.0,
         rate_limits: bool = True,
+        line: Line | None = None,
     ) -> None:
         if not _is_loopback(host):
             raise ValueError(f"the simulator listens on loopback only, not on {host}: its tokens are known to everybody")
         self.host = host
         self.port = port
-        self.url = ""
+        self.url = self.app_url = ""
+        self.line = line
         self.faults = Faults()
         self.clock = Clock(clock_scale)
         self.wire = Wire(self.clock)
@@ -70,7 +73,7 @@ class Simulator:
         manifest = read_manifest(MANIFEST) if manifest is None else _completed(manifest)
         self.workspace = Workspace(**_names(manifest), clock=self.clock.unix)
         self._screens = Screens(self.workspace, self.wire)
-        self._uploads = Uploads(self.workspace, self._base)
+        self._uploads = Uploads(self.workspace, self._base, self._app_base)
         self._runner: web.AppRunner | None = None
         self.apps: list[App] = []
         self._add(manifest, next(iter(self.workspace.bots.values())), events_url)
@@ -123,7 +126,7 @@ class Simulator:
         self.apps[0].transport.disturb(what)
 
     async def start(self) -> None:
-        """Serve the workspace at `url`; raises OSError when the port is taken."""
+        """Serve the workspace at `url`; raises OSError when the port is taken, and what `Line.context` does."""
         served = web.Application(middlewares=[_ignore_disconnects, _refuse_cross_origin], client_max_size=_BODY_BYTES)
         served.add_routes(self._routes())
         # stop() closes the sockets; any other request that still runs then has lost its client.
@@ -138,9 +141,20 @@ class Simulator:
                 raise OSError(errno.EADDRINUSE, f"port {self.port} on {self.host} is taken: choose another one") from error
             raise
         self.port = self._runner.addresses[0][1]
-        self.url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        self.url = _address("http", self.host, self.port)
+        self.app_url = self.url if self.line is None else await self._lay(self.line, self._runner)
         for app in self.apps:
             app.transport.start()
+
+    async def _lay(self, line: Line, runner: web.AppRunner) -> str:
+        """Return the address of the app's line."""
+        try:
+            await web.TCPSite(runner, self.host, 0, ssl_context=line.context(self.host)).start()
+        except (OSError, ValueError):
+            await self.stop()
+            raise
+        port = await line.start(self.host, runner.addresses[1][1])
+        return _address(line.scheme, self.host, port)
 
     async def stop(self) -> None:
         """Stop serving and close every connection."""
@@ -149,6 +163,8 @@ class Simulator:
         for app in self.apps:
             await app.transport.stop()
         await self._screens.stop()
+        if self.line is not None:
+            await self.line.stop()
         await self._runner.cleanup()
         self._runner = None
 
@@ -183,6 +199,7 @@ class Simulator:
             events_url=events_url,
             rate_limits=self._rate_limits,
             base=self._base,
+            app_base=self._app_base,
         )
         self.apps.append(app)
         self.workspace.watchers.append(app.send_events)
@@ -193,6 +210,9 @@ class Simulator:
     def _base(self) -> str:
         return self.url
 
+    def _app_base(self) -> str:
+        return self.app_url
+
     async def _link(self, request: web.Request) -> web.StreamResponse:
         """Serve a websocket of the app that the address names."""
         for app in self.apps:
@@ -201,7 +221,8 @@ class Simulator:
         raise web.HTTPNotFound(text="no such app in Socket Mode")
 
     async def _health(self, _request: web.Request) -> web.Response:
-        return web.json_response({"ok": True, "sockets": self.sockets})
+        line = {} if self.line is None else {"connections": self.line.connections}
+        return web.json_response({"ok": True, "sockets": self.sockets, "app_url": self.app_url, **line})
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         file = PAGE / request.match_info.get("name", "index.html")
@@ -272,6 +293,7 @@ async def run(
     *more: tuple[Json, str | None],
     rate_limits: bool = True,
     clock_scale: float = 1.0,
+    line: Line | None = None,
 ) -> None:
     """Serve the simulator until cancelled, and print where; each of `more` is the manifest and events URL of one more app."""
     simulator = Simulator(
@@ -281,14 +303,17 @@ async def run(
         events_url=events_url,
         rate_limits=rate_limits,
         clock_scale=clock_scale,
+        line=line,
     )
     for one, url in more:
         simulator.install(one, events_url=url)
     await simulator.start()
     print(f"The page of the people: {simulator.url}/")
+    if line is not None and line.authority is not None:
+        print(f"SSL_CERT_FILE={line.authority.resolve()}")
     for app in simulator.apps:
         print(f"What {app.bot.app_name if more else 'the app'} has to know:")
-        print(f"SLACK_API_URL={simulator.url}/api/")
+        print(f"SLACK_API_URL={simulator.app_url}/api/")
         print(f"SLACK_BOT_TOKEN={app.bot_token}")
         print(f"SLACK_APP_TOKEN={app.app_token}")
         print(f"SLACK_SIGNING_SECRET={app.signing_secret}", flush=True)
@@ -324,7 +349,8 @@ def _names(manifest: Json) -> dict[str, str]:
 async def _refuse_cross_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests of other web sites, whether from their own pages or through a name of theirs that points at loopback."""
     host = request.headers.get("Host", "")
-    if not _is_loopback(_without_port(host)) or request.headers.get("Origin", f"http://{host}") != f"http://{host}":
+    own = f"{request.scheme}://{host}"
+    if not _is_loopback(_without_port(host)) or request.headers.get("Origin", own) != own:
         return web.json_response({"ok": False, "error": "forbidden", "message": "Solo desde esta misma página."}, status=403)
     return await handler(request)
 
@@ -336,6 +362,10 @@ async def _ignore_disconnects(request: web.Request, handler: Handler) -> web.Str
         return await handler(request)
     except ConnectionResetError:
         return web.Response(status=400)
+
+
+def _address(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _without_port(host: str) -> str:

@@ -32,8 +32,9 @@ class Upload:
 class Uploads:
     """All files of the workspace."""
 
-    def __init__(self, workspace: Workspace, base: Callable[[], str]) -> None:
+    def __init__(self, workspace: Workspace, base: Callable[[], str], app_base: Callable[[], str]) -> None:
         self._base = base
+        self._app_base = app_base
         self._workspace = workspace
         self._by_id: dict[str, Upload] = {}
         self._by_ticket: dict[str, Upload] = {}
@@ -47,7 +48,7 @@ class Uploads:
         upload = Upload("F" + secrets.token_hex(5).upper(), name, length, int(time.time()), user, alt_text=alt_text)
         ticket = secrets.token_urlsafe(24)
         self._by_id[upload.id] = self._by_ticket[ticket] = upload
-        return {"upload_url": f"{self._base()}/upload/v1/{ticket}", "file_id": upload.id}
+        return {"upload_url": f"{self._app_base()}/upload/v1/{ticket}", "file_id": upload.id}
 
     def receive(self, ticket: str, content: bytes) -> Upload:
         """Store the bytes of an upload; raises file_not_found for a ticket that is unknown or used."""

@@ -38,12 +38,13 @@ def finish(result: dict[str, Any], as_json: bool) -> None:
 @click.option(
     "--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, a checkpoint; or beto-shape, untrained."
 )
+@click.option("--rtt-ms", type=click.FloatRange(0), help="Speak TLS with a Slack that is so far away.")
 @as_json
-def journey(messages: int, seconds: int, rate: float, base: str, as_json: bool) -> None:
+def journey(messages: int, seconds: int, rate: float, base: str, rtt_ms: float | None, as_json: bool) -> None:
     """Time the way from a message's event to its reply in the thread, with every process real."""
     from tests.bench.journey import measure
 
-    finish(measure(messages=messages, seconds=seconds, rate=rate, base=base), as_json)
+    finish(measure(messages=messages, seconds=seconds, rate=rate, base=base, rtt_ms=rtt_ms), as_json)
 
 
 @bench.command()

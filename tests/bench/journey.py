@@ -18,7 +18,7 @@ from model.store.store import Store
 from model.store.tables import messages as saved
 from model.store.tables import predictions
 from tests.bench import shape
-from tests.bench.machine import CHANNELS, IN_FLIGHT, cpu_seconds, everything, machine_facts, milliseconds, texts
+from tests.bench.machine import CHANNELS, IN_FLIGHT, cpu_seconds, everything, line_of, machine_facts, milliseconds, texts
 
 REST_S = 10
 
@@ -32,15 +32,16 @@ class Phase:
     cpu: dict[str, float] = field(default_factory=dict)
 
 
-def measure(*, messages: int, seconds: int, rate: float, base: str) -> dict[str, Any]:
+def measure(*, messages: int, seconds: int, rate: float, base: str, rtt_ms: float | None = None) -> dict[str, Any]:
     """Measure at rest; then `rate` messages a second for so many seconds; then so many messages, 64 in flight.
 
     Both ends are stamped by the simulator's own clock: the message's ts and the reply's ts. Slack's limit of one post a
     second and channel is off. The version trained for the first run is kept for the next; of BETO's shape one is made,
-    of chance, and gets texts as long as chat messages are.
+    of chance, and gets texts as long as chat messages are. With `rtt_ms`, Slack is so far away, and spoken to by TLS.
     """
-    with everything(base) as (machine, url, home):
+    with everything(base, rtt_ms=rtt_ms) as (machine, url, home):
         rest, light, saturated = asyncio.run(_journeys(url, machine, messages, seconds, rate, chat=base == shape.NAME))
+        connections = line_of(url).get("connections")
         memory = {each.name: (read_health(each.port) or {}).get("resident_mib") for each in machine.processes if each.port}
     store = Store(ModelSettings(home=home, database_url="").store_url, home)
     in_model = model_seconds(store)
@@ -51,10 +52,14 @@ def measure(*, messages: int, seconds: int, rate: float, base: str) -> dict[str,
         "seed": 0,
         **machine_facts(),
         "memory_mib": memory,
+        "rtt_ms": rtt_ms,
+        "connections": connections,
         "cpu_percent_at_rest": {name: round(100 * spent / rest.seconds, 1) for name, spent in rest.cpu.items()},
     }
     click.echo(f"at rest      CPU per cent: {result['cpu_percent_at_rest']}", err=True)
     click.echo(f"             MiB: {memory}", err=True)
+    if connections is not None:
+        click.echo(f"             connections to Slack opened in all: {connections}", err=True)
     for name, phase in {"light": light, "saturated": saturated}.items():
         count = len(phase.latencies)
         own = [in_model[ts] for ts in phase.latencies if ts in in_model]

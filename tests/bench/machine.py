@@ -1,6 +1,7 @@
 """The machine that is measured: what it is, all of our processes running on it, and what they spend."""
 
 import itertools
+import json
 import os
 import platform
 import statistics
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from bot.local.demo import start_simulator, wait_for_training
 from bot.local.environment import child_environment
@@ -43,8 +45,11 @@ def machine_facts() -> dict[str, Any]:
 
 
 @contextmanager
-def everything(base: str) -> Iterator[tuple[Supervisor, str, Path]]:
-    """Run all processes with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second."""
+def everything(base: str, *, rtt_ms: float | None = None) -> Iterator[tuple[Supervisor, str, Path]]:
+    """Run all processes with a version, trained or of BETO's shape; the simulated Slack takes more than one post a second.
+
+    With `rtt_ms` it speaks TLS with them, and a round trip takes so long.
+    """
     folder = "bench-shape" if base == shape.NAME else "bench"
     home = BotSettings().home_folder.absolute() / folder
     environment = child_environment(
@@ -52,7 +57,11 @@ def everything(base: str) -> Iterator[tuple[Supervisor, str, Path]]:
     )
     with Supervisor(home, environment) as machine:
         machine.environment["BETO_REDIS_URL"] = machine.start_redis()
-        url = start_simulator(machine, None, "--no-rate-limits")
+        authority = home / "authority.pem"
+        line = [] if rtt_ms is None else ["--tls", str(authority), "--rtt-ms", str(rtt_ms)]
+        url = start_simulator(machine, None, "--no-rate-limits", *line)
+        if line:
+            machine.environment |= {"SLACK_API_URL": f"{line_of(url)['app_url']}/api/", "SSL_CERT_FILE": str(authority)}
         if base == shape.NAME:
             store = Store(ModelSettings(home=home, database_url="").store_url, home)
             store.migrate()
@@ -64,6 +73,13 @@ def everything(base: str) -> Iterator[tuple[Supervisor, str, Path]]:
         for process in processes:
             machine.wait_ready(process, 60)
         yield machine, url, home
+
+
+def line_of(url: str) -> dict[str, Any]:
+    """Return what the simulated Slack tells of the line to its apps: `app_url`, and how many `connections` were opened."""
+    with urlopen(f"{url}/health", timeout=10) as answer:  # of this machine
+        told: dict[str, Any] = json.load(answer)
+        return told
 
 
 def texts() -> Iterator[str]:
