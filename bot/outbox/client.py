@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
+from urllib.request import Request
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -11,10 +12,13 @@ from slack_sdk.web import SlackResponse
 
 from bot.errors import refusal
 from bot.metrics import WAIT_SECONDS, count_call
+from bot.outbox.connections import Connections
 from bot.outbox.rate_limit import RateLimiter
 from bot.outbox.states import AmbiguousResult, RateLimited
 
 CALL_WITHIN_S = 20.0
+# As many as this process calls at a time.
+CONNECTIONS_KEPT = 8
 NO_UNFURL: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 # Of a channel's newest messages, 200 each: a post that was made a moment ago is not further back.
 MOST_PAGES = 10
@@ -26,12 +30,16 @@ class RateLimitedClient(WebClient):
     """Slack's Web API, asked once and no faster than it allows: RateLimited, AmbiguousResult, or SlackApiError with a clear no.
 
     It waits by itself for at most `patience_s`. Nothing is tried a second time: whether that is safe only the caller knows.
+    Calls go over `connections`, which several clients may share.
     """
 
-    def __init__(self, *, limiter: RateLimiter, patience_s: float = 0.0, **options: Any) -> None:
+    def __init__(
+        self, *, limiter: RateLimiter, patience_s: float = 0.0, connections: Connections | None = None, **options: Any
+    ) -> None:
         super().__init__(retry_handlers=[], **options)
         self.limiter = limiter
         self.patience_s = patience_s
+        self.connections = connections or Connections(CONNECTIONS_KEPT, proxy=self.proxy)
 
     def api_call(self, api_method: str, **options: Any) -> SlackResponse:
         """Return Slack's answer, which is `ok`."""
@@ -64,6 +72,11 @@ class RateLimitedClient(WebClient):
             raise AmbiguousResult(api_method, reason, late=isinstance(reason, TimeoutError)) from None
         finally:
             count_call(api_method, outcome, time.perf_counter() - began)
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:  # noqa: ARG002  # slack_sdk names it
+        # Where slack_sdk sends a request, each over a connection of its own.
+        status, headers, body = self.connections.open(req, timeout_s=self.timeout)
+        return {"status": status, "headers": headers, "body": body.decode(headers.get_content_charset() or "utf-8")}
 
 
 def find_messages(

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from celery.canvas import Signature
 from slack_sdk.errors import SlackApiError
@@ -65,12 +66,9 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
     limiter = RateLimiter(settings.redis_url, settings.slack_rate)
     token = settings.slack_bot_token.get_secret_value()
 
-    def client(patience_s: float) -> RateLimitedClient:
-        return RateLimitedClient(
-            limiter=limiter, patience_s=patience_s, token=token, base_url=settings.slack_api_url, timeout=CALL_WITHIN_S
-        )
-
-    slack, patient_slack = client(0.0), client(PATIENCE_S)
+    options: dict[str, Any] = {"limiter": limiter, "token": token, "base_url": settings.slack_api_url, "timeout": CALL_WITHIN_S}
+    slack = RateLimitedClient(**options)
+    patient_slack = RateLimitedClient(patience_s=PATIENCE_S, connections=slack.connections, **options)
     team, workspace_url = _who_am_i(patient_slack, wait)
     if (owner := store.belongs_to(team)) != team:
         raise StartRefused(

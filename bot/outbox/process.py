@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from bot import metrics, queues
 from bot.errors import StartRefused, refusal
 from bot.outbox import executor
+from bot.outbox.client import CONNECTIONS_KEPT
 from bot.outbox.context import OutboxContext, build_context
 from bot.outbox.states import NOT_THERE, PERMANENT_ERRORS, AmbiguousResult, RateLimited
 from bot.outbox.sweep import Sweeper
@@ -124,7 +125,7 @@ def run_replies() -> None:
         settings,
         "replies",
         queues.REPLIES,
-        ["--pool", "threads", "--concurrency", "8"],
+        ["--pool", "threads", "--concurrency", str(CONNECTIONS_KEPT)],
         why_not_ready=lambda: database_away(store),
         why_stuck=sweeper.why_stuck,
         longest_task_s=LONGEST_TASK_S,

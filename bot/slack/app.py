@@ -21,7 +21,7 @@ from bot.errors import StartRefused, refusal
 from bot.locks import TtlLock
 from bot.settings import EVENTS_PATH, BotSettings, misspelt
 from bot.slack import guard
-from bot.slack.context import ListenerContext, build_context, slack_client
+from bot.slack.context import ListenerContext, build_context, kept_connections, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
 from bot.slack.listeners import (
     commands,
@@ -151,11 +151,12 @@ async def run(settings: BotSettings, *, http: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if http:
-        await _serve_http(app, context, stop)
-    else:
-        await _serve_sockets(app, context, stop)
-    await context.background.finish(FINISH_WITHIN_S)
+    async with kept_connections(context.slack):
+        if http:
+            await _serve_http(app, context, stop)
+        else:
+            await _serve_sockets(app, context, stop)
+        await context.background.finish(FINISH_WITHIN_S)
     store.close()
 
 

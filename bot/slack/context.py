@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,10 @@ TAXONOMY_WITHIN_S = 0.3
 
 # What the worker is asked for is mostly there by then; who waits for longer is told that it comes.
 LATE_S = 3.0
+
+# A call to Slack, and how long a connection that nobody uses is kept for the next one.
+CALL_WITHIN_S = 15
+KEPT_S = 30.0
 
 Publish = Callable[[Signature[None]], Awaitable[None]]
 Tell = Callable[[str], Awaitable[object]]
@@ -228,7 +233,19 @@ class Call:
 def slack_client(settings: BotSettings) -> AsyncWebClient:
     """Return a client that waits out rate limits by itself, and repeats what repeats harmlessly (see `retries`)."""
     token = settings.slack_bot_token.get_secret_value()
-    return SlackClient(token=token, base_url=settings.slack_api_url, timeout=15)
+    return SlackClient(token=token, base_url=settings.slack_api_url, timeout=CALL_WITHIN_S)
+
+
+@asynccontextmanager
+async def kept_connections(slack: AsyncWebClient) -> AsyncIterator[None]:
+    """Let the calls of this client share connections while the block runs: over a new one, each waits three times as long."""
+    connector = aiohttp.TCPConnector(keepalive_timeout=KEPT_S)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=CALL_WITHIN_S)) as session:
+        slack.session = session
+        try:
+            yield
+        finally:
+            slack.session = None
 
 
 def build_context(
