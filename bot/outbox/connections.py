@@ -34,6 +34,7 @@ class Connections:
         Raises what `urllib.request.urlopen` raises: HTTPError for another answer, URLError where no connection came about, and
         OSError where one was lost, TimeoutError among them.
         """
+        assert request.data is None or isinstance(request.data, bytes)  # slack_sdk gives nothing else
         try:
             answer = self._pool.request(
                 request.get_method(),

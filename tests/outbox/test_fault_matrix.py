@@ -374,10 +374,12 @@ def answering(answer: int | None) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @ON_SQLITE
@@ -397,7 +399,7 @@ def upload_by(replies_slack: Simulator, context: OutboxContext, address: str, mo
     """A run is told where uploads go to this address."""
     monkeypatch.setattr(states, "AGAIN_S", 0.05)
     monkeypatch.setattr(reports, "AGAIN_S", 0.05)
-    monkeypatch.setattr(replies_slack._uploads, "_base", lambda: address)
+    monkeypatch.setattr(replies_slack._uploads, "_app_base", lambda: address)
     bench = Bench(replies_slack, context)
     run_id = bench.open_run()
     bench.end(run_id)
