@@ -29,6 +29,7 @@ NOUNS = {
     "model/learning/refit.py": "the refit",
     "model/learning/retraining.py": "a run",
     "model/schema.py": "the nouns that travel",
+    "model/serving/network.py": "a network as torch runs it",
     "model/store/erasure.py": "the erasure of what people wrote",
     "model/store/outbox.py": "the outbox",
     "model/store/tables.py": "the tables",

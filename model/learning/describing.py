@@ -25,7 +25,7 @@ from model.serving.described import DESCRIBED_FILE, GIVEN_FROM, save_described
 from model.serving.engine import ENGINE_FILE, SMALL
 from model.serving.lexical import LexicalModel
 from model.serving.mixture import save_mixture
-from model.serving.network import is_packed
+from model.serving.network import is_packed, save_frozen
 from model.serving.version_folder import building, check_free, write_card
 
 # A logit of all labels: nothing but what is written of them speaks.
@@ -78,6 +78,7 @@ def describe_version(taxonomy: Taxonomy, examples: Sequence[Example], *, base: s
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         graph.write(folder / ENGINE_FILE, weights, config, labels, "fp32" if network.config.hidden_size <= SMALL else "int8")
+        save_frozen(folder, weights)
         Baseline(silent, threshold=0.5).save(folder)
         assert card.mixture is not None
         save_mixture(folder, card.mixture)

@@ -13,9 +13,10 @@ from model.schema import Card, Example
 from model.serving.calibration import Matrix
 from model.serving.classifier import cut, encode
 from model.serving.described import Described, unit, weigh_pieces
-from model.serving.engine import ENGINE_FILE, OnnxEngine
+from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
 from model.serving.lexical import pieces_in, plain
 from model.serving.normalise import normalise
+from model.serving.version_folder import FROZEN_FILE
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -48,21 +49,30 @@ class Describer:
     def __init__(self, folder: Path) -> None:
         """`folder` is the version's."""
         self._folder = folder
-        self._engine: OnnxEngine | None = None
+        self._engine: Engine | None = None
         self._tokenizer: Tokenizer | None = None
         self._meanings: dict[str, Matrix] = {}
 
     @property
     def can(self) -> bool:
         """Whether the version's base says what a text means; a small network that was trained from nothing does not."""
-        if self._engine is None and (self._folder / ENGINE_FILE).exists():
+        if self._engine is None and (engine := self._open()) is not None:
             from tokenizers import Tokenizer
 
-            self._engine = OnnxEngine(self._folder / ENGINE_FILE)
+            self._engine = engine
             self._tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
             self._tokenizer.no_padding()
             self._tokenizer.no_truncation()
         return self._engine is not None and self._engine.width > 0
+
+    def _open(self) -> Engine | None:
+        if (self._folder / ENGINE_FILE).exists():
+            return OnnxEngine(self._folder / ENGINE_FILE)
+        if (self._folder / FROZEN_FILE).exists():  # torch serves this one everywhere
+            from model.serving.network import open_engine
+
+            return open_engine(self._folder, "cpu")
+        return None
 
     def describe(
         self, taxonomy: Taxonomy, speaks: Sequence[str], background: Sequence[str], carried: Mapping[str, Carried]

@@ -13,6 +13,7 @@ from model.serving import graph
 from model.serving.calibration import Matrix, sigmoid
 from model.serving.engine import ENGINE_FILE, SMALL, OnnxEngine
 from model.serving.graph import Form, Weights, frozen_name
+from model.serving.network import save_frozen
 
 
 def layers_to_learn(learner: Learner) -> Weights:
@@ -35,14 +36,15 @@ def add_engine(
 ) -> tuple[TriedForm, ...]:
     """Write the fastest engine for a CPU that is sound into `folder`, and return the forms that were tried, the last one last.
 
-    `begun` are the layers that have learnt as they were before. `exact` are torch's own logits on dev, of which `mixed` returns
-    what the whole makes. No form is tried where the network is of a kind that only torch can run.
+    `begun` are the layers that have learnt as they were before, which are written for torch as well. `exact` are torch's own
+    logits on dev, of which `mixed` returns what the whole makes. No form is tried where only torch can run the network.
     """
     config = network.config.to_dict()
     if not graph.can_pack(config):
         return ()
     tried: list[TriedForm] = []
     weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in network.state_dict().items()} | dict(begun)
+    save_frozen(folder, begun)
     truth, known = dev.answers()
     truth = truth * known
     expected = sigmoid(mixed(exact))

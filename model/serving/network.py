@@ -1,5 +1,6 @@
 """A network as torch runs it. Behind torch's first door: loading a network."""
 
+import copy
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
 
 from model.serving.calibration import Matrix, calibrate
 from model.serving.engine import SMALL, packed, packs, passes
-from model.serving.graph import can_pack
+from model.serving.graph import Weights, can_pack, frozen_name
+from model.serving.version_folder import FROZEN_FILE
 
 # Padded tokens a forward pass, by kind of device: a CPU gains nothing by more, a GPU wants tens of thousands.
 _TOKENS_A_PASS = {"cpu": 4096, "cuda": 32768}
@@ -25,11 +29,16 @@ _SHORTEST_SHARE = 0.75
 class TorchEngine:
     """A network served by torch: on a GPU in bf16, and on a CPU, in fp32, what no packed graph can express."""
 
-    def __init__(self, network: Any, pad_id: int, device: torch.device) -> None:
+    def __init__(self, network: Any, pad_id: int, device: torch.device, frozen: Mapping[str, torch.Tensor] | None = None) -> None:
+        """`frozen` are the highest layers of a packed network as they were before they learnt, under the names of `frozen_name`.
+
+        Without them `width` is 0, and there are no meanings.
+        """
         self.pass_tokens = _TOKENS_A_PASS[device.type]
-        self.width = 0
+        self.width = network.config.hidden_size if frozen else 0
         self.form = "bf16" if network.dtype is torch.bfloat16 else "fp32"
         self._network = network.to(device).eval()
+        self._frozen = _frozen_layers(network, frozen or {})
         self._pad_id = pad_id
         self._device = device
         self.device = str(device)
@@ -42,12 +51,31 @@ class TorchEngine:
         return found
 
     def logits_and_meanings(self, encoded: Sequence[list[int]]) -> tuple[Matrix, Matrix]:
-        """Return the logits, and of each text nothing beside them: a folder holds the layers that have learnt alone."""
-        return self.logits(encoded), self.meanings(encoded)
+        """Return the logits, and what the base makes of each text, texts x `width`, the same for every version of a base."""
+        if not self.width:
+            return self.logits(encoded), self.meanings(encoded)
+        return self._run(encoded, with_logits=True)
 
     def meanings(self, encoded: Sequence[list[int]]) -> Matrix:
-        """Return of each text what is `width` wide, which is nothing."""
-        return np.zeros((len(encoded), self.width))
+        """Return the meanings alone; of each text no column where the base is not known any more."""
+        return self._run(encoded, with_logits=False)[1] if self.width else np.zeros((len(encoded), 0))
+
+    def _run(self, encoded: Sequence[list[int]], *, with_logits: bool) -> tuple[Matrix, Matrix]:
+        """Go through the layers that never learnt once, then through the others as they are, if so wanted, and as they were."""
+        logits = np.zeros((len(encoded), self._network.config.num_labels if with_logits else 0))
+        meanings = np.zeros((len(encoded), self.width))
+        shared = self._network.config.num_hidden_layers - len(self._frozen)
+        with self._turn, torch.inference_mode(), fitting_threads(self._network):
+            for batch in packs([len(ids) for ids in encoded], tokens=self.pass_tokens):
+                inputs = lay_out(self._network, [encoded[at] for at in batch], self._pad_id)
+                inputs = {name: tensor.to(self._device) for name, tensor in inputs.items()}
+                below = lower(self._network, inputs, shared)
+                if with_logits:
+                    logits[batch] = upper(self._network, below, inputs, shared).float().cpu().numpy()
+                for layer in self._frozen:
+                    below = _through(layer, below, inputs, last=False)
+                meanings[batch] = _mean_of_texts(below, inputs["lengths"]).cpu().numpy()
+        return logits, meanings
 
 
 def open_engine(folder: Path, device: str) -> TorchEngine:
@@ -61,7 +89,39 @@ def open_engine(folder: Path, device: str) -> TorchEngine:
         use_safetensors=True,
         dtype=torch.bfloat16 if where.type == "cuda" else torch.float32,
     )
-    return TorchEngine(network, network.config.pad_token_id or 0, where)
+    frozen = load_file(folder / FROZEN_FILE) if (folder / FROZEN_FILE).exists() else None
+    return TorchEngine(network, network.config.pad_token_id or 0, where, frozen)
+
+
+def save_frozen(folder: Path, weights: Weights) -> None:
+    """Write those of the weights that have a `frozen_name` for `open_engine`; no file where there are none.
+
+    In f16: a meaning then moves by less than a thousandth, and the file is half as large.
+    """
+    names = [name for name in weights if name.startswith(frozen_name(""))]
+    if names:
+        save_file({name: np.ascontiguousarray(weights[name], np.float16) for name in names}, folder / FROZEN_FILE)
+
+
+def _frozen_layers(network: Any, frozen: Mapping[str, torch.Tensor]) -> list[Any]:
+    """Return the layers that `frozen` holds, the network's highest, the lowest first; on its device and in its number format."""
+    layers = network.bert.encoder.layer if frozen else []
+    names = [frozen_name(f"bert.encoder.layer.{number}.") for number in range(len(layers))]
+    found: list[Any] = []
+    for name, layer in zip(names, layers, strict=True):
+        weights = {part.removeprefix(name): tensor for part, tensor in frozen.items() if part.startswith(name)}
+        if weights or found:
+            as_it_was = copy.deepcopy(layer)
+            as_it_was.load_state_dict(weights)
+            found.append(as_it_was)
+    return found
+
+
+def _mean_of_texts(x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Return the mean of each text's tokens, texts x width, in fp32."""
+    of = torch.repeat_interleave(torch.arange(len(lengths), device=x.device), lengths)
+    sums = torch.zeros(len(lengths), x.shape[1], device=x.device).index_add_(0, of, x.float())
+    return sums / lengths[:, None]
 
 
 def pick_device(device: str) -> torch.device:

@@ -1,8 +1,8 @@
 """A version's folder: written whole or not at all, and read only while it is what was written.
 
 Beside the plain transformers folder it holds the card, as `card.json` and for people as `README.md`, the lexical model's two
-files, which are the baseline's, `mixture.json`, and `manifest.json` with the SHA-256 of every file but the card, which is given
-its number later.
+files, which are the baseline's, `mixture.json`, `engine.onnx` for a CPU and `frozen.safetensors` for a GPU, where the network is
+one that can have them, and `manifest.json` with the SHA-256 of every file but the card, which is given its number later.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ MANIFEST_FILE = "manifest.json"
 UNLISTED = {CARD_FILE, CARD_TEXT_FILE, MANIFEST_FILE}
 FEW = 10
 WEIGHTS_FILE = "model.safetensors"
+FROZEN_FILE = "frozen.safetensors"  # the layers that learnt, as they were before: what torch makes meanings with
 
 _Manifest = TypeAdapter(dict[str, str])
 

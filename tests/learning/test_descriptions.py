@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import transformers
 
 from model.errors import BrokenVersion
 from model.judgements import Gesture, Kind
@@ -23,11 +22,11 @@ from model.serving.classifier import Classifier
 from model.serving.corrections import Corrections, read_corrections
 from model.serving.described import MOST_LIKELY
 from model.serving.judged_texts import gather
-from model.serving.normalise import ALPHABET
 from model.serving.version_folder import write_card
 from model.settings import ModelSettings
 from model.store.registry import Version
 from model.store.store import Store
+from tests.letters import letters_checkpoint
 from tests.town import publish_version
 
 NOTHING_SAID = gather([], np.zeros((0, 1), np.int8), [])
@@ -55,16 +54,7 @@ JAMMED = "la impresora tiene hojas atascadas"
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A checkpoint of chance that reads letters: what a text means is noise then, and its words are what tells."""
-    folder = tmp_path_factory.mktemp("base")
-    letters = sorted(ALPHABET - {" "})
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    config = transformers.BertConfig(
-        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
-    )
-    transformers.BertForSequenceClassification(config).save_pretrained(folder)
-    transformers.BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False, model_max_length=512).save_pretrained(folder)
-    return str(folder)
+    return letters_checkpoint(tmp_path_factory.mktemp("base"), layers=2)
 
 
 @pytest.fixture(scope="module")
