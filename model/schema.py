@@ -409,6 +409,7 @@ class Report(Frozen):
     promoted: bool
     texts: dict[Split, int]
     corrections: int  # messages that people judged, in what it was trained and tested on
+    absorbed: int = 0  # of these, those which `live` knew as corrections alone, or not at all
     judges: tuple[str, ...]  # who did, most of all first
     flips: tuple[Flip, ...]
     blind: Blind | None = None

@@ -29,7 +29,7 @@ def run_worker() -> None:
         why_not_ready=lambda: database_away(context.store) or (None if context.host.serving else "a live version"),
         why_stuck=context.why_stuck,
         longest_task_s=LONGEST_TASK_S,
-        details=lambda: {"serving": context.host.serving},
+        details=lambda: {"serving": context.host.serving, "corrections": context.host.corrections},
         measured=(metrics.SERVING,),
     )
     context.close()

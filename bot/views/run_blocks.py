@@ -238,7 +238,10 @@ def _preferred(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
 def _learned(report: Report, texts: Texts) -> str:
     values = {"version": report.version, "texts": sum(report.texts.values())}
     if report.corrections:
-        learned = texts.counted("run.learned", report.corrections, **values)
+        share = texts.share(report.corrections, sum(report.texts.values()))
+        learned = texts.counted("run.learned", report.corrections, share=share, **values)
+        if report.absorbed and report.live is not None:
+            learned += " " + texts.counted("run.absorbed", report.absorbed, live=report.live)
     else:
         learned = texts("run.learned_seed", **values)
     return learned + "\n" + texts("run.thanks", people=mentions(report.judges)) if report.judges else learned

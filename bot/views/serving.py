@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from bot.views.blocks import base_name, escape, moment
+from bot.views.blocks import moment, signature
 from bot.views.texts import Texts
 
 
@@ -13,6 +13,7 @@ class Served(NamedTuple):
 
     base: str
     since: datetime
+    corrections: int = 0  # that it has learnt beside what it was trained on
 
 
 def lines(live: int, served: Mapping[int, Served], texts: Texts, *, is_refused: bool) -> list[str]:
@@ -22,7 +23,7 @@ def lines(live: int, served: Mapping[int, Served], texts: Texts, *, is_refused: 
     """
     told = {
         number: texts(
-            "command.status_serves", base=escape(base_name(each.base)), version=number, since=moment(each.since)
+            "command.status_serves", signature=signature(each.base, number, each.corrections, texts), since=moment(each.since)
         )
         for number, each in sorted(served.items())
     }  # fmt: skip

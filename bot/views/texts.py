@@ -38,6 +38,11 @@ class Texts:
         number = min(max(round(probability * 100), 1), 99)
         return f"{number}\N{NO-BREAK SPACE}%" if self.language == "es" else f"{number}%"
 
+    def share(self, part: int, whole: int) -> str:
+        """Write 3 of 40 as `8 %` in Spanish, `8%` in English; less than one in a hundred as `<1 %`."""
+        number = f"{100 * part // whole}" if 100 * part >= whole else "<1"
+        return f"{number}\N{NO-BREAK SPACE}%" if self.language == "es" else f"{number}%"
+
 
 @cache
 def load_texts(language: str, signs: Signs = DEFAULT_SIGNS) -> Texts:

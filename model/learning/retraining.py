@@ -261,12 +261,24 @@ def _evaluate_candidate(
         promoted=promoted,
         texts={split: len(data[split]) for split in SPLITS},
         corrections=len(judged),
+        absorbed=0 if serving is None else _judged_since(store, serving, judged, taxonomy),
         judges=tuple(user for user, _ in judges.most_common()),
         flips=() if old is None else _flips(store, _as_served(old, taxonomy), _as_served(new, taxonomy), taxonomy),
         blind=_blind(store, serving),
         uses=uses,
         notes=tuple(progress.notes),
         forms=candidate.card.forms,
+    )
+
+
+def _judged_since(store: Store, serving: Version, judged: Sequence[Example], taxonomy: Taxonomy) -> int:
+    """Return how many of these messages were judged since that version was trained: what has counted beside it until now."""
+    until = store.registry.learnt_until(serving.number).timestamp() * 1e6
+    ours = {example.id for example in judged}
+    return sum(
+        f"{each.row.channel}:{each.row.ts}" in ours and max(said.gesture.at for said in each.said) > until
+        for each in store.judged.messages(taxonomy)
+        if each.said
     )
 
 

@@ -172,7 +172,8 @@ async def test_forty_corrections_teach_a_topic_and_going_back_forgets_it(school:
     thread = await ana.messages("atencion", lesson.status_ts)
     assert [file["mimetype"] for message in thread for file in message.get("files", [])] == ["image/png"]
     report = next(message for message in thread if message["ts"] == report_ts(school.store, lesson.run.id))
-    assert "40 de ellos corregidos por el equipo" in str(report["blocks"])
+    assert "40 de ellos corregidos por el equipo (2" in str(report["blocks"])
+    assert f"40 de esas correcciones son nuevas desde la versión {lesson.live_before}" in str(report["blocks"])
     assert "Gracias, <@U0SIMU" in str(report["blocks"])
     assert "Veredicto: mejor" in str(report["blocks"])
     assert "Cambiarían estas etiquetas recientes" in str(report["blocks"])

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,17 @@ def teach(store: Store, texts: tuple[str, ...], label: str = "cuenta") -> None:
     store.examples.save([(text_key(text), Example(text=text, labels=(label,))) for text in texts])
 
 
+def correct(store: Store, text: str, ts: str) -> None:
+    store.messages.save(Message(channel="C1", ts=ts, user="U1", text=text, source=Source.CHANNEL))
+    gesture = Gesture(user="U1", handle=f"h/{ts}", at=time.time_ns() // 1000, kind=Kind.SET, labels=("cuenta",))
+    store.gestures.add(gesture, channel="C1", item_ts=ts)
+
+
 def test_what_is_better_goes_live_unless_it_is_a_rehearsal_or_people_decide(
     store: Store, registry: Registry, settings: ModelSettings
 ) -> None:
-    """And its report says with what it was compared."""
+    """And its report says with what it was compared, and how much of what it learnt people had corrected since."""
+    correct(store, CORRECTED[0], "1.1")
     rehearsal = store.runs.get(train(store, settings, dry=True))
     assert (rehearsal.status, rehearsal.error) == ("done", None)
     assert rehearsal.report.verdict.promote
@@ -73,10 +81,14 @@ def test_what_is_better_goes_live_unless_it_is_a_rehearsal_or_people_decide(
     first = store.runs.get(train(store, settings))
     assert "first" in {reason.code for reason in first.report.verdict.reasons}
     assert registry.live().number == first.report.version == 2
+    assert (first.report.corrections, first.report.absorbed) == (1, 0)
 
+    for number, text in enumerate(CORRECTED[1:3]):
+        correct(store, text, f"2.{number}")
     store.examples.save([(text_key(example.text), example) for example in seed_messages()[FEW : 2 * FEW]])
     asked = store.runs.get(train(store, settings.model_copy(update={"promotion": "ask", "label_margin": 1.0})))
     assert asked.report.live == 2
+    assert (asked.report.corrections, asked.report.absorbed) == (3, 2)
     assert asked.report.verdict.promote
     assert not asked.report.promoted
     assert registry.live().number == 2

@@ -140,7 +140,7 @@ async def test_watching_a_channel_says_that_nothing_is_labelled_yet(dispatch: Ca
     assert ES("first.failed_base") in said
 
 
-async def test_the_home_tab_begins_with_it_and_has_nothing_of_it_once_a_version_answers(
+async def test_the_home_tab_begins_with_it_and_with_who_answers_once_a_version_does(
     dispatch: Callable[..., Any], store: Store, inside: SimulatorThread, trained_version: Path
 ) -> None:
     """Who opens the app looks for what is wrong where it is told what it does."""
@@ -152,9 +152,14 @@ async def test_the_home_tab_begins_with_it_and_has_nothing_of_it_once_a_version_
     opened = {"type": "app_home_opened", "user": LUIS, "tab": "home"}
     await dispatch(event(**opened))
     assert ES("first.failed_base") in home()
-    publish_version(store, trained_version)
+    number = publish_version(store, trained_version)
+    store.workers.beat("w", number)
+    refit_id = store.refits.claim(number, "what was said", 60)
+    assert refit_id is not None
+    store.refits.save(refit_id, b"", corrections=12)
     await dispatch(event(**opened))
     assert ES("first.failed_base") not in home()
+    assert f"*mini · versión {number} + 12 correcciones* responde desde" in home()
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["first time", "asked before"])

@@ -76,6 +76,18 @@ async def test_it_tells_what_the_workers_have_loaded_and_since_when(
     assert "2026-01-01" not in "\n".join(lines)
 
 
+async def test_it_names_what_was_learnt_since(
+    inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
+) -> None:  # fmt: skip
+    """As every reply does."""
+    store.workers.beat("w", 2)
+    refit_id = store.refits.claim(2, "what was said", 60)
+    assert refit_id is not None
+    store.refits.save(refit_id, b"", corrections=12)
+    told = await ask(inside, store, tmp_path, published)
+    assert told.startswith("*mini · versión 2 + 12 correcciones* responde desde el ")
+
+
 @pytest.mark.parametrize(
     ("channel", "mode", "told"),
     [

@@ -81,6 +81,30 @@ def buttons(shown: list[Any]) -> dict[str, Any]:
     return {element["action_id"]: element for block in shown if block["type"] == "actions" for element in block["elements"]}
 
 
+@pytest.mark.parametrize(
+    ("corrections", "absorbed", "live", "told"),
+    [
+        (0, 0, 1, "*La versión 2 aprendió de 24 mensajes.* Ninguno lo ha corregido el equipo todavía."),
+        (1, 1, 1, "1 de ellos corregido por el equipo (4\xa0%). 1 de esas correcciones es nueva desde la versión 1"),
+        (6, 4, 1, "6 de ellos corregidos por el equipo (25\xa0%). 4 de esas correcciones son nuevas desde la versión 1"),
+        (24, 0, 1, "24 de ellos corregidos por el equipo (100\xa0%).\\n"),
+        (6, 0, None, "6 de ellos corregidos por el equipo (25\xa0%).\\n"),
+    ],
+)
+def test_the_report_tells_the_share_of_corrections(
+    run: Run, corrections: int, absorbed: int, live: int | None, told: str
+) -> None:
+    """Whoever corrected sees what became of it: «versión 1 + 4 correcciones» stood under every reply until now."""
+    made = report("gains", live=live).model_copy(update={"corrections": corrections, "absorbed": absorbed})
+    assert told in words_of(rendered(run, made)[1])
+
+
+def test_a_share_is_written_as_the_language_has_it() -> None:
+    """And a few among thousands are not none."""
+    assert [ES.share(part, 2000) for part in (1, 19, 600, 1999, 2000)] == ["<1\xa0%", "<1\xa0%", "30\xa0%", "99\xa0%", "100\xa0%"]
+    assert load_texts("en").share(1, 4) == "25%"
+
+
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_every_reason_has_its_sentence(run: Run, language: str) -> None:
     """A reason without one would be an error in the middle of a report that people wait for."""

@@ -10,17 +10,17 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot import queues
 from bot.slack import history, payloads, people
+from bot.slack.answering import who_answers
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.first_version import why_none
 from bot.slack.listeners import erasure, explanations, labels, review, training
 from bot.slack.payloads import SlashCommand
-from bot.views import blocks, first_version, serving
+from bot.views import blocks, first_version
 from model.first_training import FirstTraining
 from model.reactions import Place
 from model.schema import Message, Source
 from model.store.channels import Mode
 from model.store.outbox_row import change_key
-from model.store.registry import Version
 
 Word = Callable[[ListenerContext, Call], Awaitable[str]]
 
@@ -233,27 +233,13 @@ async def status(context: ListenerContext, call: Call) -> str:
         mode = texts(key, bot=context.bot_name)
         return "\n".join(
             [
-                *([untrained] if live is None else _who_answers(context, live)),
+                *([untrained] if live is None else who_answers(store, live, texts)),
                 f"{kept} · {waiting}",
                 texts("command.status_here", mode=mode),
             ]
         )
 
     return await asyncio.to_thread(look)
-
-
-def _who_answers(context: ListenerContext, live: Version) -> list[str]:
-    """Return what the workers have loaded, beside the version that was chosen."""
-    workers, registry = context.store.workers.serving(), context.store.registry
-    if not workers:
-        return serving.nobody(live.number, context.texts)
-    served = {}
-    for number in {each.version for each in workers if each.version}:
-        version = live if number == live.number else registry.get(number)
-        base = "…" if version is None else version.card.base  # its folder is gone, and it is still in memory
-        served[number] = serving.Served(base, min(each.since for each in workers if each.version == number))
-    is_refused = all(live.number in each.refused for each in workers)
-    return serving.lines(live.number, served, context.texts, is_refused=is_refused)
 
 
 WORDS: dict[str, Word] = {

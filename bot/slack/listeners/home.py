@@ -7,6 +7,7 @@ import aiohttp
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 
+from bot.slack.answering import who_answers
 from bot.slack.context import ListenerContext
 from bot.slack.first_version import why_none
 from bot.slack.payloads import AppHomeOpened
@@ -35,8 +36,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 async def _show(context: ListenerContext, user: str) -> None:
     review = blocks.button(review_blocks.OPEN_BUTTON, context.texts("review.open"))
     view = blocks.home(await context.taxonomy(), context.texts, context.bot_name, actions=[review])
-    if why := await why_none(context):
-        view["blocks"].insert(1, blocks.section(why))
+    if told := await why_none(context) or await asyncio.to_thread(_who_answers, context):
+        view["blocks"].insert(1, blocks.section(told))
     for pause_s in AGAIN_S:
         try:
             await context.slack.views_publish(user_id=user, view=view)
@@ -46,3 +47,8 @@ async def _show(context: ListenerContext, user: str) -> None:
             log.info("the Home tab of %s is published again in %s s: %r", user, pause_s, error)
             await asyncio.sleep(pause_s)
     await context.slack.views_publish(user_id=user, view=view)
+
+
+def _who_answers(context: ListenerContext) -> str:
+    live = context.store.registry.live()
+    return "" if live is None else "\n".join(who_answers(context.store, live, context.texts))
