@@ -70,7 +70,9 @@ class ExplanationWork(AboutMessage):
             judged.state,
             taxonomy,
             context.texts,
-            known="" if judged.state.judges else known_from(context, explained.known_from, stored, taxonomy),
+            known=""
+            if judged.state.judges
+            else known_from(context, explained.known_from, stored, taxonomy, is_member=bool(asked["is_member"])),
             near=self._near(explained, taxonomy),
             asked=asked.get("label"),
             metadata=json.dumps({"message": stored.id}),

@@ -220,10 +220,13 @@ def render_reply(
     return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older, known=known)
 
 
-def known_from(context: OutboxContext, source_id: str | None, stored: StoredMessage, taxonomy: Taxonomy) -> str:
+def known_from(
+    context: OutboxContext, source_id: str | None, stored: StoredMessage, taxonomy: Taxonomy, *, is_member: bool | None = None
+) -> str:
     """Return in which judged message ("channel:ts") people said so, and who did; "" where that is erased, or taken back.
 
     Where not everybody who reads about `stored` may read that message, neither it nor they are named. A name calls nobody.
+    `is_member`: one person reads it, who is a full member or not; None: all who read where `stored` is, or who gave a command.
     """
     channel, _, ts = (source_id or "").partition(":")
     source = context.store.messages.find(channel, ts) if ts else None
@@ -233,13 +236,23 @@ def known_from(context: OutboxContext, source_id: str | None, stored: StoredMess
     if judged is None or not judged.state.judges:
         return ""
     texts = context.texts
-    if channel != stored.message.channel and not context.public_channels.has(channel):
+    if channel != stored.message.channel and not (
+        context.public_channels.has(channel) and _reads_public_channels(context, stored, is_member)
+    ):
         return texts("reply.known_elsewhere")
     agreed = judged.prediction is not None and set(judged.state.shown) == set(judged.prediction.labels)
     names = [context.names.of(user) for user in judged.state.judges[:NAMED]]
     people = ", ".join(f"@{blocks.escape(name)}" for name in names if name) or texts("reply.somebody")
     link = context.link_to(channel, ts, texts("reply.known_message"))
     return texts("reply.known_confirmed" if agreed else "reply.known", link=link, people=people)
+
+
+def _reads_public_channels(context: OutboxContext, stored: StoredMessage, is_member: bool | None) -> bool:
+    if is_member is not None:
+        return is_member
+    if stored.message.source is Source.COMMAND or stored.message.channel.startswith("D"):  # one person reads it
+        return context.names.is_full_member(stored.message.user)
+    return not context.public_channels.is_read_outside(stored.message.channel)
 
 
 def _how_it_stands(label: LabelState | None) -> str:

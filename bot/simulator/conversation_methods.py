@@ -187,7 +187,7 @@ class ConversationMethods:
             "is_general": channel.name == "general", "unlinked": 0, "name_normalized": channel.name, "is_shared": False,
             "is_frozen": False, "is_org_shared": False, "is_pending_ext_shared": False, "pending_shared": [],
             "context_team_id": team, "updated": channel.created * 1000, "parent_conversation": None,
-            "creator": channel.creator, "is_ext_shared": False,
+            "creator": channel.creator, "is_ext_shared": channel.is_ext_shared,
             "shared_team_ids": [team], "pending_connected_team_ids": [], "is_member": self._app.is_member(channel),
             "topic": nothing, "purpose": nothing, "previous_names": [],
         }  # fmt: skip

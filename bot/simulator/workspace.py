@@ -59,6 +59,7 @@ class Channel:
     threads: dict[str, list[str]] = field(default_factory=dict)  # ts of the replies, ascending, by the parent's ts
     metadata: dict[str, Json] = field(default_factory=dict)  # by ts
     is_archived: bool = False
+    is_ext_shared: bool = False  # with another organisation, whose people read it too
 
 
 class Change(NamedTuple):

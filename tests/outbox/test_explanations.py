@@ -162,6 +162,22 @@ def test_what_decided_is_said_before_what_the_version_thinks(context: OutboxCont
     assert "corregido por @" in found
 
 
+@pytest.mark.parametrize("is_member", [True, False])
+@ON_SQLITE
+def test_a_guest_is_not_told_in_which_other_channel_it_was_decided(
+    is_member: bool, context: OutboxContext, replies_slack: Simulator
+) -> None:
+    """Full members may open every public channel; a guest sees those alone that they were invited to."""
+    store = context.store
+    a_message(store, PUBLIC, ts="1716400000.000002")
+    judge(store, PUBLIC, "1716400000.000002")
+    found = told(
+        context, replies_slack, a_message(store), known_from=f"{PUBLIC}:1716400000.000002", is_member=is_member
+    )  # fmt: skip
+    assert (PUBLIC in found) == ("corregido por @" in found) == is_member
+    assert "Ya lo había visto" in found
+
+
 @ON_SQLITE
 def test_whoever_closed_the_window_is_waited_for_no_more(context: OutboxContext, replies_slack: Simulator) -> None:
     """Slack knows the modal no more: the row is done, and nothing is tried again for ever."""

@@ -3,8 +3,10 @@
 import pytest
 
 from bot.outbox.context import OutboxContext
+from bot.outbox.replies import known_from
 from bot.simulator.workspace import Workspace
 from model.judgements import Gesture, Kind
+from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.outbox_row import State, reply_key
 from model.store.predictions import NewPrediction
@@ -62,6 +64,33 @@ def test_of_a_private_channel_nothing_is_told_elsewhere(context: OutboxContext, 
     assert "como en un mensaje que corrigió el equipo" in told
     assert PRIVATE not in told
     assert "luis" not in told.lower()
+
+
+@ON_SQLITE
+def test_people_of_another_organisation_are_told_of_no_other_channel(context: OutboxContext, workspace: Workspace) -> None:
+    """They read the reply where the channel is shared with them, and no other channel of ours, public or not."""
+    workspace.channel(CHANNEL).is_ext_shared = True
+    a_judged_message(context.store, PUBLIC)
+    _, told = a_repeat(context, workspace, f"{PUBLIC}:{SOURCE_TS}")
+    assert "como en un mensaje que corrigió el equipo" in told
+    assert PUBLIC not in told
+    assert "luis" not in told.lower()
+
+
+@pytest.mark.parametrize(("channel", "source"), [(CHANNEL, Source.COMMAND), ("D0ALONE", Source.CHANNEL)])
+@pytest.mark.parametrize(("user", "sees"), [("U0SIMUANA", True), ("U0SIMUCARLOS", False), ("", False)])
+@ON_SQLITE
+def test_a_guest_who_tries_texts_out_learns_of_no_other_channel(
+    user: str, sees: bool, channel: str, source: Source, context: OutboxContext
+) -> None:
+    """By `/beto clasifica`, or in a direct message, they could ask for one text after the other who corrected it, and where."""
+    a_judged_message(context.store, PUBLIC)
+    asked = Message(channel=channel, ts="1716400000.000009", user=user, text="Perdí la tarjeta!", source=source)
+    message_id, _ = context.store.messages.save(asked)
+    stored = context.store.messages.get(message_id)
+    assert stored is not None
+    told = known_from(context, f"{PUBLIC}:{SOURCE_TS}", stored, seed_taxonomy())
+    assert (PUBLIC in told) == ("luis" in told.lower()) == sees
 
 
 @ON_SQLITE
