@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from worker import traces
 from worker.metrics import ARRIVAL_S
 
 # Of both; of the bot; of the replies process.
@@ -83,3 +84,4 @@ def count_call(method: str, outcome: str, seconds: float) -> None:
     """Count a call of Slack's method: `ok`, `refused`, `rate limited`, or `lost` where no readable answer came."""
     CALLS.labels(method, outcome).inc()
     CALL_SECONDS.labels(method).observe(seconds)
+    traces.past(f"slack {method}", seconds, outcome=outcome)

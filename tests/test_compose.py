@@ -176,7 +176,8 @@ def test_the_bots_image_has_no_torch() -> None:
     """A tenth of the size, and nothing to break into."""
     installs = [line for line in dockerfile("bot") if "pip install" in line]
     assert len(installs) == 1
-    assert "-c constraints.txt . " in installs[0]
+    assert '-c constraints.txt ".${EXTRA:+[${EXTRA}]}" ' in installs[0]
+    assert "ARG EXTRA=" in dockerfile("bot")  # nothing, where nobody asks for more
     assert "torch" not in " ".join(dockerfile("bot"))
     assert any('-c constraints.txt ".[${EXTRA}]" ' in line for line in dockerfile("worker"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -85,9 +85,12 @@ def supervised(machine: Supervisor) -> Iterator[None]:
 
 @contextmanager
 def running_town(
-    home: Path, store_url: str, trained: Path, *, http: bool, trainer: bool = False, blind_percent: str = "0"
+    home: Path, store_url: str, trained: Path, *, http: bool, trainer: bool = False, blind_percent: str = "0", **settings: str
 ) -> Iterator[Town]:
-    """bot, replies, worker and, if wanted, trainer run with an embedded Redis, are ready, and start again when they die."""
+    """bot, replies, worker and, if wanted, trainer run with an embedded Redis, are ready, and start again when they die.
+
+    `settings` are variables of their environment.
+    """
     port = free_port()
     thread = SimulatorThread(
         events_url=f"http://127.0.0.1:{port}/slack/events" if http else None, clock_scale=1.0, rate_limits=False
@@ -105,6 +108,7 @@ def running_town(
         BETO_ASK_A_DAY="0",
         BETO_SLACK_RATE="0",
         **thread.environment,
+        **settings,
     )
     try:
         with Supervisor(home, environment) as machine:

@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ Format = Literal["auto", "json", "text"]
 CHATTY = ("slack_sdk", "slack_bolt", "aiohttp.access", "alembic", "celery", "kombu", "amqp")
 
 _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
+_listeners: list[Callable[[Mapping[str, object]], None]] = []
 log = logging.getLogger(__name__)
 
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 def about(**ids: object) -> Iterator[None]:
     """Put these ids on each line that is logged within, also in coroutines and threads that are started by asyncio there."""
     before = _about.set({**_about.get(), **ids})
+    _tell(ids)
     try:
         yield
     finally:
@@ -37,6 +39,17 @@ def about(**ids: object) -> Iterator[None]:
 def add_about(**ids: object) -> None:
     """Put these ids on each line from now on, until the innermost `about` ends; for an id that is known only later."""
     _about.set({**_about.get(), **ids})
+    _tell(ids)
+
+
+def on_about(listener: Callable[[Mapping[str, object]], None]) -> None:
+    """Call `listener` with the ids whenever it becomes known what the next lines are about."""
+    _listeners.append(listener)
+
+
+def _tell(ids: Mapping[str, object]) -> None:
+    for listener in _listeners:
+        listener(ids)
 
 
 class JsonFormatter(logging.Formatter):

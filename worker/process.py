@@ -16,7 +16,7 @@ from celery.apps import worker as celery_worker
 from prometheus_client.registry import Collector
 
 from model.errors import BadSetting, StoreUnavailable
-from worker import health, metrics
+from worker import health, metrics, traces
 from worker.app import app, configure
 from worker.consumer import Consumer
 from worker.logs import configure_logging
@@ -43,8 +43,22 @@ def die_with_parent() -> None:
 
 def need(process: str, extra: str, modules: Sequence[str]) -> None:
     """Raise BadSetting, naming the extra to install, where this Python lacks one of the `modules` that the process needs."""
-    if missing := [name for name in modules if importlib.util.find_spec(name) is None]:
+    if missing := [name for name in modules if not _is_installed(name)]:
         raise BadSetting(f"`beto {process}` needs {', '.join(missing)}: pip install 'beto-bot[{extra}]'")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of what is above it
+        return False
+
+
+def trace(process: str, settings: WorkerSettings) -> None:
+    """Send traces from now on where the settings say where to; BadSetting where this Python cannot."""
+    if settings.otlp_endpoint:
+        need(process, "traces", traces.MODULES)
+        traces.send_to(settings.otlp_endpoint, process)
 
 
 def database_away(store: Pinged) -> str | None:
@@ -76,6 +90,7 @@ def consume(
     longer than `longest_task_s`, if that is not 0. `measured` is shown to Prometheus.
     """
     configure_logging(name, settings.log)
+    trace(name, settings)
     configure(settings)
     ready = threading.Event()
     measure_tasks()

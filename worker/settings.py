@@ -4,7 +4,7 @@ import re
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from model.settings import ModelSettings
 
@@ -48,6 +48,20 @@ class WorkerSettings(ModelSettings):
     log: Literal["auto", "json", "text"] = Field(
         default="auto", description="a JSON object a line, or a line for people; auto: the latter on a terminal"
     )
+
+    otlp_endpoint: str = Field(
+        default="",
+        repr=False,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"),
+        description="the OpenTelemetry collector that traces are sent to by HTTP, as in `http://localhost:4318`; empty: to none",
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _address_of_a_collector(cls, url: str) -> str:
+        if url and not re.match(r"https?://[^/]", url):
+            raise ValueError("no URL of a collector: http://HOST:4318, to which /v1/traces is added")
+        return url
 
     @property
     def names_redis(self) -> bool:

@@ -10,7 +10,7 @@ from model.errors import StoreUnavailable
 from model.store.database import now
 from model.store.predictions import NewPrediction, Unpredicted
 from model.store.store import Store
-from worker import metrics
+from worker import metrics, traces
 from worker.app import app, context_of
 from worker.batcher import Batcher
 from worker.explaining import Explainer
@@ -80,7 +80,8 @@ def classify(self: "Task[Any, Any]", message_id: int, revision: int) -> None:
         asked = context.texts.ask((message_id, revision), PATIENCE_S)
         if asked is None:
             return
-        prediction, model_s = context.host.predict(asked.text, PATIENCE_S)
+        with traces.span("predict"):
+            prediction, model_s = context.host.predict(asked.text, PATIENCE_S)
         if not context.predictions.ask(NewPrediction(message_id, revision, prediction, model_s), PATIENCE_S):
             return
         metrics.PREDICTIONS.inc()

@@ -43,7 +43,7 @@ from worker import health
 from worker.app import configure
 from worker.logs import configure_logging
 from worker.metrics import watch_database
-from worker.process import database_away
+from worker.process import database_away, trace
 from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -278,6 +278,7 @@ def run_bot(*, http: bool) -> None:
     """Run the `beto bot` process: its settings are read here, once, and handed on."""
     settings = BotSettings()
     configure_logging("bot", settings.log)
+    trace("bot", settings)
     for sentence in misspelt():
         log.warning("%s", sentence)
     # Read; from here on the variable could only be inherited by somebody, or make Bolt warn that it does not need it.

@@ -1,6 +1,7 @@
 """What every listener works with: the dependencies that the process's root builds once and hands on."""
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -56,7 +57,9 @@ class Publisher:
     async def __call__(self, signature: Signature[None]) -> None:
         """Publish the task within PUBLISH_WITHIN_S, or log that it was not: its row is saved, and the sweep finds it."""
         try:
-            sending = asyncio.get_running_loop().run_in_executor(self._threads, signature.apply_async)
+            # With what is known here of what it is about.
+            publish = contextvars.copy_context().run
+            sending = asyncio.get_running_loop().run_in_executor(self._threads, publish, signature.apply_async)
             await asyncio.wait_for(sending, PUBLISH_WITHIN_S)
             metrics.PUBLISHED.labels("sent").inc()
         except Exception as error:  # kombu lets every transport's own exceptions through

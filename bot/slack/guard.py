@@ -18,6 +18,7 @@ from slack_sdk.signature import SignatureVerifier
 from bot.locks import TtlLock
 from bot.metrics import EVENT_SECONDS, EVENTS
 from bot.slack import payloads
+from worker import traces
 from worker.logs import about
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class ValidatingApp(AsyncApp):
             return left_alone("a request that lacks what Slack always sends")
         req.context["parsed"] = parsed
         kind, began = payloads.kind_of(parsed, req.body), time.perf_counter()
-        with about(**_ids(req.body)):
+        with traces.span(f"event {kind}"), about(**_ids(req.body)):
             try:
                 answer = await super().async_dispatch(req)
             except Exception:  # the error handler's own, which nobody else would log; not acknowledged, so that it comes again
