@@ -187,6 +187,14 @@ def test_every_command_in_a_document_exists_with_its_options(page: str) -> None:
                 assert (ROOT / words[0]).exists(), line
             case "useradd" | "chown" | "systemctl" | "journalctl":
                 assert "beto" in " ".join(words), line
+            case "kubectl" if "apply" in words:
+                assert (ROOT / words[-1] / "kustomization.yaml").exists(), line
+            case "kubectl":  # what the objects name
+                made = [words[at + 2] for at, word in enumerate(words) if word == "create" and words[at + 1] == "namespace"]
+                made += [words[words.index("generic") + 1]] if "generic" in words else []
+                objects = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "deploy" / "kubernetes").rglob("*.yaml"))
+                assert made, line
+                assert all(f"name: {name}" in objects for name in made), line
             case "pip":
                 extras = re.findall(r"\.\[([\w,]+)\]", line)
                 known = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
