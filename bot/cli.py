@@ -445,9 +445,9 @@ def versions(context: click.Context) -> None:
 
 @versions.command("export")
 @click.argument("number", type=int)
-@click.argument("file", type=click.Path(path_type=Path))
-def export_version(number: int, file: Path) -> None:
-    """Write version NUMBER to FILE, and print its SHA-256."""
+@click.argument("file")
+def export_version(number: int, file: str) -> None:
+    """Write version NUMBER to FILE, or to hf://OWNER/REPOSITORY/FILE on a model hub, and print its SHA-256."""
     from bot.local.version_transfer import export_version as write
     from model.settings import ModelSettings
 
@@ -455,9 +455,9 @@ def export_version(number: int, file: Path) -> None:
 
 
 @versions.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-def import_version(file: Path) -> None:
-    """Add the version in FILE under the next number; it answers after `beto rollback NUMBER`."""
+@click.argument("file")
+def import_version(file: str) -> None:
+    """Add the version in FILE, or at hf://OWNER/REPOSITORY/FILE, under the next number; `beto rollback NUMBER` lets it answer."""
     from bot.local.version_transfer import import_version as read
     from model.settings import ModelSettings
 

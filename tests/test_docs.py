@@ -30,7 +30,7 @@ PAGES = sorted([*TODAY, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs"
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 # Variables that others read than our settings: Compose, `.ci/audit`, the model hub's client, and tests of what is not ours.
 ELSEWHERE = {
-    "BETO_ENV_FILE", "POSTGRES_PASSWORD", "AUDIT_URL", "HF_ENDPOINT",
+    "BETO_ENV_FILE", "POSTGRES_PASSWORD", "AUDIT_URL", "HF_ENDPOINT", "HF_TOKEN",
     "BETO_SLACK_REFERENCE", "BETO_SLACK_SAMPLES", "BETO_VOCABULARY", "BETO_CHAOS_WITHOUT_ALL",
 }  # fmt: skip
 

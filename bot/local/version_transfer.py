@@ -1,11 +1,12 @@
-"""`beto versions export` and `beto versions import`: one version in a file, and into another home."""
+"""`beto versions export` and `beto versions import`: one version in a file, here or on a hub, and into another home."""
 
 import shutil
+import tempfile
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from bot.local import archive
+from bot.local import archive, hub
 from bot.local.archive import Contents
 from bot.local.progress import Progress
 from bot.local.restore import staged, unpack
@@ -17,8 +18,21 @@ from model.store.store import Store
 FOLDER = "version/"
 
 
-def export_version(settings: ModelSettings, number: int, path: Path) -> str:
-    """Write the version to `path`, with the hash of each of its files, and return a sentence with the hash of the whole."""
+def export_version(settings: ModelSettings, number: int, name: str | Path) -> str:
+    """Write the version to the file `name`, with the hash of each of its files; return a sentence with the hash of the whole.
+
+    `name` may be a place on a hub (`bot.local.hub`).
+    """
+    place = hub.read_place(str(name))
+    if place is None:
+        return _export(settings, number, Path(name))
+    with tempfile.TemporaryDirectory(prefix="beto-export-") as folder:
+        said = _export(settings, number, file := Path(folder) / Path(place.file).name)
+        hub.put(file, place)
+    return said.replace(str(file), str(place), 1)
+
+
+def _export(settings: ModelSettings, number: int, path: Path) -> str:
     store = _open(settings)
     try:
         version = store.registry.get(number)
@@ -41,12 +55,22 @@ def export_version(settings: ModelSettings, number: int, path: Path) -> str:
     return f"{path}: version {number} ({version.card.base}), SHA-256 {version_folder.file_sha256(path)}"
 
 
-def import_version(settings: ModelSettings, path: Path) -> str:
-    """Add the version in `path` to those that are here, under the next number, and return a sentence with it.
+def import_version(settings: ModelSettings, name: str | Path) -> str:
+    """Add the version in the file `name` to those that are here, under the next number, and return a sentence with it.
+
+    `name` may be a place on a hub (`bot.local.hub`).
 
     It is not live by that. BadData or BrokenVersion where a byte of it is not as it was exported; whether it was exported by
     somebody whom you trust only the hash of the whole tells, which both commands print. Nothing is left after an error.
     """
+    place = hub.read_place(str(name))
+    if place is None:
+        return _import(settings, Path(name))
+    with tempfile.TemporaryDirectory(prefix="beto-import-") as folder:
+        return _import(settings, hub.get(place, Path(folder)))
+
+
+def _import(settings: ModelSettings, path: Path) -> str:
     store, progress = _open(settings), Progress()
     try:
         with archive.reading(path, "version") as file:
