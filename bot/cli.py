@@ -521,6 +521,36 @@ def doctor(http: bool, speed: bool) -> None:
     sys.exit(examine(http=http))
 
 
+@beto.command()
+@click.option("--messages-a-day", type=click.IntRange(0), required=True, help="That the bot is asked to label.")
+@click.option("--days", type=click.IntRange(1), default=365, show_default=True, help="After how many.")
+@click.option("--labels", "count", type=click.IntRange(1, 500), help="How many; default: those of a bank that are shipped.")
+@click.option(
+    "--judged-percent", type=click.FloatRange(0), default=10.0, show_default=True, help="Judgements a hundred messages."
+)
+@click.option("--text-bytes", type=click.IntRange(1), default=98, show_default=True, help="Of a message, on average.")
+@click.option("--keep-days", type=click.IntRange(0), help="Of a text that nobody corrected; default: BETO_RETENTION_DAYS.")
+def size(
+    messages_a_day: int, days: int, count: int | None, judged_percent: float, text_bytes: int, keep_days: int | None
+) -> None:
+    """Say how large the database will be, on SQLite and on PostgreSQL, before there is one."""
+    from bot.local.size import told
+    from model.labels import seed_taxonomy
+    from model.settings import ModelSettings
+
+    names = seed_taxonomy().names
+    click.echo(
+        told(
+            messages_a_day=messages_a_day,
+            days=days,
+            judged_percent=judged_percent,
+            labels=names if count is None else [f"{names[n % len(names)]}{n // len(names) or ''}" for n in range(count)],
+            text_bytes=text_bytes,
+            kept_days=ModelSettings().retention_days if keep_days is None else keep_days,
+        )
+    )
+
+
 def _require_simulator() -> None:
     """Raise StartRefused where the simulated Slack was left out, as in the images that serve a real one."""
     from bot.errors import StartRefused

@@ -178,10 +178,16 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     yield "report: recent_texts", partial(store.messages.recent_texts, 200)
 
 
-def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
+def short_prediction(number: int) -> str:
+    """Return a prediction whose probabilities have three digits, as JSON."""
+    scores = {name: (number % 100 * 37 + at * 11) % 1000 / 1000 for at, name in enumerate(NAMES)}
+    given = {"version": 1, "base": "mini", "scores": scores, "labels": NAMES[number % 14 : number % 14 + 2]}
+    return json.dumps({**given, "truncated": False})
+
+
+def fill(store: Store, numbers: Iterable[int], *, judged_every: int, prediction: Callable[[int], str] = short_prediction) -> None:
     """Store the messages of these numbers, labelled and answered, one in `judged_every` of them judged."""
     write, some = made_up_texts(0), list(numbers)
-    scores = [{name: (n * 37 + at * 11) % 1000 / 1000 for at, name in enumerate(NAMES)} for n in range(100)]
 
     def message_rows() -> Iterator[tuple[Any, ...]]:
         for n in some:
@@ -193,8 +199,7 @@ def fill(store: Store, numbers: Iterable[int], *, judged_every: int) -> None:
 
     def prediction_rows() -> Iterator[tuple[Any, ...]]:
         for n in some:
-            given = {"version": 1, "base": "mini", "scores": scores[n % 100], "labels": NAMES[n % 14 : n % 14 + 2]}
-            yield n, n, 1, 1, json.dumps({**given, "truncated": False}), 0.003, BEGAN + timedelta(seconds=n)
+            yield n, n, 1, 1, prediction(n), 0.003, BEGAN + timedelta(seconds=n)
 
     def reply_rows() -> Iterator[tuple[Any, ...]]:
         for n in some:
