@@ -161,10 +161,23 @@ class LabelScores(Frozen):
     support: int
 
 
+class Profile(Frozen):
+    """What a version's answers to `texts` look like: by label, how many are given it; how many are given none.
+
+    `unsure`: how many have no label of which the version is sure.
+    """
+
+    texts: int
+    given: dict[str, int]
+    unlabelled: int
+    unsure: int
+
+
 class Scores(Frozen):
     """Multi-label scores over `texts` texts, each 0..1 (samples-averaged Jaccard, as scikit-learn's `jaccard_score`).
 
-    `ece` is the expected calibration error of the probabilities, 0 at best; None where only labels were scored.
+    `ece` is the expected calibration error of the probabilities, 0 at best; None where only labels were scored. `profile` is
+    what the answers themselves look like, right or wrong; None likewise, and of versions before 0.2.
     """
 
     texts: int
@@ -174,6 +187,7 @@ class Scores(Frozen):
     exact_match: Probability
     per_label: dict[str, LabelScores]
     ece: Probability | None = None
+    profile: Profile | None = None
 
 
 class Band(Frozen):

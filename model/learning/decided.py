@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from model.drift import profile_of
 from model.labels import Taxonomy
 from model.learning.baseline import Baseline, truth_of
 from model.learning.evaluation import calibrated_threshold, expected_calibration_error, score
@@ -66,4 +67,5 @@ def _evaluate(scores: Matrix, threshold: float, examples: Sequence[Example], lab
         for row, example in zip(given, examples, strict=True)
     ]
     ece = expected_calibration_error(scores, *truth_of(examples, labels))
-    return score([example.labels for example in examples], known, labels).model_copy(update={"ece": ece})
+    profile = profile_of([dict(zip(labels, row, strict=True)) for row in scores.tolist()], dict.fromkeys(labels, threshold))
+    return score([example.labels for example in examples], known, labels).model_copy(update={"ece": ece, "profile": profile})
