@@ -31,6 +31,7 @@ NOUNS = {
     "model/serving/network.py": "a network as torch runs it",
     "model/store/erasure.py": "the erasure of what people wrote",
     "model/store/outbox.py": "the outbox",
+    "model/store/reviews.py": "the review cards",
     "model/store/tables.py": "the tables",
 }
 

@@ -4,9 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from bot.outbox.client import Message
-from bot.outbox.states import Facts, Subject
+from bot.outbox.states import Facts, Subject, Write
 from bot.outbox.work import Content, Work
 from bot.views import blocks
+from model.store.outbox_row import State
+from model.store.standing import Standing, microseconds
+from model.store.stored_message import StoredMessage
 
 
 class DigestWork(Work):
@@ -40,6 +43,7 @@ class DigestWork(Work):
         context, store = self.context, self.context.store
         taxonomy = store.labels.current()
         lines, stamps = [], []
+        self._standing: list[tuple[StoredMessage, Standing]] = []
         for message_id in self._members:
             stored, prediction = store.messages.get(message_id), store.predictions.latest(message_id)
             if stored is None or prediction is None or stored.deleted:
@@ -47,11 +51,18 @@ class DigestWork(Work):
             message = stored.message
             stamps.append(message.ts)
             link = context.link_to(message.channel, message.ts, blocks.snippet(message.text))
+            at, labels = microseconds(message.ts), taxonomy.read(prediction).labels
+            self._standing.append((stored, Standing(at, None if message.blind else labels)))
             told = "…" if message.blind else blocks.predicted(taxonomy.read(prediction), taxonomy, context.texts)
             lines.append(context.texts("digest.line", link=link, labels=told))
         self._stamps = stamps
         text, shown_blocks = blocks.digest(lines, context.texts)
         return Content(text, shown_blocks)
+
+    def follow(self, write: Write) -> None:
+        """Keep what stands under those that have no reply of their own."""
+        if write.state is State.SHOWN:
+            self.context.store.standings.keep_new(self._standing)
 
     def metadata(self) -> dict[str, Any]:
         """Return which messages the post answers now."""

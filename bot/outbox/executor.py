@@ -31,6 +31,8 @@ from bot.outbox.states import (
     Write,
     steps,
 )
+from bot.outbox.summaries import SummaryWork
+from bot.outbox.thanks import ThanksWork
 from bot.outbox.work import Content, Work, outcome_of
 from model.store.outbox_row import Claim, Kind, ids_in
 from worker.logs import about
@@ -54,6 +56,8 @@ WORK: dict[Kind, type[Work]] = {
     Kind.REPORT: ReportWork,
     Kind.ANNOUNCEMENT: AnnouncementWork,
     Kind.EXPLANATION: ExplanationWork,
+    Kind.SUMMARY: SummaryWork,
+    Kind.THANKS: ThanksWork,
 }
 
 
@@ -90,6 +94,7 @@ def _deliver(context: OutboxContext, key: str, *, in_turn: bool) -> None:
             ts=write.ts,
             before=claim.row.ts,
             questions=work.questions,
+            standing=work.standing,
             retry_in_s=write.retry_in_s,
             reason=write.reason,
         )

@@ -24,6 +24,7 @@ from model.schema import Message, Prediction, Source
 from model.store.database import now
 from model.store.judged_messages import Judged
 from model.store.outbox_row import State, question_key
+from model.store.standing import Standing
 from model.store.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class ReplyWork(AboutMessage):
         self._strangers = judged.strangers
         if self.stored.message.source is not Source.COMMAND:
             labels = {*self.row.asked, *judged.state.disputed}
+            self.standing = Standing.of(self.stored, judged.state)
             self.questions = {label: _how_it_stands(judged.state.labels.get(label)) for label in sorted(labels)}
         known = known_from(self.context, prediction.known_from, self.stored, taxonomy)
         text, shown = render_reply(self.stored.message, prediction, judged, taxonomy, self.context.texts, known=known)

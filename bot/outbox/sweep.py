@@ -7,6 +7,7 @@ from bot import queues
 from bot.metrics import SWEEPS, SWEPT
 from bot.outbox.context import OutboxContext
 from bot.outbox.erasure import ErasureSweep
+from bot.outbox.summaries import open_summaries
 from model.errors import StoreUnavailable
 from model.store.outbox_row import Kind
 
@@ -65,8 +66,13 @@ class Sweeper:
         return "the ended thread of the sweep" if ended else None
 
     def look(self) -> None:
-        """Sweep once; neither of the two keeps the other from its work."""
-        for what, look in (("the outbox", lambda: sweep(self._context)), ("what is to be erased", self._erasure.run)):
+        """Sweep once; none of these keeps the others from their work."""
+        for what, look in (
+            ("what channels are to be told", lambda: open_summaries(self._context)),
+            ("the outbox", lambda: sweep(self._context)),
+            ("what is to be erased", self._erasure.run),
+            ("what stood before", self._note_former),
+        ):
             outcome = "failed"
             try:
                 found = look()
@@ -80,6 +86,11 @@ class Sweeper:
                     SWEPT.labels(what).inc(found)
                     log.info("the sweep sent %s rows again", found)
             SWEEPS.labels(what, outcome).inc()
+
+    def _note_former(self) -> int:
+        """Note what stands under some more of the messages that were answered before that was kept."""
+        store = self._context.store
+        return store.standings.note_former(store.labels.current()) if store.standings.has_former() else 0
 
     def _run(self) -> None:
         while not self._stop.wait(SWEEP_EVERY_S):

@@ -12,6 +12,7 @@ from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Refused
 from bot.views.blocks import Block
 from model.store.database import now
 from model.store.outbox_row import Claim
+from model.store.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Work:
         self.claim = claim
         self.row = claim.row
         self.questions: dict[str, str] = {}  # labels that the thread is or was asked about, and how each stands
+        self.standing: Standing | None = None  # of a reply, what stands under its message
 
     # What there is to know
 

@@ -109,7 +109,8 @@ class Methods:
         user = self._app.workspace.users.get(args.optional("user") or "")
         if user is None:
             raise SlackError("user_not_found")
-        return {"user": self._user(user)}
+        locale = {"locale": user.locale} if args.flag("include_locale") else {}
+        return {"user": {**self._user(user), **locale}}
 
     def _usergroups_users_list(self, args: Arguments) -> Json:
         members = self._app.workspace.user_groups.get(args.optional("usergroup") or "")

@@ -33,6 +33,7 @@ class User:
     is_bot: bool = False
     is_admin: bool = False
     is_restricted: bool = False
+    locale: str = "es-LA"
 
 
 class Bot(NamedTuple):

@@ -34,6 +34,7 @@ from bot.slack.listeners import (
     reactions,
     review,
     shortcuts,
+    summaries,
     training,
     workspace,
 )
@@ -85,6 +86,7 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         home.register,
         labels.register,
         review.register,
+        summaries.register,
         workspace.register,
     ):
         register(app, context)

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -20,6 +20,7 @@ from bot import metrics
 from bot.errors import refusal
 from bot.settings import BotSettings
 from bot.slack import people
+from bot.slack.readers import Reader, Readers
 from bot.slack.retries import SlackClient, retry_handlers
 from bot.slack.visibility import Visibility
 from bot.views.texts import Texts, load_texts
@@ -141,6 +142,7 @@ class ListenerContext:
     publish: Publish
     labels: TaxonomyCache
     visibility: Visibility
+    readers: Readers
     team: str | None = None  # the workspace's id
     late_s: float = LATE_S
     background: Background = field(default_factory=Background)
@@ -149,6 +151,10 @@ class ListenerContext:
     async def taxonomy(self) -> Taxonomy:
         """Return the current labels (see `TaxonomyCache.current`)."""
         return await self.labels.current()
+
+    def read_by(self, reader: Reader) -> "ListenerContext":
+        """Return the same, speaking this person's language."""
+        return replace(self, texts=reader.texts)
 
     async def why_not_train(self, user: str) -> str | None:
         """Return the sentence that says why this person may not retrain, promote and go back; None where they may.
@@ -262,15 +268,17 @@ def build_context(
 ) -> ListenerContext:
     """Build the context of this process; asks nobody anything yet. `team`: the workspace, others' people are outsiders."""
     slack = slack_client(settings)
+    texts = load_texts(settings.language, settings.sign_emoji)
     return ListenerContext(
         settings=settings,
         store=store,
-        texts=load_texts(settings.language, settings.sign_emoji),
+        texts=texts,
         slack=slack,
         bot_user=bot_user,
         bot_name=bot_name,
         publish=publish or Publisher(),
         labels=TaxonomyCache(store.labels.current),
         visibility=Visibility(slack, settings, team),
+        readers=Readers(slack, texts, settings.sign_emoji),
         team=team,
     )

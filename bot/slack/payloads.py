@@ -330,6 +330,7 @@ class Opened(Payload):
     label: Text | None = None  # that is to be changed, merged or retired
     card: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None  # of the review
     offset_s: Annotated[StrictInt, Field(ge=-86_400, le=86_400)] = 0  # of the reviewer's clock from UTC
+    days: Annotated[StrictInt, Field(ge=0, le=366)] | None = None  # of a summary, before today
     version: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
     channel: Id | None = None  # where it was asked for
 

@@ -5,7 +5,6 @@ Here are the pieces and what shows labels; what shows a training run is in `run_
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -345,26 +344,6 @@ def sorry(text: str, texts: Texts) -> dict[str, Any]:
         "title": plain_text(texts("modal.title")),
         "close": plain_text(texts("modal.close")),
         "blocks": [section(text)],
-    }
-
-
-def home(taxonomy: Taxonomy, texts: Texts, bot: str, *, actions: Sequence[Block] = ()) -> dict[str, Any]:
-    """Render the app's Home tab: what it does, buttons for what one can do, and what each label means."""
-    labels = [
-        f"{_sign(label.name, taxonomy)}*{escape(texts.title(label))}*"
-        + (f": {escape(label.description)}" if label.description else "")
-        for label in taxonomy
-    ]
-    return {
-        "type": "home",
-        "blocks": [
-            {"type": "header", "text": {"type": "plain_text", "text": texts("home.title")}},
-            section(texts("command.help", bot=bot)),
-            *([{"type": "actions", "elements": list(actions)}] if actions else []),
-            {"type": "divider"},
-            {"type": "header", "text": {"type": "plain_text", "text": texts("home.labels")}},
-            *(section("\n".join(labels[start : start + 7])) for start in range(0, len(labels), 7)),
-        ],
     }
 
 

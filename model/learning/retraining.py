@@ -24,6 +24,7 @@ from model.learning.descriptions import WRITTEN
 from model.learning.evaluation import score
 from model.learning.gate import Answers, compare, decide
 from model.learning.hub import require_base
+from model.learning.thanks import thank
 from model.schema import Blind, Comparison, Example, Flip, Progress, Report, Run, Split
 from model.serving.calibration import Matrix
 from model.settings import ModelSettings
@@ -251,6 +252,8 @@ def _evaluate_candidate(
         )
 
     # What people read about it.
+    if promoted:
+        thank(store, run, candidate.number, data, taxonomy)
     judged = [example for split in SPLITS for example in data[split] if example.by]
     judges = Counter(user for example in judged for user in example.by)
     return Report(

@@ -3,16 +3,30 @@
 Every method is one transaction (see `database` for what it raises).
 """
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import false, func, select
 
 from model.reactions import Place
-from model.store.database import Database, now
+from model.store.database import Database, aware, now
 from model.store.outbox_changes import mark_archived_due, mark_refused_due, settle_channel
-from model.store.tables import channels, gestures, messages, outbox, runs, training_texts
+from model.store.tables import channels, gestures, messages, outbox, runs, standing_labels, standings, training_texts
 
 Mode = Literal["auto", "mention"]
+Frequency = Literal["daily", "weekly"]
+
+
+@dataclass(frozen=True)
+class SummaryChoice:
+    """When a channel is told what came in it: at this hour in this zone, first after `since`."""
+
+    channel: str
+    frequency: Frequency
+    hour: int
+    zone: str
+    since: datetime
 
 
 class Channels:
@@ -69,10 +83,31 @@ class Channels:
             connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"reactions": place}))
             return (before or "reply") != place
 
+    def set_summary(self, channel: str, frequency: Frequency | None, hour: int, zone: str) -> bool:
+        """Set when the channel is told what came in it, None: never; return whether it was otherwise."""
+        chosen = {"summary": frequency, "summary_hour": hour, "summary_zone": zone}
+        with self._database.writing() as connection:
+            before = connection.execute(select(channels).where(channels.c.channel == channel)).one_or_none()
+            same = before is not None and all(getattr(before, name) == value for name, value in chosen.items())
+            if same or (frequency is None and (before is None or before.summary is None)):
+                return False
+            values = {**chosen, "summary_since": now()}
+            insert = self._database.insert(channels).values(channel=channel, mode="mention", **values)
+            connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_=values))
+            return True
+
+    def summaries(self) -> list[SummaryChoice]:
+        """Return which channels are told what came in them, and when."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(channels).where(channels.c.summary.is_not(None))).all()
+        return [
+            SummaryChoice(row.channel, row.summary, row.summary_hour, row.summary_zone, aware(row.summary_since)) for row in rows
+        ]
+
     def delete(self, channel: str) -> int:
         """Remove the texts of a channel that is gone, and expect nothing more to be posted there; return how many there were."""
         with self._database.writing() as connection:
-            values = {"mode": "mention", "seeds": False}
+            values = {"mode": "mention", "seeds": False, "summary": None}
             connection.execute(channels.update().where(channels.c.channel == channel).values(**values))
             there = (messages.c.channel == channel, messages.c.deleted_at.is_(None))
             gone = connection.execute(messages.update().where(*there).values(text="", deleted_at=now()).returning(messages.c.id))
@@ -98,6 +133,8 @@ class Channels:
                 gestures: false(),
                 runs: false(),
                 outbox: false(),
+                standings: false(),
+                standing_labels: false(),
             }
             for table, is_taken in taken.items():
                 connection.execute(table.update().where(table.c.channel == old, ~is_taken).values(channel=new))

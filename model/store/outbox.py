@@ -27,7 +27,9 @@ from model.store.outbox_row import (
     State,
     question_key,
     questions_of,
+    thanks_key,
 )
+from model.store.standing import Standing, forget_standing, keep_standing
 from model.store.stored_message import StoredMessage
 from model.store.tables import gestures, messages, outbox, predictions
 
@@ -87,13 +89,14 @@ class Outbox:
         ts: str | None,
         before: str | None = None,
         questions: Mapping[str, str] | None = None,
+        standing: Standing | None = None,
         retry_in_s: float | None = None,
         reason: str | None = None,
     ) -> Recorded:
         """Record that Slack shows `wanted` in the post `ts` (None: there is none any more), and give the claim back.
 
         `before` is the post that the claim knew of. `questions` are the labels that the thread is asked about, or was before,
-        and how each stands now: where that is news, its question is due.
+        and how each stands now: where that is news, its question is due. `standing`, of a reply: what it shows.
         "moved on": the row is to be rendered once more. "surplus": whoever took over when the lease had run out recorded another
         post, which counts, and `ts` is to be deleted.
         """
@@ -139,10 +142,7 @@ class Outbox:
             if leaves_digest:
                 mark_due(connection, outbox.c.id == row.digest_id)
             if is_reply:
-                self._ask(connection, row, dict.fromkeys(questions_of(row.asked), "") if state is State.GONE else questions or {})
-                if is_current:
-                    answered = (messages.c.id == row.message_id, messages.c.response_url.is_not(None))
-                    connection.execute(messages.update().where(*answered).values(response_url=None))
+                self._follow_reply(connection, row, state, questions or {}, standing, is_current=is_current)
             if dissolves:
                 connection.execute(
                     outbox.update()
@@ -150,6 +150,26 @@ class Outbox:
                     .values(state=State.DUE, retry_at=moment, digest_id=None)
                 )
             return "recorded" if is_current else "moved on"
+
+    def _follow_reply(
+        self,
+        connection: Connection,
+        row: Any,
+        state: State,
+        questions: Mapping[str, str],
+        standing: Standing | None,
+        *,
+        is_current: bool,
+    ) -> None:
+        """Keep what a reply shows, have its thread asked, and forget where a command was to be answered."""
+        if state is State.GONE:
+            forget_standing(connection, [row.message_id])
+        elif standing is not None:
+            keep_standing(connection, row.message_id, row.channel, standing)
+        self._ask(connection, row, dict.fromkeys(questions_of(row.asked), "") if state is State.GONE else questions)
+        if is_current:
+            answered = (messages.c.id == row.message_id, messages.c.response_url.is_not(None))
+            connection.execute(messages.update().where(*answered).values(response_url=None))
 
     def _record_surplus(self, connection: Connection, row: Any, owner: str, ts: str | None, moment: datetime) -> Recorded:
         _give_back(connection, row.id, owner, in_doubt=ts is not None)
@@ -369,6 +389,21 @@ class Outbox:
             if key.startswith("greeting:"):
                 mark_refused_due(connection, channel)
             return new
+
+    def open_summary(self, key: str, channel: str, content: Mapping[str, Any]) -> bool:
+        """Open what a channel is to be told of what came in it; False where that was done before."""
+        return self._open(key, Kind.SUMMARY, channel, content)
+
+    def open_thanks(self, run_id: int, user: str, content: Mapping[str, Any]) -> bool:
+        """Open what a person is to be thanked for after a run; False where that was done before."""
+        return self._open(thanks_key(run_id, user), Kind.THANKS, user, content)
+
+    def _open(self, key: str, kind: Kind, channel: str, content: Mapping[str, Any]) -> bool:
+        with self._database.writing() as connection:
+            row = insert_or_ignore(connection).values(
+                key=key, kind=kind, channel=channel, state=State.DUE, wanted=1, retry_at=now(), content=dict(content)
+            )
+            return connection.execute(row.returning(outbox.c.id)).one_or_none() is not None
 
     def reply_ts(self, message_id: int) -> str | None:
         """Return the ts of the reply to this message, once it stands in the thread."""

@@ -4,15 +4,29 @@ Locks are taken in the order that `outbox` names, rows of one statement in the o
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, String, and_, case, cast, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.store.database import now
-from model.store.outbox_row import CLAIMABLE, RETRY_AFTER_S, Kind, State, picture_key, reply_key, report_key, status_key
-from model.store.tables import messages, outbox, predictions, runs
+from model.store.outbox_row import (
+    CLAIMABLE,
+    RETRY_AFTER_S,
+    Kind,
+    State,
+    picture_key,
+    reply_key,
+    report_key,
+    status_key,
+    summary_key,
+)
+from model.store.standing import forget_standing
+from model.store.tables import messages, outbox, predictions, runs, standing_labels, standings
+
+# A summary tells of so many days at most.
+SUMMARY_DAYS = 7
 
 
 def of_message(message_id: Any) -> tuple[Any, Any]:
@@ -103,6 +117,7 @@ def mark_deleted(connection: Connection, message_id: int) -> None:
         )
         .returning(outbox.c.digest_id)
     ).one()
+    forget_standing(connection, [message_id])
     _mark_doubt_due(connection, message_id)
     if row.digest_id is not None:
         mark_due(connection, outbox.c.id == row.digest_id)
@@ -163,6 +178,8 @@ def settle_channel(connection: Connection, channel: str, message_ids: Sequence[i
     _lock_in_order(connection, *there)
     values = {"state": State.GONE, "retry_at": None, "ts": None, "reason": "channel_not_found"}
     connection.execute(outbox.update().where(*there).values(**values))  # not by ids: a channel may have any number
+    for table in (standing_labels, standings):
+        connection.execute(table.delete().where(table.c.channel == channel))
     _mark_quoting_due(connection, message_ids)
 
 
@@ -229,8 +246,9 @@ def mark_known_due(connection: Connection, message_ids: Sequence[int]) -> None:
 
 
 def _mark_quoting_due(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Schedule another rendering of the replies and reports that quote these messages, whose words are not what they were."""
+    """Schedule another rendering of what quotes these messages, whose words are not what they were."""
     mark_known_due(connection, message_ids)
+    _mark_in_order(connection, outbox.c.key.in_(sorted(_summaries_of(connection, message_ids))), retry_in_s=0.0)
     reports = select(runs.c.id, runs.c.report).where(runs.c.report.is_not(None), runs.c.channel.is_not(None))
     if len(message_ids) == 1:  # most reports need not be read then
         reports = reports.where(cast(runs.c.report, String).contains(str(message_ids[0])))
@@ -241,6 +259,15 @@ def _mark_quoting_due(connection: Connection, message_ids: Sequence[int]) -> Non
     }
     if quoting:
         _mark_in_order(connection, outbox.c.key.in_([report_key(run_id) for run_id in quoting]))
+
+
+def _summaries_of(connection: Connection, message_ids: Sequence[int]) -> set[str]:
+    """Return the keys that the summaries which may quote these messages would have: those of the days after."""
+    written = connection.execute(select(messages.c.channel, messages.c.ts).where(messages.c.id.in_(message_ids)))
+    days = {(row.channel, datetime.fromtimestamp(float(row.ts), UTC).date()) for row in written if row.ts < "a"}
+    return {
+        summary_key(channel, f"{day + timedelta(days=after)}") for channel, day in days for after in range(-1, SUMMARY_DAYS + 2)
+    }
 
 
 def doubt_what_is_pending(connection: Connection, owner: str) -> None:

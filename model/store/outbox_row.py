@@ -28,6 +28,8 @@ class Kind(StrEnum):
     REPORT = "report"  # of a run
     ANNOUNCEMENT = "announcement"  # to a channel
     EXPLANATION = "explanation"  # of a message's labels, to one person
+    SUMMARY = "summary"  # to a channel, of what came in it
+    THANKS = "thanks"  # to a person, whose id stands in place of a channel's
 
 
 class State(StrEnum):
@@ -94,6 +96,16 @@ def help_key(channel: str, ts: str) -> str:
 def change_key(trigger_id: str) -> str:
     """Return the key of what tells a channel that somebody changed something there, by the command's trigger."""
     return f"change:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
+
+
+def summary_key(channel: str, day: str) -> str:
+    """Return the key of what a channel is told on this day: one, whoever opens it."""
+    return f"{Kind.SUMMARY}:{channel}:{day}"
+
+
+def thanks_key(run_id: int, user: str) -> str:
+    """Return the key of what a person is thanked for after a run."""
+    return f"{Kind.THANKS}:{run_id}:{user}"
 
 
 def ids_in(key: str) -> dict[str, int]:

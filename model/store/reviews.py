@@ -4,6 +4,7 @@ Every method is one transaction (see `database` for what it raises).
 """
 
 import random
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -103,6 +104,12 @@ class Reviews:
         values = [uncertainty(row.latest["scores"]) if row.latest is not None else 0.0 for row in rows]
         order = most_teaching([row.text for row in rows], values, most, known=known)
         return [*found[: most // 2], *(Candidate(rows[at].id, Reason.TEACHES) for at in order)]
+
+    def waiting(self, user: str) -> Counter[str]:
+        """Return by channel how many messages wait for a word of this person: disputes, and notes of others; of the newest."""
+        with self._database.reading() as connection:
+            ids = {*_disputed(connection, user), *_noted(connection, user)}
+            return Counter(connection.execute(select(messages.c.channel).where(messages.c.id.in_(ids))).scalars())
 
     def claim(self, candidate: Candidate, user: str, *, blind: bool) -> ReviewCard | None:
         """Give the message to this person for `LEASE`, or return None where somebody else has it in hand."""

@@ -16,6 +16,7 @@ from model.store.erasure import ErasureService
 from model.store.examples import Examples
 from model.store.explanations import Explanations
 from model.store.gestures import Gestures
+from model.store.insight import Insight
 from model.store.inventory import Inventory
 from model.store.judged_messages import JudgedMessages
 from model.store.label_book import LabelBook
@@ -27,6 +28,7 @@ from model.store.refits import Refits
 from model.store.registry import Registry
 from model.store.reviews import Reviews
 from model.store.runs import Runs
+from model.store.standings import Standings
 from model.store.tables import workspace
 from model.store.workers import Workers
 
@@ -61,11 +63,13 @@ class Store:
         self.gestures = Gestures(self.database, self.mask)
         self.judged = JudgedMessages(self.database)
         self.people = People(self.database)
+        self.standings = Standings(self.database, self.judged)
         self.runs = Runs(self.database)
         self.registry = Registry(self.database, home)
         self.workers = Workers(self.database)
         self.refits = Refits(self.database)
         self.inventory = Inventory(self.database)
+        self.insight = Insight(self.database)
         self.reviews = Reviews(self.database)
         self.explanations = Explanations(self.database)
         self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})

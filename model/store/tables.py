@@ -35,6 +35,10 @@ channels = Table(
     Column("mode", String(16), nullable=False),  # auto | mention
     Column("seeds", Boolean, nullable=False, default=False),  # put the likely labels' emoji on messages
     Column("reactions", String(16), nullable=False, server_default="reply"),  # reply | message: where else than there they count
+    Column("summary", String(16)),  # daily | weekly; empty: none is posted
+    Column("summary_hour", Integer),  # when, by the clock of `summary_zone`
+    Column("summary_zone", String(64)),
+    Column("summary_since", DateTime(timezone=True)),  # when that was chosen: none is posted of before
 )
 
 messages = Table(
@@ -149,6 +153,7 @@ gestures = Table(
 )
 Index("ix_gestures_item", gestures.c.channel, gestures.c.item_ts)
 Index("ix_gestures_user", gestures.c.user, gestures.c.at)
+Index("ix_gestures_at", gestures.c.at, gestures.c.user, gestures.c.withdrawn)  # who did how much in a week
 
 # Notes wait for a reviewer, and they are few among what was said.
 _noted = text("note is not null")
@@ -173,6 +178,32 @@ Index("uq_review_cards_open", review_cards.c.message_id, unique=True, sqlite_whe
 Index("ix_review_cards_blind", review_cards.c.message_id, sqlite_where=text("blind"), postgresql_where=text("blind"))
 Index("ix_review_cards_user", review_cards.c.user, review_cards.c.ended_at)
 
+# What stands under each message, as it was last shown, so that it can be counted: derived from what people and versions said.
+# No foreign key: PostgreSQL would lock the message after its reply's row, and everybody else locks them the other way round.
+standings = Table(
+    "standings",
+    metadata,
+    Column("message_id", Integer, primary_key=True, autoincrement=False),
+    Column("channel", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),  # when the message was written, microseconds
+    Column("labels", Integer, nullable=False),  # how many stand
+    Column("judged", Boolean, nullable=False),  # somebody said something that counts
+    Column("corrected", Boolean, nullable=False),  # and what stands is not what was predicted
+)
+standing_labels = Table(
+    "standing_labels",
+    metadata,
+    Column("message_id", Integer, primary_key=True, autoincrement=False),
+    Column("label", String(255), primary_key=True),
+    Column("channel", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+# What is counted stands in the index: the rows themselves need not be read.
+Index("ix_standings_at", *(standings.c[name] for name in ("at", "labels", "judged", "corrected")))
+Index("ix_standings_channel", *(standings.c[name] for name in ("channel", "at", "labels", "judged", "corrected")))
+Index("ix_standing_labels_at", standing_labels.c.at, standing_labels.c.label)
+Index("ix_standing_labels_channel", standing_labels.c.channel, standing_labels.c.at, standing_labels.c.label)
+
 # How many rows there are, without counting them: triggers keep it, on eight rows so that writers do not queue for one.
 tallies = Table(
     "tallies",
@@ -190,6 +221,7 @@ workspace = Table(
     Column("team", String(32)),  # empty until the first bot has told it
     Column("retention_days", Integer),
     Column("retention_corrected_days", Integer),
+    Column("standings_from", Integer),  # of messages with a lesser id it is not noted yet what stands; empty: none are left
 )
 
 # What the replies process learnt about people who judge, so that others need not ask Slack.

@@ -1,4 +1,4 @@
-"""What the store costs as it fills: a message, a correction, `/beto estado` and a snapshot at 10^3 ... 10^6 stored messages."""
+"""What the store costs as it fills: a message, a correction, commands, screens, a snapshot, at 10^3 ... 10^6 stored messages."""
 
 import itertools
 import json
@@ -20,6 +20,7 @@ from typing import Any
 import click
 from sqlalchemy import Table, func, select, text
 
+from bot.slack.listeners.figures import drift_of_live, proposal_of
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.learning.dataset import seed_messages
@@ -28,8 +29,10 @@ from model.learning.retraining import judged_examples, snapshot
 from model.schema import Message, Prediction, Source
 from model.store.outbox_row import reply_key
 from model.store.predictions import NewPrediction
+from model.store.standing import Standing, microseconds
+from model.store.standings import Span
 from model.store.store import Store
-from model.store.tables import gestures, messages, predictions
+from model.store.tables import gestures, messages, predictions, standing_labels, standings
 from model.store.tables import outbox as outbox_table
 from tests.bench.machine import machine_facts
 from tests.postgres import new_database, postgres_programs, running_postgres
@@ -44,6 +47,8 @@ SMALLEST = 1000
 # SQLite's own default, and what it has while it is filled.
 SQLITE_CACHE_KB, FILL_CACHE_KB = 2_000, 1_000_000
 NAMES = tuple(label.name for label in seed_taxonomy())
+# A screen is made so often, and tells of so many days before the newest message. In a step it tells of three minutes.
+SCREENS, WEEK, MINUTES = 5, timedelta(days=7), timedelta(minutes=3)
 
 Step = tuple[str, Callable[[], Any]]
 
@@ -125,6 +130,7 @@ class _Filled:
                 }
                 for name, each in self.taken.items()
             },
+            "screens": _screens(self.store, self.size),
             "snapshot_of_few": self.few,
             "snapshot_of_all": everything,
             "megabytes_on_disk": round(on_disk / 1e6, 1),
@@ -149,7 +155,9 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     def record() -> Callable[[], object]:
         row = outbox.get(key)
         assert row is not None
-        return partial(outbox.record, key, "bench", wanted=row.wanted, ts=_reply_ts(number))
+        return partial(outbox.record, key, "bench", wanted=row.wanted, ts=_reply_ts(number), standing=standing)
+
+    standing = Standing(microseconds(ts), NAMES[:2])
 
     labelled = [NewPrediction(message_id, 1, prediction, 0.01)]
     yield "message: to_label", partial(store.predictions.texts_to_predict, [(message_id, 1)], 1)
@@ -161,6 +169,13 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     yield "correction: claim_reply", partial(outbox.claim, key, "bench", 60)
     yield "correction: judged", partial(store.judged.of, message_id, taxonomy)
     yield "correction: record_reply", record()
+    until = datetime.fromtimestamp(float(ts), UTC)
+    span = Span.between(until - MINUTES, until)
+    yield "/beto resumen: summary", partial(store.standings.summary, channel, until - MINUTES, until, taxonomy)
+    yield "Home: week", partial(store.standings.count, span, taxonomy)
+    yield "Home: judges", partial(store.insight.judges, span)
+    yield "Home: doubts", partial(store.insight.doubts_of, "U1", 3)
+    yield "/beto cifras: waits", store.insight.waits_s
     yield "/beto estado: counts", store.messages.counts
     yield "/beto estado: channel_mode", partial(store.channels.mode, channel)
     place, old_ts = _place(known)
@@ -207,11 +222,27 @@ def fill(store: Store, numbers: Iterable[int], *, judged_every: int, prediction:
             place = _place(n)
             yield n, f"reply:{n}", "reply", n, *place, _reply_ts(n), "shown", 2, 2, at, at, "[]"
 
+    standing = [n for n in some if n % COMMAND and (n % BLIND or n % judged_every == 0)]
+
+    def standing_rows() -> Iterator[tuple[Any, ...]]:
+        for n in standing:
+            channel, ts = _place(n)
+            judged = n % judged_every == 0
+            yield n, channel, microseconds(ts), len(NAMES[n % 14 : n % 14 + 2]), judged, judged and n % 3 == 0
+
+    def label_rows() -> Iterator[tuple[Any, ...]]:
+        for n in standing:
+            channel, ts = _place(n)
+            for name in NAMES[n % 14 : n % 14 + 2]:
+                yield n, name, channel, microseconds(ts)
+
     columns = "id channel ts user text source blind received_at revision edited_at"
     _load(store, messages, columns, message_rows())
     _load(store, predictions, "id message_id revision version prediction model_s created_at", prediction_rows())
     columns = "id key kind message_id channel thread_ts ts state wanted shown posted_at rendered_at asked"
     _load(store, outbox_table, columns, reply_rows())
+    _load(store, standings, "message_id channel at labels judged corrected", standing_rows())
+    _load(store, standing_labels, "message_id label channel at", label_rows())
     judge(store, [n for n in some if n % judged_every == 0])
 
 
@@ -231,7 +262,7 @@ def judge(store: Store, numbers: Sequence[int]) -> None:
     _load(store, gestures, columns, rows())
     if store.database.engine.dialect.name == "postgresql":
         with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in (messages, predictions, gestures, outbox_table):
+            for table in (messages, predictions, gestures, outbox_table):  # those whose ids the database gives
                 newest = connection.execute(select(func.max(table.c.id))).scalar_one()
                 connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), newest + 1_000_000)))
             connection.execute(text("vacuum analyze"))  # as its own daemon does before long
@@ -285,6 +316,40 @@ def _reply_ts(number: int) -> str:
 
 def _judge(number: int) -> str:
     return f"U{number * 7 // JUDGED % PEOPLE}"
+
+
+def _screens(store: Store, size: int) -> dict[str, float]:
+    """Time what the store does for each screen of the last week, in ms: medians of SCREENS, each for another channel."""
+    taxonomy, until = seed_taxonomy(), datetime.fromtimestamp(float(_place(size)[1]) + 1, UTC)
+    weeks = [Span.between(until - (each + 1) * WEEK, until - each * WEEK) for each in range(8)]
+    week = weeks[0]
+
+    def home(user: str) -> None:
+        live = store.registry.live()
+        drift_of_live(store, live)
+        store.runs.last()
+        store.insight.judges(week)
+        store.standings.count(week, taxonomy)
+        store.insight.recent_scores(1)
+        proposal_of(store)
+        store.reviews.waiting(user)
+        store.insight.doubts_of(user, 3)
+
+    screens: dict[str, Callable[[int], object]] = {
+        "/beto resumen hoy": lambda n: store.standings.summary(CHANNELS[n], until - timedelta(days=1), until, taxonomy),
+        "/beto resumen 7d": lambda n: store.standings.summary(CHANNELS[n], until - WEEK, until, taxonomy),
+        "Home": lambda n: home(f"U{n}"),
+        "/beto cifras": lambda _: [store.standings.count(each, taxonomy) for each in weeks],
+    }
+    taken = {}
+    for name, make in screens.items():
+        times = []
+        for number in range(SCREENS):
+            began = time.perf_counter()
+            make(number)
+            times.append(1000 * (time.perf_counter() - began))
+        taken[name] = round(statistics.median(times), 1)
+    return taken
 
 
 def _snapshot(store: Store) -> dict[str, float]:
@@ -371,6 +436,9 @@ def _show(name: str, measured: Sequence[dict[str, Any]]) -> None:
         sums = [sum(cell["p50_ms"] for step, cell in each["steps"].items() if step.startswith(unit)) for each in measured]
         line = "".join(f"{each:>8.2f}{'':8}" for each in sums)
         click.echo(f"{f'a {way}, all steps':43}{line}{sums[-1] / sums[0]:>8.2f}", err=True)
+    for screen in measured[0]["screens"]:
+        line = "".join(f"{each['screens'][screen]:>8.1f}{'':8}" for each in measured)
+        click.echo(f"{screen + ', of a week, ms':43}{line}", err=True)
     rows = {
         "the same 100 judged: read, s": ("snapshot_of_few", "read_s"),
         "the same 100 judged: blind ones, s": ("snapshot_of_few", "blind_s"),

@@ -18,7 +18,7 @@ from bot.slack.app import build_app
 from bot.slack.context import ListenerContext, build_context
 from bot.slack.listeners import commands
 from bot.slack.listeners.commands import WORDS
-from bot.views import blocks, label_blocks, review_blocks, run_blocks, why_blocks
+from bot.views import blocks, home_blocks, label_blocks, review_blocks, run_blocks, summary_blocks, why_blocks
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
 from model.store.predictions import NewPrediction
@@ -140,6 +140,7 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
         *vars(run_blocks).items(),
         *vars(label_blocks).items(),
         *vars(review_blocks).items(),
+        *vars(summary_blocks).items(),
     ]:
         if name.endswith("_ACTION"):
             for ts in ("1.000001", "1.000002", "1.000003", "1.000004"):
@@ -162,6 +163,8 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
         (label_blocks.RESTORE_BUTTON, "tarjeta"), (label_blocks.UNDO_BUTTON, "1"),
         (review_blocks.OPEN_BUTTON, ""), (review_blocks.CORRECT_BUTTON, ""), (review_blocks.SKIP_BUTTON, ""),
         (review_blocks.BACK_BUTTON, ""),
+        (f"{summary_blocks.SPAN_BUTTON}_6", "6"), (summary_blocks.EDIT_BUTTON, "1"),
+        (home_blocks.LABELS_BUTTON, ""), (home_blocks.FIGURES_BUTTON, ""), (home_blocks.RETRAIN_BUTTON, ""),
         (why_blocks.MENU, "tarjeta"),
     ):  # fmt: skip
         made[f"{action} {value} in a modal"] = base | {

@@ -170,8 +170,10 @@ def button(name: str, ts: str = REPLY_TS) -> Request:
 
 
 def command(words: str) -> Request:
-    """`/beto WORDS`, where "{link}" is the message's."""
-    return lambda told, channel, user, _: a_command(words.replace("{link}", link(channel)), told, user)
+    """`/beto WORDS`, where "{link}" is the message's, and "{channel}" where it stands."""
+    return lambda told, channel, user, _: a_command(
+        words.replace("{link}", link(channel)).replace("{channel}", channel), told, user
+    )
 
 
 async def ask(

@@ -3,8 +3,9 @@
 In place of a column for exports: no command or button exports, only `beto export` on the operator's machine.
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from bot.outbox.executor import deliver
 from bot.settings import BotSettings
 from bot.slack.listeners import commands
 from bot.slack.payloads import INTERACTIONS
-from bot.views import blocks, run_blocks
+from bot.views import blocks, run_blocks, summary_blocks
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
 from model.store.outbox_row import picture_key, report_key, status_key
 from model.store.predictions import NewPrediction
 from model.store.runs import owner_name
+from model.store.standing import Standing
 from model.store.store import Store
 from model.store.tables import gestures
 from tests.outbox_rows import a_report, answer
@@ -71,6 +73,15 @@ def erase(store: Store, channel: str) -> None:
     store.erasure.execute(store.erasure.create_request(by=MEMBER, message_id=message.id))
 
 
+def stands(store: Store, channel: str) -> None:
+    """It came a moment ago, and what stands under it is kept."""
+    message = store.messages.find(channel, TS)
+    assert message is not None
+    judged = store.judged.of(message.id, store.labels.current())
+    assert judged is not None
+    store.standings.keep_new([(message, replace(Standing.of(message, judged.state), at=time.time_ns() // 1000))])
+
+
 def unjudge(store: Store, channel: str) -> None:
     """Nobody has said anything of it: it alone waits for a reviewer."""
     with store.database.writing() as connection:
@@ -117,6 +128,8 @@ SURFACES = {
     "modal, sent late": Surface(view(blocks.EDIT_VIEW, "what was there long ago"), WORDS),
     "modal of an erased message": Surface(view(blocks.EDIT_VIEW, "then"), "", erase),
     "revisa": Surface(command("revisa"), WORDS, unjudge),
+    "resumen": Surface(command("resumen <#{channel}> 7d"), WORDS, stands, direct=False),
+    "Ver y corregir": Surface(button(summary_blocks.OPEN_ACTION), WORDS, stands, direct=False),
     "reentrena, under way there": Surface(command("reentrena"), "en marcha: ", train, direct=False),
     **{
         f"{name} under a report": Surface(button(name, REPORT_TS), "", report, direct=False)
@@ -128,6 +141,7 @@ SURFACES = {
 TELL_OF_NO_MESSAGE = {
     "", "ayuda", "help", "watch", "vigila", "unwatch", "deja", "emoji", "reacciones", "reactions", "versiones", "versions",
     "vuelve", "volver", "rollback", "conserva", "keep", "estado", "status",
+    "cifras", "figures", "numbers",  # counts alone, of all channels together
     "etiquetas", "labels", "guía", "guia", "guide",  # what is chosen, counted or trained
     "clasifica", "clasificar", "classify", "deshacer", "undo",  # the person's own words, and own gesture
 }  # fmt: skip
@@ -147,6 +161,9 @@ ASK_OF_A_MESSAGE = {
     "revisa",
     "revisar",
     "review",
+    "resumen",
+    "resume",
+    "summary",
 }
 
 PEOPLE = {"guest": GUEST, "outsider": OUTSIDER, "no member": STRANGER, "Slack does not say": MEMBER}
@@ -243,10 +260,13 @@ def test_the_table_has_every_word_button_and_shortcut() -> None:
     """Whoever adds one must say here what it tells of a message."""
     assert set(commands.WORDS) - TELL_OF_NO_MESSAGE == ASK_OF_A_MESSAGE
     assert set(INTERACTIONS) == {"block_actions", "view_submission", "view_closed", "message_action", "block_suggestion"}
-    actions = {name for module in (blocks, run_blocks) for each, name in vars(module).items() if each.endswith("_ACTION")}
+    actions = {
+        name for module in (blocks, run_blocks, summary_blocks) for each, name in vars(module).items() if each.endswith("_ACTION")
+    }
     tells_nothing = {blocks.CORRECT_ACTION}
     assert actions - tells_nothing == {
         blocks.EDIT_ACTION,
         blocks.WHY_ACTION,
+        summary_blocks.OPEN_ACTION,
         *(n for v, n in vars(run_blocks).items() if v.endswith("_ACTION")),
     }

@@ -9,7 +9,7 @@ from bot.local.ports import free_port
 from bot.slack.context import Publisher
 from bot.slack.listeners import corrections
 from bot.slack.listeners.commands import WORDS
-from bot.views import blocks, run_blocks
+from bot.views import blocks, run_blocks, summary_blocks
 from bot.views.texts import load_texts
 from model.store.outbox_row import Kind, State
 from model.store.store import Store
@@ -73,7 +73,8 @@ COMMANDS = [
     "", "ayuda", "tonterías", "clasifica", "clasifica no puedo entrar", "watch", "unwatch", "emoji", "emoji on", "reacciones",
     "reacciones mensaje", "deshacer", "historial", f"historial {LINK}", "historial ayer", "por qué", f"por qué {LINK}",
     "por qué ayer", "reentrena", "versiones", "vuelve", "vuelve 1", "vuelve 7", "olvida", f"olvida {LINK}", "olvida mis mensajes",
-    "conserva", "conserva 3", "conserva ayer", "etiquetas", "revisa", "estado",
+    "conserva", "conserva 3", "conserva ayer", "etiquetas", "revisa", "resumen", "resumen hoi", "resumen semanal", "cifras",
+    "estado",
 ]  # fmt: skip
 ANYWHERE: dict[str, Request] = {
     **{f"/beto {words.replace(LINK, 'LINK')}": command(words) for words in COMMANDS},
@@ -103,6 +104,7 @@ INSIDE: dict[str, Request] = {
     "¿Por qué?": button(blocks.WHY_ACTION),
     "¿Por qué? on what is no reply": button(blocks.WHY_ACTION, "1.1"),
     "Editar etiquetas": button(blocks.EDIT_ACTION),
+    "Ver y corregir": button(summary_blocks.OPEN_ACTION),
     "Editar etiquetas on what is no reply": button(blocks.EDIT_ACTION, "1.1"),
     "a former button": button("labels_something"),
     **{

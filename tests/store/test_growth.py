@@ -24,9 +24,9 @@ from tests.rows import count
 STORED = 6000
 # What one statement may look at, where every table has thousands: its own rows and those beside them on an index.
 MOST_ROWS = STORED // 20
-LARGE = ("messages", "predictions", "outbox", "gestures")
-# The newest 200 texts, by their numbers: on SQLite's plan a scan, which ends after so many.
-NEWEST = "report: recent_texts"
+LARGE = ("messages", "predictions", "outbox", "gestures", "standings", "standing_labels")
+# The newest 200 texts, or replies, by their numbers: on SQLite's plan a scan, which ends after so many.
+NEWEST = ("report: recent_texts", "/beto cifras: waits")
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def grows(line: str) -> bool:
     way, _, how = found.groups()
     # Partial indexes hold only the rows that wait, or that are blind; the newest of a table come first without an index.
     partial = any(f"ix_{name}" in how for name in ("messages_blind", "outbox_waiting", "outbox_turn", "outbox_refused"))
-    by_place_alone = "channel=?" in how and "ts" not in how.split("channel=?")[1]
+    by_place_alone = "channel=?" in how and not re.search(r"ts|\bat[<>]", how.split("channel=?")[1])
     return not partial and (way == "SCAN" or by_place_alone)
 
 
@@ -107,7 +107,7 @@ def test_no_step_looks_at_more_rows_the_more_are_stored(filled: Store) -> None:
                 step()
             count += len(seen)
             for statement, parameters in seen:
-                if name == NEWEST and filled.database.engine.dialect.name == "sqlite":
+                if name in NEWEST and filled.database.engine.dialect.name == "sqlite":
                     continue
                 found |= {(name, each): statement for each in complaints(filled, statement, parameters)}
     assert count > 80

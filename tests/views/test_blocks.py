@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.views import blocks
+from bot.views import blocks, home_blocks
+from bot.views.home_blocks import Workplace
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind, LabelState, fold
 from model.labels import Label, Taxonomy, seed_taxonomy
@@ -258,7 +259,7 @@ def test_a_label_without_an_emoji_shows_none_anywhere() -> None:
     )
     disputed = fold(said_no_and_yes, names=taxonomy.names, predicted=())
     shown: dict[str, object] = {
-        "the Home tab": blocks.home(taxonomy, texts, "beto"),
+        "the Home tab": home_blocks.home(Workplace(), taxonomy, texts, "beto"),
         "the modal": blocks.labels_modal("hola", (), None, taxonomy, texts, metadata=""),
         "a search": blocks.label_options("cheque", taxonomy, texts),
         "a question": blocks.dispute("cheque", disputed.labels["cheque"], taxonomy, texts),
@@ -327,7 +328,7 @@ def test_the_signs_are_shown_as_the_workspace_set_them(language: str) -> None:
     assert ":mal:" in shown
     assert ":visa:" in shown
     assert ":nada:" in str(blocks.blind(texts))
-    home = str(blocks.home(taxonomy, texts, "beto"))
+    home = str(home_blocks.home(Workplace(), taxonomy, texts, "beto"))
     assert all(f":{emoji}:" in home for emoji in ("bien", "mal", "nada", "visa"))
     for key, sentence in texts.sentences.items():
         if not key.startswith("run."):

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.simulator.blocks import check_message, check_view
-from bot.views import blocks, run_blocks
+from bot.views import blocks, home_blocks, run_blocks
+from bot.views.home_blocks import Workplace
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind, fold
 from model.labels import Label, LabelEvent, seed_taxonomy
@@ -71,7 +72,7 @@ def test_names_of_labels_and_networks_are_only_names(title: str, description: st
         ids = {each["action_id"] for block in shown if block["type"] == "actions" for each in block["elements"]}
         assert ids == {blocks.CORRECT_ACTION, blocks.EDIT_ACTION, blocks.WHY_ACTION}
         assert text
-    home = blocks.home(taxonomy, ES, "beto")
+    home = home_blocks.home(Workplace(), taxonomy, ES, "beto")
     harmless(home["blocks"])
     check_view(home, "home")
 

@@ -13,7 +13,7 @@ from bot.views.texts import Texts, load_texts
 from model.judgements import Kind, Status
 from model.labels import LabelEvent
 from model.schema import Preference, Progress, Reason
-from model.store.channels import Mode
+from model.store.channels import Frequency, Mode
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("es", "en")
@@ -32,11 +32,14 @@ PUT_TOGETHER = {
     ],
     "first.{progress.part}": [f"first.{part}" for part in get_args(Progress.model_fields["part"].annotation)],
     "run.{progress.part}": [f"run.{part}" for part in get_args(Progress.model_fields["part"].annotation)],
+    "summary.post_{every}": [f"summary.post_{each}" for each in get_args(Frequency)],
+    "summary.told_{how}": [f"summary.told_{each}" for each in (*get_args(Frequency), "never")],
+    "summary.chosen_{how}": [f"summary.chosen_{each}" for each in (*get_args(Frequency), "never")],
     "run.reason_{reason.code}": [f"run.reason_{code}" for code in get_args(Reason.model_fields["code"].annotation)],
 }
 LOOKED_UP = [*GESTURE_KEYS.values(), *MODE_KEYS.values()]
 KEY = re.compile(
-    r'f?"((?:reply|digest|ask|command|first|forget|greeting|home|modal|judge|run|told|versions|labels)\.[a-z_{}.]+)"'
+    r'f?"((?:reply|digest|ask|command|first|forget|greeting|home|modal|judge|run|told|versions|labels|summary|figures|drift|thanks)\.[a-z_{}.]+)"'
 )
 
 

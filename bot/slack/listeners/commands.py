@@ -13,7 +13,7 @@ from bot.slack import history, payloads, people
 from bot.slack.answering import who_answers
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.first_version import why_none
-from bot.slack.listeners import erasure, explanations, labels, review, training
+from bot.slack.listeners import erasure, explanations, figures, labels, review, summaries, training
 from bot.slack.payloads import SlashCommand
 from bot.views import blocks, first_version
 from model.first_training import FirstTraining
@@ -46,13 +46,6 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     @app.command("/beto")
     async def on_command(ack: AsyncAck, parsed: SlashCommand) -> None:
         word, _, rest = (parsed.text or "").strip().partition(" ")
-        answer = WORDS.get(word.lower())
-        if answer is None:
-            shown = blocks.escape(word[:50]).replace("`", "'")
-            likely = difflib.get_close_matches(word.lower()[:50], [each for each in WORDS if each], n=1)
-            key = "command.unknown_likely" if likely else "command.unknown"
-            await ack(context.texts(key, word=shown, likely="".join(likely)))
-            return
         call = Call(
             channel=parsed.channel,
             user=parsed.user,
@@ -60,7 +53,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             trigger_id=parsed.trigger_id,
             response_url=parsed.response_url,
         )
-        answering = asyncio.ensure_future(answer(context, call))
+        answering = asyncio.ensure_future(_answer(context, word, call))
         await asyncio.wait([answering], timeout=ANSWER_WITHIN_S)
         if answering.done():
             await ack(answering.result())
@@ -68,6 +61,18 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         # Slack or the database take their time, and Slack gives us three seconds: the answer comes by the response URL.
         await ack()
         context.after_ack(_answer_later(context, call, answering), what=f"/beto {word}", response_url=call.response_url)
+
+
+async def _answer(context: ListenerContext, word: str, call: Call) -> str:
+    """Return the answer, in the language of whoever asks."""
+    speaking = context.read_by(await context.readers.soon(call.user))
+    answer = WORDS.get(word.lower())
+    if answer is not None:
+        return await answer(speaking, call)
+    shown = blocks.escape(word[:50]).replace("`", "'")
+    likely = difflib.get_close_matches(word.lower()[:50], [each for each in WORDS if each], n=1)
+    key = "command.unknown_likely" if likely else "command.unknown"
+    return speaking.texts(key, word=shown, likely="".join(likely))
 
 
 async def _answer_later(context: ListenerContext, call: Call, answering: "asyncio.Future[str]") -> None:
@@ -285,6 +290,12 @@ WORDS: dict[str, Word] = {
     "revisa": review.show,
     "revisar": review.show,
     "review": review.show,
+    "resumen": summaries.show,
+    "resume": summaries.show,
+    "summary": summaries.show,
+    "cifras": figures.show,
+    "figures": figures.show,
+    "numbers": figures.show,
     "estado": status,
     "status": status,
 }

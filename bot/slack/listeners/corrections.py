@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -14,8 +14,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from bot import queues
+from bot.slack import summaries
 from bot.slack.context import ANSWER_WITHIN_S, ListenerContext
-from bot.slack.payloads import ButtonClick, LabelSearch, MessageShortcut, ViewSubmission
+from bot.slack.payloads import ButtonClick, LabelSearch, MessageShortcut, ViewClick, ViewSubmission
 from bot.views import blocks
 from model import gesture_handles
 from model.errors import StoreUnavailable
@@ -83,7 +84,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         sees = await sees_in_time(context, parsed.user, stored.message)
         if sees is None and not is_news:
             # What they chose is still there; nothing is said, or saved, that they may not know.
-            view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=texts("command.failed"))
+            warning, below = texts("command.failed"), _below(parsed)
+            view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning, below=below)
             await ack(response_action="update", view=view)
             return
         if not sees:
@@ -93,7 +95,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         if is_news:
             # Shown, not overwritten: what somebody else said since was not known to this person.
             warning = texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, texts))
-            view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning)
+            below = _below(parsed)
+            view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning, below=below)
             await ack(response_action="update", view=view)
             return
         message = stored.message
@@ -113,6 +116,22 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             return
         await ack()
         await context.publish(queues.reply(stored.id))
+        _tell_what_lies_below(context, parsed)
+
+
+def _tell_what_lies_below(context: ListenerContext, parsed: ViewSubmission) -> None:
+    """Show the summary anew that this modal lay on, if any: it tells of the message."""
+    opened, root = parsed.opened, parsed.root_view_id
+    if opened.days is not None and opened.channel and root:
+        shown = summaries.show_in(context, root, parsed.user, opened.channel, opened.days)
+        context.after_ack(shown, what=blocks.EDIT_VIEW)
+
+
+async def edit_on_summary(context: ListenerContext, parsed: ViewClick, message_id: int) -> None:
+    """Open the modal for this message on top of the summary that names it."""
+    pushed = await context.slack.views_push(trigger_id=parsed.trigger_id, view=blocks.loading(context.texts))
+    below = {"channel": parsed.opened.channel, "days": parsed.opened.days}
+    await _fill(context, str(pushed["view"]["id"]), message_id, parsed.user, below=below)
 
 
 async def _keep_open(context: ListenerContext, ack: AsyncAck, error: StoreUnavailable) -> None:
@@ -203,8 +222,10 @@ async def _refuse(context: ListenerContext, view_id: str) -> None:
     await context.slack.views_update(view_id=view_id, view=blocks.sorry(context.texts("ask.hidden"), context.texts))
 
 
-async def _fill(context: ListenerContext, view_id: str, message_id: int | None, user: str) -> None:
-    """Show the message and its labels in the open modal, or why not."""
+async def _fill(
+    context: ListenerContext, view_id: str, message_id: int | None, user: str, *, below: Mapping[str, Any] | None = None
+) -> None:
+    """Show the message and its labels in the open modal, or why not; `below`: what it lies on."""
     taxonomy, texts = await context.taxonomy(), context.texts
     stored, judged = await _patiently(lambda: _look(context.store, message_id, taxonomy))
     if stored is None or judged is None or stored.deleted:
@@ -216,7 +237,8 @@ async def _fill(context: ListenerContext, view_id: str, message_id: int | None, 
         hidden = stored.message.blind and not judged.state.judges
         # Told before they begin: what a guest chooses would be kept, and count for nothing.
         warning = "" if await context.visibility.may_judge(user) else texts("judge.refused")
-        view = _modal(context, stored, judged, taxonomy, chosen=() if hidden else judged.state.shown, warning=warning)
+        chosen = () if hidden else judged.state.shown
+        view = _modal(context, stored, judged, taxonomy, chosen=chosen, warning=warning, below=below)
     await context.slack.views_update(view_id=view_id, view=view)
 
 
@@ -234,11 +256,18 @@ def _modal(
     *,
     chosen: tuple[str, ...],
     warning: str = "",
+    below: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    seen = {"message": stored.id, "seen": fingerprint(judged.state, stored.revision)}
+    seen = {"message": stored.id, "seen": fingerprint(judged.state, stored.revision), **(below or {})}
     return blocks.labels_modal(
         stored.message.text, chosen, judged.state, taxonomy, context.texts, metadata=json.dumps(seen), warning=warning
     )
+
+
+def _below(parsed: ViewSubmission) -> dict[str, Any]:
+    """Return what this modal lies on, {} where that is nothing."""
+    opened = parsed.opened
+    return {} if opened.days is None else {"channel": opened.channel, "days": opened.days}
 
 
 def fingerprint(state: MessageState, revision: int) -> str:

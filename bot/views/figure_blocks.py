@@ -1,0 +1,162 @@
+"""Numbers about labels, corrections and versions, each with what it is of. Pure, as `blocks` is."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.views.blocks import Block, context, escape, label_title, plain_text, section
+from bot.views.run_blocks import points
+from bot.views.texts import Texts
+from model.drift import UNLABELLED, UNSURE, Drift
+from model.labels import Taxonomy
+from model.proposal import Proposal
+from model.schema import Scores
+from model.summary import Counted
+
+# Slack's sections hold 3,000 characters; a row of a label is some 60 of them.
+MOST_LABELS = 30
+BARS = "▁▂▃▄▅▆▇█"
+# A gain of less than half a point is not worth a training.
+LEAST_GAIN = 0.005
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A version: the judgements that there were, its micro-F1 with its interval, on so many test texts, and what it gained."""
+
+    version: int
+    judgements: int
+    micro: float
+    low: float
+    high: float
+    texts: int
+    gain: float | None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What there is to tell. `weeks` are by their first day, the oldest first; `scores` and `drift` of the live version."""
+
+    weeks: Sequence[tuple[datetime, Counted]]
+    learned: Sequence[Learned]
+    live: int | None
+    scores: Scores | None
+    waits_s: Sequence[float]
+    drift: Drift | None
+
+
+def figures(shown: Figures, taxonomy: Taxonomy, texts: Texts) -> dict[str, Any]:
+    """Render all of it as a screen."""
+    rows: list[Block] = [section(_weeks(shown.weeks, texts))]
+    if labels := _labels(shown.weeks, taxonomy, texts):
+        rows += [{"type": "divider"}, section(labels), context(texts("figures.labels_how"))]
+    rows += [{"type": "divider"}, section(_curve(shown.learned, texts))]
+    told = [*_calibration(shown, texts), *_waits(shown.waits_s, texts)]
+    if told:
+        rows += [{"type": "divider"}, section("\n".join(told))]
+    if drifted := drift(shown.drift, shown.live, taxonomy, texts):
+        rows += [{"type": "divider"}, section(drifted)]
+    return {
+        "type": "modal",
+        "title": plain_text(texts("figures.title")),
+        "close": plain_text(texts("figures.close")),
+        "blocks": rows,
+    }
+
+
+def drift(found: Drift | None, version: int | None, taxonomy: Taxonomy, texts: Texts) -> str:
+    """Return what came to be otherwise than when the version was tested; nothing where nothing is, or nobody can tell."""
+    if found is None or not found.shifts:
+        return ""
+    lines = [texts("drift.title", version=version, messages=found.messages, texts=found.texts)]
+    for shift in found.shifts[:5]:
+        key = {UNLABELLED: "drift.unlabelled", UNSURE: "drift.unsure"}.get(shift.what, "drift.label")
+        title = escape(label_title(shift.what, taxonomy, texts))
+        lines.append(texts(key, title=title, was=texts.percent(shift.was), now=texts.percent(shift.is_now)))
+    return "\n".join([*lines, texts("drift.why")])
+
+
+def proposal(found: Proposal | None, texts: Texts) -> str:
+    """Return that a retraining is worth it, and what it is likely to bring; nothing where it is not."""
+    if found is None or (found.gain is not None and found.gain < LEAST_GAIN):
+        return ""
+    told = texts("figures.propose", number=found.judgements)
+    if found.gain is None:
+        return f"{told} {texts('figures.propose_unknown')}"
+    likely = texts.counted("figures.propose_gain", found.of, gain=points(found.gain))
+    return f"{told} {likely}"
+
+
+def _weeks(weeks: Sequence[tuple[datetime, Counted]], texts: Texts) -> str:
+    """Return a line for each week in which anything came: how many of how many."""
+    lines = [texts("figures.weeks")]
+    for first, counted in weeks:
+        if not counted.messages:
+            continue
+        told = [texts.counted("summary.messages", counted.messages)]
+        told.append(texts("figures.share", what=texts("figures.unlabelled"), number=counted.unlabelled, of=counted.messages,
+                          percent=_share(counted.unlabelled, counted.messages, texts)))  # fmt: skip
+        if counted.judged:
+            told.append(texts("figures.corrected", number=counted.corrected, of=counted.judged,
+                              percent=_share(counted.corrected, counted.judged, texts)))  # fmt: skip
+        lines.append(texts("figures.week", day=f"{first:%Y-%m-%d}", told=" · ".join(told)))
+    return "\n".join(lines) if len(lines) > 1 else f"{lines[0]}\n{texts('figures.nothing')}"
+
+
+def _labels(weeks: Sequence[tuple[datetime, Counted]], taxonomy: Taxonomy, texts: Texts) -> str:
+    """Return a line for each label with its count in each week, drawn and in numbers, the most frequent first."""
+    by_label: dict[str, list[int]] = {
+        label.name: [counted.labels.get(label.name, 0) for _, counted in weeks] for label in taxonomy
+    }
+    known = sorted((name for name, counts in by_label.items() if any(counts)), key=lambda name: -sum(by_label[name]))
+    lines = []
+    for name in known[:MOST_LABELS]:
+        counts = by_label[name]
+        numbers = " ".join(str(each) for each in counts[-4:])
+        lines.append(texts("figures.label", title=escape(label_title(name, taxonomy, texts)), bars=bars(counts), numbers=numbers))
+    if len(known) > MOST_LABELS:
+        lines.append(texts.counted("summary.more_labels", len(known) - MOST_LABELS))
+    return "\n".join(lines)
+
+
+def bars(counts: Sequence[int]) -> str:
+    """Draw numbers beside each other, the largest as high as it gets, none as a dot."""
+    most = max(counts, default=0)
+    return "".join(BARS[round((len(BARS) - 1) * each / most)] if each else "·" for each in counts)
+
+
+def _curve(learned: Sequence[Learned], texts: Texts) -> str:
+    lines = [texts("figures.curve")]
+    for each in learned:
+        values: Mapping[str, object] = {
+            "version": each.version, "micro": points(each.micro), "low": points(each.low), "high": points(each.high),
+            "texts": each.texts,
+        }  # fmt: skip
+        line = texts.counted("figures.version", each.judgements, **values)
+        lines.append(line if each.gain is None else f"{line}{texts('figures.gain', gain=f'{100 * each.gain:+.1f}')}")
+    return "\n".join(lines) if learned else f"{lines[0]}\n{texts('figures.no_version')}"
+
+
+def _calibration(shown: Figures, texts: Texts) -> list[str]:
+    scores = shown.scores
+    if scores is None or scores.ece is None or not scores.texts:
+        return []
+    return [texts("figures.calibration", version=shown.live, error=points(scores.ece), texts=scores.texts)]
+
+
+def _waits(waits_s: Sequence[float], texts: Texts) -> list[str]:
+    if not waits_s:
+        return []
+    ordered = sorted(waits_s)
+    slow = ordered[min(len(ordered) - 1, 95 * len(ordered) // 100)]
+    median = statistics.median(ordered)
+    return [texts.counted("figures.waits", len(ordered), median=f"{median:.1f}", slow=f"{slow:.1f}")]
+
+
+def _share(part: int, whole: int, texts: Texts) -> str:
+    """Return the share in per cent; all and none are said as such."""
+    if part in {0, whole}:
+        return f"{100 if part else 0}{texts.percent(0.5)[2:]}"
+    return texts.percent(part / whole)
