@@ -11,7 +11,6 @@ from model.store.predictions import NewPrediction
 from model.store.tables import outbox
 from tests.outbox.replying import CHANNEL, ON_SQLITE, judged, reply_now
 
-pytestmark = ON_SQLITE
 ONE_A_DAY = pytest.mark.parametrize("replies_settings", [{"BETO_ASK_A_DAY": "1"}], indirect=True)
 
 
@@ -66,6 +65,7 @@ def test_the_author_is_asked_in_the_thread_and_thanked(context: OutboxContext, w
     assert "gracias" in bring(context, workspace)
 
 
+@ON_SQLITE
 def test_what_is_judged_before_it_is_asked_is_not_asked(context: OutboxContext, workspace: Workspace) -> None:
     ts = answered(context, workspace)
     judged(context.store, ts)
@@ -90,6 +90,7 @@ def test_no_more_are_asked_than_a_day_has(context: OutboxContext, workspace: Wor
 
 
 @pytest.mark.parametrize("replies_settings", [{"BETO_ASK_A_DAY": "0"}], indirect=True)
+@ON_SQLITE
 def test_nobody_is_asked_where_that_is_off(context: OutboxContext, workspace: Workspace) -> None:
     answered(context, workspace)
     assert asked(context) == []
@@ -103,6 +104,7 @@ def test_a_message_is_asked_about_once(context: OutboxContext, workspace: Worksp
     assert context.store.reviews.open_doubt(row.message_id, 9) is None
 
 
+@ON_SQLITE
 def test_guests_and_hidden_labels_are_left_alone(context: OutboxContext, workspace: Workspace) -> None:
     """A guest's word would not count; a blind message asks already."""
     answered(context, workspace, author="carlos")
