@@ -75,6 +75,7 @@ class RefitKeeper:
         version = self._store.registry.get(number)
         if version is None:
             return False
+        self._store.labels.read_anew()  # what is to be learnt may be of a label that was added a moment ago
         rests_on = (number, refits.basis())
         if not isinstance(self._refitter, Refitter) or self._rests_on != rests_on:
             # After an erasure, too: what was fitted before knows words of what is gone.

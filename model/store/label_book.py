@@ -46,6 +46,11 @@ class LabelBook:
                 self._read_at = time.monotonic()
             return self._current
 
+    def read_anew(self) -> None:
+        """Read the labels anew when they are asked for next: who acts because they changed must not act on those of before."""
+        with self._lock:
+            self._read_at = 0.0
+
     def recorded(self) -> Taxonomy:
         """Return the labels of today with their own emoji, as changes are made to them; StoreUnavailable where nobody knows."""
         with self._database.reading() as connection:

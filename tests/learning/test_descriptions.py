@@ -1,5 +1,6 @@
 """A label works from its name: at once, beside the others, and with no message at all."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from model.store.registry import Version
 from model.store.store import Store
 from tests.letters import letters_checkpoint
 from tests.town import publish_version
+from worker.refitting import CALM_S, RefitKeeper
 
 NOTHING_SAID = gather([], np.zeros((0, 1), np.int8), [])
 FUTURE = 4_000_000_000_000_000  # microseconds, after any version was made
@@ -127,6 +129,25 @@ def test_a_new_label_speaks_at_once_and_the_others_say_what_they_said(store: Sto
     # Of the taught ones this version's network says so much, whatever is written of them.
     taught = [after.scores[name] for name in seed_taxonomy().names]
     assert taught == pytest.approx([float(sigmoid(np.array(SILENT)))] * len(taught))
+
+
+def test_a_label_that_another_process_has_just_added_speaks_at_once(
+    store: Store, store_url: str, tmp_path: Path, version: Version
+) -> None:
+    """The trainer had read the labels a moment before, fitted by those, and took that for the answer until somebody judged."""
+    keeper = RefitKeeper(store)
+    assert PRINTERS.name not in store.labels.current()
+    bot = Store(store_url, tmp_path)
+    bot.labels.record(LabelEvent(kind="add", name=PRINTERS.name, label=PRINTERS, at=5, by="U1"))
+    bot.close()
+    for _ in range(3):
+        keeper.look()
+        time.sleep(CALM_S)
+    made = store.refits.newest(version.number)
+    assert made is not None
+    described = read_corrections(store.refits.corrected(made.id) or b"").described
+    assert described is not None
+    assert described.speaks == (PRINTERS.name,)
 
 
 def test_a_label_that_is_retired_speaks_no_more(store: Store, version: Version) -> None:
