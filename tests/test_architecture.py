@@ -25,7 +25,7 @@ NOUNS = {
     "bot/views/blocks.py": "a reply's blocks",
     "bot/views/run_blocks.py": "the screens of a run",
     "model/labels.py": "the labels",
-    "model/learning/refit.py": "the refit",
+    "model/learning/light_fit.py": "the fit of the light parts",
     "model/learning/retraining.py": "a run",
     "model/schema.py": "the nouns that travel",
     "model/serving/network.py": "a network as torch runs it",

@@ -83,7 +83,7 @@ def describe_version(taxonomy: Taxonomy, examples: Sequence[Example], *, base: s
         assert card.mixture is not None
         save_mixture(folder, card.mixture)
         background = sample([example.text for example in seed_messages()], BACKGROUND)
-        described = Describer(folder).describe(taxonomy, taxonomy.names, background, {})
+        described = Describer(folder).describe(taxonomy, taxonomy.names, background, [])
         assert described is not None  # the graph has been written for it
         save_described(described, folder / DESCRIBED_FILE)
         card = card.model_copy(update={"seconds": round(time.monotonic() - began, 1)})

@@ -1,19 +1,22 @@
 """Making labels speak that no training has learnt: from what is written of them, and from the first messages that carry them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.labels import Label, Taxonomy, seed_taxonomy
+from model.learning.baseline import truth_of
+from model.learning.light_head import fit_beside
 from model.schema import Card, Example
 from model.serving.calibration import Matrix
 from model.serving.classifier import cut, encode
-from model.serving.described import Described, unit, weigh_pieces
+from model.serving.described import SHIFT, Described, unit, weigh_pieces
 from model.serving.engine import ENGINE_FILE, Engine, OnnxEngine
+from model.serving.head import LENGTH
 from model.serving.lexical import pieces_in, plain
 from model.serving.normalise import normalise
 from model.serving.version_folder import FROZEN_FILE
@@ -29,18 +32,15 @@ ENOUGH = 10
 BACKGROUND = 300
 # With fewer labels there is hardly any others to stand above: shipped ones stand beside them.
 _FEWEST_COMPARED = 8
-# How many messages that carry it make the words of a label's description half as important (docs/benchmarks.md).
-_HALF = 3.0
-_INVERSE_REGULARISATION = 10.0
+# A label of which so many judged messages are known not to carry it needs no others for noes.
+_NOES = 10
+# How much what is written counts beside judged messages, whose yes and no are weighed alike and so make wider logits.
+_WRITTEN_BESIDE = 1.5
+# So many messages that carry one of the labels make the cut half theirs and half the one of descriptions.
+_HALF = 25.0
+# The newest messages that are learnt from.
+_MOST_LEARNT = 2_000
 _LONGEST = 128  # tokens: as much of a message says what it is about
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What is known of a label by messages: texts that carry it, and texts of which somebody said that they do not."""
-
-    yes: tuple[str, ...] = ()
-    no: tuple[str, ...] = ()
 
 
 class Describer:
@@ -52,6 +52,8 @@ class Describer:
         self._engine: Engine | None = None
         self._tokenizer: Tokenizer | None = None
         self._meanings: dict[str, Matrix] = {}
+        self._words: dict[str, Matrix] = {}  # likeness of words with what `_like` is
+        self._like: tuple[Any, ...] = ()
 
     @property
     def can(self) -> bool:
@@ -75,51 +77,71 @@ class Describer:
         return None
 
     def describe(
-        self, taxonomy: Taxonomy, speaks: Sequence[str], background: Sequence[str], carried: Mapping[str, Carried]
+        self, taxonomy: Taxonomy, speaks: Sequence[str], background: Sequence[str], judged: Sequence[Example]
     ) -> Described | None:
         """Return what lets the labels `speaks` answer; None where there are none, or where the version cannot (see `can`).
 
-        `background` are messages of which nothing need be known, at least one; `carried` is what people said, by label.
+        `background` are messages of which nothing need be known, at least one; `judged` are what people said of others.
         """
         if not speaks or not self.can:
             return None
         compared = _compared(taxonomy)
-        texts = {label.name: _written(label) for label in compared}
+        texts = {label.name: written(label) for label in compared}
         centre = unit(self._of(background)).mean(axis=0)
         meanings = np.stack([_direction(self._of(texts[label.name]), centre) for label in compared])
         pieces, idf, terms = _words([texts[label.name][-1] for label in compared], background)
+        carry = Counter(name for example in judged for name in example.labels)
         made = Described(
             labels=tuple(label.name for label in compared),
             speaks=tuple(speaks),
-            learning=tuple(name for name in speaks if len(carried.get(name, Carried()).yes) < ENOUGH),
+            learning=tuple(name for name in speaks if carry[name] < ENOUGH),
             centre=centre.astype(np.float32),
             meanings=meanings.astype(np.float32),
             pieces=pieces,
             idf=idf,
             terms=terms,
-            share=np.ones(len(speaks), np.float32),
+            weight=np.ones(len(speaks), np.float32),
             judged=np.zeros((meanings.shape[1] + 1, len(speaks)), np.float32),
         )
-        for at, name in enumerate(speaks):
-            label, known = taxonomy[name], carried.get(name, Carried())
-            yes = [*dict.fromkeys([*label.examples, *known.yes])]
-            if yes:
-                no = [*dict.fromkeys([*label.counterexamples, *known.no, *(text for text in background if text not in yes)])]
-                made.share[at], made.judged[:, at] = self._fit(yes, no, centre, meanings[made.labels.index(name)])
+        told = [example for example in judged if not set(speaks).issubset(example.unknown)]
+        examples = [*_given_with([taxonomy[name] for name in speaks]), *told[-_MOST_LEARNT:]]
+        self._learn(made, examples, background)
         return made
 
-    def _fit(self, yes: Sequence[str], no: Sequence[str], centre: Matrix, described: Matrix) -> tuple[float, Matrix]:
-        """Return what the description still counts for, and what these messages add, by meaning and always.
+    def _learn(self, made: Described, examples: Sequence[Example], background: Sequence[str]) -> None:
+        """Set `made.weight` and `made.judged` to what these examples teach beside what is written of the labels.
 
-        What is `described` counts as one more message that carries the label.
+        Where a label's noes are few, messages of the background are taken for such.
         """
-        from sklearn.linear_model import LogisticRegression
+        truth, known = truth_of(examples, made.speaks)
+        yes, no = truth.sum(axis=0), (known - truth).sum(axis=0)
+        if not yes.any():
+            return
+        known[:, (yes == 0) & (no < _NOES)] = 0
+        few = (yes > 0) & (no < _NOES)
+        said = {example.text for example in examples}
+        others = [text for text in background if text not in said] if few.any() else []
+        texts = [*others, *(example.text for example in examples)]
+        truth = np.vstack([np.zeros((len(others), len(yes))), truth])
+        known = np.vstack([np.broadcast_to(few, (len(others), len(yes))), known]).astype(float)
+        centred = unit(unit(self._of(texts)) - made.centre)
+        words = np.stack([self._words_of(made, text) for text in texts])
+        learns = np.flatnonzero(known.any(axis=0))
+        made.weight[learns] = _WRITTEN_BESIDE
+        beside = made.weight * (made.written_logits(centred, words) - SHIFT)  # from SHIFT on a label is given
+        weights, cut = fit_beside(LENGTH * centred, truth[:, learns], known[:, learns], beside[:, learns])
+        weights[:-1] *= LENGTH
+        weights[-1] -= np.log(cut / (1 - cut)) * yes.sum() / (yes.sum() + _HALF)
+        made.judged[:, learns] = weights
 
-        features = np.vstack([described, unit(unit(self._of([*yes, *no])) - centre)])
-        model = LogisticRegression(C=_INVERSE_REGULARISATION, class_weight="balanced", max_iter=200)
-        model.fit(features, [1] * (1 + len(yes)) + [0] * len(no))
-        share = _HALF / (_HALF + len(yes))
-        return share, (1 - share) * np.append(model.coef_[0], model.intercept_[0])
+    def _words_of(self, made: Described, text: str) -> Matrix:
+        """Return how much its words are like what is written of each label, worked out once while that stays the same."""
+        like = made.labels, made.pieces, made.terms.tobytes()
+        if like != self._like:
+            self._like, self._words = like, {}
+        if text not in self._words:
+            self._words[text] = made.likeness_of_words(plain(normalise(text)))
+        return self._words[text]
 
     def _of(self, texts: Sequence[str]) -> Matrix:
         """Return what the base makes of each text, texts x width."""
@@ -151,7 +173,18 @@ def _compared(taxonomy: Taxonomy) -> list[Label]:
     return [*taxonomy, *others]
 
 
-def _written(label: Label) -> list[str]:
+def _given_with(labels: Sequence[Label]) -> list[Example]:
+    """Return the examples that came with the labels: of each is known whether that one label applies."""
+    names = {label.name for label in labels}
+    return [
+        Example(text=text, labels=(label.name,) if applies else (), unknown=tuple(names - {label.name}))
+        for label in labels
+        for applies, texts in ((True, label.examples), (False, label.counterexamples))
+        for text in texts
+    ]
+
+
+def written(label: Label) -> list[str]:
     """Return what is written of a label: its title, and its title with its description."""
     title = label.title.replace("_", " ")
     return [title, f"{title}: {label.description}"] if label.description else [title, title]
@@ -164,19 +197,19 @@ def _direction(vectors: Matrix, centre: Matrix) -> Matrix:
 
 def _words(texts: Sequence[str], background: Sequence[str]) -> tuple[dict[str, int], NDArray[np.float32], NDArray[np.float32]]:
     """Return (pieces with their columns, idf, terms) of `Described`, from what is written of each label and from messages."""
-    written = [plain(normalise(text)) for text in texts]
+    told = [plain(normalise(text)) for text in texts]
     met: dict[str, int] = {}
-    for text in [*written, *(plain(normalise(text)) for text in background)]:
+    for text in [*told, *(plain(normalise(text)) for text in background)]:
         for piece in set(pieces_in(text)):
             met[piece] = met.get(piece, 0) + 1
-    first = dict.fromkeys(piece for text in written for piece in pieces_in(text))
+    first = dict.fromkeys(piece for text in told for piece in pieces_in(text))
     # A piece that a single message has weighs as much as one that none has.
     pieces = [*first, *(piece for piece, count in met.items() if count > 1 and piece not in first)]
     columns = {piece: at for at, piece in enumerate(pieces)}
     counts = np.array([met[piece] for piece in pieces])
-    idf = (np.log((1 + len(written) + len(background)) / (1 + counts)) + 1).astype(np.float32)
+    idf = (np.log((1 + len(told) + len(background)) / (1 + counts)) + 1).astype(np.float32)
     terms = np.zeros((len(first), len(texts)), np.float32)
-    for at, text in enumerate(written):
+    for at, text in enumerate(told):
         for column, value in weigh_pieces(text, columns, idf).items():
             if column >= 0:
                 terms[column, at] = value

@@ -26,21 +26,42 @@ def fit_head(meanings: Matrix, truth: Matrix, known: Matrix, share: NDArray[np.f
     return Head(centre, found[:-1], found[-1], share)
 
 
-def best_cut(meanings: Matrix, truth: Matrix, known: Matrix) -> float:
-    """Return the probability from which on a head of so many texts does best to give a label, on texts that it did not learn."""
-    meanings, truth, known = (each[-_MOST_CROSS_FITTED:] for each in (meanings, truth, known))
-    x = features(meanings, meanings.mean(axis=0))
+def best_cut(meanings: Matrix, truth: Matrix, known: Matrix, written: int) -> float:
+    """Return the probability from which on a head of so many texts does best to give a label, on texts that it did not learn.
+
+    The first `written` of them are no messages: they are learnt each time, and not asked.
+    """
+    newest = np.r_[:written, max(written, len(meanings) - _MOST_CROSS_FITTED) : len(meanings)]
+    meanings, truth, known = meanings[newest], truth[newest], known[newest]
+    return _best_cut_of(features(meanings, meanings.mean(axis=0)), truth, known, written=written)
+
+
+def fit_beside(x: Matrix, truth: Matrix, known: Matrix, beside: Matrix) -> tuple[NDArray[np.float32], float]:
+    """Return weights (features and then a bias x labels) to add to the logits `beside`, and the best cut of the sum.
+
+    As in `fit_head`, but that it begins from what is said already and learns what is wrong with it; the cut is a probability,
+    found where each text is left out in turn.
+    """
+    newest = slice(-_MOST_CROSS_FITTED, None)
+    cut = _best_cut_of(x[newest], truth[newest], known[newest], beside[newest])
+    return _fit(x, truth, known, beside=beside), cut
+
+
+def _best_cut_of(x: Matrix, truth: Matrix, known: Matrix, beside: Matrix | None = None, written: int = 0) -> float:
     scores = np.zeros_like(truth)
     fold = np.arange(len(x)) % _FOLDS
+    fold[:written] = _FOLDS
     for number in range(_FOLDS):
         others, here = fold != number, fold == number
-        weights = _fit(x[others], truth[others], known[others], None)
-        scores[here] = sigmoid(x[here] @ weights[:-1] + weights[-1])
-    return best_threshold(scores, truth, known)
+        weights = _fit(x[others], truth[others], known[others], beside=None if beside is None else beside[others])
+        scores[here] = sigmoid(x[here] @ weights[:-1] + weights[-1] + (0 if beside is None else beside[here]))
+    return best_threshold(scores[written:], truth[written:], known[written:])
 
 
-def _fit(x: Matrix, truth: Matrix, known: Matrix, begin: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Return the weights, features and then a bias x labels."""
+def _fit(
+    x: Matrix, truth: Matrix, known: Matrix, begin: NDArray[np.float32] | None = None, beside: Matrix | None = None
+) -> NDArray[np.float32]:
+    """Return the weights, features and then a bias x labels, which `beside` is added to."""
     from scipy.optimize import minimize
 
     x = np.column_stack([x, np.ones(len(x))]).astype(np.float32)
@@ -49,12 +70,13 @@ def _fit(x: Matrix, truth: Matrix, known: Matrix, begin: NDArray[np.float32] | N
     weigh = np.where(truth > 0, all_known / (2 * np.maximum(yes, 1)), all_known / (2 * np.maximum(all_known - yes, 1)))
     weigh = (weigh * known).astype(np.float32)
     shape = (x.shape[1], truth.shape[1])
+    already = np.zeros(shape[1:], np.float32) if beside is None else beside.astype(np.float32)
     pull = np.full((shape[0], 1), 1 / _INVERSE_REGULARISATION, np.float32)
     pull[-1] = 1e-3  # the bias is hardly held back
 
     def loss(flat: Matrix) -> tuple[float, Matrix]:
         weights = flat.reshape(shape).astype(np.float32)
-        logits = x @ weights
+        logits = x @ weights + already
         losses = np.logaddexp(0, logits) - truth * logits
         slope = x.T @ ((sigmoid(logits) - truth) * weigh).astype(np.float32) + pull * weights
         return float((losses * weigh).sum() + 0.5 * (pull * weights**2).sum()), slope.ravel().astype(np.float64)

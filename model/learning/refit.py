@@ -1,59 +1,20 @@
 """Learning at once: what is light in the live version is fitted anew from everything that people judged, within a second.
 
-That is its lexical model, and a head on what the base makes of a text; the encoder is not touched. Where people judged the very
-same text, or one that nearly repeats it, what they said stands.
+The encoder is not touched. Where people judged the very same text, or one that nearly repeats it, what they said stands.
 """
 
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from model.labels import Taxonomy
-from model.learning.baseline import load_baseline, one_blas_thread, truth_of
-from model.learning.dataset import split_of
-from model.learning.descriptions import BACKGROUND, Carried, Describer, sample, unknown_labels
-from model.learning.judged import Judged, JudgedSoFar
-from model.learning.light_head import best_cut, fit_head
-from model.learning.retraining import imported_examples, shipped_examples
+from model.learning.judged import JudgedSoFar
+from model.learning.light_fit import LightFitter, LightParts, Reading, columns_of
 from model.schema import Example
-from model.serving.calibration import Matrix, calibrate, sigmoid
 from model.serving.corrections import Corrections
-from model.serving.described import Described
-from model.serving.head import Head
 from model.serving.judged_texts import JudgedTexts, Sketch, gather, sketch
-from model.serving.lexical import LexicalModel, phrases_in, pieces_in, plain
-from model.serving.mixture import load_mixture
-from model.serving.normalise import normalise
 from model.store.registry import Version
 from model.store.store import Store
-from model.text_key import text_key
-
-if TYPE_CHECKING:
-    from model.serving.classifier import Classifier
-
-log = logging.getLogger(__name__)
-
-# The baseline's; from the weights that are there a second fit takes a few steps.
-_INVERSE_REGULARISATION = 10.0
-_MOST_STEPS = 100
-_TOLERANCE = 1e-3
-# In nats, relative: less is no matter.
-_WORSE = 0.02
-# The head makes so much of a label's logit as its judgements are new among all that it was learnt from, and so many more: a few
-# judgements tell nothing. The lexical model keeps some say. Below the least it would cost every message time for nothing.
-_NOTHING_NEW = 5
-_MOST_SHARE, _LEAST_SHARE = 0.9, 0.02
-# Its cut is sought again once there are so many times as many texts.
-_GROWN = 1.1
-# A head of some hundred weights a label has enough of so many texts: the newest.
-_MOST_FITTED = 5_000
-
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -64,295 +25,76 @@ class Refitted:
     losses: tuple[float, float] | None
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What there is to learn from: `train`, of which the last `new` were judged since the version was trained, and `check`."""
-
-    train: list[Example]
-    new: int
-    check: list[Example]
-
-
 class Refitter:
-    """Refits one version again and again; what did not change since the last time is not fitted again. For one thread."""
+    """Refits one version again and again: `fit` may go on in one thread while another one reads and asks what to serve."""
 
     def __init__(self, store: Store, version: Version) -> None:
         """Raise BrokenVersion where the version's lexical model cannot be read."""
         self.version = version
         self._store = store
-        self._before = load_baseline(version.folder).lexical
-        self._model = self._before
-        self._serves = load_mixture(version.folder).lexical > 0
-        self._learnt_dev = bool(version.card.settings.get("learns_dev_too"))
+        self._fitter = LightFitter(store, version)
         self._judged = JudgedSoFar(store)
-        self._classifier: Classifier | None = None
-        self._head: Head | None = None
-        self._served: tuple[LexicalModel | None, Head | None] = None, None  # what was fitted last
-        self._cut = (0.5, 0)  # the head's best one, and of how many texts
-        self._meanings: dict[str, NDArray[np.float16]] = {}
-        self._sketches: dict[str, Sketch] = {}
-        self._plain: dict[str, str] = {}
-        self._rows: dict[str, tuple[NDArray[np.int64], Matrix]] = {}
-        self._read: tuple[tuple[Any, ...], list[Example]] | None = None
-        self._terms_of: set[str] = set()  # the texts whose terms were added
-        self._fitted: dict[int, bytes] = {}  # by column: what it was fitted on
-        self._describer = Describer(version.folder)
-        self._background: list[str] = []
+        self._parts: LightParts | None = None
+        self._said: dict[int, tuple[Example, Sketch, bytes]] = {}  # by message, with what was said for each label
+        self._said_of: tuple[Any, ...] = ()  # the labels at which that holds
 
     def refit(self) -> Refitted | None:
         """Fit anew from what is judged now; None where nothing is, and the version was taught every label.
 
         Where the version has learnt from all of it, the texts are known again and nothing is fitted.
         """
+        reading = self.read()
+        parts = self.fit(reading)
+        corrections = self.corrections(reading)
+        return None if corrections is None else Refitted(corrections, parts.losses)
+
+    def read(self) -> Reading:
+        """Return what is judged now."""
         taxonomy = self._store.labels.current()
-        until, judged, corrections = self._read_judged(taxonomy)
-        if corrections is None or not corrections.count or not self._serves:
-            return None if corrections is None else Refitted(corrections, None)
-        known = self._known(judged, until, taxonomy)
-        self._learn_terms([each.example.text for each in judged.values()])
-        self._fit(known.train, taxonomy)
-        losses = self._losses(known.check, taxonomy)
-        means = None if losses is None else (float(losses[0].mean()), float(losses[1].mean()))
-        if losses is not None and means is not None and _is_worse(*losses):
-            log.warning("what was judged makes the lexical model worse on dev (%.4f -> %.4f nats): it does not serve", *means)
-            self._served = None, None
-        else:
-            self._served = self._model, self._fit_head(known, taxonomy)
-        lexical, head = self._served
-        return Refitted(replace(corrections, lexical=lexical, head=head), means)
-
-    def texts_alone(self) -> Corrections | None:
-        """Return what is judged now with what was fitted last: in a moment, also where a fit takes many."""
-        _, _, corrections = self._read_judged(self._store.labels.current())
-        lexical, head = self._served
-        return None if corrections is None else replace(corrections, lexical=lexical, head=head)
-
-    def _read_judged(self, taxonomy: Taxonomy) -> tuple[float, dict[int, Judged], Corrections | None]:
-        """Return until when the version has learnt, what is judged, and the corrections without what is fitted, if any."""
         until = self._store.registry.learnt_until(self.version.number).timestamp() * 1e6
-        judged = self._judged.read(taxonomy)
-        described = self._describe(judged, until, taxonomy)
-        if not judged and described is None:
-            return until, judged, None
-        said = self._said([each.example for each in judged.values()], taxonomy, () if described is None else described.speaks)
-        return until, judged, Corrections(sum(each.at > until for each in judged.values()), said, described=described)
+        return Reading(taxonomy, until, self._judged.read(taxonomy))
 
-    def _describe(self, judged: Mapping[int, Judged], until: float, taxonomy: Taxonomy) -> Described | None:
-        """Return what lets labels speak that the version was not taught, by what is written of them and judged so far."""
-        speaks = unknown_labels(taxonomy, self.version.card)
-        if not speaks or not self._describer.can:
-            return None
-        if not self._background:  # the measure of what is usual stays the same while this version serves
-            recent = [text for _, text in self._store.messages.recent_texts(BACKGROUND)]
-            shipped = [example.text for example in self._shipped(taxonomy)]
-            self._background = [*sample(recent, BACKGROUND), *sample(shipped, BACKGROUND)][:BACKGROUND]
-        splits = self._store.examples.splits()
-        before = [*imported_examples(self._store, taxonomy), *(each.example for each in judged.values() if each.at <= until)]
-        learnt = [each for each in before if (splits.get(text_key(each.text)) or split_of(each.text)) == "train"]
-        learnt += [each.example for each in judged.values() if each.at > until]
-        carried = {
-            name: Carried(
-                yes=tuple(each.text for each in learnt if name in each.labels)[-BACKGROUND:],
-                no=tuple(each.text for each in learnt if name not in (*each.labels, *each.unknown))[-BACKGROUND:],
-            )
-            for name in speaks
-        }
-        return self._describer.describe(taxonomy, speaks, self._background, carried)
+    def fit(self, reading: Reading) -> LightParts:
+        """Fit the light parts from what was read; from then on they are in `corrections`."""
+        self._parts = self._fitter.fit(reading)
+        return self._parts
 
-    def _known(self, judged: Mapping[int, Judged], until: float, taxonomy: Taxonomy) -> _Known:
-        """Divide what is known: the splits are those of trainings, but what was judged since the version was made is learnt.
+    def corrections(self, reading: Reading) -> Corrections | None:
+        """Return what was read with what was fitted last: in a moment, also where a fit takes many.
 
-        A version is checked on dev, or, where it has learnt from dev too, on test: on what neither it nor the refit learns
-        from. The next training begins anew, so its test split stays one that it knows nothing of.
+        None where nothing is judged, and the version was taught every label.
         """
-        splits = self._store.examples.splits()
-        names = set(taxonomy.names)
-        old, new, check = [], [], []
-        past = [each.example for each in judged.values() if each.at <= until]
-        for example in [*self._shipped(taxonomy), *imported_examples(self._store, taxonomy), *past]:
-            if names.issubset(example.unknown) or not self._has_words(example.text):
-                continue
-            split = splits.get(text_key(example.text)) or split_of(example.text)
-            if split == ("test" if self._learnt_dev else "dev"):
-                check.append(example)
-            elif split in (("train", "dev") if self._learnt_dev else ("train",)):
-                old.append(example)
-        new = [each.example for each in judged.values() if each.at > until and self._has_words(each.example.text)]
-        return _Known([*old, *new], len(new), check)
+        parts = self._parts or LightParts()
+        if not reading.judged and parts.described is None:
+            return None
+        texts = self._judged_texts(reading, parts.speaks)
+        return Corrections(reading.new, texts, lexical=parts.lexical, head=parts.head, described=parts.described)
 
-    def _has_words(self, text: str) -> bool:
-        return bool(self._plain_of(text).strip())
-
-    def _plain_of(self, text: str) -> str:
-        if text not in self._plain:
-            self._plain[text] = plain(normalise(text))
-        return self._plain[text]
-
-    def _shipped(self, taxonomy: Taxonomy) -> list[Example]:
-        """Return the shipped messages, read once for each set of labels."""
-        of = (taxonomy.labels, taxonomy.renamed, taxonomy.absent)
-        if self._read is None or self._read[0] != of:
-            self._read = of, shipped_examples(taxonomy)
-        return self._read[1]
-
-    def _said(self, judged: Sequence[Example], taxonomy: Taxonomy, speaks: Sequence[str]) -> JudgedTexts:
-        columns, own = self._columns(taxonomy), len(self._before.labels)
-        for at, name in enumerate(speaks, start=own):
+    def _judged_texts(self, reading: Reading, speaks: tuple[str, ...]) -> JudgedTexts:
+        taxonomy = reading.taxonomy
+        labels = self._fitter.before.labels
+        width = len(labels) + len(speaks)
+        said_of = taxonomy.labels, taxonomy.renamed, taxonomy.absent, speaks
+        if said_of != self._said_of:
+            self._said, self._said_of = {}, said_of
+        columns = columns_of(labels, taxonomy)
+        for at, name in enumerate(speaks, start=len(labels)):
             columns.setdefault(name, []).append(at)
-        names = list(columns)
-        truth, known = truth_of(judged, names)
-        said = np.zeros((len(judged), own + len(speaks)), np.int8)
-        for at, name in enumerate(names):
-            said[:, columns[name]] = ((2 * truth[:, at] - 1) * known[:, at])[:, None]
-        for example in judged:
-            if example.text not in self._sketches:
-                self._sketches[example.text] = sketch(example.text)
-        return gather([self._sketches[example.text] for example in judged], said, [example.id or "" for example in judged])
-
-    def _columns(self, taxonomy: Taxonomy) -> dict[str, list[int]]:
-        """Return the columns of the labels that the version knows, by their names of today: of merged ones there are several."""
-        columns: dict[str, list[int]] = {}
-        for at, label in enumerate(self._before.labels):
-            for name in taxonomy.today([label]):
-                if name in taxonomy:
-                    columns.setdefault(name, []).append(at)
-        return columns
-
-    def _learn_terms(self, texts: Sequence[str]) -> None:
-        """Add the terms of these texts that the version has not met, as rare as a term can be.
-
-        Texts that are known by then keep their features: where one of them has such a term, it was too rare to be kept.
-        """
-        if not self._terms_of.issubset(texts):  # terms of what was taken back would weigh on
-            self._model, self._rows, self._fitted = self._before, {}, {}
-        self._terms_of = set(texts)
-        words, pieces = dict(self._model.words), dict(self._model.pieces)
-        at = len(self._model.idf)
-        for text in texts:
-            if text in self._rows:
-                continue
-            simple = self._plain_of(text)
-            for term in phrases_in(simple):
-                at += words.setdefault(term, at) == at
-            for term in pieces_in(simple):
-                at += pieces.setdefault(term, at) == at
-        if (new := at - len(self._model.idf)) == 0:
-            return
-        model = self._model
-        self._model = replace(
-            model,
-            words=words,
-            pieces=pieces,
-            idf=np.concatenate([model.idf, np.full(new, model.idf.max(), np.float32)]),
-            weights=np.concatenate([model.weights, np.zeros((new, len(model.labels)), np.float32)]),
-        )
-
-    def _features(self, texts: Sequence[str]) -> Any:
-        from scipy.sparse import csr_matrix
-
-        for text in texts:
-            if text not in self._rows:
-                parts = self._model.features(self._plain_of(text))
-                columns = np.concatenate([each for each, _ in parts]) if parts else np.zeros(0, np.int64)
-                values = np.concatenate([each for _, each in parts]) if parts else np.zeros(0)
-                self._rows[text] = columns, values
-        rows = [self._rows[text] for text in texts]
-        ends = np.cumsum([0, *(len(columns) for columns, _ in rows)])
-        columns, values = (np.concatenate(each) for each in zip(*rows, strict=True))
-        return csr_matrix((values, columns, ends), shape=(len(texts), len(self._model.idf)))
-
-    def _fit(self, train: Sequence[Example], taxonomy: Taxonomy) -> None:
-        from sklearn.linear_model import LogisticRegression
-
-        texts = [example.text for example in train]
-        features = self._features(texts)
-        weights, bias = self._model.weights.copy(), self._model.bias.copy()
-        names = {at: name for name, columns in self._columns(taxonomy).items() for at in columns}
-        hashes = np.array([hash(text) for text in texts])
-        truth, known = truth_of(train, [names.get(at, "") for at in range(len(self._before.labels))])
-        for at in names:
-            here = np.flatnonzero(known[:, at])
-            wanted = truth[here, at]
-            # Terms are added at the end, so what was fitted on the same texts needs nothing new.
-            on = hashes[here].tobytes() + wanted.tobytes()
-            if self._fitted.get(at) == on or not 0 < wanted.sum() < len(wanted):
-                continue
-            self._fitted[at] = on
-            model = LogisticRegression(
-                C=_INVERSE_REGULARISATION, class_weight="balanced", max_iter=_MOST_STEPS, tol=_TOLERANCE, warm_start=True
-            )
-            model.classes_, model.coef_, model.intercept_ = np.array([0.0, 1.0]), weights[None, :, at].astype(float), bias[[at]]
-            with one_blas_thread():
-                model.fit(features[here], wanted)
-            weights[:, at], bias[at] = model.coef_[0], model.intercept_[0]
-        self._model = replace(self._model, weights=weights, bias=bias)
-
-    def _fit_head(self, known: _Known, taxonomy: Taxonomy) -> Head | None:
-        """Fit the head; None where the version's engine gives no meanings, or too little is new to be worth the time."""
-        columns = self._columns(taxonomy)
-        names = {at: name for name, of in columns.items() for at in of}
-        truth, is_known = truth_of(known.train, [names.get(at, "") for at in range(len(self._before.labels))])
-        is_known[:, [at for at in range(len(self._before.labels)) if at not in names]] = 0
-        split = len(known.train) - known.new
-        old, new = is_known[:split].sum(axis=0), is_known[split:].sum(axis=0)
-        share = np.minimum(new / (new + old + _NOTHING_NEW), _MOST_SHARE).astype(np.float32)
-        share[share < _LEAST_SHARE] = 0
-        if not share.any():
-            return None
-        texts = [example.text for example in known.train[-_MOST_FITTED:]]
-        meanings = self._meanings_of(texts)
-        if meanings is None:
-            return None
-        answers = truth[-_MOST_FITTED:], is_known[-_MOST_FITTED:]
-        self._head = fit_head(meanings, *answers, share, self._head)
-        if len(texts) > _GROWN * self._cut[1]:
-            self._cut = best_cut(meanings, *answers), len(texts)
-        # The head's best cut is to lie where the version's is.
-        moved = _logit(float(np.mean(list(self.version.card.thresholds.values())))) - _logit(self._cut[0])
-        return replace(self._head, bias=self._head.bias + np.float32(moved))
-
-    def _meanings_of(self, texts: Sequence[str]) -> Matrix | None:
-        """Return what the base makes of these texts, each worked out once; None where the engine does not give it."""
-        from model.serving import classifier
-
-        if self._classifier is None:
-            self._classifier = classifier.load(self.version.folder, device="cpu")
-        engine = self._classifier.engine
-        if not engine.width:
-            return None
-        if missing := [text for text in dict.fromkeys(texts) if text not in self._meanings]:
-            ids = [classifier.cut(each.ids, self._classifier.max_tokens) for each in self._classifier.encode(missing)]
-            self._meanings.update(zip(missing, engine.logits_and_meanings(ids)[1].astype(np.float16), strict=True))
-        return np.array([self._meanings[text] for text in texts], dtype=np.float64)
-
-    def _losses(self, dev: Sequence[Example], taxonomy: Taxonomy) -> tuple[Vector, Vector] | None:
-        """Return the log loss of each of these texts before and after, on the measure that fits before.
-
-        None where they cannot tell.
-        """
-        first = {name: columns[0] for name, columns in self._columns(taxonomy).items()}
-        truth, known = truth_of(dev, list(first))
-        if not 0 < (truth * known).sum() < known.sum():
-            return None
-        texts, columns = [example.text for example in dev], list(first.values())
-        before, after = (model.logits(texts)[:, columns] for model in (self._before, self._model))
-        scale, shift = calibrate(before, truth, known)
-        return _losses(scale * before + shift, truth, known), _losses(scale * after + shift, truth, known)
+        before, self._said = self._said, {}
+        for message_id, judged in reading.judged.items():
+            known = before.get(message_id)
+            if known is None or known[0] is not judged.example:  # most are as they were
+                known = judged.example, sketch(judged.example.text), _said(judged.example, columns, width)
+            self._said[message_id] = known
+        examples, sketches, said = zip(*self._said.values(), strict=True) if self._said else ((), (), ())
+        rows = np.frombuffer(b"".join(said), np.int8).reshape(len(said), width)
+        return gather(sketches, rows, [example.id or "" for example in examples])
 
 
-def _logit(probability: float) -> float:
-    return float(np.log(probability / (1 - probability)))
-
-
-def _losses(logits: Matrix, truth: Matrix, known: Matrix) -> Vector:
-    """Return the mean log loss of each text, over all that is known; those of which nothing is known count nothing."""
-    scores = np.clip(sigmoid(logits), 1e-6, 1 - 1e-6)
-    likelihood = np.where(truth > 0, scores, 1 - scores)
-    found: Vector = -(np.log(likelihood) * known).sum(axis=1) * len(known) / known.sum()
-    return found
-
-
-def _is_worse(before: Vector, after: Vector) -> bool:
-    """Return whether the second are worse: by more than a trifle, and by more than chance makes of so few texts."""
-    more = after - before
-    return bool(more.mean() > _WORSE * before.mean() and more.mean() > 2 * more.std() / np.sqrt(len(more)))
+def _said(example: Example, columns: dict[str, list[int]], width: int) -> bytes:
+    """Return what was said of each column as a signed byte: 1, -1, or 0 where nothing."""
+    said = np.zeros(width, np.int8)
+    for name, places in columns.items():
+        if name not in example.unknown:
+            said[places] = 1 if name in example.labels else -1
+    return said.tobytes()

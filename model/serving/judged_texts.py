@@ -118,14 +118,17 @@ def judged_texts(arrays: dict[str, NDArray[Any]], labels: int) -> JudgedTexts:
 
 def gather(sketches: Sequence[Sketch], said: NDArray[np.int8], sources: Sequence[str]) -> JudgedTexts:
     """Put together what was said, texts x labels, and where; of texts with the same key the last one counts."""
-    rows = sorted({each.key: at for at, each in enumerate(sketches)}.items())
-    order = [at for _, at in rows]
+    keys = np.fromiter((each.key for each in sketches), np.uint64, len(sketches))
+    keys, last = np.unique(keys[::-1], return_index=True)
+    order = len(sketches) - 1 - last
+    smallest = np.frombuffer(b"".join(each.smallest.tobytes() for each in sketches), np.uint8)
+    encoded = [source.encode("ascii", "replace") for source in sources] or np.zeros(0, "S1")
     return JudgedTexts(
-        np.array([key for key, _ in rows], np.uint64),
-        np.array([sketches[at].frame for at in order], np.uint32),
-        np.array([sketches[at].smallest for at in order], np.uint8).reshape(len(order), _ORDERS),
+        keys,
+        np.fromiter((each.frame for each in sketches), np.uint32, len(sketches))[order],
+        smallest.reshape(len(sketches), _ORDERS)[order],
         said[order],
-        np.array([sources[at].encode("ascii", "replace") for at in order] or np.zeros(0, "S1"), dtype=np.bytes_),
+        np.array(encoded, dtype=np.bytes_)[order],
     )
 
 

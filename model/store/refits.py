@@ -18,7 +18,7 @@ KEPT = 1
 
 
 # Of `corrected`: what another one has written is made anew.
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from model.labels import Label, Taxonomy, seed_taxonomy
 from model.learning.baseline import truth_of
 from model.learning.dataset import seed_examples
 from model.learning.describing import describe_version
-from model.learning.descriptions import BACKGROUND, Carried, Describer, sample
+from model.learning.descriptions import BACKGROUND, Describer, sample
 from model.learning.evaluation import expected_calibration_error, score
 from model.schema import Example
 from model.serving.calibration import Matrix
@@ -22,12 +23,15 @@ from model.serving.classifier import Classifier, load
 from model.serving.corrections import Corrections
 from model.serving.described import GIVEN_FROM, Described
 from model.serving.judged_texts import gather
+from model.serving.lexical import plain
+from model.serving.normalise import normalise
 from model.settings import ModelSettings
 from tests.bench.data import find_data
 from tests.bench.machine import machine_facts
 
 NOTHING_SAID = gather([], np.zeros((0, 1), np.int8), [])
 EXAMPLES = (0, 1, 3, 10, 30)
+BEFORE = "before"  # it came
 
 
 def measure(*, data: Path | None, base: str, seeds: Sequence[int]) -> dict[str, Any]:
@@ -35,7 +39,9 @@ def measure(*, data: Path | None, base: str, seeds: Sequence[int]) -> dict[str, 
 
     A label is new with so many messages that carry it, drawn by the seed from those to learn from; the others of these are
     messages of which nothing is known. It is scored on those to judge by. The base is frozen and shared by all versions, so no
-    training is needed for this, whatever version is live; and what that says of its own labels is not touched.
+    training is needed for this, whatever version is live. `others_micro_f1` is that of the 47 others where they are known by
+    their names too, so that one more to be compared with might move them: before it came, then with so many messages of it. What
+    a version was taught is not touched at all.
     """
     found = find_data(data)
     home = ModelSettings().home_folder
@@ -56,7 +62,7 @@ def measure(*, data: Path | None, base: str, seeds: Sequence[int]) -> dict[str, 
             "all_from_names": {
                 "centred_on_shipped_messages": _all(classifier, taxonomy, found.judged),
                 "centred_on_their_own": _all(
-                    _with(classifier, describer.describe(taxonomy, taxonomy.names, background, {})), taxonomy, found.judged
+                    _with(classifier, describer.describe(taxonomy, taxonomy.names, background, [])), taxonomy, found.judged
                 ),
             },
             "new": [_new(classifier, describer, taxonomy, found.learnt, found.judged, background, seed) for seed in seeds],
@@ -110,34 +116,49 @@ def _new(
     seed: int,
 ) -> dict[str, Any]:
     rng = random.Random(seed)
-    first = describer.describe(taxonomy, taxonomy.names, background, {})
+    first = describer.describe(taxonomy, taxonomy.names, background, [])
     assert first is not None
     encoded = _with(classifier, first).encode([example.text for example in judged])
     meanings = classifier.engine.meanings([each.ids for each in encoded])
     words = np.stack([each.words for each in encoded if each.words is not None])
     found: dict[int, list[tuple[int, int, int]]] = {count: [] for count in EXAMPLES}
+    others_found: dict[int | str, list[tuple[int, int, int]]] = {count: [] for count in (BEFORE, *EXAMPLES)}
+    plain_texts = [plain(normalise(example.text)) for example in judged]
     for name in taxonomy.names:
+        others = tuple(other for other in taxonomy.names if other != name)
+        theirs = truth_of(judged, others)[0] > 0
+        former = describer.describe(Taxonomy(taxonomy[other] for other in others), others, background, [])
+        assert former is not None
+        former_words = np.stack([former.likeness_of_words(text) for text in plain_texts])
+        others_found[BEFORE].append(_counts(former.scores(meanings, former_words) >= GIVEN_FROM, theirs))
         carry = [example.text for example in learnt if name in example.labels]
         rng.shuffle(carry)
         truth = np.array([name in example.labels for example in judged])
         for count in EXAMPLES:
             if not truth.any() or len(carry) < count:
                 continue
-            described = describer.describe(taxonomy, [name], background, {name: Carried(yes=tuple(carry[:count]))})
+            carried = [Example(text=text, labels=(name,), unknown=others) for text in carry[:count]]
+            described = describer.describe(taxonomy, taxonomy.names, background, carried)
             assert described is not None
-            answers = described.scores(meanings, words)[:, 0] >= GIVEN_FROM
-            found[count].append((int((truth & answers).sum()), int(answers.sum()), int(truth.sum())))
+            answers = described.scores(meanings, words) >= GIVEN_FROM
+            at = taxonomy.names.index(name)
+            found[count].append(_counts(answers[:, at], truth))
+            others_found[count].append(_counts(np.delete(answers, at, axis=1), theirs))
     return {
         "seed": seed,
-        **{
-            str(count): {
-                "labels": len(rows),
-                "micro_f1": round(200 * sum(r for r, _, _ in rows) / max(1, sum(g + t for _, g, t in rows)), 1),
-                "macro_f1": round(100 * float(np.mean([2 * right / max(1, given + true) for right, given, true in rows])), 1),
-            }
-            for count, rows in found.items()
-            if rows
-        },
+        **{str(count): {"labels": len(rows), **_f1(rows)} for count, rows in found.items() if rows},
+        "others_micro_f1": {str(count): _f1(rows)["micro_f1"] for count, rows in others_found.items() if rows},
+    }
+
+
+def _counts(given: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[int, int, int]:
+    return int((truth & given).sum()), int(given.sum()), int(truth.sum())
+
+
+def _f1(rows: Sequence[tuple[int, int, int]]) -> dict[str, float]:
+    return {
+        "micro_f1": round(200 * sum(r for r, _, _ in rows) / max(1, sum(g + t for _, g, t in rows)), 1),
+        "macro_f1": round(100 * float(np.mean([2 * right / max(1, given + true) for right, given, true in rows])), 1),
     }
 
 

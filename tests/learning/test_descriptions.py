@@ -13,7 +13,7 @@ from model.label_file import write_labels
 from model.labels import Label, LabelEvent, Taxonomy, seed_taxonomy
 from model.learning.dataset import split_of
 from model.learning.describing import SILENT, describe_version, is_all_there_is
-from model.learning.descriptions import ENOUGH
+from model.learning.descriptions import ENOUGH, Describer
 from model.learning.refit import Refitter
 from model.learning.retraining import run_training
 from model.schema import UNTAUGHT, Example, Message, Source
@@ -174,6 +174,36 @@ def test_ten_messages_that_carry_it_make_it_a_label_like_others(store: Store, ve
     assert after.corrections == ENOUGH
     assert after.scores["impresoras"] > first.scores["impresoras"]
     assert "impresoras" in after.labels
+
+
+def test_the_first_messages_correct_a_description_and_do_not_replace_it(own: Path) -> None:
+    """With two messages somebody would see the bot know less than with none."""
+    describer, background = Describer(own), [f"hola, {'a' * number} buenos días" for number in range(20)]
+    none = describer.describe(OWN, OWN.names, background, [])
+    said = [Example(text=f"sin papel {'x' * n}", labels=("impresoras",), unknown=("redes",)) for n in range(2)]
+    some = describer.describe(OWN, OWN.names, background, said)
+    assert none is not None
+    assert some is not None
+    at = OWN.names.index("impresoras")
+    assert some.weight[at] >= none.weight[at] == 1
+    # Of a label that nobody spoke of nothing changes.
+    assert not some.judged[:, OWN.names.index("redes")].any()
+    assert some.weight[OWN.names.index("redes")] == 1
+    serving = classifier.load(own, device="cpu")
+    [jammed] = serving.corrected(Corrections(2, NOTHING_SAID, described=some)).predict([JAMMED])
+    assert "impresoras" in jammed.labels
+
+
+def test_who_says_that_a_label_does_not_apply_is_believed(own: Path) -> None:
+    """A description that sounds like everything would stay wrong for ever."""
+    describer, background = Describer(own), [f"hola, {'a' * number} buenos días" for number in range(20)]
+    said = [Example(text=f"{JAMMED} {'x' * n}", labels=("redes",)) for n in range(12)]
+    some = describer.describe(OWN, OWN.names, background, said)
+    serving = classifier.load(own, device="cpu")
+    [before] = serving.predict([JAMMED])
+    [after] = serving.corrected(Corrections(12, NOTHING_SAID, described=some)).predict([JAMMED])
+    assert before.scores["impresoras"] > after.scores["impresoras"]
+    assert after.labels == ("redes",)
 
 
 def test_what_people_said_of_the_very_same_text_stands_for_a_new_label_too(store: Store, version: Version, shipped: Path) -> None:

@@ -1,5 +1,6 @@
 """Learning at once: what was judged counts on the next message, and nothing else is disturbed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from model.judgements import Gesture, Kind
 from model.labels import LabelEvent
 from model.learning.dataset import split_of
+from model.learning.light_fit import LightFitter, _Known
 from model.learning.refit import Refitter
-from model.schema import Message, Source
+from model.schema import Example, Message, Source
 from model.serving import classifier
 from model.serving.classifier import Classifier
 from model.serving.corrections import read_corrections
@@ -126,7 +128,7 @@ def test_what_is_judged_is_learnt_whichever_split_it_will_be_in(store: Store, ve
     made = Refitter(store, version).refit()
     assert made is not None
     assert made.corrections.lexical is not None
-    columns = len(Refitter(store, version)._before.idf)
+    columns = len(LightFitter(store, version).before.idf)
     assert np.abs(made.corrections.lexical.weights[columns:]).max(initial=0) > 0
 
 
@@ -136,13 +138,23 @@ def test_what_a_refit_is_checked_on_neither_it_nor_the_version_has_learnt(
 ) -> None:
     """Compared on what the version knows by heart, every refit would look worse, and none would serve."""
     judge(store, OWN[0], "agencia", ts="1.1")
-    refitter = Refitter(store, version)
-    refitter._learnt_dev = learnt_dev
-    taxonomy = store.labels.current()
-    known = refitter._known(refitter._judged.read(taxonomy), 0, taxonomy)
+    fitter = LightFitter(store, version)
+    fitter._learnt_dev = learnt_dev
+    known = fitter._known(replace(Refitter(store, version).read(), until=0))
     assert {split_of(each.text) for each in known.train[: -known.new]} == ({"train", "dev"} if learnt_dev else {"train"})
     assert {split_of(each.text) for each in known.check} == ({"test"} if learnt_dev else {"dev"})
     assert known.new == 1
+
+
+def test_the_head_learns_what_labels_are_called(store: Store, version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where few messages carry a label, its name says most of it."""
+    asked: list[str] = []
+    monkeypatch.setattr(LightFitter, "_meanings_of", lambda _fitter, texts: asked.extend(texts))
+    taxonomy = store.labels.current()
+    known = _Known([Example(text=text, labels=("agencia",)) for text in PARROTS], len(PARROTS), [])
+    assert LightFitter(store, version)._fit_head(known, taxonomy) is None
+    assert asked[-len(PARROTS) :] == PARROTS
+    assert {label.title for label in taxonomy} < set(asked)
 
 
 def test_what_was_said_of_a_text_that_was_edited_since_counts_no_more(store: Store, version: Version) -> None:

@@ -100,7 +100,7 @@ def test_a_new_label_says_the_same_where_torch_serves(described: Path, tmp_path:
     for ours, theirs in zip(by_graph.predict(TEXTS), by_torch.predict(TEXTS), strict=True):
         assert theirs.learning == ours.learning == OWN.names
         assert theirs.scores == pytest.approx(ours.scores, abs=2e-3)
-    one, other = (Describer(folder).describe(OWN, OWN.names, TEXTS, {}) for folder in (described, tmp_path / "v"))
+    one, other = (Describer(folder).describe(OWN, OWN.names, TEXTS, []) for folder in (described, tmp_path / "v"))
     assert one is not None
     assert other is not None
     assert np.abs(one.meanings - other.meanings).max() < 2e-3

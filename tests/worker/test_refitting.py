@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.judgements import Gesture, Kind
 from model.learning.refit import Refitter
 from model.schema import Message, Source
-from model.serving.corrections import read_corrections
+from model.serving.corrections import Corrections, read_corrections
 from model.store.store import Store
 from tests.town import publish_version, wait_until
 from worker import refitting
@@ -123,20 +124,32 @@ def test_only_the_newest_refit_is_kept(store: Store, number: int) -> None:
     assert [store.refits.corrected(refit_id) for refit_id in range(1, 5)] == [None, None, None, b"d"]
 
 
-def test_texts_count_before_what_is_fitted_from_them(store: Store, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Among ten thousand judged messages a fit takes seconds; who writes the same again does not wait for it."""
+def test_texts_count_while_a_fit_takes_its_time(store: Store, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among ten thousand judged messages it takes seconds; who writes the same again waits for none of them."""
     keeper = RefitKeeper(store)
     judge(store, "ahorro")
     look_until_calm(keeper)
     monkeypatch.setattr(refitting, "LONG_S", 0.0)
-    served: list[bool] = []
+    goes_on, fit = threading.Event(), Refitter.fit
+    monkeypatch.setattr(Refitter, "fit", lambda refitter, reading: goes_on.wait(60) and fit(refitter, reading))
 
-    def refit(_refitter: Refitter) -> None:
+    def served() -> Corrections:
         newest = store.refits.newest(number)
         content = None if newest is None else store.refits.corrected(newest.id)
-        served.append(content is not None and read_corrections(content).judged.find(f"{TEXT} 2.1") is not None)
+        assert content is not None
+        return read_corrections(content)
 
-    monkeypatch.setattr(Refitter, "refit", refit)
-    judge(store, "urgente", ts="2.1")
-    look_until_calm(keeper)
-    assert served == [True]
+    for count in (2, 3):
+        judge(store, "urgente", ts=f"{count}.1")
+        look_until_calm(keeper)
+        assert served().judged.find(f"{TEXT} {count}.1") is not None
+        assert served().count == count
+    words = served().lexical
+    assert words is not None
+    goes_on.set()
+    wait_until(lambda: bool(keeper.look() or store.refits.is_made(number, store.refits.learnable())), 60, "the last fit")
+    after = served().lexical
+    assert after is not None
+    assert len(after.idf) > 0
+    assert not np.array_equal(after.bias, words.bias)
+    assert served().count == 3
