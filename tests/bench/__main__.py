@@ -193,14 +193,18 @@ def effect(sizes: str, gestures: int, base: str, as_json: bool) -> None:
 @click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
 @click.option("--judgements", type=click.IntRange(20), default=600, show_default=True, help="How many there are.")
 @click.option("--every", type=click.IntRange(1), default=5, show_default=True, help="Judgements between two fits of all systems.")
+@click.option("--at-once", type=click.IntRange(1), default=1, show_default=True, help="Seeds, each in a process of its own.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="A PNG of the curves.")
 @as_json
-def learning(data: Path | None, base: str, seeds: str, judgements: int, every: int, plot: Path | None, as_json: bool) -> None:
+def learning(
+    data: Path | None, base: str, seeds: str, judgements: int, every: int, at_once: int, plot: Path | None, as_json: bool
+) -> None:
     """Let people correct one message in three, and compare what runs with a baseline fitted anew at each judgement."""
     from tests.bench.learning import measure
 
-    seed_numbers = list(map(int, seeds.split(",")))
-    finish(measure(data=data, base=base, seeds=seed_numbers, judgements=judgements, every=every, plot=plot), as_json)
+    numbers = list(map(int, seeds.split(",")))
+    result = measure(data=data, base=base, seeds=numbers, judgements=judgements, every=every, at_once=at_once, plot=plot)
+    finish(result, as_json)
 
 
 @bench.command("new-label")

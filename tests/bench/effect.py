@@ -4,6 +4,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,11 @@ def measure(*, sizes: Sequence[int], gestures: int, base: str) -> dict[str, Any]
     """Return for each number of judged messages how long a judgement takes to its effect, and what it costs.
 
     A real store (SQLite) holds so many judged messages, which the live version is taken to have learnt from. The trainer's
-    thread and two workers' hosts run in this process. Then `gestures` messages are judged one after the other, by one gesture
-    each; the clock stops when every worker answers that text as it was judged. `first_s` is the same for the first one, when
-    the trainer reads all that was ever judged. `added_ms` is what corrections add to a message alone (median of 300);
-    `content_mib` what is written to the database at each refit.
+    thread runs in a process of its own, and two workers' hosts in this one. Then `gestures` messages are judged one after the
+    other, by one gesture each; the clock stops when every worker answers that text as it was judged. `first_s` is the same for
+    the first one, when the trainer reads all that was ever judged. `added_ms` is what corrections add to a message alone (median
+    of 300); `content_mib` what is written to the database at each refit, `trainer_mib` what the trainer's process holds in the
+    end.
     """
     cache = ModelSettings().home_folder / "bench-effect" / base
     if not cache.exists():
@@ -51,20 +54,20 @@ def measure(*, sizes: Sequence[int], gestures: int, base: str) -> dict[str, Any]
 
 def _measure(version: Path, size: int, gestures: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
+        home, spawn = Path(folder), get_context("spawn")
         store = Store(f"sqlite:///{home / 'beto.db'}", home)
         store.migrate()
         fill(store, range(1, size + 1), judged_every=1)
         number = publish_version(store, version)
         hosts = [Host(store, WorkerSettings(home=home, device="cpu")) for _ in range(WORKERS)]
-        stop, keeper = threading.Event(), RefitKeeper(store)
-        thread = threading.Thread(target=keeper.keep, args=(stop,), daemon=True)
+        ended = spawn.Event()
+        trainer = spawn.Process(target=_refit_until, args=(home, ended))
         try:
             for host in hosts:
                 host.start()
                 while host.serving != number:
                     time.sleep(0.05)
-            thread.start()
+            trainer.start()
             seconds = []
             for at in range(gestures + 1):
                 seconds.append(_to_effect(store, hosts, at, FIRST_WITHIN_S if at == 0 else WITHIN_S))
@@ -79,14 +82,26 @@ def _measure(version: Path, size: int, gestures: int) -> dict[str, float]:
                 "p99_ms": milliseconds(seconds[1:], 99),
                 **_cost(version, content),
                 "content_mib": round(len(content) / 2**20, 1),
+                "trainer_mib": round(_resident_kb(trainer.pid) / 1024, 1),
             }
         finally:
-            stop.set()
-            if thread.is_alive():
-                thread.join()
+            ended.set()
+            if trainer.pid is not None:
+                trainer.join()
             for host in hosts:
                 host.close()
             store.close()
+
+
+def _refit_until(home: Path, ended: Event) -> None:
+    """Do what the trainer's thread does."""
+    store, stop = Store(f"sqlite:///{home / 'beto.db'}", home), threading.Event()
+    thread = threading.Thread(target=RefitKeeper(store).keep, args=(stop,))
+    thread.start()
+    ended.wait()
+    stop.set()
+    thread.join()
+    store.close()
 
 
 def _to_effect(store: Store, hosts: Sequence[Host], at: int, within_s: float) -> float:
@@ -129,6 +144,6 @@ def _cost(version: Path, content: bytes) -> dict[str, float]:
     return {"alone_ms": milliseconds(took["plain"], 50), "added_ms": round(added_ms, 2), "added_mib": added_mib}
 
 
-def _resident_kb() -> int:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
+def _resident_kb(process: int | None = None) -> int:
+    status = Path(f"/proc/{process or 'self'}/status").read_text(encoding="ascii")
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))

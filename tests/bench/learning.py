@@ -8,8 +8,11 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,8 @@ from model.judgements import Gesture, Kind
 from model.labels import Label, LabelEvent, Taxonomy, seed_taxonomy
 from model.learning.baseline import Baseline, fit_baseline
 from model.learning.dataset import data_sha256
+from model.learning.describing import describe_version, is_all_there_is
+from model.learning.descriptions import WRITTEN
 from model.learning.refit import Refitter
 from model.learning.retraining import snapshot
 from model.learning.training import train
@@ -70,11 +75,13 @@ class Team:
         return self._publish(data["train"], data["dev"])
 
     def begin(self) -> Version:
-        """Train the first version, which knows nothing but what the labels are called."""
-        unknown = Example(id="nothing", text="nada", labels=(), unknown=self.taxonomy.names)
-        return self._publish(
-            [Example(id=f"label:{label.name}", text=label.title, labels=(label.name,)) for label in self.taxonomy], [unknown]
-        )
+        """Make the first version as the product does, which knows nothing but what the labels are called."""
+        written = [Example(id=f"{WRITTEN}{label.name}", text=label.title, labels=(label.name,)) for label in self.taxonomy]
+        if not is_all_there_is(self.base, self.taxonomy, written):
+            return self._publish(written, [Example(id="nothing", text="nada", labels=(), unknown=self.taxonomy.names)])
+        out = self.store.registry.run_directory(0) / "version"
+        home = ModelSettings().home_folder
+        return self._promote(out, describe_version(self.taxonomy, written, base=self.base, out=out, home=home))
 
     def _publish(self, train_on: Sequence[Example], dev: Sequence[Example]) -> Version:
         learnt = " ".join([data_sha256([*train_on, *dev]), self.base, ",".join(self.taxonomy.names)])
@@ -85,7 +92,10 @@ class Team:
             click.echo(f"trained on {self.judged} judgements in {card.seconds:.0f} s", err=True)
         built = self.store.registry.run_directory(0) / "version"
         shutil.copytree(kept, built)
-        version = self.store.registry.add(built, Card.model_validate_json((built / "card.json").read_text(encoding="utf-8")))
+        return self._promote(built, Card.model_validate_json((built / "card.json").read_text(encoding="utf-8")))
+
+    def _promote(self, built: Path, card: Card) -> Version:
+        version = self.store.registry.add(built, card)
         self.store.registry.promote(version.number, by="bench", reason="so many judgements")
         return version
 
@@ -137,7 +147,7 @@ def own_name(name: str) -> str:
 
 
 def measure(
-    *, data: Path | None, base: str, seeds: Sequence[int], judgements: int, every: int, plot: Path | None
+    *, data: Path | None, base: str, seeds: Sequence[int], judgements: int, every: int, at_once: int, plot: Path | None
 ) -> dict[str, Any]:
     """Return how the running predictions of three systems agree with judgements, as these come in; see `_curves` for the run.
 
@@ -147,9 +157,10 @@ def measure(
     `judgements`; the baseline goes on alone until it has reached 80 micro-F1.
 
     **The systems.** `baseline`: TF-IDF and logistic regression (`learning.baseline`), fitted anew from all judged messages every
-    `every` judgements, its one threshold chosen on a tenth of them (a fifth below 200) by a fit on the others. `version`: the
-    live version alone, begun from the labels' names, retrained every 200 judgements on the product's snapshot, whose test split
-    it never learns. `corrected`: the same version with what `Refitter` makes every `every` judgements, through bytes.
+    `every` judgements (at each of the first ones), its one threshold chosen on a tenth of them (a fifth below 200) by a fit on
+    the others. `version`: the live version alone, begun from the labels' names as the product begins, retrained every 200
+    judgements on the product's snapshot, whose test split it never learns. `corrected`: the same version with what `Refitter`
+    makes every `every` judgements (at each of the first ones), through bytes.
 
     **The measure.** At each judgement the micro-F1 over the last 200 messages, or all so far; the mean of the seeds.
     `judgements_for_80` is the first number of judgements at which that mean is at least 80, `judgements_ratio` corrected's over
@@ -157,7 +168,8 @@ def measure(
     `corrected` is below `baseline`.
     """
     found = find_data(data)
-    runs = [_curves(found, base, seed, judgements, every) for seed in seeds]
+    with ProcessPoolExecutor(at_once, mp_context=get_context("spawn")) as pool:
+        runs = list(pool.map(_curves, repeat(found), repeat(base), seeds, repeat(judgements), repeat(every)))
     means = {system: _mean([run[system] for run in runs]) for system in SYSTEMS}
     needed = {system: _first_reaching(mean) for system, mean in means.items()}
     ours, theirs = means["corrected"][9:], means["baseline"][9:]
@@ -174,6 +186,10 @@ def measure(
         "judgements_for_80": needed,
         "judgements_ratio": round(our_need / their_need, 3) if our_need and their_need else None,
         "below_baseline": round(below, 3),
+        "each_seed": [
+            {"seed": seed, "judgements_for_80": {name: _first_reaching(run[name]) for name in SYSTEMS}}
+            for seed, run in zip(seeds, runs, strict=True)
+        ],
         "micro_f1": {
             system: {
                 at: round(mean[at - 1], 1) for at in (25, 50, 100, 150, 200, 250, 300, 400, 500, 600, 800) if at <= len(mean)
