@@ -27,10 +27,10 @@ MOST_OPTIONS = 100
 # Slack takes so many characters of an option, and of its description.
 OPTION_LENGTH = 75
 # From this calibrated probability on a label is taken for sure. Of those that e5's first version (seed 0, as it serves) gives the
-# 285 shipped test texts, 265 of 279 are right from here on, and 78 of 108 below: those are shown as a question. From 0.7 on it
-# would be 290 of 309, from 0.9 on 213 of 221 (docs/benchmarks.md, 2026-11-30; mini: 231 of 246, and 89 of 122 below).
+# 285 shipped test texts, 277 of 293 are right from here on, and 63 of 91 below: those are shown as a question
+# (docs/benchmarks.md, 2026-11-30; mini: 231 of 246, and 89 of 122 below).
 SURE_FROM = 0.8
-# Nothing less likely is called the likeliest: on the same messages such a guess was right for 3 of 23, from here on for 11 of 20.
+# Nothing less likely is called the likeliest: on the same messages such a guess was right for 4 of 25, from here on for 8 of 19.
 GUESS_FROM = 0.2
 
 _MARKUP = re.compile(r"<(?P<kind>[@#!]?)(?P<what>[^<>|]*)(?:\|(?P<name>[^<>]*))?>")
