@@ -1,5 +1,6 @@
 """One post that answers many messages of a channel together, where more of them wait than Slack lets us answer in time."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,8 @@ class DigestWork(Work):
 
     METADATA = "beto_digest"
     NAMED = "messages"
+
+    _standing: Sequence[tuple[StoredMessage, Standing]] = ()  # as far as was rendered
 
     def facts(self, *, in_turn: bool) -> Facts:
         """Return what is known before the first call; a post that answers nobody any more is to go."""
@@ -43,7 +46,7 @@ class DigestWork(Work):
         context, store = self.context, self.context.store
         taxonomy = store.labels.current()
         lines, stamps = [], []
-        self._standing: list[tuple[StoredMessage, Standing]] = []
+        standing = []
         for message_id in self._members:
             stored, prediction = store.messages.get(message_id), store.predictions.latest(message_id)
             if stored is None or prediction is None or stored.deleted:
@@ -52,10 +55,10 @@ class DigestWork(Work):
             stamps.append(message.ts)
             link = context.link_to(message.channel, message.ts, blocks.snippet(message.text))
             at, labels = microseconds(message.ts), taxonomy.read(prediction).labels
-            self._standing.append((stored, Standing(at, None if message.blind else labels)))
+            standing.append((stored, Standing(at, None if message.blind else labels)))
             told = "…" if message.blind else blocks.predicted(taxonomy.read(prediction), taxonomy, context.texts)
             lines.append(context.texts("digest.line", link=link, labels=told))
-        self._stamps = stamps
+        self._stamps, self._standing = stamps, standing
         text, shown_blocks = blocks.digest(lines, context.texts)
         return Content(text, shown_blocks)
 

@@ -63,15 +63,15 @@ class Insight:
 
     def waits_s(self) -> list[float]:
         """Return the seconds from a message to its reply, of the newest that were answered."""
-        newest = select(outbox.c.id).order_by(outbox.c.id.desc()).limit(REPLIES).subquery()
-        query = (
-            select(messages.c.received_at, outbox.c.posted_at)
-            .join(newest, newest.c.id == outbox.c.id)
-            .join(messages, messages.c.id == outbox.c.message_id)
-            .where(outbox.c.kind == Kind.REPLY.value, outbox.c.posted_at.is_not(None))
-        )
+        newest = select(outbox.c.message_id, outbox.c.kind, outbox.c.posted_at).order_by(outbox.c.id.desc()).limit(REPLIES)
         with self._database.reading() as connection:
-            return [(aware(row.posted_at) - aware(row.received_at)).total_seconds() for row in connection.execute(query)]
+            posted = {
+                row.message_id: aware(row.posted_at)
+                for row in connection.execute(newest)
+                if row.kind == Kind.REPLY and row.posted_at is not None
+            }
+            received = select(messages.c.id, messages.c.received_at).where(messages.c.id.in_(list(posted)))
+            return [(posted[row.id] - aware(row.received_at)).total_seconds() for row in connection.execute(received)]
 
     def recent_scores(self, version: int) -> list[dict[str, float]]:
         """Return what this version says of the newest messages, each label's probability; of repeats nothing."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
 from model.judgements import MessageState
 from model.store.stored_message import StoredMessage
@@ -39,9 +40,13 @@ def keep_standing(connection: Connection, message_id: int, channel: str, standin
         return
     where = {"message_id": message_id, "channel": channel, "at": standing.at}
     said = {"judged": standing.judged, "corrected": standing.corrected}
-    connection.execute(standings.insert().values(**where, labels=len(standing.labels), **said))
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    # Whoever else keeps it at this moment keeps the same.
+    row = dialect.insert(standings).values(**where, labels=len(standing.labels), **said)
+    connection.execute(row.on_conflict_do_nothing())
     if standing.labels:
-        connection.execute(standing_labels.insert(), [{**where, "label": name} for name in standing.labels])
+        rows = [{**where, "label": name} for name in standing.labels]
+        connection.execute(dialect.insert(standing_labels).on_conflict_do_nothing(), rows)
 
 
 def forget_standing(connection: Connection, message_ids: Iterable[int]) -> None:

@@ -47,8 +47,8 @@ SMALLEST = 1000
 # SQLite's own default, and what it has while it is filled.
 SQLITE_CACHE_KB, FILL_CACHE_KB = 2_000, 1_000_000
 NAMES = tuple(label.name for label in seed_taxonomy())
-# A screen is made so often, and tells of so many days before the newest message. In a step it tells of three minutes.
-SCREENS, WEEK, MINUTES = 5, timedelta(days=7), timedelta(minutes=3)
+# A screen is made so often, and tells of so many days before the newest message. In a step it tells of two minutes.
+SCREENS, WEEK, MINUTES = 5, timedelta(days=7), timedelta(minutes=2)
 
 Step = tuple[str, Callable[[], Any]]
 
