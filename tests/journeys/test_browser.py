@@ -3,24 +3,32 @@
 import asyncio
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome, Keys
 
+from bot.local.running import read_health
 from bot.simulator.person import Person
 from model.labels import seed_taxonomy
+from model.learning.describing import describe_version
+from model.schema import UNTAUGHT
+from model.serving.version_folder import write_card
 from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
-from tests.town import Town, running_town
+from tests.letters import letters_checkpoint
+from tests.town import Town, publish_version, running_town
 
 CARD = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
 LOAN = "quiero sacar un préstamo para una casa, ¿qué requisitos piden y cuál es la tasa?"
 THANKS = "muchas gracias por la ayuda, muy amables"
 MARKUP = '<script>document.title = "robado"</script><img src=x onerror="document.title=1"> <b>hola</b> & <!channel>'
 BODY = " .message-body"
-EDIT, CORRECT = "[data-action-id=labels_edit]", "[data-action-id=labels_correct]"
+EDIT, CORRECT, WHY = (f"[data-action-id=labels_{name}]" for name in ("edit", "correct", "why"))
+PLACES = (
+    "del fondo", "grande", "del piso dos", "de recepción", "otra vez", "nueva", "de color", "del jefe", "junto al baño", "vieja"
+)  # fmt: skip
 CASES = itertools.count(1)
 MODAL, FORM = "[data-testid=modal]", "[data-testid=modal]:has([data-testid=modal-submit])"
 # A label's share in the reply, with the space that Spanish puts before the sign.
@@ -41,6 +49,16 @@ def town(chrome: Chrome, tmp_path_factory: pytest.TempPathFactory, trained_versi
     home = tmp_path_factory.mktemp("town")
     with running_town(home, f"sqlite:///{home / 'beto.db'}", trained_version, http=False) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def describing_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version that knows labels by what is written of them; of the shipped ones it has been taught, and says nothing."""
+    out = tmp_path_factory.mktemp("describing") / "version"
+    base = letters_checkpoint(tmp_path_factory.mktemp("base"), layers=2)
+    card = describe_version(seed_taxonomy(), [], base=base, out=out, home=out)
+    write_card(out, card.model_copy(update={"settings": card.settings | {UNTAUGHT: ""}}))
+    return out
 
 
 @pytest.fixture
@@ -74,6 +92,12 @@ def served(town: Town) -> None:
             assert await person.command("atencion", "/beto", "watch")
 
     asyncio.run(prepare())
+
+
+@pytest.fixture(scope="module")
+def trainer(town: Town) -> None:
+    """What is judged is learnt at once."""
+    town.machine.wait_ready(town.machine.start("trainer"), 60)
 
 
 def test_a_newcomer_gets_from_an_empty_channel_to_labels_in_a_thread(ana: Window, town: Town) -> None:
@@ -357,10 +381,9 @@ def test_what_changed_under_an_open_modal_is_shown_and_not_overwritten(ana: Wind
     ana.see(reply, "lo añade @ana")
 
 
-@pytest.mark.usefixtures("served")
+@pytest.mark.usefixtures("served", "trainer")
 def test_a_correction_counts_on_the_next_message_like_it(ana: Window, town: Town) -> None:
     """Whoever corrects a message and meets the same mistake again stops correcting."""
-    town.machine.wait_ready(town.machine.start("trainer"), 60)
     text = f"{CARD}, la que me regaló la abuela"
     ana.open("ana", "atencion")
     ana.write(text)
@@ -376,7 +399,80 @@ def test_a_correction_counts_on_the_next_message_like_it(ana: Window, town: Town
         if "Ahorro" in (words := ana.see(reply)):
             break
     assert "Ahorro e inversión" in words
-    assert re.search(r"versión 1 \+ \d+ correcci", ana.see(f"{reply} .block.context"))
+    [count] = re.findall(r"versión 1 \+ (\d+) correcci", ana.see(f"{reply} .block.context"))
+    assert (read_health(town.processes["worker"].port) or {})["corrections"] == int(count)
+    ana.write("/beto estado")
+    ana.see("[data-ephemeral]", f"versión 1 + {count} correcci")
+
+
+@pytest.mark.usefixtures("served")
+def test_reasons_are_told_to_who_asks_and_folded_away_again(ana: Window, luis: Window) -> None:
+    """They stand in nobody's way: one press, one person, and the thread is as it was."""
+    _, reply = a_labelled_message(ana)
+    before = ana.see(reply)
+    luis.open("luis", "atencion", thread=ana.ask("one.closest('.message').dataset.threadTs", reply))
+    luis.see(reply)
+    ana.click(f"{reply} {WHY}")
+    ana.see(MODAL, "por «")
+    ana.resize(400, 800)
+    assert "mini · versión 1" in ana.see(MODAL, "Las palabras son")
+    assert ana.too_wide() == []
+    ana.press(Keys.ESCAPE)
+    ana.see_none(MODAL)
+    luis.see_none(MODAL)
+    assert ana.see(reply) == luis.see(reply) == before
+
+
+@pytest.mark.usefixtures("served", "trainer")
+def test_a_new_label_answers_from_its_name_and_after_ten_judgements_like_the_others(
+    ana: Window, town: Town, describing_version: Path
+) -> None:
+    """Nobody waits for a training: it is said to be learning, until people have shown it what it means."""
+    judged = [f"se atascó la máquina {where}" for where in PLACES]
+    worker, number = town.processes["worker"], publish_version(town.store, describing_version)
+    ana.until(lambda: (read_health(worker.port) or {}).get("serving") == number, "the version", timeout_s=60)
+    ana.open("ana", "atencion")
+    ana.write("/beto etiquetas")
+    ana.click(f"{MODAL} [data-action-id=labels_add]")
+    written = {"title": "Impresoras", "emoji": "printer", "description": "La impresora, el tóner, hojas atascadas"}
+    for field, words in written.items():
+        ana.ask("one", f"{FORM} [data-block-id={field}] :is(input, textarea)").send_keys(words)
+    ana.click("[data-testid=modal-submit]")
+    ana.see(f"{MODAL} [data-block-id='label:impresoras']", "Impresoras")
+    ana.press(Keys.ESCAPE)
+    ana.see_none(MODAL)
+    ana.open("ana", "atencion")
+    ana.until(lambda: town.store.refits.newest(number), "what is written of the label", timeout_s=60)
+    words = answered_until(ana, "la impresora tiene hojas atascadas", lambda words: "Impresoras" in words)
+    assert "(aprendiendo)" in words
+
+    async def judge() -> None:
+        async with Person(town.url, "luis") as luis:
+            for text in judged:
+                ts = await luis.message("atencion", text)
+                await luis.react("atencion", str((await luis.wait_for_reply("atencion", ts, 30))["ts"]), "printer")
+
+    asyncio.run(judge())
+    ana.until(lambda: (read_health(worker.port) or {}).get("corrections") == len(judged), "what was judged", timeout_s=60)
+    words = answered_until(ana, "se atascó la máquina de la bodega", lambda words: f"+ {len(judged)} correcciones" in words)
+    assert "Impresoras" in words
+    assert "(aprendiendo)" not in words
+    assert town.store.registry.promote(1, by="test", reason="the other tests are of version 1")
+    ana.until(lambda: (read_health(worker.port) or {}).get("serving") == 1, "version 1", timeout_s=60)
+
+
+def answered_until(ana: Window, text: str, right: Callable[[str], bool]) -> str:
+    """The reply to the text, written again until it is `right`: what was learnt is in effect within two seconds."""
+    for time in range(1, 11):
+        again = f"{text} {'!' * time}"
+        ana.write(again)
+        message = ana.message(again)
+        ana.click(f"{message} [data-testid=replies]")
+        ts = ana.ask("one.dataset.ts", message)
+        words = ana.see(f'{THREAD}:has([data-ts="{ts}"]) .message:has({EDIT}){BODY}', "versión")
+        if right(words):
+            return words
+    pytest.fail(f"after ten times still: {words}")
 
 
 def a_message(ana: Window) -> tuple[str, str]:
