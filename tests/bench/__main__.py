@@ -139,16 +139,17 @@ def learning_curve(data: Path | None, base: str, seeds: str, sizes: str, as_json
 
 @bench.command("review_order")
 @from_folder
-@click.option("--orders", default="", help="Which, by semicolons; empty: all.")
+@click.option("--orders", default="", help="Which, by semicolons; empty: all that are installed.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Which, by commas.")
 @click.option("--batch", type=click.IntRange(1), default=40, show_default=True, help="Judged between two trainings.")
 @click.option("--most", type=click.IntRange(50), default=1200, show_default=True, help="Judgements after which one gives up.")
 @as_json
 def review_order(data: Path | None, orders: str, seeds: str, batch: int, most: int, as_json: bool) -> None:
     """Count the judgements that each order of review needs for 95 % of the score with all messages."""
+    from tests.bench.peer_orders import missing
     from tests.bench.review_order import ORDERS, measure
 
-    chosen = [each.strip() for each in orders.split(";") if each.strip()] or list(ORDERS)
+    chosen = [each.strip() for each in orders.split(";") if each.strip()] or [each for each in ORDERS if not missing(each)]
     finish(measure(data=data, orders=chosen, seeds=list(map(int, seeds.split(","))), batch=batch, most=most), as_json)
 
 
@@ -249,12 +250,13 @@ def observing(messages: int, rounds: int, as_json: bool) -> None:
 @click.option("--version", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A version's folder instead.")
 @click.option("--texts", type=click.IntRange(5), default=285, show_default=True, help="Shipped test messages.")
 @click.option("--seed", default=0, show_default=True, help="Of the random words.")
+@click.option("--clicks", type=click.IntRange(0), default=60, show_default=True, help="On the button, in a running bot.")
 @as_json
-def explanations(base: str, version: Path | None, texts: int, seed: int, as_json: bool) -> None:
-    """Leave out the words that an explanation names, and random ones; time it on one core."""
+def explanations(base: str, version: Path | None, texts: int, seed: int, clicks: int, as_json: bool) -> None:
+    """Leave out the words that an explanation names, and random ones; time it on one core, and from click to answer."""
     from tests.bench.explanations import measure
 
-    finish(measure(base=base, version=version, texts=texts, seed=seed), as_json)
+    finish(measure(base=base, version=version, texts=texts, seed=seed, clicks=clicks), as_json)
 
 
 @bench.command("simulator-load")

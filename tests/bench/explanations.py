@@ -1,5 +1,6 @@
 """Do the words that an explanation names carry the label, and how long does an explanation take?"""
 
+import asyncio
 import os
 import random
 import statistics
@@ -12,46 +13,75 @@ from typing import Any
 import click
 import numpy as np
 
+from bot.simulator.person import Person
 from model.labels import seed_taxonomy
+from model.learning.baseline import truth_of
 from model.learning.dataset import seed_examples, seed_messages
+from model.learning.light_head import fit_head
 from model.learning.training import train
 from model.serving.calibration import Matrix
-from model.serving.classifier import Classifier, load
+from model.serving.classifier import Classifier, cut, load
+from model.serving.corrections import Corrections
 from model.serving.explanation import CarriedText, explain
+from model.serving.judged_texts import gather
 from model.serving.nearest import Candidate, NearestTexts
-from tests.bench.machine import machine_facts, milliseconds
+from tests.bench.machine import cpu_seconds, machine_facts, milliseconds
+from tests.town import running_town, until
 
 DRAWS = 5  # random words, of each text
 COMPARED = 5000  # judged messages
 
 
-def measure(*, base: str, version: Path | None, texts: int, seed: int) -> dict[str, Any]:
+def measure(*, base: str, version: Path | None, texts: int, seed: int, clicks: int) -> dict[str, Any]:
     """Leave the named words out of each shipped test text, and as many others; time each explanation, on one core.
 
     For each label that is given: what its probability loses without the words that are named, without as many random words of
     the same text (the mean of five draws), and without as many of the heaviest by one part of the mixture alone. And how often
-    the label is not given any more.
+    the label is not given any more. All of it once more with a light head that makes half of the answer. Then `clicks` people
+    ask by the button under a reply, one after the other: seconds until the modal names the words, over all processes.
     """
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
     with tempfile.TemporaryDirectory() as made:
         folder = version
         if folder is None:
             folder, data = Path(made) / "version", seed_examples()
             train(data["train"], data["dev"], taxonomy=seed_taxonomy(), base=base, out=folder)
         classifier = load(folder, device="cpu")
+        tested = [example.text for example in seed_examples()["test"]][:texts]
+        explain(classifier, tested[0])
+        result = {
+            "bench": "explanations",
+            "base": classifier.card.base,
+            "form": classifier.engine.form,
+            **machine_facts(),
+            "texts": len(tested),
+            "words": {"p50": _words(tested, 50), "p99": _words(tested, 99)},
+            "version": _deletion(classifier, tested, seed),
+            "with_head": _deletion(_with_head(classifier), tested, seed) if classifier.engine.width else None,
+            "cpu_seconds_long": _long(classifier),
+            "cpu_seconds_nearest": _nearest(tested),
+        }
+        os.sched_setaffinity(0, allowed)
+        (home := Path(made) / "home").mkdir()
+        result["click_seconds"] = asyncio.run(_clicks(folder, home, tested, clicks)) if clicks else None
+    click.echo(f"from a click to the answer {result['click_seconds']} s", err=True)
+    return result
+
+
+def _deletion(classifier: Classifier, tested: Sequence[str], seed: int) -> dict[str, Any]:
+    """Return what the labels of these texts lose without some of their words, and what an explanation takes."""
     rng = random.Random(seed)
-    tested = [example.text for example in seed_examples()["test"]][:texts]
-    explain(classifier, tested[0])
     seconds: list[float] = []
-    cpu_seconds: list[float] = []
+    spent: list[float] = []
     drops: dict[str, list[tuple[float, float]]] = {}
     named = []
     for text in tested:
-        began, spent = time.perf_counter(), time.process_time()
+        began, began_cpu = time.perf_counter(), time.process_time()
         carried = explain(classifier, text)
         labels = carried.labels(classifier.labels)
         seconds.append(time.perf_counter() - began)
-        cpu_seconds.append(time.process_time() - spent)
+        spent.append(time.process_time() - began_cpu)
         words = carried.words
         alone = _parts(classifier, carried)
         for at, label in enumerate(labels):
@@ -68,25 +98,53 @@ def measure(*, base: str, version: Path | None, texts: int, seed: int) -> dict[s
                 lost = statistics.mean(label.score - each.scores[label.label] for each in after)
                 gone = statistics.mean(label.label not in each.labels for each in after)
                 drops.setdefault(way, []).append((lost, gone))
-    result = {
-        "bench": "explanations",
-        "base": classifier.card.base,
-        "form": classifier.engine.form,
-        **machine_facts(),
-        "texts": len(tested),
+    lost_by_way = {way: _figures(each) for way, each in drops.items()}
+    found = {
+        "mixture": classifier.mixture.model_dump(),
         "labels": len(named),
         "share_named": round(statistics.mean(named), 3),
-        "ways": {way: _figures(found) for way, found in drops.items()},
+        "ways": lost_by_way,
         "seconds": {"p50": milliseconds(seconds, 50) / 1000, "p99": milliseconds(seconds, 99) / 1000},
-        "cpu_seconds": {"p50": milliseconds(cpu_seconds, 50) / 1000, "p99": milliseconds(cpu_seconds, 99) / 1000},
-        "words": {"p50": _words(tested, 50), "p99": _words(tested, 99)},
-        "cpu_seconds_long": _long(classifier),
-        "cpu_seconds_nearest": _nearest(tested),
+        "cpu_seconds": {"p50": milliseconds(spent, 50) / 1000, "p99": milliseconds(spent, 99) / 1000},
     }
-    for way, figures in result["ways"].items():
+    for way, figures in lost_by_way.items():
         click.echo(f"{way}: the probability loses {figures['lost']}, {figures['gone']} of the labels go", err=True)
-    click.echo(f"an explanation takes {result['seconds']} s, {result['cpu_seconds']} of the core", err=True)
-    return result
+    click.echo(f"an explanation takes {found['seconds']} s, {found['cpu_seconds']} of the core", err=True)
+    return found
+
+
+def _with_head(classifier: Classifier) -> Classifier:
+    """Return the version as if half of what is known of each label had been judged since: the shipped training messages."""
+    learnt = seed_examples()["train"]
+    ids = [cut(each.ids, classifier.max_tokens) for each in classifier.encode([example.text for example in learnt])]
+    share = np.full(len(classifier.labels), 0.5, np.float32)
+    head = fit_head(classifier.engine.meanings(ids), *truth_of(learnt, classifier.labels), share, None)
+    nobody = gather([], np.zeros((0, len(classifier.labels)), np.int8), [])
+    return classifier.corrected(Corrections(len(learnt), nobody, head=head))
+
+
+async def _clicks(version: Path, home: Path, tested: Sequence[str], clicks: int) -> dict[str, float]:
+    """Return the seconds from the button to the modal that names the words, through every process and the simulated Slack.
+
+    `cpu` is what all processes together spend on one click: beside other work it tells what the clock cannot.
+    """
+    found, spent = [], []
+    with running_town(home, f"sqlite:///{home / 'beto.db'}", version, http=False) as town:
+        async with Person(town.url, "ana") as ana:
+            await ana.invite("atencion", town.slack.workspace.bot_user_id)
+            await ana.command("atencion", "/beto", "watch")
+            for text in tested[: clicks + 1]:
+                ts = await ana.message("atencion", text)
+                reply = await ana.wait_for_reply("atencion", ts, 60)
+                changes, began, before = ana.changes(), time.perf_counter(), sum(cpu_seconds(town.machine).values())
+                await ana.action("labels_why", channel=town.slack.workspace.channel("atencion").id, ts=reply["ts"])
+                told = await until(changes, lambda each: each["type"] == "view" and "Las palabras son" in str(each["view"]), 60)
+                found.append(time.perf_counter() - began)
+                spent.append(sum(cpu_seconds(town.machine).values()) - before)
+                changes.close()
+                await ana.view_close(str(told["view"]["id"]))
+    p50, p99 = (milliseconds(found[1:], percentile) / 1000 for percentile in (50, 99))
+    return {"p50": p50, "p99": p99, "first": round(found[0], 2), "cpu": round(statistics.mean(spent[1:]), 3)}
 
 
 def _parts(classifier: Classifier, carried: CarriedText) -> dict[str, Matrix]:

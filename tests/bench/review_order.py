@@ -1,9 +1,9 @@
 """How many judgements each order of review needs: a pool of messages, judged in batches, the learner fitted anew after each."""
 
+import hashlib
 import json
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from model.labels import Taxonomy
 from model.learning.baseline import truth_of
@@ -20,21 +21,24 @@ from model.review_order import most_teaching, uncertainty
 from model.schema import Example
 from model.serving.calibration import Matrix, calibrate, sigmoid
 from model.serving.normalise import normalise
+from model.settings import ModelSettings
 from tests.bench.data import find_data
 from tests.bench.machine import machine_facts
+from tests.bench.peer_orders import INSTALL, PEERS, missing
 
 FIRST = 40  # judged at random, before there is anything to be unsure of
 TARGET = 0.95  # of the score with all messages
 
 
 class Round:
-    """What an order may look at: the pool's texts, what is judged, and what the learner says of the rest."""
+    """What an order may look at: the texts that are left, what is judged, and what the learner says of those that are left."""
 
-    def __init__(self, texts: Sequence[str], rest: Sequence[int], judged: Sequence[frozenset[str]], fitted: "Learner") -> None:
-        self.texts = [texts[at] for at in rest]
-        given = Counter(label for labels in judged for label in labels)
-        self.weights = np.array([1 / np.sqrt(1 + given[label]) for label in fitted.labels])  # rare labels weigh more
-        self.labels = fitted.labels
+    def __init__(self, pool: Sequence[Example], rest: Sequence[int], done: Sequence[int], fitted: "Learner") -> None:
+        self.texts = [pool[at].text for at in rest]
+        self.labels, self.threshold = fitted.labels, fitted.threshold
+        self.truth, _ = truth_of([pool[at] for at in done], fitted.labels)
+        self.weights = 1 / np.sqrt(1 + self.truth.sum(axis=0))  # rare labels weigh more
+        self.embedded, self.embedded_judged = fitted.embedded[list(rest)], fitted.embedded[list(done)]
         self.parts = fitted.parts_of(rest)
         self.whole = fitted.whole_of(rest)
 
@@ -84,6 +88,7 @@ ORDERS: dict[str, Order] = {
     "uncertainty, rare first": by_rare_uncertainty,
     "disagreement": by_disagreement,
     "uncertainty, unlike": by_unlike_uncertainty,
+    **PEERS,
 }
 
 
@@ -95,6 +100,7 @@ class Learner:
 
     def __init__(self, parts: Sequence[Any], labels: Sequence[str]) -> None:
         self._features = parts
+        self.embedded = parts[-1]
         self.labels = tuple(labels)
 
     def fit(self, at: Sequence[int], examples: Sequence[Example]) -> None:
@@ -133,10 +139,14 @@ class Learner:
 
 
 def measure(*, data: Path | None, orders: Sequence[str], seeds: Sequence[int], batch: int, most: int) -> dict[str, Any]:
-    """Return for each order and seed the judgements that reach `TARGET` of the score with all messages; None: none did.
+    """Return for each order and seed the judgements that reach `TARGET` of the scores with all messages; None: none did.
+
+    By micro-F1, and by macro-F1, which asks of every label the same; each run goes on until both are reached, or to `most`.
 
     A line of JSON for each goes to standard error as soon as it is known.
     """
+    if without := [name for name in orders if missing(name)]:
+        raise click.ClickException(f"{', '.join(without)}: {INSTALL}")
     found = find_data(data)
     pool, judged = found.learnt, found.judged
     taxonomy: Taxonomy = found.taxonomy
@@ -146,29 +156,32 @@ def measure(*, data: Path | None, orders: Sequence[str], seeds: Sequence[int], b
     whole.fit(range(len(pool)), pool)
     there = range(len(pool), len(texts))
     truth, _ = truth_of(judged, taxonomy.names)
-    full = _micro_f1(whole, there, truth)
-    click.echo(json.dumps({"full": round(100 * full, 1), "messages": len(pool)}), err=True)
+    full = _f1(whole, there, truth)
+    click.echo(json.dumps({"full": [round(100 * each, 1) for each in full], "messages": len(pool)}), err=True)
+    until = full[0] * TARGET, full[1] * TARGET
     runs = []
     for name in orders:
         for seed in seeds:
             began = time.perf_counter()
             curve = _curve(
-                ORDERS[name], parts, pool, there, truth, taxonomy.names, seed=seed, batch=batch, most=most, until=TARGET * full
+                ORDERS[name], parts, pool, there, truth, taxonomy.names, seed=seed, batch=batch, most=most, until=until
             )
-            reached = next((judgements for judgements, f1 in curve if f1 >= TARGET * full), None)
+            reached = [next((judgements for judgements, *f1 in curve if f1[at] >= until[at]), None) for at in (0, 1)]
             run = {
                 "order": name,
                 "seed": seed,
-                "judgements": reached,
+                "judgements": reached[0],
+                "judgements_macro": reached[1],
                 "seconds": round(time.perf_counter() - began, 1),
-                "curve": [[judgements, round(100 * f1, 1)] for judgements, f1 in curve],
+                "curve": [[judgements, round(100 * micro, 1), round(100 * macro, 1)] for judgements, micro, macro in curve],
             }
             click.echo(json.dumps(run), err=True)
             runs.append(run)
     return {
         "bench": "review_order",
         "data": found.name,
-        "full_micro_f1": round(100 * full, 1),
+        "full_micro_f1": round(100 * full[0], 1),
+        "full_macro_f1": round(100 * full[1], 1),
         "target": TARGET,
         "batch": batch,
         **machine_facts(),
@@ -187,26 +200,29 @@ def _curve(
     seed: int,
     batch: int,
     most: int,
-    until: float,
-) -> list[tuple[int, float]]:
+    until: tuple[float, float],
+) -> list[tuple[int, float, float]]:
     chance = random.Random(seed)
-    texts = [example.text for example in pool]
     done = chance.sample(range(len(pool)), FIRST)
     learner, curve, above = Learner(parts, labels), [], 0
     while True:
         learner.fit(done, [pool[at] for at in done])
-        curve.append((len(done), _micro_f1(learner, there, truth)))
-        above = above + 1 if curve[-1][1] >= until else 0
+        micro, macro = _f1(learner, there, truth)
+        curve.append((len(done), micro, macro))
+        above = above + 1 if micro >= until[0] and macro >= until[1] else 0
         if len(done) >= min(most, len(pool)) or above == 3:
             return curve
         rest = sorted(set(range(len(pool))) - set(done))
-        told = Round(texts, rest, [frozenset(pool[at].labels) for at in done], learner)
+        told = Round(pool, rest, done, learner)
         done += [rest[at] for at in order(told, batch, chance)]
 
 
-def _micro_f1(learner: Learner, at: Sequence[int], truth: Matrix) -> float:
+def _f1(learner: Learner, at: Sequence[int], truth: Matrix) -> tuple[float, float]:
+    """Return micro-F1, and the mean F1 of those labels that any of these messages carries."""
     given = learner.whole_of(at) >= learner.threshold
-    return float(2 * (given * truth).sum() / max(given.sum() + truth.sum(), 1))
+    right, of = (given * truth).sum(axis=0), given.sum(axis=0) + truth.sum(axis=0)
+    carried = truth.any(axis=0)
+    return float(2 * right.sum() / max(of.sum(), 1)), float((2 * right[carried] / of[carried]).mean())
 
 
 def _fit(features: Any, truth: Matrix) -> tuple[Matrix, float]:
@@ -230,14 +246,16 @@ def _lexical(texts: Sequence[str]) -> Any:
 
 
 def _embedded(texts: Sequence[str]) -> NDArray[np.float64]:
-    """Return the mean of the last layer of e5, untouched, for each text, of length one."""
-    import tempfile
-
+    """Return the mean of the last layer of e5, untouched, for each text, of length one; worked out once for the same texts."""
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    with tempfile.TemporaryDirectory() as home, torch.inference_mode():
-        folder = e5.unpacked(Path(home))
+    home = ModelSettings().home_folder
+    kept = home / "bench-review-order" / f"{hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]}.safetensors"
+    if kept.exists():
+        return load_file(kept)["embedded"]
+    folder = e5.unpacked(home)
+    with torch.inference_mode():
         tokenizer, encoder = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
         rows = []
         for start in range(0, len(texts), 64):
@@ -253,6 +271,8 @@ def _embedded(texts: Sequence[str]) -> NDArray[np.float64]:
     made = np.concatenate(rows).astype(np.float64)
     made -= made.mean(axis=0)  # e5's embeddings all point the same way
     unit: NDArray[np.float64] = made / np.linalg.norm(made, axis=1, keepdims=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"embedded": unit}, kept)
     return unit
 
 
