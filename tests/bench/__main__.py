@@ -83,6 +83,17 @@ def backup(messages: int, database: str, as_json: bool) -> None:
     finish(measure(messages=messages, databases=databases), as_json)
 
 
+@bench.command()
+@click.option("--workers", default="1,2,5,10", show_default=True, help="How many, by commas, ascending.")
+@click.option("--messages", type=click.IntRange(10), default=2000, show_default=True, help="For each of them.")
+@as_json
+def scale(workers: str, messages: int, as_json: bool) -> None:
+    """Let ever more workers share one Redis and one PostgreSQL: messages a second, and the share of each."""
+    from tests.bench.scale import measure
+
+    finish(measure(workers=list(map(int, workers.split(","))), messages=messages), as_json)
+
+
 @bench.command("first_start")
 @click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -20,7 +20,7 @@ from model.learning.dataset import divide, seed_messages
 from model.learning.training import train
 from model.serving import classifier
 from model.store.store import Store
-from tests.bench import corrections, data, first_start, journey, learning_curve, machine, shape, systems
+from tests.bench import corrections, data, first_start, journey, learning_curve, machine, scale, shape, systems
 from tests.bench.__main__ import bench
 from tests.rows import count
 from tests.town import Town, publish_version, running_town
@@ -148,6 +148,20 @@ def test_a_network_of_betos_shape_goes_the_whole_way_by_the_same_recipe(tmp_path
     [answered] = served.predict(["perdí mi tarjeta de crédito"])
     assert set(answered.scores) == set(card.labels)
     assert card.scores["test"].texts == 12
+
+
+def test_several_workers_share_what_is_there_and_each_message_is_predicted_once(fresh: Town) -> None:
+    """A worker that takes nothing would be paid for nothing, and a share that is counted twice would flatter us."""
+    second = fresh.machine.start("worker-2", "worker")
+    fresh.machine.wait_ready(second, 60)
+    both = [fresh.processes["worker"], second]
+    redis = {"redis": scale._pid(fresh.machine.processes[0])}
+    for a_second in (None, 200.0):
+        found = scale.share(fresh.machine, fresh.store, both, 40, others=redis, a_second=a_second)
+        assert sum(found["each"]) == 40
+        assert 0.5 <= found["fairness"] <= 1  # of two: 0.5 is all by one
+        assert found["cpu_ms_a_message"]["workers"] > 0
+    assert 0 < found["wait_p50_ms"] <= found["wait_p95_ms"]
 
 
 def test_the_machine_says_what_it_is_and_what_was_spent(fresh: Town) -> None:
