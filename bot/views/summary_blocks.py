@@ -1,5 +1,6 @@
 """What came in a channel, as a screen and as a post: counts, and the messages that matter first. Pure, as `blocks` is."""
 
+from datetime import UTC
 from typing import Any
 
 from bot.views.blocks import (
@@ -94,7 +95,7 @@ def only(sentence: str, texts: Texts) -> dict[str, Any]:
 
 def _head(summary: Summary, texts: Texts) -> str:
     counted = summary.counted
-    where = texts("summary.since", channel=f"<#{summary.channel}>", since=moment(summary.since))
+    where = texts("summary.since", channel=f"<#{summary.channel}>", since=moment(summary.since.astimezone(UTC)))
     if not counted.messages:
         return f"{where}\n{texts('summary.nothing')}"
     told = [texts.counted("summary.messages", counted.messages)]

@@ -232,8 +232,9 @@ async def test_the_workspaces_own_requests_do_reach_it(
     assert {"labels_correct", "forget_view", "event", "/beto"} <= changed
     # Those open a dialog, and Slack never gave out these triggers.
     forget, labels = ("olvida", "olvidar", "forget"), ("etiquetas", "labels", "guía", "guia", "guide")
-    review = ("revisa", "revisar", "review")
-    assert failed == {f"/beto {word}" for word in (*forget, *labels, *review)}
+    review, summary = ("revisa", "revisar", "review"), ("resumen", "resume", "summary")
+    figures = ("cifras", "figures", "numbers")
+    assert failed == {f"/beto {word}" for word in (*forget, *labels, *review, *summary, *figures)}
     assert "worker.classify" in published
 
 
