@@ -258,7 +258,7 @@ def observing(messages: int, rounds: int, as_json: bool) -> None:
 
 @bench.command()
 @click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
-@click.option("--version", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A version's folder instead.")
+@click.option("--version", type=click.Path(path_type=Path), help="A version's folder instead.")
 @click.option("--texts", type=click.IntRange(5), default=285, show_default=True, help="Shipped test messages.")
 @click.option("--seed", default=0, show_default=True, help="Of the random words.")
 @click.option("--clicks", type=click.IntRange(0), default=60, show_default=True, help="On the button, in a running bot.")
