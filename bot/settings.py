@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 
+from model.networks import Network, networks
 from model.reactions import Signs, read_emoji, read_signs
 from model.settings import ENV_FILE, env_file
 from worker.settings import WorkerSettings
@@ -55,6 +56,15 @@ class BotSettings(WorkerSettings):
     label_editors: str = Field(
         default="",
         description="who may change the team's labels, likewise; empty: whoever may retrain",
+    )
+    route_editors: str = Field(
+        default="",
+        description="who may make routes and switch them, likewise; empty: whoever may retrain",
+    )
+    webhooks_into: str = Field(
+        default="",
+        description="networks of your own into which routes may call webhooks, by commas, as in `10.0.0.0/8`; empty: only the "
+        "public internet",
     )
     signs: str = Field(
         default="",
@@ -119,7 +129,21 @@ class BotSettings(WorkerSettings):
         """The emoji of BETO_LABEL_EMOJI by their labels' names."""
         return read_emoji(self.label_emoji, may_be_empty=True)
 
-    @field_validator("judges", "experts", "trainers", "label_editors")
+    @field_validator("webhooks_into")
+    @classmethod
+    def _networks(cls, listed: str) -> str:
+        try:
+            networks(listed)
+        except ValueError as error:
+            raise ValueError(f"{error}: networks are written as 10.0.0.0/8, several of them by commas") from None
+        return listed
+
+    @cached_property
+    def webhook_networks(self) -> tuple[Network, ...]:
+        """The networks of BETO_WEBHOOKS_INTO."""
+        return networks(self.webhooks_into)
+
+    @field_validator("judges", "experts", "trainers", "label_editors", "route_editors")
     @classmethod
     def _ids_of_people_and_groups(cls, listed: str) -> str:
         for each in _ids(listed):
@@ -157,6 +181,11 @@ class BotSettings(WorkerSettings):
     def label_editor_ids(self) -> tuple[str, ...]:
         """The ids of BETO_LABEL_EDITORS, likewise."""
         return _ids(self.label_editors)
+
+    @cached_property
+    def route_editor_ids(self) -> tuple[str, ...]:
+        """The ids of BETO_ROUTE_EDITORS, likewise."""
+        return _ids(self.route_editors)
 
     @property
     def is_local(self) -> bool:

@@ -10,6 +10,8 @@ from model.schema import Frozen
 
 # What else than our reply a channel lets its people react on: nothing, or the messages themselves.
 Place = Literal["reply", "message"]
+# On a message, or on our reply to it: nothing more is to be said about it.
+MUTE = "mute"
 # How Slack writes the name of an emoji, shipped or a workspace's own.
 _NAME = re.compile(r"[^\s:;,=`*~<>&|]{1,100}")
 
@@ -51,6 +53,11 @@ def meaning_of(emoji: str, taxonomy: Taxonomy, signs: Signs) -> tuple[Kind | Non
         return kind, ()
     label = taxonomy.by_emoji(emoji)
     return (None, ()) if label is None else (Kind.LABEL, (label.name,))
+
+
+def mutes(emoji: str, taxonomy: Taxonomy) -> bool:
+    """Return whether this emoji mutes a message: it does, unless the team gave it to a label."""
+    return canonical_emoji(emoji) == canonical_emoji(MUTE) and taxonomy.by_emoji(emoji) is None
 
 
 def read_emoji(setting: str, *, may_be_empty: bool = False) -> dict[str, str]:

@@ -20,7 +20,6 @@ NOUNS = {
     "bot/simulator/people.py": "the person API",
     "bot/simulator/server.py": "the simulator's HTTP server",
     "bot/simulator/workspace.py": "the simulated workspace",
-    "bot/slack/listeners/commands.py": "the command `/beto`",
     "bot/slack/listeners/review.py": "the review",
     "bot/slack/payloads.py": "what Slack sends",
     "bot/views/blocks.py": "a reply's blocks",

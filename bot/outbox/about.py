@@ -18,3 +18,8 @@ class AboutMessage(Work):
         """What the message is called in metadata."""
         message = self.stored.message
         return f"{self.context.team}:{message.channel}:{message.ts}"
+
+    def is_muted(self) -> bool:
+        """Return whether somebody wants nothing more said about the message."""
+        message = self.stored.message
+        return bool(self.context.store.mutes.of(message.channel, message.ts))

@@ -43,6 +43,7 @@ class OutboxContext:
     public_channels: PublicChannels
     names: Names
     team: str
+    bot_user: str
     workspace_url: str  # where permalinks begin
 
     def link_to(self, channel: str, ts: str, words: str) -> str:
@@ -69,7 +70,7 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
     options: dict[str, Any] = {"limiter": limiter, "token": token, "base_url": settings.slack_api_url, "timeout": CALL_WITHIN_S}
     slack = RateLimitedClient(**options)
     patient_slack = RateLimitedClient(patience_s=PATIENCE_S, connections=slack.connections, **options)
-    team, workspace_url = _who_am_i(patient_slack, wait)
+    team, bot_user, workspace_url = _who_am_i(patient_slack, wait)
     if (owner := store.belongs_to(team)) != team:
         raise StartRefused(
             f"the database belongs to the workspace {owner}, and SLACK_BOT_TOKEN is of {team}: labels and versions are "
@@ -89,15 +90,16 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
         public_channels=PublicChannels(patient_slack),
         names=Names(patient_slack),
         team=team,
+        bot_user=bot_user,
         workspace_url=workspace_url,
     )
 
 
-def _who_am_i(slack: RateLimitedClient, wait: Callable[[float], object]) -> tuple[str, str]:
+def _who_am_i(slack: RateLimitedClient, wait: Callable[[float], object]) -> tuple[str, str, str]:
     while True:
         try:
             answer = slack.auth_test()
-            return str(answer["team_id"]), str(answer["url"])
+            return str(answer["team_id"]), str(answer["user_id"]), str(answer["url"])
         except RateLimited as error:
             wait(error.retry_after_s)
         except AmbiguousResult as error:

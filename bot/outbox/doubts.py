@@ -52,7 +52,7 @@ class DoubtWork(AboutMessage):
         """Return what is known before the first call; what was judged before it was asked needs no question."""
         if self.stored.deleted:
             subject = Subject.GONE
-        elif self._is_open():
+        elif self._is_open() and not self.is_muted():
             subject = Subject.PRESENT
         else:
             subject = Subject.CLOSED

@@ -11,9 +11,12 @@ from bot.metrics import DELIVERIES
 from bot.outbox.context import OutboxContext
 from bot.outbox.digests import DigestWork
 from bot.outbox.doubts import DoubtWork
+from bot.outbox.emoji import EmojiWork
 from bot.outbox.explanations import ExplanationWork
-from bot.outbox.replies import AnnouncementWork, QuestionWork, ReplyWork
+from bot.outbox.questions import QuestionWork
+from bot.outbox.replies import AnnouncementWork, ReplyWork
 from bot.outbox.reports import PictureWork, ReportWork, StatusWork
+from bot.outbox.routing import RouteWork, WebhookWork
 from bot.outbox.states import (
     AmbiguousResult,
     AnswerPrivately,
@@ -34,6 +37,7 @@ from bot.outbox.states import (
 from bot.outbox.summaries import SummaryWork
 from bot.outbox.thanks import ThanksWork
 from bot.outbox.work import Content, Work, outcome_of
+from model.store.database import now
 from model.store.outbox_row import Claim, Kind, ids_in
 from worker.logs import about
 
@@ -55,6 +59,9 @@ WORK: dict[Kind, type[Work]] = {
     Kind.PICTURE: PictureWork,
     Kind.REPORT: ReportWork,
     Kind.ANNOUNCEMENT: AnnouncementWork,
+    Kind.EMOJI: EmojiWork,
+    Kind.ROUTE: RouteWork,
+    Kind.WEBHOOK: WebhookWork,
     Kind.EXPLANATION: ExplanationWork,
     Kind.SUMMARY: SummaryWork,
     Kind.THANKS: ThanksWork,
@@ -74,6 +81,7 @@ def _deliver(context: OutboxContext, key: str, *, in_turn: bool) -> None:
     owner, outbox = uuid.uuid4().hex, context.store.outbox
     while (claim := outbox.claim(key, owner, LEASE_S)) is not None:
         work = WORK[claim.row.kind](context, claim)
+        work.prepare()
         write = _carry_out(work, in_turn=in_turn)
         DELIVERIES.labels(claim.row.kind, write.state).inc()
         if write.reason is not None:
@@ -119,7 +127,7 @@ def serve_line(context: OutboxContext, channel: str) -> None:
     digest_after, newest_first = context.settings.digest_after, context.settings.newest_first
     outbox = context.store.outbox
     waiting = outbox.line(channel, max(digest_after + 1, DIGEST_OF), newest_first=newest_first)
-    if digest_after and len(waiting) > digest_after:
+    if digest_after and len(waiting) > digest_after and _posts_now(context, channel):
         digest, alone = outbox.open_digest(channel, DIGEST_OF, newest_first=newest_first)
         if digest is not None:
             deliver(context, digest)
@@ -132,6 +140,12 @@ def serve_line(context: OutboxContext, channel: str) -> None:
             deliver(context, key, in_turn=True)
     if len(waiting) > 1:
         _line_up(context, channel, context.limiter.post_every_s)
+
+
+def _posts_now(context: OutboxContext, channel: str) -> bool:
+    """Return whether replies are posted in this channel at this hour; else each of those that wait finds out by itself."""
+    showing = context.store.channels.showing(channel)
+    return showing.display == "thread" and (showing.rest is None or showing.rest.wait_s(now()) == 0)
 
 
 def _carry_out(work: Work, *, in_turn: bool) -> Write:

@@ -10,11 +10,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot import queues
-from bot.metrics import DISPUTES, SHOWN_SECONDS, count_call
+from bot.metrics import SHOWN_SECONDS, count_call
 from bot.outbox.about import AboutMessage
 from bot.outbox.context import OutboxContext
 from bot.outbox.doubts import open_doubt
-from bot.outbox.states import AmbiguousResult, Done, Facts, RateLimited, Subject, Write
+from bot.outbox.routing import take_routes
+from bot.outbox.showing import Shown, judged_now, shown_of
+from bot.outbox.states import AGAIN_S, AmbiguousResult, Done, Facts, RateLimited, Subject, Write
 from bot.outbox.work import Content, Work
 from bot.views import announcements, blocks
 from bot.views.texts import Texts
@@ -23,7 +25,7 @@ from model.labels import LabelEvent, Taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.database import now
 from model.store.judged_messages import Judged
-from model.store.outbox_row import State, question_key
+from model.store.outbox_row import State, emoji_key, question_key
 from model.store.standing import Standing
 from model.store.stored_message import StoredMessage
 
@@ -44,6 +46,30 @@ class ReplyWork(AboutMessage):
     NAMED = "message"
 
     _strangers: tuple[str, ...] = ()  # whose judgements do not count, as far as was rendered
+    _shown: Shown = Shown()
+
+    def prepare(self) -> None:
+        """Look what is to be shown, and open what follows: routes that the message takes, and the emoji on it."""
+        if self.stored.deleted or self.claim.prediction is None:
+            return
+        self._shown = shown_of(self.context, self.stored, self.claim.prediction, self.row.ts)
+        outbox, message = self.context.store.outbox, self.stored.message
+        try:
+            routed = take_routes(self.context, self.stored, self.claim.prediction)
+        except (SlackApiError, RateLimited, AmbiguousResult) as error:
+            log.info("whose word counts is not known yet, so no route is taken: %s", error)
+            self._shown = replace(self._shown, wait_s=AGAIN_S)
+            return
+        for key in routed.due:
+            self.context.publish(queues.deliver(key))
+        if routed.in_thread and self._shown.emoji and not self._shown.thread:
+            # Whoever is called there is to see why.
+            self.context.store.messages.ask(self.stored.id)
+            self._shown = replace(self._shown, thread=True)
+        has_emoji = self.stored.offered and outbox.get(emoji_key(self.stored.id)) is not None
+        if self._shown.emoji or routed.emoji or has_emoji:
+            emoji = outbox.open_emoji(self.stored.id, message.channel, message.thread_ts or message.ts)
+            self.context.publish(queues.deliver(emoji))
 
     def facts(self, *, in_turn: bool) -> Facts:
         """Return what is known before the first call."""
@@ -54,10 +80,11 @@ class ReplyWork(AboutMessage):
             # The text was kept long enough and is gone, and nobody had predicted it: what people say of it is kept.
             subject = Subject.UNKNOWN
         else:
-            subject = Subject.PRESENT
+            subject = Subject.PRESENT if self._shown.thread else Subject.QUIET
         return replace(
             super().facts(in_turn=in_turn),
             subject=subject,
+            waits_s=self._shown.wait_s,
             private=is_private,
             in_order=not is_private,
             behind_others=not in_turn and self.context.locks.is_locked(f"line/{message.channel}"),
@@ -71,13 +98,10 @@ class ReplyWork(AboutMessage):
         """Return the labels as they stand; who of those that judged counts is asked of Slack first."""
         prediction = self.claim.prediction
         assert prediction is not None  # else the subject is not present
-        store, taxonomy = self.context.store, self.context.store.labels.current()
-        judged = store.judged.of(self.stored.id, taxonomy)
-        if judged is not None and judged.unknown_people:
-            for user in judged.unknown_people:
-                self.context.judges.look_at(user)
-            judged = store.judged.of(self.stored.id, taxonomy)
-        assert judged is not None  # the message is there
+        taxonomy = self.context.store.labels.current()
+        if self._shown.muted_by:
+            return Content(*blocks.muted(self._shown.muted_by, self.context.texts))
+        judged = judged_now(self.context, self.stored)
         self._strangers = judged.strangers
         if self.stored.message.source is not Source.COMMAND:
             labels = {*self.row.asked, *judged.state.disputed}
@@ -106,19 +130,24 @@ class ReplyWork(AboutMessage):
             self.context.publish(queues.unseed(self.stored.id))
         if write.state is not State.SHOWN:
             return
-        if self.row.shown == 0:
+        if self.row.shown == 0 and (write.ts is not None or self.stored.message.source is Source.COMMAND):
             SHOWN_SECONDS.observe((now() - self.stored.received_at).total_seconds())
         if self.row.ts is None and write.ts is not None:
             self._seed()
-            if (doubt := open_doubt(self.context, self.stored)) is not None:
-                self.context.publish(queues.deliver(doubt))
+        is_first = self.row.ts is None and (write.ts is not None or (self._shown.emoji and self.row.shown == 0))
+        if is_first and (doubt := open_doubt(self.context, self.stored)) is not None:
+            if write.ts is None:
+                # The question is about what the reply shows, and is answered there.
+                self.context.store.messages.ask(self.stored.id)
+                self.context.publish(queues.reply(self.stored.id))
+            self.context.publish(queues.deliver(doubt))
         for user in self._strangers:
             self._tell(user)
 
     def _seed(self) -> None:
         """Put the likeliest labels' emoji on the message, where the channel wants that: a correction is one tap then."""
         message, prediction = self.stored.message, self.claim.prediction
-        if prediction is None or message.blind or not self.context.store.channels.seeds(message.channel):
+        if prediction is None or message.blind or not self._shown.offers:
             return
         taxonomy = self.context.store.labels.current()
         scores = taxonomy.read(prediction).scores
@@ -141,52 +170,6 @@ class ReplyWork(AboutMessage):
             )
         except (SlackApiError, RateLimited, AmbiguousResult) as error:  # they may have left; the labels stand there
             log.info("could not tell %s that their corrections do not count: %s", user, error)
-
-
-class QuestionWork(AboutMessage):
-    """The question to a thread what is right, where people disagree on a label; later, how that was settled."""
-
-    METADATA = "beto_question"
-    NAMED = "about"
-
-    _is_open: bool | None = None  # whether people disagreed when it was rendered; None: it was not
-
-    @property
-    def label(self) -> str:
-        """The label in dispute."""
-        return str(self.row.content["label"])
-
-    def name(self) -> str:
-        """Return the message's place with the label."""
-        return f"{self.place}:{self.label}"
-
-    def facts(self, *, in_turn: bool) -> Facts:
-        """Return what is known before the first call; a dispute that was settled before it was asked about needs no question."""
-        asks = (label := self._judged()) is not None and label.status == "disputed"
-        subject = Subject.GONE if self.stored.deleted else Subject.PRESENT if asks else Subject.CLOSED
-        return replace(super().facts(in_turn=in_turn), subject=subject)
-
-    def render(self) -> Content:
-        """Return the question, or what became of it."""
-        taxonomy, label = self.context.store.labels.current(), self._judged()
-        self._is_open = label is not None and label.status == "disputed"
-        if label is not None and self._is_open:
-            return Content(blocks.dispute(self.label, label, taxonomy, self.context.texts))
-        return Content(blocks.settled(self.label, label, taxonomy, self.context.texts))
-
-    def follow(self, write: Write) -> None:
-        """Count the dispute when the thread is asked, or asked once more, and when it is settled; not when it is drawn again."""
-        if self._is_open is None or write.ts is None:
-            return
-        # A row of an earlier version does not say, and was asked about.
-        was_open = self.row.ts is not None
-        if self.context.store.outbox.note_dispute(self.row.key, is_open=self._is_open, was_open=was_open):
-            DISPUTES.labels("asked" if self._is_open else "settled").inc()
-
-    def _judged(self) -> LabelState | None:
-        """Return how the label stands now; None where it was retired since."""
-        judged = self.context.store.judged.of(self.stored.id, self.context.store.labels.current())
-        return None if judged is None else judged.state.labels.get(self.label)
 
 
 class AnnouncementWork(Work):

@@ -136,7 +136,7 @@ class PictureWork(InThread):
     def post(self, content: Content) -> Done:
         """Upload the picture, which is counted before it is tried."""
         picture = draw(self.report, self.context.store.labels.current(), self.context.texts)
-        self.context.store.outbox.count_upload(self.row.key, self._uploads + 1)
+        self.context.store.outbox.note(self.row.key, uploads=self._uploads + 1)
         try:
             self.slack.files_upload_v2(
                 channel=self.row.channel,
@@ -147,7 +147,7 @@ class PictureWork(InThread):
                 alt_txt=content.text,
             )
         except RateLimited:
-            self.context.store.outbox.count_upload(self.row.key, self._uploads)
+            self.context.store.outbox.note(self.row.key, uploads=self._uploads)
             raise
         except SlackApiError:
             raise

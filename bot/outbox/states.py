@@ -48,6 +48,7 @@ class Subject(StrEnum):
     PRESENT = "present"
     GONE = "gone"  # what stood in Slack is to go
     UNKNOWN = "unknown"  # nothing to say, and nothing to take back: a text that expired before it was predicted
+    QUIET = "quiet"  # there is something, and it is not to be shown; what stands already is kept true
     CLOSED = "closed"  # what stood in Slack is to say that it is over; where nothing does, nothing is said
 
 
@@ -218,11 +219,12 @@ def next_action(facts: Facts) -> Action:
     for surplus in facts.found or ():
         if surplus != ts:
             return Delete(surplus)
-    if facts.subject is not Subject.PRESENT:
-        if facts.subject is Subject.GONE and ts is not None:
-            return Delete(ts)
-        if facts.subject is not Subject.CLOSED or ts is None:
-            return Settle(State.GONE if ts is None else State.SHOWN)
+    if facts.subject is Subject.GONE and ts is not None:
+        return Delete(ts)
+    if facts.subject is Subject.QUIET and ts is None:
+        return Settle(State.SHOWN)
+    if facts.subject in {Subject.GONE, Subject.UNKNOWN} or (facts.subject is Subject.CLOSED and ts is None):
+        return Settle(State.GONE if ts is None else State.SHOWN)
     if facts.refused_with:
         return Settle(State.REFUSED, facts.refused_with)
     if facts.private:
@@ -360,7 +362,7 @@ TRANSITIONS: tuple[tuple[State, State, str], ...] = (
     (State.WAITING_TURN, State.DUE, "deleted"),
     (State.WAITING_TURN, State.AWAITING_PREDICTION, "edited"),
     (State.WAITING_TURN, State.GONE, "the text expired"),
-    (State.CLAIMED, State.SHOWN, "posted or updated"),
+    (State.CLAIMED, State.SHOWN, "posted or updated, or nothing is to be shown here"),
     (State.CLAIMED, State.GONE, "deleted, or nothing to show"),
     (State.CLAIMED, State.REFUSED, "a clear no"),
     (State.CLAIMED, State.DUE, "not yet, or more to show"),

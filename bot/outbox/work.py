@@ -39,6 +39,9 @@ class Work:
         self.questions: dict[str, str] = {}  # labels that the thread is or was asked about, and how each stands
         self.standing: Standing | None = None  # of a reply, what stands under its message
 
+    def prepare(self) -> None:
+        """Open the rows that follow from this one, whatever becomes of it; whoever dies here leaves it due, to be done again."""
+
     # What there is to know
 
     def facts(self, *, in_turn: bool) -> Facts:  # noqa: ARG002 - only replies have turns

@@ -33,7 +33,9 @@ from bot.slack.listeners import (
     messages,
     reactions,
     review,
+    routes,
     shortcuts,
+    showing,
     summaries,
     training,
     workspace,
@@ -87,6 +89,8 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         labels.register,
         review.register,
         summaries.register,
+        routes.register,
+        showing.register,
         workspace.register,
     ):
         register(app, context)

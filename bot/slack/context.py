@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot import metrics
+from bot import metrics, queues
 from bot.errors import refusal
 from bot.settings import BotSettings
 from bot.slack import people
@@ -26,6 +26,7 @@ from bot.slack.visibility import Visibility
 from bot.views.texts import Texts, load_texts
 from model.errors import StoreUnavailable
 from model.labels import Taxonomy
+from model.store.outbox_row import change_key
 from model.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -170,6 +171,18 @@ class ListenerContext:
         if not await self.visibility.is_full_member(user):
             return self.texts("labels.refused_guest")
         return None if await people.may_edit_labels(self.slack, self.settings, user) else self.texts("labels.refused")
+
+    async def why_not_edit_routes(self, user: str) -> str | None:
+        """Return the sentence that says why this person may make no routes; None where they may."""
+        if not await self.visibility.is_full_member(user):
+            return self.texts("routes.refused_guest")
+        return None if await people.may_edit_routes(self.slack, self.settings, user) else self.texts("routes.refused")
+
+    async def announce(self, call: "Call", text_key: str, **values: str) -> None:
+        """Have the channel told, by this text of the locales, who changed what there; once, whatever comes of the process."""
+        key = change_key(call.trigger_id)
+        await asyncio.to_thread(self.store.outbox.announce, key, call.channel, text_key, {"user": f"<@{call.user}>", **values})
+        await self.publish(queues.deliver(key))
 
     def after_ack(
         self, work: Coroutine[Any, Any, None], *, what: str, response_url: str | None = None, tell: Tell | None = None

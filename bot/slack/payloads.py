@@ -333,6 +333,7 @@ class Opened(Payload):
     days: Annotated[StrictInt, Field(ge=0, le=366)] | None = None  # of a summary, before today
     version: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None
     channel: Id | None = None  # where it was asked for
+    route: Annotated[StrictInt, Field(ge=0, lt=2**31)] | None = None  # that is to be changed
 
 
 class ViewClick(Payload):
@@ -411,6 +412,9 @@ class _Field(Payload):
     value: Text | None = None
     options: tuple[_Option, ...] | None = Field(None, validation_alias="selected_options")
     selected: Text | None = Field(None, validation_alias=AliasPath("selected_option", "value"))
+    time: Text | None = Field(None, validation_alias="selected_time")
+    one: Id | None = Field(None, validation_alias="selected_conversation")
+    ids: tuple[Id, ...] | None = Field(None, validation_alias=AliasChoices("selected_conversations", "selected_users"))
 
 
 class ViewSubmission(Payload):
@@ -440,7 +444,17 @@ class ViewSubmission(Payload):
     def field(self, name: str) -> str:
         """Return what was typed or chosen in the block with this name, without spaces around it; "" for nothing."""
         element = self.fields.get(name, {}).get(name)
-        return "" if element is None else (element.value or element.selected or "").strip()
+        return "" if element is None else (element.value or element.selected or element.time or "").strip()
+
+    def ids(self, name: str) -> tuple[str, ...]:
+        """Return the people or channels that were chosen in the block with this name."""
+        element = self.fields.get(name, {}).get(name)
+        return () if element is None else (element.ids or ((element.one,) if element.one else ()))
+
+    def options_of(self, name: str) -> tuple[str, ...]:
+        """Return the values that were ticked in the block with this name."""
+        element = self.fields.get(name, {}).get(name)
+        return () if element is None else tuple(option.value for option in element.options or ())
 
     @property
     def chosen_anywhere(self) -> tuple[str, ...]:

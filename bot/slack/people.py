@@ -23,6 +23,14 @@ async def may_edit_labels(client: AsyncWebClient, settings: BotSettings, user: s
     return await _is_named(client, settings.label_editor_ids or settings.trainer_ids, user)
 
 
+async def may_edit_routes(client: AsyncWebClient, settings: BotSettings, user: str) -> bool:
+    """Return whether this person is named in BETO_ROUTE_EDITORS, or where that is empty, may train.
+
+    See `ListenerContext.why_not_edit_routes` for what else it takes.
+    """
+    return await _is_named(client, settings.route_editor_ids or settings.trainer_ids, user)
+
+
 async def _is_named(client: AsyncWebClient, ids: tuple[str, ...], user: str) -> bool:
     """Return whether this person, or a group of theirs, is among the ids; where there are none, whether they are an admin."""
     if not ids:

@@ -56,7 +56,7 @@ class Visibility:
         """
         if channel.startswith("D"):
             return False
-        if await self._is_public(channel) and await self.is_full_member(user):
+        if await self.is_public(channel) and await self.is_full_member(user):
             return True
         return await self._once(("in", channel, user), lambda: self._is_in(user, channel))
 
@@ -79,7 +79,9 @@ class Visibility:
                 return True
         return False
 
-    async def _is_public(self, channel: str) -> bool:
+    async def is_public(self, channel: str) -> bool:
+        """Return whether Slack says clearly that all full members may read this channel."""
+
         async def ask() -> bool:
             info = await self._unless(NOWHERE, self._slack.conversations_info(channel=channel))
             # Only a clear "not private" is one.

@@ -165,6 +165,11 @@ def blind(texts: Texts) -> tuple[str, list[Block]]:
     return texts("reply.blind"), shown
 
 
+def muted(people: tuple[str, ...], texts: Texts) -> tuple[str, list[Block]]:
+    """Render what is left of a reply that somebody muted."""
+    return texts("reply.muted"), [context(texts("reply.muted_by", people=mentions(people)))]
+
+
 def digest(lines: list[str], texts: Texts) -> tuple[str, list[Block]]:
     """Render one post that answers many messages, a line each, and its text for notifications."""
     title = texts.counted("digest.title", len(lines))

@@ -3,16 +3,17 @@
 Every method is one transaction (see `database` for what it raises).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import false, func, select
 
 from model.reactions import Place
+from model.showing import DISPLAYS, Display, Rest, Showing, rest_of
 from model.store.database import Database, aware, now
 from model.store.outbox_changes import mark_archived_due, mark_refused_due, settle_channel
-from model.store.tables import channels, gestures, messages, outbox, runs, standing_labels, standings, training_texts
+from model.store.tables import channels, gestures, messages, mutes, outbox, runs, standing_labels, standings, training_texts
 
 Mode = Literal["auto", "mention"]
 Frequency = Literal["daily", "weekly"]
@@ -56,6 +57,27 @@ class Channels:
         with self._database.reading() as connection:
             found = wanted.where(channels.c.mode == "auto").group_by(channels.c.channel).order_by(newest.desc()).limit(limit)
             return [str(channel) for channel in connection.execute(found).scalars()]
+
+    def showing(self, channel: str) -> Showing:
+        """Return how labels are shown in this channel: in threads and at once where nobody chose."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(channels).where(channels.c.channel == channel)).one_or_none()
+        if row is None:
+            return Showing()
+        display: Display = row.display if row.display in DISPLAYS else "thread"
+        return Showing(display, row.delay_minutes, rest_of(row.rest), row.seeds)
+
+    def set_showing(self, channel: str, display: Display, *, delay_minutes: int | None = None, rest: Rest | None = None) -> bool:
+        """Set how labels are shown from now on; return whether that was otherwise. Without a delay, delay and rest stay."""
+        values: dict[str, object] = {"display": display}
+        if delay_minutes is not None:
+            values |= {"delay_minutes": delay_minutes, "rest": None if rest is None else asdict(rest)}
+        with self._database.writing() as connection:
+            before = connection.execute(select(channels).where(channels.c.channel == channel)).one_or_none()
+            insert = self._database.insert(channels).values(channel=channel, mode="mention", seeds=False, **values)
+            connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_=values))
+        was = {"display": "thread", "delay_minutes": 0, "rest": None} if before is None else before._mapping
+        return any(was[name] != value for name, value in values.items())
 
     def seeds(self, channel: str) -> bool:
         """Return whether the likely labels' emoji are put on this channel's messages."""
@@ -107,7 +129,7 @@ class Channels:
     def delete(self, channel: str) -> int:
         """Remove the texts of a channel that is gone, and expect nothing more to be posted there; return how many there were."""
         with self._database.writing() as connection:
-            values = {"mode": "mention", "seeds": False, "summary": None}
+            values = {"mode": "mention", "seeds": False, "summary": None, "display": "thread", "delay_minutes": 0, "rest": None}
             connection.execute(channels.update().where(channels.c.channel == channel).values(**values))
             there = (messages.c.channel == channel, messages.c.deleted_at.is_(None))
             gone = connection.execute(messages.update().where(*there).values(text="", deleted_at=now()).returning(messages.c.id))
@@ -131,6 +153,7 @@ class Channels:
                 channels: select(channels.c.channel).where(channels.c.channel == new).exists(),
                 messages: messages.c.ts.in_(select(messages.c.ts).where(messages.c.channel == new)),
                 gestures: false(),
+                mutes: mutes.c.ts.in_(select(mutes.c.ts).where(mutes.c.channel == new)),
                 runs: false(),
                 outbox: false(),
                 standings: false(),

@@ -22,6 +22,7 @@ from model.store.tables import (
     examples,
     gestures,
     messages,
+    mutes,
     outbox,
     people,
     predictions,
@@ -107,6 +108,7 @@ class ErasureService:
             if request.user is not None:
                 connection.execute(people.delete().where(people.c.user == request.user))
                 connection.execute(review_cards.delete().where(review_cards.c.user == request.user))
+                connection.execute(mutes.delete().where(mutes.c.user == request.user))
             connection.execute(erasure_requests.update().where(erasure_requests.c.id == request_id).values(done_at=now()))
             done = connection.execute(select(erasure_requests).where(erasure_requests.c.id == request_id)).one()
             training = connection.execute(select(runs.c.id).where(runs.c.open)).scalar_one_or_none()
@@ -136,6 +138,7 @@ class ErasureService:
             ).rowcount
             connection.execute(predictions.delete().where(predictions.c.message_id == message_id))
             connection.execute(review_cards.delete().where(review_cards.c.message_id == message_id))
+            connection.execute(mutes.delete().where(mutes.c.channel == row.channel, mutes.c.ts == row.ts))
             connection.execute(
                 messages.update()
                 .where(messages.c.id == message_id)

@@ -38,8 +38,8 @@ class Gestures:
     def add_reaction(self, reaction: Reaction, *, channel: str, item_ts: str) -> tuple[int | None, bool]:
         """Save what a person says by an emoji, or that they take it back, where it counts; return as `add` does.
 
-        It counts on our reply; on a person's own message in emoji mode, where the channel chose that, or where we put
-        that emoji there, which says the label that it was put for. Of all others nothing is kept. What counted once can be
+        It counts on our reply; on a person's own message while emoji are offered, where the channel chose that, or where we
+        put that emoji there, which says the label that it was put for. Of all others nothing is kept. What counted once can be
         taken back wherever that is, and whatever the emoji says by now.
         """
         with self._database.reading() as connection:
@@ -158,9 +158,9 @@ def _counted(connection: Connection, reaction: Reaction, channel: str, item_ts: 
 
 
 def _offered_for(message: Row[Any], emoji: str) -> str | None:
-    """Return the label that we put this emoji on the message for."""
+    """Return the label that we put this emoji on the message for; what a route put there (`""`) stands for none."""
     sign = canonical_emoji(emoji)
-    return next((label for name, label in (message.offered or {}).items() if canonical_emoji(name) == sign), None)
+    return next((label for name, label in (message.offered or {}).items() if label and canonical_emoji(name) == sign), None)
 
 
 def _counts_on(

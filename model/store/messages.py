@@ -10,7 +10,14 @@ from sqlalchemy import select
 
 from model.schema import Message, Source
 from model.store.database import Database, now, tally
-from model.store.outbox_changes import await_prediction, awaiting_prediction, count_waiting, mark_deleted, open_reply
+from model.store.outbox_changes import (
+    await_prediction,
+    awaiting_prediction,
+    count_waiting,
+    mark_deleted,
+    mark_reply_due,
+    open_reply,
+)
 from model.store.stored_message import StoredMessage
 from model.store.tables import messages
 
@@ -110,6 +117,13 @@ class Messages:
             if row is not None:
                 mark_deleted(connection, row.id)
             return None if row is None else int(row.id)
+
+    def ask(self, message_id: int) -> None:
+        """Save that somebody wants this message's reply, whatever its channel shows, which is due."""
+        with self._database.writing() as connection:
+            asked = messages.update().where(messages.c.id == message_id, messages.c.asked.is_(False)).values(asked=True)
+            if connection.execute(asked).rowcount:
+                mark_reply_due(connection, message_id)
 
     def set_offered(self, message_id: int, offered: Mapping[str, str]) -> None:
         """Save which emoji of ours are on the message, or about to be, each with the label that it is there for."""

@@ -25,6 +25,7 @@ from model.store.outbox_row import (
     Overdue,
     Row,
     State,
+    emoji_key,
     question_key,
     questions_of,
     thanks_key,
@@ -234,10 +235,22 @@ class Outbox:
             if values:
                 connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
 
-    def count_upload(self, key: str, uploads: int) -> None:
-        """Save how often a picture was uploaded, before it is uploaded once more: whoever dies of it must have been counted."""
+    def note(self, key: str, **content: Any) -> None:
+        """Save what the next claim of this row must know, whoever dies meanwhile."""
         with self._database.writing() as connection:
-            connection.execute(outbox.update().where(outbox.c.key == key).values(content={"uploads": uploads}))
+            connection.execute(outbox.update().where(outbox.c.key == key).values(content=content))
+
+    def open_emoji(self, message_id: int, channel: str, thread_ts: str) -> str:
+        """Have the emoji of ours on this message brought up to date, and return the row's key."""
+        key = emoji_key(message_id)
+        with self._database.writing() as connection:
+            values = {"state": State.DUE, "tries": 0, "retry_at": now() + timedelta(seconds=RETRY_AFTER_S)}
+            opened = self._database.insert(outbox).values(
+                key=key, kind=Kind.EMOJI, message_id=message_id, channel=channel, thread_ts=thread_ts, wanted=1, **values
+            )
+            again = values | {"wanted": outbox.c.wanted + 1}
+            connection.execute(opened.on_conflict_do_update(index_elements=["key"], set_=again))
+        return key
 
     def note_dispute(self, key: str, *, is_open: bool, was_open: bool) -> bool:
         """Save whether people disagree on what this question asks, and return whether that is news.

@@ -249,6 +249,8 @@ def _mark_quoting_due(connection: Connection, message_ids: Sequence[int]) -> Non
     """Schedule another rendering of what quotes these messages, whose words are not what they were."""
     mark_known_due(connection, message_ids)
     _mark_in_order(connection, outbox.c.key.in_(sorted(_summaries_of(connection, message_ids))), retry_in_s=0.0)
+    cards = (outbox.c.message_id.in_(message_ids), outbox.c.kind == Kind.ROUTE.value, outbox.c.state != State.GONE)
+    _mark_in_order(connection, *cards, retry_in_s=0.0)
     reports = select(runs.c.id, runs.c.report).where(runs.c.report.is_not(None), runs.c.channel.is_not(None))
     if len(message_ids) == 1:  # most reports need not be read then
         reports = reports.where(cast(runs.c.report, String).contains(str(message_ids[0])))

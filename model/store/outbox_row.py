@@ -27,6 +27,9 @@ class Kind(StrEnum):
     PICTURE = "picture"  # of a run's report
     REPORT = "report"  # of a run
     ANNOUNCEMENT = "announcement"  # to a channel
+    EMOJI = "emoji"  # on a message
+    ROUTE = "route"  # that a message took: a card, or a mention in its thread
+    WEBHOOK = "webhook"  # of a route that a message took, called once
     EXPLANATION = "explanation"  # of a message's labels, to one person
     SUMMARY = "summary"  # to a channel, of what came in it
     THANKS = "thanks"  # to a person, whose id stands in place of a channel's
@@ -61,6 +64,21 @@ def reply_key(message_id: int) -> str:
 def question_key(message_id: int, label: str) -> str:
     """Return the key of the question about a label in dispute."""
     return f"{Kind.QUESTION}:{message_id}:{label}"
+
+
+def emoji_key(message_id: int) -> str:
+    """Return the key of the emoji of ours on this message."""
+    return f"{Kind.EMOJI}:{message_id}"
+
+
+def route_key(route_id: int, message_id: int) -> str:
+    """Return the key of what is said in Slack of a message that took this route."""
+    return f"{Kind.ROUTE}:{route_id}:{message_id}"
+
+
+def webhook_key(route_id: int, message_id: int) -> str:
+    """Return the key of the call of this route's webhook for a message."""
+    return f"{Kind.WEBHOOK}:{route_id}:{message_id}"
 
 
 def doubt_key(day: str, number: int) -> str:
@@ -111,7 +129,7 @@ def thanks_key(run_id: int, user: str) -> str:
 def ids_in(key: str) -> dict[str, int]:
     """Return what the row with this key is about: the `message_id`, or the `run_id`; {} where that is neither."""
     kind, _, rest = key.partition(":")
-    about = {Kind.REPLY: "message_id", Kind.QUESTION: "message_id"} | dict.fromkeys(
+    about = dict.fromkeys((Kind.REPLY, Kind.QUESTION, Kind.EMOJI), "message_id") | dict.fromkeys(
         (Kind.STATUS, Kind.PICTURE, Kind.REPORT), "run_id"
     )
     number = rest.partition(":")[0]

@@ -21,12 +21,14 @@ from model.store.inventory import Inventory
 from model.store.judged_messages import JudgedMessages
 from model.store.label_book import LabelBook
 from model.store.messages import Messages
+from model.store.mutes import Mutes
 from model.store.outbox import Outbox
 from model.store.people import People
 from model.store.predictions import Predictions
 from model.store.refits import Refits
 from model.store.registry import Registry
 from model.store.reviews import Reviews
+from model.store.routes import Routes
 from model.store.runs import Runs
 from model.store.standings import Standings
 from model.store.tables import workspace
@@ -56,6 +58,7 @@ class Store:
         self.database = Database(url)
         self.mask = mask if mask_personal else str
         self.messages = Messages(self.database, self.mask)
+        self.mutes = Mutes(self.database)
         self.predictions = Predictions(self.database)
         self.channels = Channels(self.database)
         self.examples = Examples(self.database, self.mask)
@@ -71,6 +74,7 @@ class Store:
         self.inventory = Inventory(self.database)
         self.insight = Insight(self.database)
         self.reviews = Reviews(self.database)
+        self.routes = Routes(self.database)
         self.explanations = Explanations(self.database)
         self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})
         self.erasure = ErasureService(self.database, self.judged, self.labels)

@@ -21,6 +21,7 @@ class StoredMessage:
     received_at: datetime
     deleted: bool
     offered: Mapping[str, str] = field(default_factory=dict)  # the emoji that we put on it, and for which label
+    asked: bool = False  # somebody wants its reply, whatever the channel shows
 
     @classmethod
     def of(cls, row: Row[Any]) -> "StoredMessage":
@@ -41,4 +42,5 @@ class StoredMessage:
             received_at=aware(row.received_at),
             deleted=row.deleted_at is not None,
             offered=row.offered or {},
+            asked=row.asked,
         )

@@ -39,6 +39,9 @@ channels = Table(
     Column("summary_hour", Integer),  # when, by the clock of `summary_zone`
     Column("summary_zone", String(64)),
     Column("summary_since", DateTime(timezone=True)),  # when that was chosen: none is posted of before
+    Column("display", String(16), nullable=False, server_default="thread"),  # `showing.Display`
+    Column("delay_minutes", Integer, nullable=False, server_default="0"),
+    Column("rest", JSON(none_as_null=True)),  # `showing.Rest`
 )
 
 messages = Table(
@@ -58,6 +61,7 @@ messages = Table(
     Column("revision", Integer, nullable=False),  # of the text: an edit adds one
     Column("edited_at", BigInteger, nullable=False, server_default="0"),  # Slack's time of the last edit, microseconds
     Column("offered", JSON(none_as_null=True)),  # the emoji that we put on it, each with the label that it was put for
+    Column("asked", Boolean, nullable=False, server_default=text("false")),  # for its reply, whatever the channel shows
     UniqueConstraint("channel", "ts"),
 )
 Index("ix_messages_blind", messages.c.id, sqlite_where=text("blind"), postgresql_where=text("blind"))
@@ -76,6 +80,18 @@ Index(
     postgresql_where=text("text != ''"),
 )
 Index("ix_messages_user", messages.c.user)
+
+# Who wants nothing more said about a message, or no longer: of each person what they did last, by Slack's time.
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("ts", String(64), primary_key=True),
+    Column("user", String(32), primary_key=True),
+    Column("at", BigInteger, nullable=False),  # microseconds
+    Column("muted", Boolean, nullable=False),
+)
+Index("ix_mutes_user", mutes.c.user)
 
 predictions = Table(
     "predictions",
@@ -130,6 +146,23 @@ Index("ix_outbox_message", outbox.c.message_id, outbox.c.kind)
 _question = text("kind = 'question'")
 Index("ix_outbox_question", outbox.c.id, sqlite_where=_question, postgresql_where=_question)  # disputes, newest first
 Index("ix_outbox_ts", outbox.c.ts)  # a reaction on a reply, a click on a report, name only its ts
+
+# Which labels lead a message where, as the team wants it. Which messages did is in the outbox.
+routes = Table(
+    "routes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("route", JSON, nullable=False),  # `routes.Route`
+    Column("status", String(16), nullable=False),  # off | on | removed
+    Column("before", JSON(none_as_null=True)),  # what the last change made otherwise
+    Column("changed_by", String(32), nullable=False),
+    Column("told_in", String(32), nullable=False),  # the channel in which it was made
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("secret", String(64), nullable=False),  # signs what its webhook gets
+    Column("failing_since", DateTime(timezone=True)),  # of the webhook: nothing was taken since
+    Column("try_at", DateTime(timezone=True)),  # of the webhook, after a failure: not before
+    Column("failures", Integer, nullable=False, server_default="0"),
+)
 
 # Append-only: what people did, as they did it. What follows from it is computed (`judgements.fold`).
 gestures = Table(

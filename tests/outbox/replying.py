@@ -8,6 +8,7 @@ from bot.outbox.context import OutboxContext
 from bot.outbox.executor import deliver
 from bot.simulator.workspace import Workspace
 from model.judgements import Gesture, Kind
+from model.reactions import Reaction
 from model.schema import Message, Prediction, Source
 from model.store.outbox_row import SETTLED, Row, reply_key
 from model.store.predictions import NewPrediction
@@ -66,3 +67,14 @@ def reply_now(context: OutboxContext, message_id: int) -> None:
         return row_of(context, message_id).state in SETTLED
 
     wait_until(is_settled, 10, "it is answered")
+
+
+def emoji_on(workspace: Workspace, ts: str) -> dict[str, list[str]]:
+    message = workspace.message(workspace.channel("atencion"), ts)
+    return {each["name"]: each["users"] for each in message.get("reactions", ())}
+
+
+def tap(context: OutboxContext, ts: str, emoji: str, kind: Kind | None, labels: tuple[str, ...] = ()) -> bool:
+    reaction = Reaction(user="U0SIMULUIS", handle=f"r{emoji}", emoji=emoji, at=1_900_000_000_000_009, kind=kind, labels=labels)
+    _, new = context.store.gestures.add_reaction(reaction, channel=CHANNEL, item_ts=ts)
+    return new

@@ -17,7 +17,8 @@ from bot.outbox import states as outbox_states
 from bot.outbox.context import OutboxContext
 from bot.outbox.executor import deliver, serve_line
 from bot.outbox.judges import Judges
-from bot.outbox.replies import QuestionWork, ReplyWork
+from bot.outbox.questions import QuestionWork
+from bot.outbox.replies import ReplyWork
 from bot.outbox.sweep import Sweeper, sweep
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace

@@ -18,7 +18,17 @@ from bot.slack.app import build_app
 from bot.slack.context import ListenerContext, build_context
 from bot.slack.listeners import commands
 from bot.slack.listeners.commands import WORDS
-from bot.views import blocks, home_blocks, label_blocks, review_blocks, run_blocks, summary_blocks, why_blocks
+from bot.views import (
+    blocks,
+    home_blocks,
+    label_blocks,
+    review_blocks,
+    route_blocks,
+    run_blocks,
+    showing_blocks,
+    summary_blocks,
+    why_blocks,
+)
 from model.judgements import Gesture, Kind
 from model.schema import Message, Prediction, Source
 from model.store.predictions import NewPrediction
@@ -141,6 +151,8 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
         *vars(label_blocks).items(),
         *vars(review_blocks).items(),
         *vars(summary_blocks).items(),
+        *vars(showing_blocks).items(),
+        *vars(route_blocks).items(),
     ]:
         if name.endswith("_ACTION"):
             for ts in ("1.000001", "1.000002", "1.000003", "1.000004"):
@@ -150,7 +162,7 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
                     "container": {"type": "message", "channel_id": "C1", "message_ts": ts}, "channel": {"id": "C1"},
                 }  # fmt: skip
         if name.endswith("_VIEW"):
-            for metadata_ in ({"message": 1, "seen": ""}, {"message": 1}, {"person": PERSON}):
+            for metadata_ in ({"message": 1, "seen": ""}, {"message": 1}, {"person": PERSON}, {"channel": "C1"}):
                 made[f"{action} {metadata_}"] = base | {
                     "type": "view_submission",
                     "view": {
@@ -166,6 +178,7 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
         (f"{summary_blocks.SPAN_BUTTON}_6", "6"), (summary_blocks.EDIT_BUTTON, "1"),
         (home_blocks.LABELS_BUTTON, ""), (home_blocks.FIGURES_BUTTON, ""), (home_blocks.RETRAIN_BUTTON, ""),
         (why_blocks.MENU, "tarjeta"),
+        (route_blocks.ADD_BUTTON, ""), *((route_blocks.MENU, f"{act}:1") for act in ("on", "remove", "test")),
     ):  # fmt: skip
         made[f"{action} {value} in a modal"] = base | {
             "type": "block_actions", "container": {"type": "view", "view_id": "V2"},

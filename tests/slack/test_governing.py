@@ -151,7 +151,7 @@ async def test_an_unknown_word_is_answered_with_the_likeliest(
 async def test_the_word_alone_tells_where_reactions_count(
     words: str, place: Place, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
 ) -> None:
-    """Whoever asks switches nothing, a guest may ask, and emoji mode is named where it decides."""
+    """Whoever asks switches nothing, a guest may ask, and offering is named where it decides."""
     texts = load_texts("es")
     store.channels.set_reactions(CHANNEL, place)
     told = texts(f"command.reactions_is_{place}")

@@ -19,6 +19,7 @@ from bot.slack.listeners import commands
 from bot.slack.payloads import INTERACTIONS
 from bot.views import blocks, run_blocks, summary_blocks
 from model.judgements import Gesture, Kind
+from model.routes import Route
 from model.schema import Message, Prediction, Source
 from model.store.outbox_row import picture_key, report_key, status_key
 from model.store.predictions import NewPrediction
@@ -90,6 +91,11 @@ def unjudge(store: Store, channel: str) -> None:
         store.messages.delete(other, TS)
 
 
+def lead(store: Store, channel: str) -> None:
+    """A route from there is switched off, so that its rehearsal shows what would have taken it."""
+    store.routes.add(Route(labels=("fraude",), channels=(channel,), card_in=channel), by=ADMIN, told_in=channel)
+
+
 @dataclass(frozen=True)
 class Surface:
     """A way to ask about a message: the request, what it tells those who may read it, and what happened before."""
@@ -130,6 +136,7 @@ SURFACES = {
     "revisa": Surface(command("revisa"), WORDS, unjudge),
     "resumen": Surface(command("resumen <#{channel}> 7d"), WORDS, stands, direct=False),
     "Ver y corregir": Surface(button(summary_blocks.OPEN_ACTION), WORDS, stands, direct=False),
+    "rutas, of one from there": Surface(command("rutas"), WORDS, lead),
     "reentrena, under way there": Surface(command("reentrena"), "en marcha: ", train, direct=False),
     **{
         f"{name} under a report": Surface(button(name, REPORT_TS), "", report, direct=False)
@@ -164,6 +171,8 @@ ASK_OF_A_MESSAGE = {
     "resumen",
     "resume",
     "summary",
+    "rutas",
+    "routes",
 }
 
 PEOPLE = {"guest": GUEST, "outsider": OUTSIDER, "no member": STRANGER, "Slack does not say": MEMBER}

@@ -74,9 +74,9 @@ def test_everyday_reactions_on_a_persons_message_are_no_judgement(store: Store, 
     assert store.gestures.last_of("U2") is None
 
 
-@pytest.mark.parametrize("chosen", ["reactions", "emoji mode"])
+@pytest.mark.parametrize("chosen", ["reactions", "offering"])
 def test_a_reaction_on_a_message_counts_where_the_channel_chose_it(store: Store, chosen: str) -> None:
-    """A team that reacts on the message itself; and emoji mode, which shows labels there."""
+    """A team that reacts on the message itself; and offering, which shows labels there."""
     message_id = a_message(store)
     if chosen == "reactions":
         assert store.channels.set_reactions(CHANNEL, "message")
@@ -118,7 +118,7 @@ def test_a_choice_says_nothing_about_what_was_done_before_it(store: Store) -> No
 
 
 def test_an_emoji_that_we_put_there_counts_and_others_do_not(store: Store) -> None:
-    """Also once emoji mode is off again, and in any skin tone: it is our question, whoever taps it answers."""
+    """Also once offering is off again, and in any skin tone: it is our question, whoever taps it answers."""
     message_id = a_message(store)
     store.messages.set_offered(message_id, {"pray": "agradecimiento"})
     assert thanks(store, kind=Kind.CORRECT, labels=())[1] is True  # it says what it was put there for

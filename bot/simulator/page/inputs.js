@@ -76,11 +76,28 @@ function staticSelect(element, onact, props) {
   return { node, value, set: (entry_) => { select(entry_.selected_option); before = node.value; }, focus: () => node.focus() };
 }
 
+/** Return [id, name] of the workspace's people, or of its channels. */
+function peopleOrChannels(users) {
+  return users ? people().map((user) => [user.id, user.real_name || user.name])
+    : [...workspace.channels.values()].filter((channel) => !channel.is_im).map((channel) => [channel.id, `#${channel.name}`]);
+}
+
+/** Make a menu of several users or channels, which is searched by typing. */
+function workspaceSelects(element, onact, props, suggest) {
+  const users = element.type === "multi_users_select";
+  const key = users ? "selected_users" : element.type === "multi_channels_select" ? "selected_channels" : "selected_conversations";
+  const options = peopleOrChannels(users).map(([id, name]) => ({ text: { type: "plain_text", text: name }, value: id }));
+  const named = (ids) => options.filter((option) => (ids ?? []).includes(option.value));
+  const said = (given) => ({ type: element.type, [key]: given.selected_options.map((option) => option.value) });
+  const initial = named(element.initial_users ?? element.initial_channels ?? element.initial_conversations);
+  const inner = searchedSelect({ ...element, type: "multi_static_select", options, initial_options: initial }, (given) => onact(said(given)), props, suggest);
+  return { ...inner, value: () => said(inner.value()), set: (entry) => inner.set({ selected_options: named(entry[key]) }) };
+}
+
 /** Make a select of users or channels: an ordinary select with the workspace's people or channels as options. */
 function workspaceSelect(element, onact, props) {
   const users = element.type === "users_select";
-  const from = users ? people().map((user) => [user.id, user.real_name || user.name])
-    : [...workspace.channels.values()].filter((channel) => !channel.is_im).map((channel) => [channel.id, `#${channel.name}`]);
+  const from = peopleOrChannels(users);
   const key = users ? "selected_user" : element.type === "channels_select" ? "selected_channel" : "selected_conversation";
   const initial = element.initial_user ?? element.initial_channel ?? element.initial_conversation;
   const node = h("select", { class: "select", dataset: { actionId: element.action_id }, ...props },
@@ -230,6 +247,7 @@ const KINDS = {
   button, overflow,
   static_select: staticSelect,
   multi_static_select: searchedSelect, multi_external_select: searchedSelect, external_select: searchedSelect,
+  multi_users_select: workspaceSelects, multi_channels_select: workspaceSelects, multi_conversations_select: workspaceSelects,
   users_select: workspaceSelect, channels_select: workspaceSelect, conversations_select: workspaceSelect,
   checkboxes: (element, onact, props) => choices(element, onact, props, true),
   radio_buttons: (element, onact, props) => choices(element, onact, props, false),

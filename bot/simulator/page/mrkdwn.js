@@ -43,8 +43,9 @@ function special(inner) {
   if (target.startsWith("@")) return mention(target.slice(1), label);
   if (target.startsWith("#")) return channelNode(target.slice(1), label);
   if (target.startsWith("!")) {
-    const name = target.slice(1).split("^")[0];
-    return h("span", { class: name in BROADCASTS ? "mention me" : "", text: BROADCASTS[name] ?? label ?? `@${name}` });
+    const [name, id] = target.slice(1).split("^");
+    const group = name === "subteam";
+    return h("span", { class: name in BROADCASTS ? "mention me" : group ? "mention" : "", text: BROADCASTS[name] ?? label ?? `@${group ? id : name}` });
   }
   return link(unescape(target), raw ? withEmoji(raw) : unescape(target).replace(/^mailto:/, ""));
 }

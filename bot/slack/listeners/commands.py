@@ -12,15 +12,13 @@ from bot import queues
 from bot.slack import history, payloads, people
 from bot.slack.answering import who_answers
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
-from bot.slack.first_version import why_none
-from bot.slack.listeners import erasure, explanations, figures, labels, review, summaries, training
+from bot.slack.listeners import erasure, explanations, figures, labels, review, routes, showing, summaries, training
 from bot.slack.payloads import SlashCommand
-from bot.views import blocks, first_version
+from bot.views import blocks, first_version, showing_blocks
 from model.first_training import FirstTraining
 from model.reactions import Place
 from model.schema import Message, Source
 from model.store.channels import Mode
-from model.store.outbox_row import change_key
 
 Word = Callable[[ListenerContext, Call], Awaitable[str]]
 
@@ -107,35 +105,6 @@ async def classify(context: ListenerContext, call: Call) -> str:
     return "" if first is None else first_version.sentence(first, context.texts)
 
 
-async def watch(context: ListenerContext, call: Call) -> str:
-    """Label every new message of the channel from now on."""
-    if call.channel.startswith("D"):
-        return context.texts("command.direct")
-    if not await context.visibility.is_full_member(call.user):
-        return context.texts("command.guest")
-    inside = await people.is_member(context.slack, call.channel)
-    changed = await asyncio.to_thread(context.store.channels.set_mode, call.channel, "auto")
-    if not inside:
-        return context.texts("command.watch_outside", bot=context.bot_name)
-    if changed:
-        await _announce(context, call, "command.told_watch")
-    said = context.texts("command.watch" if changed else "command.watch_already")
-    return f"{said}\n{why}" if (why := await why_none(context)) else said
-
-
-async def unwatch(context: ListenerContext, call: Call) -> str:
-    """Label only what asks for it from now on."""
-    if call.channel.startswith("D"):
-        return context.texts("command.direct")
-    if not await context.visibility.is_full_member(call.user):
-        return context.texts("command.guest")
-    inside = await people.is_member(context.slack, call.channel)
-    changed = await asyncio.to_thread(context.store.channels.set_mode, call.channel, "mention")
-    if changed and inside:
-        await _announce(context, call, "command.told_unwatch")
-    return context.texts("command.unwatch" if changed else "command.unwatch_already")
-
-
 async def undo(context: ListenerContext, call: Call) -> str:
     """Withdraw the person's last gesture that still stands."""
     gestures = context.store.gestures
@@ -175,7 +144,7 @@ async def emoji(context: ListenerContext, call: Call) -> str:
     elsewhere = await _elsewhere(context, call)
     await asyncio.to_thread(channels.set_seeds, call.channel, on)
     if on != before and not elsewhere:
-        await _announce(context, call, "command.told_emoji_on" if on else "command.told_emoji_off")
+        await context.announce(call, "command.told_emoji_on" if on else "command.told_emoji_off")
     return context.texts("command.emoji_on" if on else "command.emoji_off") + (elsewhere if on else "")
 
 
@@ -193,7 +162,7 @@ async def reactions(context: ListenerContext, call: Call) -> str:
     changed = await asyncio.to_thread(channels.set_reactions, call.channel, place)
     to_message = place == "message"
     if changed and not elsewhere:
-        await _announce(context, call, "command.told_reactions_message" if to_message else "command.told_reactions_reply")
+        await context.announce(call, "command.told_reactions_message" if to_message else "command.told_reactions_reply")
     said = texts("command.reactions_message" if to_message else "command.reactions_reply") + elsewhere
     return said if to_message else said + await _while_emoji(context, call)
 
@@ -211,16 +180,9 @@ async def _elsewhere(context: ListenerContext, call: Call) -> str:
 
 
 async def _while_emoji(context: ListenerContext, call: Call) -> str:
-    """Return what is to be added where the channel's emoji mode decides, whatever it chose for reactions."""
+    """Return what is to be added where offering decides, whatever it chose for reactions."""
     seeds = await asyncio.to_thread(context.store.channels.seeds, call.channel)
     return f"\n{context.texts('command.reactions_emoji')}" if seeds else ""
-
-
-async def _announce(context: ListenerContext, call: Call, text_key: str) -> None:
-    """Have the channel told who changed what there, and how that is undone."""
-    key = change_key(call.trigger_id)
-    await asyncio.to_thread(context.store.outbox.announce, key, call.channel, text_key, {"user": f"<@{call.user}>"})
-    await context.publish(queues.deliver(key))
 
 
 async def status(context: ListenerContext, call: Call) -> str:
@@ -236,6 +198,8 @@ async def status(context: ListenerContext, call: Call) -> str:
         waiting = texts("command.status_waiting", prediction=counts["prediction"], reply=counts["reply"])
         key = "command.mode_direct" if call.channel.startswith("D") else MODE_KEYS[store.channels.mode(call.channel), inside]
         mode = texts(key, bot=context.bot_name)
+        if inside and not call.channel.startswith("D") and store.channels.mode(call.channel) == "auto":
+            mode = f"{mode}. {showing_blocks.told(store.channels.showing(call.channel), texts)}"
         return "\n".join(
             [
                 *([untrained] if live is None else who_answers(store, live, texts)),
@@ -254,10 +218,10 @@ WORDS: dict[str, Word] = {
     "clasifica": classify,
     "clasificar": classify,
     "classify": classify,
-    "watch": watch,
-    "vigila": watch,
-    "unwatch": unwatch,
-    "deja": unwatch,
+    "watch": showing.watch,
+    "vigila": showing.watch,
+    "unwatch": showing.unwatch,
+    "deja": showing.unwatch,
     "deshacer": undo,
     "undo": undo,
     "historial": tell_history,
@@ -287,6 +251,8 @@ WORDS: dict[str, Word] = {
     "guía": labels.show,
     "guia": labels.show,
     "guide": labels.show,
+    "rutas": routes.show,
+    "routes": routes.show,
     "revisa": review.show,
     "revisar": review.show,
     "review": review.show,

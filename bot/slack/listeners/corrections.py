@@ -22,7 +22,7 @@ from model import gesture_handles
 from model.errors import StoreUnavailable
 from model.judgements import Gesture, Kind, MessageState
 from model.labels import Taxonomy
-from model.schema import Message
+from model.schema import Message, Source
 from model.store.judged_messages import Judged
 from model.store.store import Store
 from model.store.stored_message import StoredMessage
@@ -116,11 +116,12 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             return
         await ack()
         await context.publish(queues.reply(stored.id))
-        _tell_what_lies_below(context, parsed)
+        _tell_elsewhere(context, parsed, stored)
 
 
-def _tell_what_lies_below(context: ListenerContext, parsed: ViewSubmission) -> None:
-    """Show the summary anew that this modal lay on, if any: it tells of the message."""
+def _tell_elsewhere(context: ListenerContext, parsed: ViewSubmission, stored: StoredMessage) -> None:
+    """Show the summary anew that this modal lay on, if any: it tells of the message. Where nothing shows, say that it counts."""
+    context.after_ack(_tell_where_nothing_shows(context, parsed.user, stored), what=blocks.EDIT_VIEW)
     opened, root = parsed.opened, parsed.root_view_id
     if opened.days is not None and opened.channel and root:
         shown = summaries.show_in(context, root, parsed.user, opened.channel, opened.days)
@@ -132,6 +133,19 @@ async def edit_on_summary(context: ListenerContext, parsed: ViewClick, message_i
     pushed = await context.slack.views_push(trigger_id=parsed.trigger_id, view=blocks.loading(context.texts))
     below = {"channel": parsed.opened.channel, "days": parsed.opened.days}
     await _fill(context, str(pushed["view"]["id"]), message_id, parsed.user, below=below)
+
+
+async def _tell_where_nothing_shows(context: ListenerContext, user: str, stored: StoredMessage) -> None:
+    """Tell whoever corrected that it counts, where no reply and no emoji will show it."""
+    message = stored.message
+
+    def is_silent() -> bool:
+        muted = bool(context.store.mutes.of(message.channel, message.ts))
+        quiet = muted or (message.source is Source.CHANNEL and context.store.channels.showing(message.channel).display == "quiet")
+        return quiet and not stored.asked and context.store.outbox.reply_ts(stored.id) is None
+
+    if await asyncio.to_thread(is_silent):
+        await context.tell(context.texts("showing.saved"), channel=message.channel, user=user, response_url=None)
 
 
 async def _keep_open(context: ListenerContext, ack: AsyncAck, error: StoreUnavailable) -> None:

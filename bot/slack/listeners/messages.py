@@ -96,7 +96,9 @@ def save_if_wanted(store: Store, message: Message, blind_percent: float, edited_
         in_thread = message.thread_ts is not None and message.thread_ts != message.ts
         if in_thread or store.channels.mode(message.channel) != "auto":
             return None
-        message = message.model_copy(update={"blind": payloads.is_sampled(message, blind_percent)})
+        # What is hidden is asked about in the thread, which only some channels want.
+        if payloads.is_sampled(message, blind_percent) and store.channels.showing(message.channel).display == "thread":
+            message = message.model_copy(update={"blind": True})
     message_id, new = store.messages.save(message, edited_at)
     return message_id if new else None
 

@@ -1,12 +1,14 @@
-"""Reactions: one tap is one judgement where labels are shown, and taking it back withdraws just that."""
+"""Reactions: one tap is one judgement where labels are shown, taking it back withdraws just that; and 🔇 mutes."""
 
 import asyncio
+from functools import partial
 
 from slack_bolt.async_app import AsyncApp
 
 from bot import queues
 from bot.slack.context import ListenerContext
 from bot.slack.payloads import ReactionEvent
+from model.reactions import mutes
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
@@ -15,10 +17,17 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     @app.event("reaction_added")
     @app.event("reaction_removed")
     async def on_reaction(parsed: ReactionEvent) -> None:
-        found = parsed.reaction(await context.taxonomy(), context.settings.sign_emoji, context.bot_user)
+        taxonomy = await context.taxonomy()
+        found = parsed.reaction(taxonomy, context.settings.sign_emoji, context.bot_user)
         if found is None:
             return
         (channel, item_ts), reaction = found
+        if mutes(reaction.emoji, taxonomy):
+            told = partial(context.store.mutes.set, at=reaction.at, muted=not reaction.withdrawn)
+            message_id = await asyncio.to_thread(told, channel, item_ts, reaction.user)
+            if message_id is not None:
+                await context.publish(queues.reply(message_id))
+            return
         add = context.store.gestures.add_reaction
         message_id, new = await asyncio.to_thread(add, reaction, channel=channel, item_ts=item_ts)
         if message_id is not None and new:

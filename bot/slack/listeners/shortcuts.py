@@ -59,7 +59,13 @@ async def _classify(context: ListenerContext, parsed: MessageShortcut) -> None:
 async def _tell_where(context: ListenerContext, parsed: MessageShortcut, message_id: int) -> None:
     """Tell the person where the labels are, or that they are coming."""
     reply_ts = await asyncio.to_thread(context.store.outbox.reply_ts, message_id)
+    if reply_ts is None and await asyncio.to_thread(lambda: bool(context.store.mutes.of(*parsed.ref))):
+        await _tell(context, parsed, context.texts("ask.muted"))
+        return
     if reply_ts is None:
+        # Where the channel shows nothing in threads it comes all the same: somebody asked.
+        await asyncio.to_thread(context.store.messages.ask, message_id)
+        await context.publish(queues.reply(message_id))
         await _tell(context, parsed, await why_none(context) or context.texts("ask.coming"))
         return
     link = await history.link_to(context.slack, parsed.channel, reply_ts)
