@@ -48,6 +48,29 @@ def journey(messages: int, seconds: int, rate: float, base: str, rtt_ms: float |
 
 
 @bench.command()
+@click.option("--messages", type=click.IntRange(10), default=200, show_default=True, help="Of a day, in each channel.")
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@as_json
+def noise(messages: int, base: str, as_json: bool) -> None:
+    """Count what a day's messages cost those who read them, by how the channel shows labels."""
+    from tests.bench.noise import measure
+
+    finish(measure(messages=messages, base=base), as_json)
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(5), default=200, show_default=True)
+@click.option("--rate", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Messages a second.")
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@as_json
+def routes(messages: int, rate: float, base: str, as_json: bool) -> None:
+    """Time the way from a message's event to the mention of the person whom it concerns."""
+    from tests.bench.routes import measure
+
+    finish(measure(messages=messages, rate=rate, base=base), as_json)
+
+
+@bench.command()
 @click.option("--reactions", type=click.IntRange(10), default=400, show_default=True, help="At once.")
 @click.option("--base", default="mini", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @as_json

@@ -20,7 +20,7 @@ from model.learning.dataset import divide, seed_messages
 from model.learning.training import train
 from model.serving import classifier
 from model.store.store import Store
-from tests.bench import corrections, data, first_start, journey, learning_curve, machine, scale, shape, systems
+from tests.bench import corrections, data, first_start, journey, learning_curve, machine, noise, routes, scale, shape, systems
 from tests.bench.__main__ import bench
 from tests.rows import count
 from tests.town import Town, publish_version, running_town
@@ -60,6 +60,23 @@ def test_the_corrections_time_each_redrawn_reply_and_count_what_is_kept(fresh: T
     assert count(fresh.store, "gestures") - before == 3 + 8
     assert corrections.count_gestures(fresh.store) == count(fresh.store, "gestures")
     assert kept_per_s > 0
+
+
+def test_a_day_is_counted_by_how_its_channel_shows_labels(fresh: Town) -> None:
+    """A thread for every message, or emoji, or nothing but what somebody asked for: that is the whole difference."""
+    found = asyncio.run(noise._days(fresh.url, fresh.store, 6))
+    assert found["thread"]["threads"] == 6
+    assert found["emoji"]["threads"] < 6
+    assert found["quiet"] | {"other posts": 0, "cards": 0} == dict.fromkeys(noise.COLUMNS, 0)
+    assert found["thread"]["notifications"] >= found["thread"]["replies"] >= 6
+    assert found["thread"]["cards"] == found["emoji"]["cards"] == found["quiet"]["cards"]
+
+
+def test_the_way_to_a_mention_is_timed_by_slacks_own_stamps(fresh: Town) -> None:
+    """Each card belongs to one message; a message without a label has none."""
+    latencies = asyncio.run(routes._cards(fresh.url, fresh.store, 4, 4.0))
+    assert 1 <= len(latencies) <= 4
+    assert all(0 < each < 30 for each in latencies)
 
 
 def test_the_systems_that_are_compared_answer_for_the_same_version(

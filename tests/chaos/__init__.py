@@ -10,13 +10,15 @@ from tests.bench.machine import machine_facts
 from tests.chaos.plan import Plan
 from tests.chaos.run import run
 
-SHOWN = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "uncorrected", "registry")
+SHOWN = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "uncorrected", "registry",
+         "routes_lost", "routes_doubled", "routes_forged", "routes_wrong")  # fmt: skip
 
 
 def measure(plan: Plan, plot: Path | None = None) -> dict[str, Any]:
     """Run the plan and return its figures; `plot` is the PNG file of memory and database over time."""
     found = run(plan, trained_version()) | machine_facts()
     click.echo("  ".join(f"{name} {found[name]}" for name in ("messages", "gestures", "kills", *SHOWN)), err=True)
+    click.echo(f"routes taken: {found['routes']}", err=True)
     for line in found["examples"]:
         click.echo(f"  {line}", err=True)
     if plot is not None:

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bot.errors import StartRefused
@@ -33,7 +34,10 @@ Sample = dict[str, Any]
 class Cluster:
     """The processes on one machine, with their database; as a context manager, none of them outlives it."""
 
-    def __init__(self, plan: Plan, trained: Path, folder: Path, url: str) -> None:
+    def __init__(
+        self, plan: Plan, trained: Path, folder: Path, url: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.environment = environment
         self.plan, self.trained, self.folder, self.url = plan, trained, folder, url
         self.home = folder / "home"
         self.weights: dict[str, tuple[float, float]] = {}
@@ -70,6 +74,7 @@ class Cluster:
                 "SLACK_BOT_TOKEN": Simulator.bot_token,
                 "SLACK_APP_TOKEN": Simulator.app_token,
                 "OMP_NUM_THREADS": "1",
+                **self.environment,
             }
             for name in ("bot", "replies", "worker", "trainer"):
                 for number in range(1, 3 if self.plan.twice else 2):

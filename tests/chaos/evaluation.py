@@ -21,11 +21,15 @@ from model.store.stored_message import StoredMessage
 from model.store.tables import gestures
 from model.text_key import text_key
 from tests.chaos.expected_state import ExpectedState, Place
+from tests.chaos.routes import evaluate_routes
+from tests.https import Hook
 
 MOST_EXAMPLES = 20
 
 
-def evaluate(store: Store, home: Path, workspace: Workspace, expected: ExpectedState) -> dict[str, Any]:
+def evaluate(
+    store: Store, home: Path, workspace: Workspace, expected: ExpectedState, hook: Hook | None = None
+) -> dict[str, Any]:  # fmt: skip
     """Return the figures; `wrong` is the sum of all that is not as it should be, with `examples`."""
     examples: list[str] = []
     counts: Counter[str] = Counter()
@@ -39,7 +43,9 @@ def evaluate(store: Store, home: Path, workspace: Workspace, expected: ExpectedS
     kept = _evaluate_gestures(store, expected, report)
     _evaluate_corrections(store, expected, report)
     runs = _evaluate_registry(store, home, report)
-    names = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "uncorrected", "registry")
+    routes = {} if hook is None else evaluate_routes(store, workspace, hook, report)
+    names = ["lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "uncorrected", "registry"]
+    names += ["routes_lost", "routes_doubled", "routes_forged", "routes_wrong"]
     return {
         "messages": len(expected.written),
         "edits_heard": sum(event.get("subtype") == "message_changed" for event in expected.heard.get("message", ())),
@@ -47,6 +53,7 @@ def evaluate(store: Store, home: Path, workspace: Workspace, expected: ExpectedS
         "gestures": kept,
         "repeats": len(expected.repeats),
         "runs": runs,
+        "routes": routes,
         **{name: counts[name] for name in names},
         "wrong": sum(counts.values()),
         "examples": examples,

@@ -20,6 +20,7 @@ from tests.chaos.cluster import Cluster
 from tests.chaos.expected_state import ExpectedState
 from tests.chaos.fault_injector import FaultInjector
 from tests.chaos.plan import Plan
+from tests.chaos.routes import is_anything_owed
 
 CHANNELS = ("general", "atencion", "reclamos")
 PEOPLE = ("ana", "luis", "maria", "carlos")
@@ -111,7 +112,7 @@ class LoadGenerator:
             return False
         if counts["prediction"] or counts["reply"] or (last is not None and not last.over):
             return False
-        if not await asyncio.to_thread(self._has_learnt):
+        if await asyncio.to_thread(is_anything_owed, self.store) or not await asyncio.to_thread(self._has_learnt):
             return False
         ready = [await asyncio.to_thread(cluster.is_ready, each) for each in cluster.processes.values() if each.port]
         return all(ready)

@@ -26,7 +26,8 @@ SAFEGUARDS = ("claim", "sweep", "natural key", "look-up")
 # What is waited for, by the package that waits; whoever imported one of these by name is changed too.
 WAITS = {
     "bot.outbox": ("LEASE_S", "SWEEP_EVERY_S", "RETRY_AFTER_S", "AGAIN_S", "REFUSED_AGAIN_S", "LINE_LOST_S", "STATUS_EVERY_S"),
-    "model.store": ("RETRY_AFTER_S", "RETRY_AT_MOST_S"),
+    "bot.webhooks": ("WITHIN_S",),
+    "model.store": ("RETRY_AFTER_S", "RETRY_AT_MOST_S", "AGAIN_FIRST_S", "AGAIN_AT_MOST_S"),
     "worker.trainer": ("LOOK_EVERY_S",),
     "worker.refitting": ("LEASE_S",),
     "worker.consumer": ("UNTAKEN_S",),

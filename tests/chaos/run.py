@@ -13,8 +13,10 @@ from bot.simulator.server import Simulator
 from tests.chaos.cluster import Cluster, growing_processes
 from tests.chaos.evaluation import evaluate
 from tests.chaos.fault_injector import FaultInjector
-from tests.chaos.load_generator import REDELIVERY_S, LoadGenerator
+from tests.chaos.load_generator import CHANNELS, REDELIVERY_S, LoadGenerator
 from tests.chaos.plan import Plan
+from tests.chaos.routes import make_routes
+from tests.https import authority, hook
 
 SHOW_EVERY_S = 10.0
 
@@ -35,10 +37,13 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
     await simulator.start()
     began = time.monotonic()
     try:
-        with Cluster(plan, trained, folder, simulator.url) as cluster:
+        environment = {"SSL_CERT_FILE": str(authority(folder / "tls")), "BETO_WEBHOOKS_INTO": "127.0.0.0/8,::1/128"}
+        with hook(folder / "tls") as webhook, Cluster(plan, trained, folder, simulator.url, environment) as cluster:
             await cluster.until_ready()
             people = LoadGenerator(plan, simulator, cluster.store)
             people.join_channels()
+            channels = [simulator.workspace.channel(name).id for name in CHANNELS]
+            make_routes(cluster.store, simulator.workspace, channels, webhook, plan.seed)
             supervising = asyncio.create_task(cluster.supervise(people.expected))
             started_s = time.monotonic() - began
             simulator.faults.chaos(plan.seed, plan.share)
@@ -51,7 +56,7 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
             calm = await people.drain(cluster) and await people.write_again(cluster)
             supervising.cancel()
             progress.cancel()
-            found = evaluate(cluster.store, cluster.home, simulator.workspace, people.expected)
+            found = evaluate(cluster.store, cluster.home, simulator.workspace, people.expected, webhook)
             found["grown"] = growing_processes(cluster.samples)
             found["wrong"] += len(found["grown"])
             return {
