@@ -31,6 +31,20 @@ def finish(result: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(result, default=str))
 
 
+@bench.command("all")
+@click.option("--quick", is_flag=True, required=True, help="In their forms of minutes; there is no other one.")
+@click.option(
+    "--last", type=click.Path(dir_okay=False, path_type=Path), help="The last run's JSON: it is compared, and replaced."
+)
+@as_json
+def headlines(quick: bool, last: Path | None, as_json: bool) -> None:
+    """Print the ratios that tell in ten minutes whether something became slower or worse."""
+    assert quick
+    from tests.bench.headlines import measure
+
+    finish(measure(last), as_json)
+
+
 @bench.command()
 @click.option("--messages", type=click.IntRange(10), default=300, show_default=True, help="At saturation.")
 @click.option("--seconds", type=click.IntRange(5), default=30, show_default=True, help="At the light rate.")

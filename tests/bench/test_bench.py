@@ -7,7 +7,8 @@ import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.bench import serving, shape
+from tests.bench import headlines, serving, shape
+from tests.bench.__main__ import bench
 
 
 def test_the_texts_are_as_long_as_chat_messages_are() -> None:
@@ -31,3 +32,17 @@ def test_the_operations_are_those_that_the_network_needs() -> None:
     spared = 2 * 19 * (2 * 64**2 + 2 * 64 * 128) + 4 * 19 * 20 * 64
     classifier = 2 * 64 * 2
     assert serving._flop(20, small) == counter.get_total_flops() - spared - classifier
+
+
+def test_a_ratio_that_fell_by_a_fifth_is_told() -> None:
+    """So is one that there is none of any more; what moves less is the hour's."""
+    before = {"same": 2.0, "a little less": 10.0, "fell": 10.0, "gone": 1.0}
+    now = {"same": 2.0, "a little less": 8.5, "fell": 7.9, "new": 1.0}
+    assert headlines.falls(before, now) == ["FELL  fell: 10.00 -> 7.90", "NOT MEASURED  gone (last time 1.00)"]
+
+
+def test_each_quick_form_is_one_that_its_bench_takes() -> None:
+    """Else it would be seen after minutes."""
+    for name, *options in headlines.QUICK:
+        command = bench.commands[name]
+        command.make_context(name, options)
