@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from model.serving.corrections import Corrections
 from model.serving.explanation import CarriedText, explain
 from model.serving.judged_texts import gather
 from model.serving.nearest import Candidate, NearestTexts
+from model.store.store import Store
 from tests.bench.machine import cpu_seconds, machine_facts, milliseconds
+from tests.slack.cases import eventually
 from tests.town import running_town, until
 
 DRAWS = 5  # random words, of each text
@@ -123,6 +126,11 @@ def _with_head(classifier: Classifier) -> Classifier:
     return classifier.corrected(Corrections(len(learnt), nobody, head=head))
 
 
+def _is_recorded(store: Store, channel: str, ts: str) -> bool:
+    stored = store.messages.find(channel, ts)
+    return stored is not None and store.outbox.reply_ts(stored.id) is not None
+
+
 async def _clicks(version: Path, home: Path, tested: Sequence[str], clicks: int) -> dict[str, float]:
     """Return the seconds from the button to the modal that names the words, through every process and the simulated Slack.
 
@@ -133,11 +141,14 @@ async def _clicks(version: Path, home: Path, tested: Sequence[str], clicks: int)
         async with Person(town.url, "ana") as ana:
             await ana.invite("atencion", town.slack.workspace.bot_user_id)
             await ana.command("atencion", "/beto", "watch")
+            channel = town.slack.workspace.channel("atencion").id
             for text in tested[: clicks + 1]:
                 ts = await ana.message("atencion", text)
                 reply = await ana.wait_for_reply("atencion", ts, 60)
+                # Whoever presses before the reply is recorded, a moment after it stands there, is told that it is not known.
+                await eventually(partial(_is_recorded, town.store, channel, ts), lambda: "the reply was not recorded", 60)
                 changes, began, before = ana.changes(), time.perf_counter(), sum(cpu_seconds(town.machine).values())
-                await ana.action("labels_why", channel=town.slack.workspace.channel("atencion").id, ts=reply["ts"])
+                await ana.action("labels_why", channel=channel, ts=reply["ts"])
                 told = await until(changes, lambda each: each["type"] == "view" and "Las palabras son" in str(each["view"]), 60)
                 found.append(time.perf_counter() - began)
                 spent.append(sum(cpu_seconds(town.machine).values()) - before)
