@@ -27,6 +27,8 @@ CONTENTS_FILE = "contents.json"
 # Ten versions of a dozen files and twenty tables take some 30 kB.
 CONTENTS_AT_MOST = 10_000_000
 CHUNK = 1 << 20
+# The longest rows, of versions and runs, take some 100 kB. A few kilobytes of a zip can be a line of gigabytes.
+LINE_AT_MOST = 100_000_000
 
 Kind = Literal["backup", "version"]
 
@@ -146,6 +148,8 @@ class Reader:
         for chunk in self.chunks(name):
             *lines, rest = (rest + chunk).split(b"\n")
             yield from lines
+            if len(rest) > LINE_AT_MOST:
+                raise BadData(f"{self.path}: {name} has a line of more than {LINE_AT_MOST:,} bytes, which no backup of ours has")
         if rest:
             raise BadData(f"{self.path}: {name} ends within a line")
 

@@ -4,8 +4,9 @@ import json
 import os
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 
 from pydantic import BaseModel, ValidationError
 
@@ -54,7 +55,7 @@ def read_health(port: int, page: str = "live") -> dict[str, object] | None:
     except HTTPError as error:
         try:
             return dict(json.load(error))
-        except ValueError:
+        except (HTTPException, OSError, ValueError):  # it was killed or frozen in the middle of a sentence
             return None
-    except (URLError, OSError, ValueError):
+    except (HTTPException, OSError, ValueError):
         return None

@@ -4,17 +4,18 @@ import csv
 import hashlib
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic import ValidationError
 
-from model.errors import BadData, UnknownLabel
+from model.errors import BadData, ModelError, UnknownLabel
 from model.labels import Taxonomy
 from model.learning.near_duplicates import first_near_duplicates
 from model.schema import Example, Split
@@ -165,23 +166,40 @@ def write_examples(path: Path, examples: Iterable[Example], details: Iterable[Ma
 
     `details` are further fields of each example, in the same order, or nothing at all; reading leaves them out. A CSV file
     is UTF-8 with the mark by which Excel knows it; a quote stands before what a spreadsheet would run as a formula, and
-    reading takes it away.
+    reading takes it away. The file is there when all of it is; ModelError, and what was there before, where it cannot be
+    written.
     """
     rows: list[dict[str, Any]] = [example.model_dump(mode="json", exclude_none=True) for example in examples]
     for row, more in zip(rows, details, strict=False):
         row.update((name, value) for name, value in more.items() if name not in Example.model_fields)
     if path == STANDARD or path.suffix.lower() == ".jsonl":
-        with nullcontext(sys.stdout) if path == STANDARD else path.open("w", encoding="utf-8") as file:
+        with nullcontext(sys.stdout) if path == STANDARD else _whole(path, encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     elif path.suffix.lower() == ".csv":
         names = dict.fromkeys(("id", "text", *_LISTS))
         names.update(dict.fromkeys(name for row in rows for name in row))
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
+        with _whole(path, encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(names)
             writer.writerows([_quoted(_cell(row.get(name, ""))) for name in names] for row in rows)
     else:
         raise BadData(f"{path}: neither .jsonl nor .csv")
+
+
+@contextmanager
+def _whole(path: Path, **options: str) -> Iterator[TextIO]:
+    """Open what becomes the file when the block ends well, and is gone else; a pipe or a device is written as it comes."""
+    partial = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        with partial.open("w", **options) as file:  # type: ignore[call-overload]  # mypy infers no encoding from a mapping
+            yield file
+        if partial != path:
+            partial.replace(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be written: {error.strerror}; it is as it was") from error
+    finally:
+        if partial != path:
+            partial.unlink(missing_ok=True)
 
 
 def _cell(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from model.judgements import Gesture, Kind
 from model.schema import Card, Message, Scores, Source
 from model.serving.version_folder import building, read_card, write_card
 from model.store.store import Store
+from tests.terminal import BETO, environment
 
 
 def add_version(store: Store, *, live: bool = False) -> int:
@@ -67,3 +69,11 @@ def altered(file: Path, name: str, content: bytes | None = None, *, contents: di
         if content is not None and name not in old.namelist():
             new.writestr(name, content)
     return out
+
+
+def limited(kilobytes: int, *arguments: str | Path, home: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    """The command, where no file can grow beyond this size: what a full disk is to a program."""
+    script = f'ulimit -f {kilobytes}; exec "$@"'
+    command = ["bash", "-c", script, "bash", *BETO, *map(str, arguments)]
+    env = environment(home, **more)
+    return subprocess.run(command, capture_output=True, text=True, env=env, cwd=home.parent, check=False, timeout=120)

@@ -1,6 +1,8 @@
 """The list of the processes that run here."""
 
 import os
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,20 @@ def test_a_list_that_cannot_be_read_or_whose_writer_is_dead_counts_as_none(tmp_p
     """A disk that was full, or a process that was killed, must not end the doctor with a traceback."""
     (tmp_path / running.FILE).write_text(text, encoding="utf-8")
     assert running.read(tmp_path) is None
+
+
+@pytest.mark.parametrize("status", ["200 OK", "503 Service Unavailable"])
+def test_a_page_whose_process_is_killed_in_the_middle_says_nothing(status: str) -> None:
+    """Whoever watches many processes must not end with the one that ended."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def say_half() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n{{".encode())
+
+        half = threading.Thread(target=say_half)
+        half.start()
+        assert running.read_health(server.getsockname()[1], "ready") is None
+        half.join()

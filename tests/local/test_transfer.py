@@ -16,6 +16,7 @@ from model.schema import Example, Message, Prediction, Source
 from model.settings import ModelSettings
 from model.store.predictions import NewPrediction
 from model.store.store import Store
+from tests.local.homes import limited
 from tests.terminal import beto
 
 LABELS = seed_taxonomy().names
@@ -48,6 +49,17 @@ def test_an_export_tells_where_when_and_who(ours: ModelSettings, tmp_path: Path)
     assert (cells["channel"], cells["version"], cells["note"]) == ("C1", "3", "'=mirar")
     assert cells["probability"] == "ahorro 0.1235;tarjeta 0.2"
     assert cells["said:U0ANA"].startswith("tarjeta;!")
+
+
+def test_a_disk_that_fills_leaves_the_export_that_was_there(ours: ModelSettings, store: Store, tmp_path: Path) -> None:
+    """Yesterday's sheet may be the one that somebody has judged in."""
+    store.examples.save([("long", Example(text="mucho " * 20_000, labels=("app",)))])
+    for name in ("out.csv", "out.jsonl"):
+        (tmp_path / name).write_text("ayer", encoding="utf-8")
+        done = limited(64, "export", tmp_path / name, home=tmp_path, BETO_DATABASE_URL=ours.database_url)
+        assert (done.returncode, done.stderr.count("cannot be written: File too large; it is as it was")) == (1, 1), done.stderr
+        assert (tmp_path / name).read_text(encoding="utf-8") == "ayer"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_pseudonyms_name_nobody_in_any_column(ours: ModelSettings, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from model.errors import BrokenVersion, ModelError
 from model.serving.version_folder import file_sha256
 from model.settings import ModelSettings
 from model.store.store import Store
-from tests.local.homes import add_version, altered, files_of
+from tests.local.homes import add_version, altered, files_of, limited
 from tests.terminal import beto
 from tests.town import publish_version
 
@@ -165,3 +165,14 @@ def test_a_backup_is_no_version_and_a_version_no_backup(home: Path, exported: Pa
     beto("backup", tmp_path / "b.zip", home=home)
     assert "it is a backup" in refused(home, tmp_path / "b.zip")
     assert "as it was exported" in verify(exported)
+
+
+def test_a_disk_that_fills_leaves_no_version(home: Path, exported: Path, tmp_path: Path) -> None:
+    """Half a file of weights under the right name would be copied to the machine that serves."""
+    before, out = files_of(home), tmp_path / "v2.zip"
+    for arguments in (("export", "2", str(out)), ("import", str(exported))):
+        done = limited(60, "versions", *arguments, home=home)
+        assert (done.returncode, "cannot be written" in done.stderr) == (1, True), done.stderr
+    assert not out.exists()
+    assert files_of(home) == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
