@@ -435,6 +435,19 @@ def copy_database(source: str) -> None:
     click.echo(copy(BotSettings(), source))
 
 
+@beto.command()
+@click.argument("release")
+def downgrade(release: str) -> None:
+    """Bring the database back to what an older RELEASE of the bot reads, such as 0.1.0, with all that it can hold.
+
+    Stop all processes first, and make a backup. Then install that release and start it; a later upgrade goes forward again.
+    """
+    from bot.local.downgrade import downgrade as bring_back
+    from bot.settings import BotSettings
+
+    click.echo(bring_back(BotSettings(), release))
+
+
 @beto.group(invoke_without_command=True)
 @click.pass_context
 def versions(context: click.Context) -> None:

@@ -4,6 +4,8 @@
 """
 
 import importlib
+import logging
+import random
 import sqlite3
 import threading
 import time
@@ -20,11 +22,16 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from model.errors import BadSetting, StoreUnavailable
+from model.store import schema
 from model.store.tables import tallies
+
+log = logging.getLogger(__name__)
 
 Access = Literal["read", "write"]
 # How long a process waits for another's turn with a SQLite file.
 SQLITE_PATIENCE_S = 10.0
+# How long a process waits for those of older code to end; whatever supervises it then starts it again.
+OLDER_CODE_S = 120.0
 
 
 def now() -> datetime:
@@ -53,11 +60,48 @@ class Database:
         self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     def migrate(self, to: str = "head") -> None:
-        """Bring the schema to the newest migration, or at least to `to`; safe to call from several processes at once."""
+        """Bring the schema to the newest migration, or at least to `to`; safe to call from several processes at once.
+
+        Where that takes away what older code needs, it waits until no process of older code is connected. BadSetting where one
+        still is after OLDER_CODE_S, and where newer code has made something of the database that this cannot work on.
+        """
         if self.file is not None:
             self.file.parent.mkdir(parents=True, exist_ok=True)
+        deadline, told = time.monotonic() + OLDER_CODE_S, False
+        while self._older_code():
+            what = "an older version of the bot is connected to the database, and cannot work on what this one makes of it"
+            if time.monotonic() > deadline:
+                raise BadSetting(f"{what}: stop its processes, then start this one again")
+            if not told:
+                log.warning("%s: this one waits until its processes have ended", what)
+                told = True
+            time.sleep(random.uniform(0.2, 0.5))  # noqa: S311 - so that two who wait do not see each other each time
         with self.migrating() as connection:
-            upgrade(connection, to)
+            schema.upgrade(connection, to)
+
+    def _older_code(self) -> bool:
+        """Return whether the migrations to come have to wait for processes of older code."""
+        if self.file is not None and not self.file.exists():
+            return False
+        with self.reading() as connection:
+            if not schema.needs_older_code_gone(connection):
+                return False
+            if self.file is None:
+                return schema.clients_on_postgresql(connection, schema.TAKES_AWAY) > 0
+        self.close()
+        return schema.is_open_elsewhere(self.file)
+
+    def go_back(self, to: str) -> tuple[str, str]:
+        """Bring the schema back to an older migration (`schema.downgrade`); BadSetting while anybody is connected."""
+        with self.reading() as connection:
+            others = self.file is None and schema.clients_on_postgresql(connection, None) > 0
+        if self.file is not None:
+            self.close()
+            others = schema.is_open_elsewhere(self.file)
+        if others:
+            raise BadSetting("processes of the bot are connected to the database: stop them first")
+        with self.migrating() as connection:
+            return schema.downgrade(connection, to)
 
     @property
     def file(self) -> Path | None:
@@ -150,30 +194,6 @@ class Database:
         return self.insert(table).on_conflict_do_nothing()
 
 
-def upgrade(connection: Connection, to: str = "head") -> None:
-    """Bring the schema to the newest migration, or at least to `to`, in a transaction that `Database.migrating` opened."""
-    from alembic import command
-
-    config = _alembic()
-    config.attributes["connection"] = connection
-    command.upgrade(config, to)
-
-
-def migrations() -> set[str]:
-    """Return the migrations that this code knows."""
-    from alembic.script import ScriptDirectory
-
-    return {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
-
-
-def _alembic() -> Any:
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
-
-
 def lock_channel(connection: Connection, channel: str) -> None:
     """Keep everybody else from linking gestures with replies in this channel until the transaction ends.
 
@@ -198,7 +218,12 @@ def _engine(url: str) -> Engine:
     # Parameters are people's words: no error, and so no log, quotes them.
     if not url.startswith("sqlite"):
         return create_engine(
-            url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, connect_args={"connect_timeout": 5}
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=20,
+            connect_args={"connect_timeout": 5, "application_name": f"{schema.APPLICATION}{schema.newest()}"},
         )
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SQLITE_PATIENCE_S, "isolation_level": None})
 

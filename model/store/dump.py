@@ -28,12 +28,12 @@ from sqlalchemy import (
     func,
     inspect,
     select,
-    text,
 )
 from sqlalchemy.exc import DataError, IntegrityError
 
 from model.errors import BadData
-from model.store.database import Database, aware, migrations, upgrade
+from model.store.database import Database, aware
+from model.store.schema import known, newest, revision_of, upgrade
 
 # Triggers count `tallies` anew, the trainer makes `refits` anew; Alembic writes its own table.
 DERIVED = {"tallies", "refits", "alembic_version"}
@@ -105,7 +105,7 @@ def dumping(database: Database) -> Iterator[Dump]:
     if database.file is not None and not database.file.exists():
         raise BadData(f"there is no database at {database.file}")
     with database.reading_one_moment() as connection:
-        revision = _revision(connection)
+        revision = revision_of(connection)
         if revision is None:
             raise BadData("the database has no tables of ours: nothing was ever kept in it")
         yield Dump(revision, tuple(_tables(connection)))
@@ -118,7 +118,7 @@ def load(connection: Connection, revision: str, tables: Sequence[TableRows], on_
     this code does not know the migration `revision`, and where what is read back is not what was written, byte by byte.
     """
     check_revision(revision)
-    found = _revision(connection)
+    found = revision_of(connection)
     if found is None and inspect(connection).get_table_names():
         raise BadData("the database holds tables that are not ours: name an empty one")
     if found is not None:
@@ -126,7 +126,7 @@ def load(connection: Connection, revision: str, tables: Sequence[TableRows], on_
             if table.rows:
                 raise BadData(f"the database is not empty: {table.rows} rows in {table.name}. Name an empty one")
     upgrade(connection, revision)
-    if (found := _revision(connection)) != revision:
+    if (found := revision_of(connection)) != revision:
         raise BadData(f"the database has the tables of migration {found}, newer than {revision}: name one without tables")
     there = {table.name: table for table in _tables(connection)}
     if there.keys() != {table.name for table in tables}:
@@ -150,9 +150,9 @@ def load(connection: Connection, revision: str, tables: Sequence[TableRows], on_
 
 def check_revision(revision: str) -> None:
     """Raise BadData where this code does not know the migration."""
-    if revision not in (known := migrations()):
+    if revision not in known():
         raise BadData(
-            f"it has the tables of migration {revision}, and this version of the bot knows those up to {max(known)}: "
+            f"it has the tables of migration {revision}, and this version of the bot knows those up to {newest()}: "
             "install the version that made it, or a newer one"
         )
 
@@ -240,12 +240,6 @@ def _tables(connection: Connection) -> Iterator[DumpedTable]:
         rows = connection.execute(select(func.count()).select_from(table)).scalar_one()
         keys = tuple(inspector.get_pk_constraint(name)["constrained_columns"])
         yield DumpedTable(name, tuple(column.name for column in columns), rows, connection, table, keys)
-
-
-def _revision(connection: Connection) -> str | None:
-    if "alembic_version" not in inspect(connection).get_table_names():
-        return None
-    return connection.execute(text("select version_num from alembic_version")).scalar_one_or_none()
 
 
 def _writer(column: Column[Any]) -> Callable[[Any], Any] | None:

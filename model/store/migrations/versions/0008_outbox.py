@@ -75,6 +75,56 @@ select
 from runs where channel is not null and {has_report} order by id
 """
 
+# The way back. What 0.1.0 says of a row is what is owed, and a reply as soon as anything is known of it.
+MESSAGES_AGAIN = """
+update messages set
+  state = coalesce((select o.wanted from outbox o where o.message_id = messages.id and o.kind = 'reply'), 0),
+  owed = coalesce((
+    select case
+      when o.state = 'awaiting_prediction' then 'prediction'
+      when o.state in ('shown', 'in_digest', 'gone') then 'nothing'
+      else 'reply'
+    end
+    from outbox o where o.message_id = messages.id and o.kind = 'reply'
+  ), 'nothing'),
+  tries = coalesce((select o.tries from outbox o where o.message_id = messages.id and o.kind = 'reply'), 0),
+  retry_at = coalesce(
+    (select o.retry_at from outbox o where o.message_id = messages.id and o.kind = 'reply'), messages.received_at
+  )
+"""
+REPLIES_AGAIN = """
+insert into replies (message_id, ts, shown, claimed_by, claimed_until, posted_at, drawn_at, asked, digest_ts)
+select
+  o.message_id, o.ts, o.shown, o.claimed_by, o.claimed_until, o.posted_at, o.rendered_at, o.asked,
+  case when d.id is null then null else coalesce(d.ts, 'pending') end
+from outbox o
+join messages m on m.id = o.message_id
+left join outbox d on d.id = o.digest_id
+where o.kind = 'reply'
+  and (o.ts is not null or o.claimed_by is not null or o.posted_at is not null or d.id is not null or o.state = 'shown')
+  and (o.state != 'gone' or m.deleted_at is not null or o.ts is not null or o.claimed_by is not null)
+"""
+# Whoever was not told of a run is told by 0.1.0; where a report may stand, it says that somebody had begun.
+RUNS_AGAIN = """
+update runs set
+  status_ts = (select o.ts from outbox o where o.key = 'status:' || runs.id),
+  report_ts = (select o.ts from outbox o where o.key = 'report:' || runs.id),
+  reporting_at = (select o.claimed_until from outbox o where o.key = 'report:' || runs.id),
+  told_at = case
+    when exists (
+      select 1 from outbox o where o.key in ('status:' || runs.id, 'picture:' || runs.id, 'report:' || runs.id)
+      and o.state not in ('shown', 'gone', 'refused')
+    ) then null
+    else coalesce(
+      (select o.posted_at from outbox o where o.key = 'report:' || runs.id),
+      (select o.posted_at from outbox o where o.key = 'status:' || runs.id),
+      runs.beat_at
+    )
+  end
+"""
+# A column that may not be empty needs a value until it has its own; the next migration back takes the default away.
+SOME_TIME = "1970-01-01 00:00:00.000000"
+
 
 def upgrade() -> None:
     """Bring the schema one step further."""
@@ -172,3 +222,48 @@ def _create_indexes() -> None:
         op.create_index(name, "outbox", [column], sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     op.create_index("ix_outbox_message", "outbox", ["message_id", "kind"])
     op.create_index("ix_outbox_ts", "outbox", ["ts"])
+
+
+def downgrade() -> None:
+    """Bring the schema one step back: what is owed stands in messages, replies and runs again.
+
+    Announcements and what was decided after a report have no place there; questions stand in `replies.asked`.
+    """
+    for column in (
+        sa.Column("state", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("owed", sa.String(length=16), server_default="nothing", nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("retry_at", sa.DateTime(timezone=True), server_default=SOME_TIME, nullable=False),
+    ):
+        op.add_column("messages", column)
+    op.create_table(
+        "replies",
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("ts", sa.String(length=64), nullable=True),
+        sa.Column("shown", sa.Integer(), nullable=False),
+        sa.Column("claimed_by", sa.String(length=64), nullable=True),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("posted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("drawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asked", sa.JSON(), nullable=True),
+        sa.Column("digest_ts", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_replies_message_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_replies")),
+    )
+    for name, kind in (
+        ("status_ts", sa.String(length=64)),
+        ("report_ts", sa.String(length=64)),
+        ("reporting_at", sa.DateTime(timezone=True)),
+        ("told_at", sa.DateTime(timezone=True)),
+        ("watcher", sa.String(length=32)),
+        ("watched_at", sa.DateTime(timezone=True)),
+    ):
+        op.add_column("runs", sa.Column(name, kind, nullable=True))
+    for statement in (MESSAGES_AGAIN, REPLIES_AGAIN, RUNS_AGAIN):
+        op.execute(statement)
+    op.drop_table("outbox")
+    op.drop_column("runs", "decided")
+    waits = sa.text("owed != 'nothing'")
+    op.create_index("ix_messages_owed", "messages", ["retry_at"], sqlite_where=waits, postgresql_where=waits)
+    op.create_index("ix_replies_ts", "replies", ["ts"])
+    op.create_index("ix_runs_status", "runs", ["channel", "status_ts"])

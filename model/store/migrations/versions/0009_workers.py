@@ -18,3 +18,8 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
     )
+
+
+def downgrade() -> None:
+    """Bring the schema one step back."""
+    op.drop_table("workers")

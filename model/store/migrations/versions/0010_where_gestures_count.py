@@ -13,3 +13,10 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("offered", sa.JSON(), nullable=True))
     gone = sa.text("offered is not null and deleted_at is not null")
     op.create_index("ix_messages_offered", "messages", ["id"], sqlite_where=gone, postgresql_where=gone)
+
+
+def downgrade() -> None:
+    """Bring the schema one step back; from then on gestures count on every message again."""
+    op.drop_index("ix_messages_offered", "messages")
+    op.drop_column("messages", "offered")
+    op.drop_column("channels", "reactions")

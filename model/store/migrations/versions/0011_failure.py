@@ -10,3 +10,8 @@ down_revision = "0010"
 def upgrade() -> None:
     """Bring the schema one step further."""
     op.add_column("runs", sa.Column("failure", sa.String(length=16), nullable=True))
+
+
+def downgrade() -> None:
+    """Bring the schema one step back."""
+    op.drop_column("runs", "failure")

@@ -23,3 +23,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refits")),
         sa.UniqueConstraint("version", "learnt", name=op.f("uq_refits_version")),
     )
+
+
+def downgrade() -> None:
+    """Bring the schema one step back; what was learnt at once is derived."""
+    op.drop_table("refits")

@@ -33,3 +33,10 @@ def upgrade() -> None:
     noted, question = sa.text("note is not null"), sa.text("kind = 'question'")
     op.create_index("ix_gestures_note", "gestures", ["id"], sqlite_where=noted, postgresql_where=noted)
     op.create_index("ix_outbox_question", "outbox", ["id"], sqlite_where=question, postgresql_where=question)
+
+
+def downgrade() -> None:
+    """Bring the schema one step back; who was given which message is gone, what they said of it stays."""
+    op.drop_index("ix_outbox_question", "outbox")
+    op.drop_index("ix_gestures_note", "gestures")
+    op.drop_table("review_cards")

@@ -14,3 +14,9 @@ def upgrade() -> None:
         ("ix_messages_deleted", "deleted_at", "deleted_at is not null"),
     ):
         op.create_index(name, "messages", [column], sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
+def downgrade() -> None:
+    """Bring the schema one step back."""
+    for name in ("ix_messages_deleted", "ix_messages_edited"):
+        op.drop_index(name, "messages")
