@@ -131,6 +131,17 @@ def scale(workers: str, messages: int, as_json: bool) -> None:
     finish(measure(workers=list(map(int, workers.split(","))), messages=messages), as_json)
 
 
+@bench.command()
+@click.option("--messages", type=click.IntRange(10), default=2000, show_default=True, help="That are written.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="A PNG of the dashboard's panels.")
+@as_json
+def observed(messages: int, plot: Path | None, as_json: bool) -> None:
+    """Compare what Prometheus says of a load with what is in the database, every process real."""
+    from tests.bench.observed import measure
+
+    finish(measure(messages=messages, plot=plot), as_json)
+
+
 @bench.command("first_start")
 @click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -330,6 +341,9 @@ def simulator_load(seconds: int, rate: int, as_json: bool) -> None:
 @click.option(
     "--without", default="", help="Disable a safeguard: claim, sweep, natural key, or look-up. The run should then fall short."
 )
+@click.option(
+    "--from", "upgrade_from", default="", help="Begin with the processes of this release, 0.1.0 or 0.2.0, and replace them."
+)
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="A PNG of memory and database over time.")
 @as_json
 def chaos(
@@ -342,6 +356,7 @@ def chaos(
     twice: bool,
     postgres: bool,
     without: str,
+    upgrade_from: str,
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -361,7 +376,11 @@ def chaos(
         twice=twice,
         postgres=postgres,
         without=without,
-        drain_within_s=60 if without else 300,
+        drain_within_s=60 if without else 600 if upgrade_from else 300,
+        upgrade_from=upgrade_from,
+        # The minutes of an upgrade; and processes start no faster than they do, so that Slack must not be faster either.
+        per_s=3.0 if upgrade_from else 60.0,
+        redelivery_s=(0.0, 15.0, 90.0) if upgrade_from else (0.0, 2.0, 6.0),
     )
     result = measure(plan, plot)
     finish(result, as_json)

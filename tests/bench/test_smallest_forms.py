@@ -20,8 +20,23 @@ from model.learning.dataset import divide, seed_messages
 from model.learning.training import train
 from model.serving import classifier
 from model.store.store import Store
-from tests.bench import corrections, data, first_start, journey, learning_curve, machine, noise, routes, scale, shape, systems
+from tests.bench import (
+    corrections,
+    data,
+    first_start,
+    journey,
+    learning_curve,
+    machine,
+    noise,
+    observed,
+    routes,
+    scale,
+    shape,
+    systems,
+)
 from tests.bench.__main__ import bench
+from tests.conftest import missing
+from tests.prometheus import program
 from tests.rows import count
 from tests.town import Town, publish_version, running_town
 
@@ -165,6 +180,18 @@ def test_a_network_of_betos_shape_goes_the_whole_way_by_the_same_recipe(tmp_path
     [answered] = served.predict(["perdí mi tarjeta de crédito"])
     assert set(answered.scores) == set(card.labels)
     assert card.scores["test"].texts == 12
+
+
+def test_the_dashboard_says_what_is_in_the_database(fresh: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator sees the figures alone, and calls people at night because of them."""
+    if program("prometheus") is None:
+        missing("Prometheus")
+    monkeypatch.setattr(observed, "JUDGED", 4)
+    found = observed.observe_load(fresh, tmp_path, 8, tmp_path / "panels.png")
+    assert (found["unequal"], found["raised"]) == ([], [])
+    assert found["figures"]["messages stored"]["truth"] >= 8
+    assert found["panels"]["From a message to its reply"] == 6
+    assert (tmp_path / "panels.png").stat().st_size > 50_000
 
 
 def test_several_workers_share_what_is_there_and_each_message_is_predicted_once(fresh: Town) -> None:

@@ -9,6 +9,7 @@ from bot.settings import BotSettings
 from tests.bench.machine import machine_facts
 from tests.chaos.plan import Plan
 from tests.chaos.run import run
+from tests.chaos.upgrade import trained_by
 
 SHOWN = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "uncorrected", "registry",
          "routes_lost", "routes_doubled", "routes_forged", "routes_wrong")  # fmt: skip
@@ -16,7 +17,7 @@ SHOWN = ("lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_d
 
 def measure(plan: Plan, plot: Path | None = None) -> dict[str, Any]:
     """Run the plan and return its figures; `plot` is the PNG file of memory and database over time."""
-    found = run(plan, trained_version()) | machine_facts()
+    found = run(plan, trained_by(plan.upgrade_from) if plan.upgrade_from else trained_version()) | machine_facts()
     click.echo("  ".join(f"{name} {found[name]}" for name in ("messages", "gestures", "kills", *SHOWN)), err=True)
     click.echo(f"routes taken: {found['routes']}", err=True)
     for line in found["examples"]:

@@ -26,7 +26,7 @@ from tests.chaos.expected_state import ExpectedState
 from tests.chaos.plan import Plan
 from tests.postgres import postgres_programs
 
-READY_WITHIN_S = 90.0
+READY_WITHIN_S = 300.0
 SAMPLE_EVERY_S = 5.0
 Sample = dict[str, Any]
 
@@ -54,12 +54,7 @@ class Cluster:
                 url = f"sqlite:///{self.home / 'beto.db'}"
             self.store = Store(url, self.home)
             stack.callback(self.store.close)
-            self.store.migrate()
-            registry = self.store.registry
-            built = registry.run_directory(0) / "version"
-            shutil.copytree(self.trained, built)
-            card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
-            registry.promote(registry.add(built, card).number, by="chaos", reason="somebody has to answer")
+            self.prepare()
             self.machine.environment |= {
                 "BETO_REDIS_URL": self.machine.start_redis(),
                 "BETO_HOME": str(self.home),
@@ -83,11 +78,21 @@ class Cluster:
             self._stack = stack.pop_all()
         return self
 
+    def prepare(self) -> None:
+        """Make the tables, and a version that answers."""
+        self.store.migrate()
+        registry = self.store.registry
+        built = registry.run_directory(0) / "version"
+        shutil.copytree(self.trained, built)
+        card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
+        registry.promote(registry.add(built, card).number, by="chaos", reason="somebody has to answer")
+
+    def command(self, name: str) -> list[str]:
+        """Return what starts one of our processes with shortened waits."""
+        return [sys.executable, "-P", "-m", "tests.chaos.process", name]
+
     def _start(self, name: str, command: str) -> None:
-        """Start one of our processes with shortened waits."""
-        process = Process(
-            name, [sys.executable, "-P", "-m", "tests.chaos.process", command], free_port(), command in SPEAK_TO_SLACK
-        )
+        process = Process(name, self.command(command), free_port(), command in SPEAK_TO_SLACK)
         self.machine.processes.append(process)
         self.machine.spawn(process)
 

@@ -39,7 +39,7 @@ def evaluate(
         if len(examples) < MOST_EXAMPLES:
             examples.append(f"{kind}: {about}")
 
-    _evaluate_replies(store, workspace, expected, report)
+    given_up = _evaluate_replies(store, workspace, expected, report)
     kept = _evaluate_gestures(store, expected, report)
     _evaluate_corrections(store, expected, report)
     runs = _evaluate_registry(store, home, report)
@@ -50,6 +50,7 @@ def evaluate(
         "messages": len(expected.written),
         "edits_heard": sum(event.get("subtype") == "message_changed" for event in expected.heard.get("message", ())),
         "deleted": len(expected.gone),
+        "given_up_by_slack": given_up,
         "gestures": kept,
         "repeats": len(expected.repeats),
         "runs": runs,
@@ -60,9 +61,12 @@ def evaluate(
     }
 
 
-def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedState, report: Any) -> None:
-    """Report each delivered message without exactly one right reply, and each deleted one with any."""
-    posted = _posted(workspace)
+def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedState, report: Any) -> int:
+    """Report each delivered message without exactly one right reply, and each deleted one with any.
+
+    Return how many Slack gave up, since no delivery of them was acknowledged.
+    """
+    posted, given_up = _posted(workspace), []
     heard, deleted, texts = _heard_messages(expected)
     for place in expected.written:
         found, stored = posted.get(place, []), store.messages.find(*place)
@@ -70,7 +74,7 @@ def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedStat
             if found:
                 report("stray", f"{place} is deleted and has {found}")
         elif place not in heard and stored is None:
-            continue  # Slack gave it up
+            given_up.append(place)  # by Slack
         elif place in expected.gone and stored is not None and stored.deleted and not found:
             continue  # its deletion was heard, and Slack never heard of that
         elif not found or stored is None:
@@ -79,6 +83,7 @@ def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedStat
             report("doubled", f"{place} has {found}")
         else:
             _evaluate_reply(store, workspace, stored, found[0], texts.get(place), report)
+    return len(given_up)
 
 
 def _posted(workspace: Workspace) -> dict[Place, list[Place]]:
@@ -200,7 +205,10 @@ def _evaluate_corrections(store: Store, expected: ExpectedState, report: Any) ->
         if stored is None or prediction is None or live is None or newest is None:
             report("uncorrected", f"{place}: {stored}, {prediction}, {live}, {newest}")
             continue
-        said = judged[text_key(stored.message.text)]
+        said = judged.get(text_key(stored.message.text))
+        if said is None:
+            report("uncorrected", f"{place} repeats {stored.message.text!r}, which nobody judged")
+            continue
         given = tuple(sorted(set(prediction.labels) - set(said.unknown)))
         answer = (prediction.version, prediction.corrections, given)
         if answer != (live.number, newest.corrections, tuple(sorted(said.labels))):

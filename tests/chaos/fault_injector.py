@@ -15,6 +15,7 @@ from bot.local.supervisor import Process
 from bot.simulator.server import Simulator
 from tests.chaos.cluster import Cluster
 from tests.chaos.plan import Plan
+from tests.chaos.upgrade import Upgrade
 from worker.watchdog import STUCK_STATUS
 
 
@@ -92,6 +93,13 @@ class FaultInjector:
         schedule += [("socket", self._rng.choice(("abort", "refresh", "freeze"))) for _ in range(plan.kills // 3)]
         schedule += [("socket", "deaf")] * (plan.kills // 8 + 1)
         self._rng.shuffle(schedule)
+        if isinstance(cluster, Upgrade):  # in the middle, with as much before as after
+            order = sorted(cluster.ours())
+            self._rng.shuffle(order)
+            third = len(schedule) // 3
+            among = [*schedule[third:-third], *(("upgrade", name) for name in order)]
+            self._rng.shuffle(among)
+            schedule = [*schedule[:third], *among, *schedule[-third:]]
         self.schedule = schedule
         self.deaf = Deafness(cluster, simulator)
         self._thaws: set[asyncio.Task[None]] = set()
@@ -107,6 +115,9 @@ class FaultInjector:
             with suppress(redis.RedisError):
                 client = redis.Redis.from_url(self.cluster.machine.environment["BETO_REDIS_URL"], socket_timeout=1)
                 await asyncio.to_thread(client.flushall)
+        elif what == "upgrade":
+            assert isinstance(self.cluster, Upgrade)
+            self.cluster.replace(self.cluster.processes[whom])
         elif what == "socket":
             if whom == "deaf":
                 self.deaf.begin()

@@ -25,10 +25,6 @@ from tests.chaos.routes import is_anything_owed
 CHANNELS = ("general", "atencion", "reclamos")
 PEOPLE = ("ana", "luis", "maria", "carlos")
 EMOJI = (*(label.emoji for label in seed_taxonomy()), "white_check_mark", "x", "no_entry_sign", "pizza")
-# Slack's second and third redelivery come after a minute and five; here nobody waits that long.
-REDELIVERY_S = (0.0, 2.0, 6.0)
-# What people do in a second, all together, while few messages wait.
-PER_S = 60
 # So many of the newest judged messages.
 WRITTEN_AGAIN = 10
 # So many messages may wait for their reply before people pause.
@@ -57,6 +53,14 @@ class LoadGenerator:
             self.store.channels.set_mode(channel.id, "auto")
             self.store.channels.set_reactions(channel.id, "message")  # all that people do is to be found again
 
+    async def ask_to_watch(self) -> None:
+        """Do the same by people's own words, whatever code hears them."""
+        beto = self.workspace.user(self.workspace.bot_user_id)
+        async with Person(self.simulator.url, "ana") as ana:
+            for name in CHANNELS:
+                self.workspace.join(self.workspace.channel(name), beto)
+                await ana.command(name, "/beto", "watch")
+
     async def run(self, injector: FaultInjector) -> None:
         """Do all that the plan says, with the injector's faults between the actions."""
         plan = self.plan
@@ -76,7 +80,7 @@ class LoadGenerator:
                 pause_s = 0.0  # some will never be answered: the evaluation will say so
             await getattr(self, f"_{action}")()
             self.done[action] += 1
-            await asyncio.sleep(self._rng.expovariate(PER_S))
+            await asyncio.sleep(self._rng.expovariate(self.plan.per_s))
         for what, whom in injector.schedule:
             await injector.inject(what, whom)
 
@@ -103,7 +107,7 @@ class LoadGenerator:
         return quiet >= 6
 
     async def _is_at_rest(self, cluster: Cluster) -> bool:
-        if not self.expected.at_rest(REDELIVERY_S[-1] + 1):
+        if not self.expected.at_rest(self.plan.redelivery_s[-1] + 1):
             return False
         try:
             counts = await asyncio.to_thread(self.store.messages.counts)
@@ -150,7 +154,10 @@ class LoadGenerator:
             channel, ts = self._one_of_them()
             reply = self.expected.reply_of(channel.id, ts)
             user, emoji = self._somebody(), self._rng.choice(EMOJI)
-            item = reply if reply is not None and self._rng.random() < 0.5 else ts
+            on_reply = self._rng.random() < 0.5 or bool(self.plan.upgrade_from)  # on messages they counted in 0.1.0 only
+            if reply is None and self.plan.upgrade_from:
+                continue
+            item = reply if reply is not None and on_reply else ts
             if reply is not None and self._rng.random() < 0.1:
                 self._press(channel, reply, user)
                 return

@@ -18,3 +18,6 @@ class Plan:
     without: str = ""  # this safeguard
     retrainings: int = 1
     drain_within_s: float = 300.0
+    upgrade_from: str = ""  # the release whose processes run at the beginning (`upgrade.RELEASES`); empty: today's
+    redelivery_s: tuple[float, float, float] = (0.0, 2.0, 6.0)  # Slack's own are 0, 60 and 300; here nobody waits that long
+    per_s: float = 60.0  # what people do in a second, all together, while few messages wait

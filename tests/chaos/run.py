@@ -13,9 +13,10 @@ from bot.simulator.server import Simulator
 from tests.chaos.cluster import Cluster, growing_processes
 from tests.chaos.evaluation import evaluate
 from tests.chaos.fault_injector import FaultInjector
-from tests.chaos.load_generator import CHANNELS, REDELIVERY_S, LoadGenerator
+from tests.chaos.load_generator import CHANNELS, LoadGenerator
 from tests.chaos.plan import Plan
 from tests.chaos.routes import make_routes
+from tests.chaos.upgrade import Upgrade
 from tests.https import authority, hook
 
 SHOW_EVERY_S = 10.0
@@ -31,19 +32,24 @@ def run(plan: Plan, trained: Path) -> dict[str, Any]:
 
 
 async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
-    delivery.RETRY_AFTER_S = REDELIVERY_S
+    delivery.RETRY_AFTER_S = plan.redelivery_s
     delivery.EVENTS_PER_HOUR = 10**9  # an hour's worth comes in minutes here
     simulator = Simulator(rate_limits=False)
     await simulator.start()
     began = time.monotonic()
     try:
         environment = {"SSL_CERT_FILE": str(authority(folder / "tls")), "BETO_WEBHOOKS_INTO": "127.0.0.0/8,::1/128"}
-        with hook(folder / "tls") as webhook, Cluster(plan, trained, folder, simulator.url, environment) as cluster:
+        kind = Upgrade if plan.upgrade_from else Cluster
+        with hook(folder / "tls") as webhook, kind(plan, trained, folder, simulator.url, environment) as cluster:
             await cluster.until_ready()
             people = LoadGenerator(plan, simulator, cluster.store)
-            people.join_channels()
-            channels = [simulator.workspace.channel(name).id for name in CHANNELS]
-            make_routes(cluster.store, simulator.workspace, channels, webhook, plan.seed)
+            if isinstance(cluster, Upgrade):  # old releases know no routes
+                await people.ask_to_watch()
+                await cluster.until_watched()
+            else:
+                people.join_channels()
+                channels = [simulator.workspace.channel(name).id for name in CHANNELS]
+                make_routes(cluster.store, simulator.workspace, channels, webhook, plan.seed)
             supervising = asyncio.create_task(cluster.supervise(people.expected))
             started_s = time.monotonic() - began
             simulator.faults.chaos(plan.seed, plan.share)
@@ -53,11 +59,12 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
             ran_s = time.monotonic() - began - started_s
             simulator.faults.calm()
             injector.stop()
+            replaced_s = await cluster.until_replaced() if isinstance(cluster, Upgrade) else 0.0
             calm = await people.drain(cluster) and await people.write_again(cluster)
             supervising.cancel()
             progress.cancel()
             found = evaluate(cluster.store, cluster.home, simulator.workspace, people.expected, webhook)
-            found["grown"] = growing_processes(cluster.samples)
+            found["grown"] = [] if plan.upgrade_from else growing_processes(cluster.samples)  # two codes are of two sizes
             found["wrong"] += len(found["grown"])
             return {
                 "bench": "chaos",
@@ -65,6 +72,7 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
                 "database": "postgresql" if plan.postgres else "sqlite",
                 "of_each": 2 if plan.twice else 1,
                 "without": plan.without,
+                "upgrade_from": plan.upgrade_from,
                 **found,
                 "calm": calm,
                 "deaf": injector.deaf.result(),
@@ -75,6 +83,7 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
                 "seconds": {
                     "start": round(started_s),
                     "chaos": round(ran_s),
+                    "until_replaced": round(replaced_s),
                     "calm": round(time.monotonic() - began - started_s - ran_s),
                 },
                 "samples": cluster.samples,
