@@ -68,11 +68,13 @@ def _fit(
     truth = (truth * known).astype(np.float32)
     yes, all_known = truth.sum(axis=0), known.sum(axis=0)
     weigh = np.where(truth > 0, all_known / (2 * np.maximum(yes, 1)), all_known / (2 * np.maximum(all_known - yes, 1)))
+    if beside is not None:  # what few messages say is little, however many there are that nobody spoke of
+        weigh = np.where(truth > 0, 1, np.minimum(1, np.maximum(yes, 1) / np.maximum(all_known - yes, 1)))
     weigh = (weigh * known).astype(np.float32)
     shape = (x.shape[1], truth.shape[1])
     already = np.zeros(shape[1:], np.float32) if beside is None else beside.astype(np.float32)
     pull = np.full((shape[0], 1), 1 / _INVERSE_REGULARISATION, np.float32)
-    pull[-1] = 1e-3  # the bias is hardly held back
+    pull[-1] = 1e-3 if beside is None else 1.0  # a bias of its own is hardly held back
 
     def loss(flat: Matrix) -> tuple[float, Matrix]:
         weights = flat.reshape(shape).astype(np.float32)

@@ -14,6 +14,7 @@ from model.labels import Label, LabelEvent, Taxonomy, seed_taxonomy
 from model.learning.dataset import split_of
 from model.learning.describing import SILENT, describe_version, is_all_there_is
 from model.learning.descriptions import ENOUGH, Describer
+from model.learning.light_head import fit_beside
 from model.learning.refit import Refitter
 from model.learning.retraining import run_training
 from model.schema import UNTAUGHT, Example, Message, Source
@@ -22,6 +23,7 @@ from model.serving.calibration import sigmoid
 from model.serving.classifier import Classifier
 from model.serving.corrections import Corrections, read_corrections
 from model.serving.described import MOST_LIKELY
+from model.serving.head import LENGTH
 from model.serving.judged_texts import gather
 from model.serving.version_folder import write_card
 from model.settings import ModelSettings
@@ -254,3 +256,17 @@ def test_the_first_run_of_a_team_without_messages_makes_a_version_that_serves(st
     assert live.card.describes
     [jammed] = classifier.load(live.folder, device="cpu").predict([JAMMED])
     assert jammed.labels[0] == "impresoras"
+
+
+def test_one_message_says_little_however_many_say_nothing() -> None:
+    """Among hundreds that nobody spoke of it would else make the label deaf to all that is not like it."""
+    rng = np.random.default_rng(0)
+    texts = rng.normal(size=(301, 16))
+    texts *= LENGTH / np.linalg.norm(texts, axis=1, keepdims=True)
+    truth, beside = np.zeros((301, 1)), np.full((301, 1), -2.0)
+    truth[-1], beside[-1] = 1, 0.5
+    weights, _ = fit_beside(texts, truth, np.ones_like(truth), beside)
+    others = rng.normal(size=(100, 16))
+    others *= LENGTH / np.linalg.norm(others, axis=1, keepdims=True)
+    after = 0.5 + others @ weights[:-1] + weights[-1]
+    assert (after > 0).mean() > 0.5
