@@ -67,7 +67,7 @@ class SummaryWork(Work):
     def facts(self, *, in_turn: bool) -> Facts:
         """Return what is known before the first call; where nothing came, nothing is said."""
         store, taxonomy = self.context.store, self.context.store.labels.current()
-        came = store.standings.count(self._span, taxonomy, channel=self.row.channel).messages
+        came = store.standings.count(self._span, taxonomy, channel=self.row.channel, by_label=False).messages
         return replace(super().facts(in_turn=in_turn), subject=Subject.PRESENT if came else Subject.CLOSED)
 
     def render(self) -> Content:

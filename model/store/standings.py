@@ -47,10 +47,11 @@ class Standings:
         self._database = database
         self._judged = judged
 
-    def count(self, span: Span, taxonomy: Taxonomy, *, channel: str | None = None) -> Counted:
+    def count(self, span: Span, taxonomy: Taxonomy, *, channel: str | None = None, by_label: bool = True) -> Counted:
         """Count what stands under the messages of this span, of all channels or of one, in the labels of today.
 
-        Reads the span's index entries and nothing else.
+        Reads the span's index entries and nothing else; not `by_label`, a third of them, and what is unlabelled is as it was
+        shown, whatever labels were retired since.
         """
         there = _within(standings, span, channel)
         with self._database.reading() as connection:
@@ -63,7 +64,7 @@ class Standings:
                 ).where(there)
             ).one()
             total, unlabelled, judged, corrected = (int(each or 0) for each in row)
-            raw = _counted(connection, span, channel)
+            raw = _counted(connection, span, channel) if by_label else {}
             groups = _today(raw, taxonomy)
             carrying = {name: _carrying(connection, raw, names, span, channel) for name, names in groups.items()}
             current = [name for names in groups.values() for name in names]
@@ -82,21 +83,27 @@ class Standings:
                 rows = connection.execute(wanted.order_by(standings.c.at.desc()).limit(most))
                 return [int(each) for each in rows.scalars()]
             names = _today(_counted(connection, span, channel), taxonomy)
-            stored = {name for label in labels for name in names.get(label, ())}
-            carrying = and_(_within(standing_labels, span, channel), standing_labels.c.label.in_(stored))
-            wanted = select(standing_labels.c.message_id).where(carrying)
+        return self._newest_of(span, channel, [name for label in labels for name in names.get(label, ())], most)
+
+    def _newest_of(self, span: Span, channel: str, names: Sequence[str], most: int) -> list[int]:
+        """Return the newest messages of the channel in this span that carry one of these names, newest first."""
+        carrying = and_(_within(standing_labels, span, channel), standing_labels.c.label.in_(names))
+        wanted = select(standing_labels.c.message_id).where(carrying).order_by(standing_labels.c.at.desc())
+        with self._database.reading() as connection:
             # A message may carry several of them.
-            rows = connection.execute(wanted.order_by(standing_labels.c.at.desc()).limit(most * max(len(stored), 1)))
+            rows = connection.execute(wanted.limit(most * max(len(names), 1)))
             return list(dict.fromkeys(int(each) for each in rows.scalars()))[:most]
 
     def summary(self, channel: str, since: datetime, until: datetime, taxonomy: Taxonomy) -> Summary:
         """Return what came in a channel in this time: counts, and the newest messages, of the labels that come first first."""
         span = Span.between(since, until)
         counted = self.count(span, taxonomy, channel=channel)
+        with self._database.reading() as connection:
+            names = _today(_counted(connection, span, channel), taxonomy)
         first: list[tuple[str, list[Seen]]] = []
         told: set[int] = set()
         for name in [label for label in first_labels(taxonomy) if counted.labels.get(label)][:MOST_FIRST]:
-            ids = self.newest(span, channel, taxonomy, labels=[name], most=LINES_EACH + len(told))
+            ids = self._newest_of(span, channel, names[name], LINES_EACH + len(told))
             seen = self._seen([each for each in ids if each not in told][:LINES_EACH], taxonomy)
             told.update(each.message_id for each in seen)
             first.append((name, seen))

@@ -172,7 +172,7 @@ def steps(store: Store, number: int, known: int) -> Iterator[Step]:
     until = datetime.fromtimestamp(float(ts), UTC)
     span = Span.between(until - MINUTES, until)
     yield "/beto resumen: summary", partial(store.standings.summary, channel, until - MINUTES, until, taxonomy)
-    yield "Home: week", partial(store.standings.count, span, taxonomy)
+    yield "Home: week", partial(store.standings.count, span, taxonomy, by_label=False)
     yield "Home: judges", partial(store.insight.judges, span)
     yield "Home: doubts", partial(store.insight.doubts_of, "U1", 3)
     yield "/beto cifras: waits", store.insight.waits_s
@@ -329,7 +329,7 @@ def _screens(store: Store, size: int) -> dict[str, float]:
         drift_of_live(store, live)
         store.runs.last()
         store.insight.judges(week)
-        store.standings.count(week, taxonomy)
+        store.standings.count(week, taxonomy, by_label=False)
         store.insight.recent_scores(1)
         proposal_of(store)
         store.reviews.waiting(user)

@@ -107,7 +107,7 @@ async def _look(context: ListenerContext, reader: Reader, user: str) -> Workplac
             run=run if run is not None and not run.over and live is not None else None,
             is_member=is_member,
             may_train=may_train,
-            counted=store.standings.count(week, taxonomy),
+            counted=store.standings.count(week, taxonomy, by_label=False),
             gestures=judges.total(),
             mine=judges[user],
             drift=figures.drift_of_live(store, live),
