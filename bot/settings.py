@@ -66,6 +66,10 @@ class BotSettings(WorkerSettings):
         description="networks of your own into which routes may call webhooks, by commas, as in `10.0.0.0/8`; empty: only the "
         "public internet",
     )
+    leads: str = Field(
+        default="",
+        description="who settles disputes and sees how far people agree, likewise; empty: whoever may retrain",
+    )
     signs: str = Field(
         default="",
         description="other emoji for what is said of all labels at once, by Slack's names, as in `correct=thumbsup,none=zero`; "
@@ -143,7 +147,7 @@ class BotSettings(WorkerSettings):
         """The networks of BETO_WEBHOOKS_INTO."""
         return networks(self.webhooks_into)
 
-    @field_validator("judges", "experts", "trainers", "label_editors", "route_editors")
+    @field_validator("judges", "experts", "trainers", "label_editors", "route_editors", "leads")
     @classmethod
     def _ids_of_people_and_groups(cls, listed: str) -> str:
         for each in _ids(listed):
@@ -186,6 +190,11 @@ class BotSettings(WorkerSettings):
     def route_editor_ids(self) -> tuple[str, ...]:
         """The ids of BETO_ROUTE_EDITORS, likewise."""
         return _ids(self.route_editors)
+
+    @cached_property
+    def lead_ids(self) -> tuple[str, ...]:
+        """The ids of BETO_LEADS, likewise."""
+        return _ids(self.leads)
 
     @property
     def is_local(self) -> bool:

@@ -13,6 +13,7 @@ class FirstTraining:
     run: Run | None  # the newest; None: no trainer has been here yet
     failures: int = 0  # runs that failed one after the other, the newest among them
     retry_at: datetime | None = None  # when the trainer tries again; None: it does not go by the clock, or no more
+    has_labels: bool = True  # else there is nothing to train for
 
     @property
     def failed(self) -> bool:

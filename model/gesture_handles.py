@@ -19,6 +19,11 @@ def of_modal(user: str, message_ts: str, view_id: str) -> str:
     return f"modal/{user}/{message_ts}/{view_id}"[:MOST]
 
 
+def of_settling(user: str, message_ts: str, label: str) -> str:
+    """Return the handle of a lead's decision about a label in dispute: deciding again replaces it."""
+    return f"settle/{user}/{message_ts}/{label}"[:MOST]
+
+
 def of_import(user: str, message_ts: str) -> str:
     """Return the handle of a line of a file: importing it again replaces what it said."""
     return f"import/{user}/{message_ts}"

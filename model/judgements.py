@@ -11,6 +11,9 @@ from typing import Literal
 
 from model.schema import Frozen
 
+# How the word of a lead is marked that decides a dispute.
+VIA_SETTLE = "settle"
+
 
 class Kind(StrEnum):
     """The meaning of a gesture; `/beto ayuda` tells people which gesture has which."""
@@ -37,7 +40,7 @@ class Gesture(Frozen):
     silent: tuple[str, ...] = ()  # labels that a SET, NONE or CORRECT says nothing about
     withdrawn: bool = False  # the gesture takes `handle` back instead of making it
     predicted: tuple[str, ...] = ()
-    via: str = "reaction"  # reaction | button | modal | import | undo
+    via: str = "reaction"  # reaction | button | modal | import | undo | review | VIA_SETTLE
 
 
 Status = Literal["predicted", "confirmed", "added", "rejected", "disputed", "unjudged"]
@@ -55,6 +58,7 @@ class LabelState:
     applies: bool | None
     yes: tuple[str, ...] = ()
     no: tuple[str, ...] = ()
+    settled_by: str = ""  # the lead whose word decides, whatever the majority says
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class _Word:
     user: str
     kind: Kind
     says: Mapping[str, bool]
+    settles: bool = False
 
 
 def fold(
@@ -100,13 +105,15 @@ def fold(
     """Compute the state of a message after these gestures, in whatever order and however often they are given.
 
     The last word of each person on each label counts; across people the majority decides; where experts spoke only they
-    count; a tie is a dispute. `predicted` are the labels that the network gives now.
+    count; a tie is a dispute. Where a lead settled it (`VIA_SETTLE`) the last such word decides, until it is taken back.
+    `predicted` are the labels that the network gives now.
     """
     active: dict[str, _Word] = {}  # by handle, in the order of time
     for gesture in sorted(set(gestures), key=lambda each: (each.at, each.withdrawn, each.handle)):
         active.pop(gesture.handle, None)  # a repeated gesture is the later word
         if not gesture.withdrawn:
-            active[gesture.handle] = _Word(gesture.user, gesture.kind, _meaning(gesture, active, names, experts))
+            says = _meaning(gesture, active, names, experts)
+            active[gesture.handle] = _Word(gesture.user, gesture.kind, says, gesture.via == VIA_SETTLE)
     return _decide(active, names, predicted, experts)
 
 
@@ -148,19 +155,28 @@ def _decide(
     experts: Collection[str],
 ) -> MessageState:
     words: dict[str, dict[str, bool]] = {name: {} for name in names}  # label -> person -> last word
+    settled: dict[str, tuple[str, bool]] = {}
     for word in active.values():
         for name, says_yes in word.says.items():
             if name in words:  # a label that was retired since says nothing any more
                 words[name][word.user] = says_yes
-    labels = {name: _state(said, name in predicted, experts) for name, said in words.items()}
+                if word.settles:
+                    settled[name] = (word.user, says_yes)
+    labels = {name: _state(said, name in predicted, experts, settled.get(name)) for name, said in words.items()}
     return MessageState(labels, tuple(sorted({user for said in words.values() for user in said})), frozenset(predicted))
 
 
-def _state(said: Mapping[str, bool], predicted: bool, experts: Collection[str]) -> LabelState:
+def _state(
+    said: Mapping[str, bool], predicted: bool, experts: Collection[str], settled: tuple[str, bool] | None
+) -> LabelState:  # fmt: skip
     yes = tuple(sorted(user for user, says_yes in said.items() if says_yes))
     no = tuple(sorted(user for user, says_yes in said.items() if not says_yes))
     if not said:
         return LabelState("predicted" if predicted else "unjudged", None)
+    if settled is not None:
+        lead, applies = settled
+        status: Status = ("confirmed" if predicted else "added") if applies else "rejected"
+        return LabelState(status, applies, yes, no, lead)
     weighed = [says_yes for user, says_yes in said.items() if user in experts] or list(said.values())
     balance = sum(1 if says_yes else -1 for says_yes in weighed)
     if balance == 0:

@@ -33,7 +33,8 @@ def read_label_file(path: Path) -> list[Label]:
 
 
 def read_labels(text: str, source: str) -> list[Label]:
-    """Read labels from YAML: `labels:` with a list of `name`, `title` and any of Label's other fields, or of bare names.
+    """Read labels from YAML: `labels:` with a list of `name`, `title` and any of Label's other fields, or of bare names;
+    `[]` for none.
 
     Without a title the name is one. BadData names the source and the label that is wrong.
     """
@@ -42,8 +43,8 @@ def read_labels(text: str, source: str) -> list[Label]:
     except yaml.YAMLError as error:
         raise BadData(f"{source}: is no YAML: {' '.join(str(error).split())}") from None
     rows = data.get("labels") if isinstance(data, dict) else None
-    if not isinstance(rows, list) or not rows:
-        raise BadData(f"{source}: expected `labels:` and a list of them below it")
+    if not isinstance(rows, list):
+        raise BadData(f"{source}: expected `labels:` and a list of them below it; `labels: []` is none")
     lines = _lines(text)
     labels = [_label(row, f"{source}, line {lines[number - 1]}, label {number}") for number, row in enumerate(rows, start=1)]
     try:

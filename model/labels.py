@@ -1,6 +1,6 @@
 """The labels that a message can carry, and the emoji that stand for them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -34,12 +34,12 @@ class LabelEvent(Frozen):
 
     add: `label` is new; change: `label` stands in the place of `name`, perhaps under another name; merge: what was said
     of `name` is said of `into`; retire: nothing is said of `name` any more; restore: `name`, which was merged or retired, is a
-    label again, as it was or as `label`; order: the labels stand in the order of `names`; undo: the event with the id `undoes`
-    has never been.
+    label again, as it was or as `label`; order: the labels stand in the order of `names`; empty: all of them, which are `names`,
+    are retired at once; undo: the event with the id `undoes` has never been.
     """
 
-    kind: Literal["add", "change", "merge", "retire", "restore", "order", "undo"]
-    name: str = ""  # of order and undo: none
+    kind: Literal["add", "change", "merge", "retire", "restore", "order", "empty", "undo"]
+    name: str = ""  # of order, empty and undo: none
     label: Label | None = None
     into: str | None = None
     names: tuple[str, ...] = ()
@@ -130,6 +130,8 @@ class Taxonomy:
 
         An undo is none of one set: see `fold_labels`.
         """
+        if event.kind == "empty":
+            return self._emptied(event)
         if event.kind in {"change", "merge", "retire"} and event.name not in self:
             raise BadData(f"no label is called {event.name!r}; there are: {', '.join(self.names)}")
         if event.label is not None and event.label.name != event.name and self._was_used(event.label.name):
@@ -149,12 +151,15 @@ class Taxonomy:
                 return self._restore(event.label or self.former[name], name, event.at)
             case LabelEvent(kind="order", names=names) if sorted(names) == sorted(self.names):
                 return self._with([self[name] for name in names])
-            case LabelEvent(kind="restore"):
-                raise BadData(f"no label was called {event.name!r}; these were: {', '.join(self.former) or 'none'}")
-            case LabelEvent(kind="order"):
-                raise BadData(f"an order names each label once: {', '.join(self.names)}")
             case _:
-                raise BadData(f"an event of kind {event.kind!r} needs the label that it leads to")
+                raise BadData(self._why_not(event))
+
+    def _why_not(self, event: LabelEvent) -> str:
+        if event.kind == "restore":
+            return f"no label was called {event.name!r}; these were: {', '.join(self.former) or 'none'}"
+        if event.kind == "order":
+            return f"an order names each label once: {', '.join(self.names)}"
+        return f"an event of kind {event.kind!r} needs the label that it leads to"
 
     def missing_between(self, name: str, start: int, end: int) -> "Taxonomy":
         """Return the set with a label that was there again after a while; both times are in microseconds."""
@@ -182,6 +187,14 @@ class Taxonomy:
         # Until it is restored, if it ever is.
         absent = self._absent(name, at, _NEVER)
         return self._with(labels, renamed=self.renamed | {name: into}, former=self.former | {name: self[name]}, absent=absent)
+
+    def _emptied(self, event: LabelEvent) -> "Taxonomy":
+        if sorted(event.names) != sorted(self.names):
+            raise BadData(f"whoever retires all labels names each once: {', '.join(self.names)}")
+        emptied = self
+        for name in event.names:
+            emptied = emptied._without(name, None, event.at)
+        return emptied
 
     def _restore(self, label: Label, name: str, at: int) -> "Taxonomy":
         if label.name != name:
@@ -230,6 +243,15 @@ class Taxonomy:
         return self._by_emoji.get(canonical_emoji(emoji))
 
 
+def only(prediction: Prediction, names: Collection[str] | None) -> Prediction:
+    """Return what the prediction says of these labels; all of it for None."""
+    if names is None:
+        return prediction
+    kept = {field: tuple(name for name in getattr(prediction, field) if name in names) for field in ("labels", "learning")}
+    scores = {name: score for name, score in prediction.scores.items() if name in names}
+    return prediction.model_copy(update={"scores": scores, **kept})
+
+
 def fold_labels(start: Taxonomy, events: Iterable[tuple[int, LabelEvent]]) -> Taxonomy:
     """Return the set after these events, each with its id, in the order in which they happened.
 
@@ -247,6 +269,9 @@ def fold_labels(start: Taxonomy, events: Iterable[tuple[int, LabelEvent]]) -> Ta
             taxonomy = taxonomy if event.kind == "undo" else taxonomy.evolve(event)
         elif event.kind in {"merge", "retire"}:
             taxonomy = taxonomy.missing_between(event.name, event.at, undone[number])
+        elif event.kind == "empty":
+            for name in event.names:
+                taxonomy = taxonomy.missing_between(name, event.at, undone[number])
     return taxonomy
 
 

@@ -104,7 +104,14 @@ def explain(self: "Task[Any, Any]", key: str) -> None:
 def train(self: "Task[Any, Any]", run_id: int) -> None:
     """Carry out the run; its row says how it ended."""
     from model.learning.retraining import run_training
+    from model.learning.suggesting import ask_monthly
+    from model.learning.suspicion import note_suspicions
 
     context: TrainerContext = context_of(self)
     with about(run_id=run_id):
         run_training(context.store, context.settings, run_id)
+        try:
+            note_suspicions(context.store)
+            ask_monthly(context.store)
+        except Exception:  # the run is closed, and the next one looks again
+            log.exception("what looks wrong in what people said was not looked for")

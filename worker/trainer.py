@@ -81,6 +81,8 @@ class RunKeeper:
     def _look_after_first(self, first: FirstTraining) -> None:
         """See to it that the first version is trained, and trained again once there is hope after a failure."""
         run = first.run
+        if not first.has_labels:
+            return  # it begins with the first label
         if run is not None and not run.over:
             if run.id != self._published:  # an earlier process opened it: its task may be gone, and a second one does nothing
                 self._publish(run.id)

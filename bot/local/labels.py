@@ -24,6 +24,8 @@ MINI_KNOWS_NOTHING = (
 def table(store: Store) -> str:
     """Return a line for each label of today, in its order."""
     labels = store.labels.current().labels
+    if not labels:
+        return "there are no labels yet"
     names, titles = (max(len(getattr(label, field)) for label in labels) for field in ("name", "title"))
     return "\n".join(
         f"{label.name:<{names}}  {label.title:<{titles}}  {label.emoji and f':{label.emoji}:'}  {label.description}".rstrip()
@@ -109,6 +111,8 @@ def describe(event: LabelEvent) -> str:
             return f"change {event.name} to {event.label.name}"
         case "undo":
             return f"undo change {event.undoes}"
+        case "empty":
+            return f"retire all {len(event.names)} labels"
         case "order":
             return f"order: {', '.join(event.names)}"
     return f"{event.kind} {event.name}{'' if event.label is None else _prefers(event.label)}"

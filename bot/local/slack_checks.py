@@ -66,6 +66,7 @@ def check_ids(settings: BotSettings) -> str:
             "experts": settings.expert_ids,
             "trainers": settings.trainer_ids,
             "label_editors": settings.label_editor_ids,
+            "leads": settings.lead_ids,
             "retrain_channel": (settings.retrain_channel,) if settings.retrain_channel else (),
         }.items()
         if listed

@@ -18,6 +18,7 @@ from bot.outbox.rate_limit import RateLimiter
 from bot.outbox.states import AmbiguousResult, RateLimited
 from bot.settings import BotSettings
 from bot.views.texts import Texts, load_texts
+from model.labels import Taxonomy
 from model.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,12 @@ class OutboxContext:
             signature.apply_async(countdown=countdown_s)
         except Exception as error:  # kombu lets every transport's own exceptions through
             log.warning("could not publish %s, the sweep will: %r", signature.task, error)
+
+
+def used_labels(context: OutboxContext, channel: str, taxonomy: Taxonomy) -> tuple[str, ...] | None:
+    """Return the labels that the channel uses, by their names of today; None for all."""
+    chosen = context.store.channels.labels(channel)
+    return None if chosen is None else taxonomy.today(chosen)
 
 
 def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float], object]) -> OutboxContext:

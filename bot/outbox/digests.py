@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from bot.outbox.client import Message
+from bot.outbox.context import used_labels
 from bot.outbox.states import Facts, Subject, Write
 from bot.outbox.work import Content, Work
 from bot.views import blocks
+from model.labels import only
 from model.store.outbox_row import State
 from model.store.standing import Standing, microseconds
 from model.store.stored_message import StoredMessage
@@ -54,9 +56,10 @@ class DigestWork(Work):
             message = stored.message
             stamps.append(message.ts)
             link = context.link_to(message.channel, message.ts, blocks.snippet(message.text))
-            at, labels = microseconds(message.ts), taxonomy.read(prediction).labels
+            read = only(taxonomy.read(prediction), used_labels(context, message.channel, taxonomy))
+            at, labels = microseconds(message.ts), read.labels
             standing.append((stored, Standing(at, None if message.blind else labels)))
-            told = "…" if message.blind else blocks.predicted(taxonomy.read(prediction), taxonomy, context.texts)
+            told = "…" if message.blind else blocks.predicted(read, taxonomy, context.texts)
             lines.append(context.texts("digest.line", link=link, labels=told))
         self._stamps, self._standing = stamps, standing
         text, shown_blocks = blocks.digest(lines, context.texts)

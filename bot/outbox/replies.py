@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from http.client import HTTPException
 
@@ -12,16 +13,16 @@ from slack_sdk.webhook import WebhookClient
 from bot import queues
 from bot.metrics import SHOWN_SECONDS, count_call
 from bot.outbox.about import AboutMessage
-from bot.outbox.context import OutboxContext
+from bot.outbox.context import OutboxContext, used_labels
 from bot.outbox.doubts import open_doubt
 from bot.outbox.routing import take_routes
 from bot.outbox.showing import Shown, judged_now, shown_of
 from bot.outbox.states import AGAIN_S, AmbiguousResult, Done, Facts, RateLimited, Subject, Write
 from bot.outbox.work import Content, Work
-from bot.views import announcements, blocks
+from bot.views import announcements, blocks, review_blocks
 from bot.views.texts import Texts
 from model.judgements import LabelState
-from model.labels import LabelEvent, Taxonomy
+from model.labels import LabelEvent, Taxonomy, only
 from model.schema import Message, Prediction, Source
 from model.store.database import now
 from model.store.judged_messages import Judged
@@ -108,7 +109,10 @@ class ReplyWork(AboutMessage):
             self.standing = Standing.of(self.stored, judged.state)
             self.questions = {label: _how_it_stands(judged.state.labels.get(label)) for label in sorted(labels)}
         known = known_from(self.context, prediction.known_from, self.stored, taxonomy)
-        text, shown = render_reply(self.stored.message, prediction, judged, taxonomy, self.context.texts, known=known)
+        among = used_labels(self.context, self.stored.message.channel, taxonomy)
+        text, shown = render_reply(
+            self.stored.message, prediction, judged, taxonomy, self.context.texts, known=known, among=among
+        )
         return Content(text, shown)
 
     def answer(self, content: Content) -> Done:
@@ -150,7 +154,7 @@ class ReplyWork(AboutMessage):
         if prediction is None or message.blind or not self._shown.offers:
             return
         taxonomy = self.context.store.labels.current()
-        scores = taxonomy.read(prediction).scores
+        scores = only(taxonomy.read(prediction), used_labels(self.context, message.channel, taxonomy)).scores
         likely = sorted(
             (name for name in scores if name in taxonomy and scores[name] >= SEED_FROM), key=lambda name: -scores[name]
         )
@@ -187,6 +191,8 @@ class AnnouncementWork(Work):
         content, texts = self.row.content, self.context.texts
         if "promotion" in content:
             return Content(announcements.promotion(content["promotion"], texts))
+        if "portion" in content:
+            return Content(*review_blocks.portion(texts, direct=content["portion"]["direct"]))
         if "labels" in content:
             events = [LabelEvent.model_validate(event) for event in content["labels"]]
             return Content(announcements.labels(events, texts))
@@ -194,14 +200,25 @@ class AnnouncementWork(Work):
 
 
 def render_reply(
-    message: Message, prediction: Prediction, judged: Judged, taxonomy: Taxonomy, texts: Texts, *, known: str = ""
+    message: Message,
+    prediction: Prediction,
+    judged: Judged,
+    taxonomy: Taxonomy,
+    texts: Texts,
+    *,
+    known: str = "",
+    among: Collection[str] | None = None,
 ) -> tuple[str, list[blocks.Block]]:
-    """Return the reply that shows this: its text for notifications, and its blocks; `known` is why it is known."""
+    """Return the reply that shows this: its text for notifications, and its blocks; `known` is why it is known.
+
+    Of what the network says, only the labels that are `among` those of the channel; None for all.
+    """
     if message.blind and not judged.state.judges:
         return blocks.blind(texts)
     read = taxonomy.read(prediction)
     older = set(read.scores) != set(taxonomy.names)
     private = message.source is Source.COMMAND
+    read = only(read, among)
     return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older, known=known)
 
 

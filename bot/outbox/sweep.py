@@ -7,6 +7,7 @@ from bot import queues
 from bot.metrics import SWEEPS, SWEPT
 from bot.outbox.context import OutboxContext
 from bot.outbox.erasure import ErasureSweep
+from bot.outbox.portions import open_portions
 from bot.outbox.summaries import open_summaries
 from model.errors import StoreUnavailable
 from model.store.outbox_row import Kind
@@ -72,6 +73,7 @@ class Sweeper:
             ("the outbox", lambda: sweep(self._context)),
             ("what is to be erased", self._erasure.run),
             ("what stood before", self._note_former),
+            ("the daily reviews", lambda: open_portions(self._context)),
         ):
             outcome = "failed"
             try:

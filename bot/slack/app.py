@@ -24,10 +24,12 @@ from bot.slack import guard
 from bot.slack.context import ListenerContext, build_context, kept_connections, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
 from bot.slack.listeners import (
+    channel_labels,
     commands,
     corrections,
     erasure,
     explanations,
+    guide,
     home,
     labels,
     messages,
@@ -87,6 +89,8 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         shortcuts.register,
         home.register,
         labels.register,
+        channel_labels.register,
+        guide.register,
         review.register,
         summaries.register,
         routes.register,

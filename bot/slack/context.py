@@ -157,6 +157,11 @@ class ListenerContext:
         """Return the same, speaking this person's language."""
         return replace(self, texts=reader.texts)
 
+    async def used_labels(self, channel: str) -> tuple[str, ...] | None:
+        """Return the labels that the channel uses, by their names of today; None for all."""
+        chosen = await asyncio.to_thread(self.store.channels.labels, channel)
+        return None if chosen is None else (await self.taxonomy()).today(chosen)
+
     async def why_not_train(self, user: str) -> str | None:
         """Return the sentence that says why this person may not retrain, promote and go back; None where they may.
 
@@ -183,6 +188,12 @@ class ListenerContext:
         key = change_key(call.trigger_id)
         await asyncio.to_thread(self.store.outbox.announce, key, call.channel, text_key, {"user": f"<@{call.user}>", **values})
         await self.publish(queues.deliver(key))
+
+    async def why_not_lead(self, user: str) -> str | None:
+        """Return the sentence that says why this person may not settle disputes and see agreement; None where they may."""
+        if not await self.visibility.is_full_member(user):
+            return self.texts("lead.refused_guest")
+        return None if await people.may_lead(self.slack, self.settings, user) else self.texts("lead.refused")
 
     def after_ack(
         self, work: Coroutine[Any, Any, None], *, what: str, response_url: str | None = None, tell: Tell | None = None

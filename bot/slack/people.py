@@ -1,4 +1,4 @@
-"""Who may retrain and change the labels, and where the bot is: asked of Slack each time, since rights change."""
+"""Who may retrain, change the labels and settle disputes, and where the bot is: asked of Slack each time, since rights change."""
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -29,6 +29,14 @@ async def may_edit_routes(client: AsyncWebClient, settings: BotSettings, user: s
     See `ListenerContext.why_not_edit_routes` for what else it takes.
     """
     return await _is_named(client, settings.route_editor_ids or settings.trainer_ids, user)
+
+
+async def may_lead(client: AsyncWebClient, settings: BotSettings, user: str) -> bool:
+    """Return whether this person is named in BETO_LEADS, or where that is empty, may train.
+
+    See `ListenerContext.why_not_lead` for what else it takes.
+    """
+    return await _is_named(client, settings.lead_ids or settings.trainer_ids, user)
 
 
 async def _is_named(client: AsyncWebClient, ids: tuple[str, ...], user: str) -> bool:

@@ -37,6 +37,8 @@ def _label(event: LabelEvent, texts: Texts) -> str:
         return texts("told.label_merge", who=who, before=before, label=escape(event.into or ""))
     if event.kind == "restore":
         return texts("told.label_restore", who=who, before=before)
+    if event.kind == "empty":
+        return texts("told.label_empty", who=who)
     if event.kind == "retire" or event.label is None:
         return texts("told.label_retire", who=who, before=before)
     sign = f":{event.label.emoji}: " if event.label.emoji else ""

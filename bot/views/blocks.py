@@ -5,12 +5,13 @@ Here are the pieces and what shows labels; what shows a training run is in `run_
 
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from bot.views.texts import Texts
 from model.judgements import LabelState, MessageState
-from model.labels import Taxonomy
+from model.labels import Label, Taxonomy
 from model.schema import Prediction
 
 Block = dict[str, Any]
@@ -18,6 +19,7 @@ Block = dict[str, Any]
 CORRECT_ACTION = "labels_correct"
 EDIT_ACTION = "labels_edit"
 WHY_ACTION = "labels_why"
+GUIDE_BUTTON = "guide_open"
 EDIT_VIEW = "labels_view"
 FORGET_VIEW = "forget_view"
 CHOICE = "labels"
@@ -226,9 +228,12 @@ def settled(label: str, state: LabelState | None, taxonomy: Taxonomy, texts: Tex
     named = {"sign": _sign(label, taxonomy), "title": escape(label_title(label, taxonomy, texts))}
     if state is None or state.applies is None:  # retired, taken back, or said of an earlier text
         return texts("reply.settled_open", **named)
+    key = "reply.settled_yes" if state.applies else "reply.settled_no"
+    if state.settled_by:
+        return texts(key, people=mentions((state.settled_by,)) + texts("reply.settled_by_lead"), **named)
     won, lost = (state.yes, state.no) if state.applies else (state.no, state.yes)
     people = mentions(won) + (texts("reply.settled_by_experts") if len(won) <= len(lost) else "")
-    return texts("reply.settled_yes" if state.applies else "reply.settled_no", people=people, **named)
+    return texts(key, people=people, **named)
 
 
 def loading(texts: Texts) -> dict[str, Any]:
@@ -251,26 +256,27 @@ def labels_modal(
     *,
     metadata: str,
     warning: str = "",
+    among: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Render the modal with every label to choose from, its description beside it, and a note.
+    """Render the modal with every label to choose from that is `among` the channel's or chosen, described, and a note.
 
     From `MOST_OPTIONS` labels on, the menu asks for those that match what is typed (see `label_options`).
     """
-    options = [label_option(label.name, taxonomy, texts) for label in taxonomy]
     choice: Block = {
         "type": "multi_static_select",
         "action_id": CHOICE,
         "placeholder": plain_text(texts("modal.choose")),
         "focus_on_load": True,
     }
-    if len(options) < MOST_OPTIONS:
-        choice["options"] = options
-    else:
-        choice |= {"type": "multi_external_select", "min_query_length": 0}
+    offered = [label for label in taxonomy if among is None or label.name in among or label.name in chosen]
+    options = [label_option(label.name, taxonomy, texts) for label in offered]
+    choice |= menu_of(offered, texts, taxonomy)
     if initial := [option for option in options if option["value"] in chosen]:
         choice["initial_options"] = initial
     quoted = escape(shorten(text, 600))
     said = who_said_what(state, taxonomy, texts) if state is not None else []
+    if not taxonomy.labels:
+        return sorry(texts("labels.none_yet"), texts)
     return {
         "type": "modal",
         "callback_id": EDIT_VIEW,
@@ -282,6 +288,7 @@ def labels_modal(
             *([section(f":warning: {warning}")] if warning else []),
             section("\n".join(f"&gt; {line}" for line in quoted.splitlines()) or "&gt;"),
             *([context("\n".join(said))] if said else []),
+            {"type": "actions", "elements": [button(GUIDE_BUTTON, texts("guide.open"))]},
             {
                 "type": "input",
                 "block_id": CHOICE,
@@ -298,6 +305,25 @@ def labels_modal(
                 "element": {"type": "plain_text_input", "action_id": NOTE, "multiline": True, "max_length": 500},
             },
         ],
+    }
+
+
+def menu_of(labels: Sequence[Label], texts: Texts, taxonomy: Taxonomy) -> Block:
+    """Return the options of a menu of these labels, under the names of their groups where they have any.
+
+    From `MOST_OPTIONS` on it asks for those that match what is typed instead.
+    """
+    if len(labels) >= MOST_OPTIONS:
+        return {"type": "multi_external_select", "min_query_length": 0}
+    if not any(label.group for label in labels):
+        return {"options": [label_option(label.name, taxonomy, texts) for label in labels]}
+    groups: dict[str, list[Block]] = {}
+    for label in labels:
+        groups.setdefault(label.group or texts("labels.no_group"), []).append(label_option(label.name, taxonomy, texts))
+    return {
+        "option_groups": [
+            {"label": plain_text(shorten(group, OPTION_LENGTH)), "options": options} for group, options in groups.items()
+        ]
     }
 
 
@@ -384,6 +410,8 @@ def _standing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, t
 
 def _nothing(prediction: Prediction, state: MessageState, taxonomy: Taxonomy, texts: Texts) -> str:
     """Return that no label stands; and where nobody has said so, which is the likeliest, if any is at all likely."""
+    if not taxonomy.labels:
+        return texts("labels.none_yet")
     if state.judges:
         return texts("reply.judged_none")
     best = max(prediction.scores, key=lambda name: prediction.scores[name], default="")

@@ -13,6 +13,8 @@ LONGEST_ERROR = 300
 def sentence(first: FirstTraining, texts: Texts) -> str:
     """Say why no version answers, and what comes next or who can do what."""
     run = first.run
+    if not first.has_labels:
+        return texts("first.no_labels")
     if run is None:
         return texts("first.none")
     match run.status:

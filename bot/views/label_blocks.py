@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from bot.views.agreement import value
 from bot.views.blocks import (
     CHOICE,
     MOST_OPTIONS,
@@ -12,61 +13,43 @@ from bot.views.blocks import (
     button,
     context,
     escape,
+    label_option,
+    menu_of,
     plain_text,
     section,
     shorten,
+    sorry,
 )
+from bot.views.guide_blocks import grouped
+from bot.views.label_standing import Standing
 from bot.views.texts import Texts
+from model.agreement import ENOUGH
 from model.labels import Label, Taxonomy
-from model.schema import Cuts, LabelScores, Preference
+from model.schema import Cuts, Preference
 
 ADD_BUTTON = "labels_add"
 MENU = "labels_menu"
 RESTORE_BUTTON = "labels_restore"
 UNDO_BUTTON = "labels_undo"
+YES_BUTTON, NO_BUTTON = "labels_question_yes", "labels_question_no"
+BANK_BUTTON = "labels_begin_bank"
+OWN_BUTTON = "labels_begin_own"
 LABEL_VIEW = "label_view"
 MERGE_VIEW = "label_merge_view"
 RETIRE_VIEW = "label_retire_view"
+CHANNEL_VIEW = "label_channel_view"
 
 # The fields of the form, each a block with one element of its name.
-FIELDS = ("title", "emoji", "description", "examples", "counterexamples", "prefer", "title_en")
-TITLE, EMOJI, DESCRIPTION, EXAMPLES, COUNTEREXAMPLES, PREFER, TITLE_EN = FIELDS
+FIELDS = ("title", "emoji", "description", "examples", "counterexamples", "group", "prefer", "title_en")
+TITLE, EMOJI, DESCRIPTION, EXAMPLES, COUNTEREXAMPLES, GROUP, PREFER, TITLE_EN = FIELDS
 PREFERENCES: tuple[Preference, ...] = ("balance", "recall", "precision")
 # The entries of a label's menu.
-ACTS = ("change", "merge", "retire", "up")
+ACTS = ("change", "merge", "retire", "up", "down")
 # A modal has a hundred blocks; some are needed for what stands around the labels.
 MOST_LABELS = 80
-MOST_FORMER, MOST_UNDOS = 5, 3
-# Fewer judgements than this say little, and a label right less often than in seven of ten is weak.
-FEW, SOUND_FROM = 10, 0.7
+MOST_FORMER, MOST_UNDOS, MOST_ASKED = 5, 3, 2
 TITLE_LENGTH = 60
-
-State = Literal["new", "described", "learning", "sound", "weak"]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a label stands: on how many messages people gave it, and what the live version, if there is one, scores on it.
-
-    `cuts` are the live version's thresholds of it; None where they cannot be moved.
-    """
-
-    judged: int = 0
-    scores: LabelScores | None = None
-    is_served: bool = False  # a version is live, whether or not it knows the label
-    cuts: Cuts | None = None
-    is_described: bool = False  # where the live version was not taught it, what is written of it speaks
-
-    @property
-    def state(self) -> State | None:
-        """Return new or described where the live version was not taught it, learning while few messages carry it."""
-        if self.is_described:
-            return "described" if self.judged < FEW else "learning"
-        if self.scores is None:
-            return "new" if self.is_served else None
-        if self.scores.support == 0 or self.scores.support + self.judged < FEW:
-            return "learning"
-        return "sound" if self.scores.f1 >= SOUND_FROM else "weak"
+GROUP_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -77,6 +60,15 @@ class Undoable:
     what: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question that the labels suggest: its number, in words, and what saying yes opens."""
+
+    number: int
+    what: str
+    yes: str  # the button's word
+
+
 def label_list(
     taxonomy: Taxonomy,
     standings: Mapping[str, Standing],
@@ -85,30 +77,47 @@ def label_list(
     *,
     refused: str | None,
     warning: str = "",
+    former: Mapping[str, int] | None = None,
+    is_new: bool = False,
+    asked: Sequence[Asked] = (),
 ) -> dict[str, Any]:
-    """Render all labels with how they stand. Whoever may not change them (`refused` says why) sees the same without buttons."""
+    """Render all labels with how they stand, by groups. Whoever may not change them (`refused` says why) has no buttons.
+
+    `former` tells on how many messages people gave each label that is none any more; `is_new`: nobody has chosen yet
+    whether the shipped labels are theirs.
+    """
     may_edit = refused is None
-    rows = [
-        _row(label, standings.get(label.name, Standing()), texts, may_edit=may_edit) for label in list(taxonomy)[:MOST_LABELS]
-    ]
-    top: list[Block] = [section(texts.counted("labels.intro", len(taxonomy)))]
-    if may_edit:
+    rows: list[Block] = []
+    for group, labels in grouped(taxonomy):
+        rows += [context(f"*{escape(group)}*")] if group else []
+        rows += [_row(label, standings.get(label.name, Standing()), texts, may_edit=may_edit) for label in labels]
+    left_out = sum(row["type"] == "section" for row in rows[MOST_LABELS:])
+    rows = rows[:MOST_LABELS]
+    top: list[Block] = [section(texts.counted("labels.intro", len(taxonomy)) if taxonomy.labels else texts("labels.none_yet"))]
+    if may_edit and is_new and taxonomy.labels:
+        choices = ((BANK_BUTTON, "labels.begin_bank"), (OWN_BUTTON, "labels.begin_own"), (ADD_BUTTON, "labels.add"))
+        top = [
+            section(texts("labels.begin", number=len(taxonomy))),
+            {"type": "actions", "elements": [button(action, texts(word)) for action, word in choices]},
+        ]
+    elif may_edit:
         top.append({"type": "actions", "elements": [button(ADD_BUTTON, texts("labels.add")) | {"style": "primary"}]})
     else:
         top.append(context(refused or ""))
-    if len(taxonomy) > MOST_LABELS:
-        rows.append(context(texts.counted("labels.more", len(taxonomy) - MOST_LABELS)))
+    if left_out:
+        rows.append(context(texts.counted("labels.more", left_out)))
     undos = [_with_button(each.what, UNDO_BUTTON, texts("labels.undo"), str(each.number)) for each in undoable]
-    former = [
-        _with_button(f"{sign(label)}{escape(texts.title(label))}", RESTORE_BUTTON, texts("labels.restore"), name)
+    gone = [
+        _with_button(_touching(label, (former or {}).get(name, 0), texts), RESTORE_BUTTON, texts("labels.restore"), name)
         for name, label in list(taxonomy.former.items())[-MOST_FORMER:]
     ]
     bottom: list[Block] = []
     if may_edit and undos:
         bottom += [{"type": "divider"}, section(texts("labels.changed")), *undos[:MOST_UNDOS]]
-    if may_edit and former:
-        bottom += [{"type": "divider"}, section(texts("labels.former")), *former]
-    shown = [*([section(f":warning: {warning}")] if warning else []), *top, *rows, *bottom]
+    if may_edit and gone:
+        bottom += [{"type": "divider"}, section(texts("labels.former")), *gone]
+    questions = [block for each in asked[:MOST_ASKED] for block in _asking(each, texts)] if may_edit else []
+    shown = [*([section(f":warning: {warning}")] if warning else []), *top, *questions, *rows, *bottom]
     return {
         "type": "modal",
         "title": plain_text(texts("labels.title")),
@@ -117,8 +126,10 @@ def label_list(
     }
 
 
-def label_form(label: Label | None, texts: Texts, *, metadata: str, cuts: Cuts | None = None) -> dict[str, Any]:
-    """Render the form for a label, empty for a new one; `cuts` as in `Standing`."""
+def label_form(
+    label: Label | None, texts: Texts, *, metadata: str, cuts: Cuts | None = None, touches: str = ""
+) -> dict[str, Any]:
+    """Render the form for a label, empty for a new one, with what a change touches; `cuts` as in `Standing`."""
     known = label or Label(name="", title="", title_en="", emoji="", description="")
     return {
         "type": "modal",
@@ -128,11 +139,13 @@ def label_form(label: Label | None, texts: Texts, *, metadata: str, cuts: Cuts |
         "submit": plain_text(texts("labels.save")),
         "close": plain_text(texts("labels.cancel")),
         "blocks": [
+            *([context(touches)] if touches else []),
             _input(TITLE, known.title, texts, longest=TITLE_LENGTH, optional=False),
             _input(EMOJI, known.emoji, texts, longest=100),
             _input(DESCRIPTION, known.description, texts, longest=300, lines=True),
             _input(EXAMPLES, "\n".join(known.examples), texts, longest=3000, lines=True),
             _input(COUNTEREXAMPLES, "\n".join(known.counterexamples), texts, longest=3000, lines=True),
+            _input(GROUP, known.group, texts, longest=GROUP_LENGTH),
             _preferences(known, cuts, texts),
             _input(TITLE_EN, "" if known.title_en == known.title else known.title_en, texts, longest=TITLE_LENGTH),
         ],
@@ -158,6 +171,25 @@ def merge_form(label: Label, taxonomy: Taxonomy, touches: str, texts: Texts, *, 
     return _question(MERGE_VIEW, "labels.merge", "labels.merge_do", [section(told), asked, section(touches)], texts, metadata)
 
 
+def channel_form(taxonomy: Taxonomy, chosen: Sequence[str], texts: Texts, *, metadata: str) -> dict[str, Any]:
+    """Render the choice of the labels that a channel uses; nothing chosen is all of them."""
+    if not taxonomy.labels:
+        return sorry(texts("labels.none_yet"), texts)
+    element: Block = {"type": "multi_static_select", "action_id": CHOICE, "placeholder": plain_text(texts("labels.channel_all"))}
+    element |= menu_of(taxonomy.labels, texts, taxonomy)
+    if initial := [label_option(name, taxonomy, texts) for name in taxonomy.names if name in chosen]:
+        element["initial_options"] = initial
+    asked: Block = {
+        "type": "input",
+        "block_id": CHOICE,
+        "optional": True,
+        "label": plain_text(texts("labels.channel")),
+        "hint": plain_text(texts("labels.hint_channel")),
+        "element": element,
+    }
+    return _question(CHANNEL_VIEW, "labels.title", "labels.save", [section(texts("labels.channel_what")), asked], texts, metadata)
+
+
 def sign(label: Label) -> str:
     """Return the label's emoji before its title, or nothing."""
     return f":{label.emoji}: " if label.emoji else ""
@@ -169,6 +201,8 @@ def _row(label: Label, standing: Standing, texts: Texts, *, may_edit: bool) -> B
         told.append(texts.counted("labels.judged", standing.judged))
     if standing.scores is not None and standing.scores.support:
         told.append(texts("labels.right", of_ten=round(standing.scores.f1 * 10)))
+    if standing.agreement is not None and standing.agreement.units >= ENOUGH:
+        told.append(texts("labels.agreement", value=value(standing.agreement, texts)))
     lines = [f"{sign(label)}*{escape(texts.title(label))}*", escape(shorten(label.description, 150))]
     lines += [f"_{' · '.join(told)}_"] if told else []
     lines += [f":dart: {preferred}"] if (preferred := _preferred(label, standing, texts)) else []
@@ -215,6 +249,18 @@ def _preferences(label: Label, cuts: Cuts | None, texts: Texts) -> Block:
             "initial_option": options[label.prefer or "balance"],
         },
     }
+
+
+def _asking(asked: Asked, texts: Texts) -> list[Block]:
+    choices = ((YES_BUTTON, asked.yes), (NO_BUTTON, texts("labels.question_no")))
+    elements = [button(action, word) | {"value": str(asked.number)} for action, word in choices]
+    return [section(f":bulb: {asked.what}"), {"type": "actions", "block_id": f"asked:{asked.number}", "elements": elements}]
+
+
+def _touching(label: Label, judged: int, texts: Texts) -> str:
+    """Return a former label's name with what comes back with it."""
+    told = f" · {texts.counted('labels.judged', judged)}" if judged else ""
+    return f"{sign(label)}{escape(texts.title(label))}{told}"
 
 
 def _with_button(text: str, action: str, word: str, value: str) -> Block:

@@ -1,12 +1,12 @@
 """The review as a screen: one message at a time, what it is about, and what a reviewer can say of it. Pure, as `blocks` is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.views.blocks import (
     CHOICE,
-    MOST_OPTIONS,
+    GUIDE_BUTTON,
     NOTE,
     SURE_FROM,
     Block,
@@ -14,6 +14,8 @@ from bot.views.blocks import (
     context,
     escape,
     label_option,
+    label_title,
+    menu_of,
     names,
     plain_text,
     section,
@@ -25,9 +27,14 @@ from model.judgements import MessageState
 from model.labels import Taxonomy
 
 OPEN_BUTTON = "review_open"
+OPEN_ACTION = "review_open_here"  # the same, on a message
 CORRECT_BUTTON = "review_correct"
 SKIP_BUTTON = "review_skip"
 BACK_BUTTON = "review_back"
+SETTLE_YES_BUTTON = "review_settle_yes"
+SETTLE_NO_BUTTON = "review_settle_no"
+# Labels in dispute that a lead can settle on one card.
+MOST_SETTLED = 5
 REVIEW_VIEW = "review_view"
 # Labels beside which there is a box to tick; the others are in a menu.
 LIKELY = 6
@@ -54,6 +61,9 @@ class CardShown:
     state: MessageState
     scores: Mapping[str, float]
     notes: Sequence[tuple[str, str]]  # (who, what)
+    suspected: Sequence[tuple[str, bool]] = ()  # (label, what people said of it), where that looks wrong
+    among: Collection[str] | None = None  # the labels that the channel uses; None: all
+    may_settle: bool = False  # the reviewer is a lead, whose word decides a dispute
 
 
 def card(
@@ -74,8 +84,11 @@ def card(
     quoted = "\n".join(f"&gt; {line}" for line in escape(shorten(shown.text, 1500)).splitlines())
     said = [] if shown.blind else who_said_what(shown.state, taxonomy, texts)
     notes = [texts("review.noted", user=f"<@{who}>", note=escape(shorten(what, 300))) for who, what in shown.notes]
+    to_settle = shown.state.disputed[:MOST_SETTLED] if shown.may_settle else ()
+    settling = [_settling(name, number, taxonomy, texts) for name in to_settle]
     fields = [_boxes(likely, standing, number, taxonomy, texts)] if likely else []
-    rest = [label.name for label in taxonomy if label.name not in likely]
+    offered = [label.name for label in taxonomy if shown.among is None or label.name in {*shown.among, *standing}]
+    rest = [name for name in offered if name not in likely]
     fields += [_menu(rest, standing, number, taxonomy, texts, is_only=not likely)] if rest else []
     return {
         "type": "modal",
@@ -91,6 +104,7 @@ def card(
             section(quoted or "&gt; …"),
             context("\n".join([_why(shown, taxonomy, texts), *notes, *said])),
             {"type": "actions", "elements": _buttons(shown, standing, taxonomy, texts, may_go_back=may_go_back)},
+            *settling,
             *fields,
             {
                 "type": "input",
@@ -119,6 +133,15 @@ def nothing_left(progress: Progress, texts: Texts, *, metadata: str, may_go_back
     }
 
 
+def portion(texts: Texts, *, direct: bool) -> tuple[str, list[Block]]:
+    """Render the daily reminder, for one person or for a channel, with the button that opens the review."""
+    told = texts("portion.own" if direct else "portion.channel")
+    return told, [
+        section(told),
+        {"type": "actions", "elements": [button(OPEN_ACTION, texts("review.open")) | {"style": "primary"}]},
+    ]
+
+
 def only(sentence: str, texts: Texts) -> dict[str, Any]:
     """Render a screen that only says this: one moment, or why there is no card."""
     return {
@@ -142,6 +165,13 @@ def _why(shown: CardShown, taxonomy: Taxonomy, texts: Texts) -> str:
         return texts("review.why_sample")
     if shown.reason == "dispute" and shown.state.disputed:
         return texts("review.why_dispute", labels=names(shown.state.disputed, taxonomy, texts))
+    if shown.reason == "suspect" and shown.suspected:
+        said = [
+            texts("review.suspect_yes" if says else "review.suspect_no", label=names([name], taxonomy, texts))
+            for name, says in shown.suspected
+            if name in taxonomy
+        ]
+        return texts("review.why_suspect", said="; ".join(said))
     doubtful = [name for name in _likely(shown, taxonomy) if 1 - SURE_FROM <= shown.scores.get(name, 0.0) < SURE_FROM]
     if shown.reason == "teaches" and doubtful:
         return texts("review.why_doubt", labels=names(doubtful[:3], taxonomy, texts))
@@ -165,7 +195,19 @@ def _buttons(shown: CardShown, standing: Sequence[str], taxonomy: Taxonomy, text
     buttons.append(button(SKIP_BUTTON, texts("review.skip")))
     if may_go_back:
         buttons.append(button(BACK_BUTTON, texts("review.back")))
+    buttons.append(button(GUIDE_BUTTON, texts("guide.open")))
     return buttons
+
+
+def _settling(name: str, number: int, taxonomy: Taxonomy, texts: Texts) -> Block:
+    """Render the two buttons by which a lead decides about a label in dispute."""
+    title = shorten(label_title(name, taxonomy, texts), 40)
+    choices = ((SETTLE_YES_BUTTON, "review.settle_yes"), (SETTLE_NO_BUTTON, "review.settle_no"))
+    return {
+        "type": "actions",
+        "block_id": f"settle:{number}:{name}",
+        "elements": [button(action, texts(word, label=title)) | {"value": name} for action, word in choices],
+    }
 
 
 def _boxes(likely: Sequence[str], standing: Sequence[str], number: int, taxonomy: Taxonomy, texts: Texts) -> Block:
@@ -189,10 +231,7 @@ def _menu(rest: Sequence[str], standing: Sequence[str], number: int, taxonomy: T
         "action_id": CHOICE,
         "placeholder": plain_text(texts("modal.choose")),
     }
-    if len(options) < MOST_OPTIONS:
-        element["options"] = options
-    else:
-        element |= {"type": "multi_external_select", "min_query_length": 0}
+    element |= menu_of([taxonomy[name] for name in rest], texts, taxonomy)
     if chosen := [option for option in options if option["value"] in standing]:
         element["initial_options"] = chosen
     return {

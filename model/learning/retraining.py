@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.errors import BaseUnavailable, BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
+from model.errors import BadData, BaseUnavailable, BrokenVersion, ModelError, RunCancelled, RunLost, StoreUnavailable
 from model.labels import Taxonomy
 from model.learning.baseline import load_baseline, truth_of
 from model.learning.dataset import SPLITS, data_sha256, divide, read_examples, seed_messages, write_examples
@@ -177,6 +177,8 @@ def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progres
     from model.learning import describing, training
 
     run_directory = store.registry.run_directory(run.id)
+    if not store.labels.current().names:
+        raise BadData("there are no labels to learn: add the first in Slack, with `/beto etiquetas`")
     data = _frozen_snapshot(store, run_directory, run.id)
     live = store.registry.live()
     candidate = store.registry.made_by(run.id)

@@ -11,6 +11,7 @@ from sqlalchemy import false, func, select
 
 from model.reactions import Place
 from model.showing import DISPLAYS, Display, Rest, Showing, rest_of
+from model.store.channel_labels import chosen_labels
 from model.store.database import Database, aware, now
 from model.store.outbox_changes import mark_archived_due, mark_refused_due, settle_channel
 from model.store.tables import channels, gestures, messages, mutes, outbox, runs, standing_labels, standings, training_texts
@@ -125,6 +126,22 @@ class Channels:
         return [
             SummaryChoice(row.channel, row.summary, row.summary_hour, row.summary_zone, aware(row.summary_since)) for row in rows
         ]
+
+    def labels(self, channel: str) -> tuple[str, ...] | None:
+        """Return the labels that the channel chose, by their names of then; None for all."""
+        with self._database.reading() as connection:
+            return chosen_labels(connection, [channel]).get(channel)
+
+    def set_labels(self, channel: str, names: tuple[str, ...] | None) -> bool:
+        """Let the channel use these labels from now on, None: all; return whether it used others.
+
+        What was judged stays as it was said.
+        """
+        with self._database.writing() as connection:
+            before, kept = chosen_labels(connection, [channel]).get(channel), None if names is None else list(names)
+            insert = self._database.insert(channels).values(channel=channel, mode="mention", labels=kept)
+            connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"labels": kept}))
+            return before != names
 
     def delete(self, channel: str) -> int:
         """Remove the texts of a channel that is gone, and expect nothing more to be posted there; return how many there were."""

@@ -21,14 +21,17 @@ from model.store.tables import (
     erasure_requests,
     examples,
     gestures,
+    label_questions,
     messages,
     mutes,
     outbox,
     people,
+    portions,
     predictions,
     review_cards,
     runs,
     split_assignments,
+    suspicions,
     training_texts,
     versions,
     workspace,
@@ -109,6 +112,7 @@ class ErasureService:
                 connection.execute(people.delete().where(people.c.user == request.user))
                 connection.execute(review_cards.delete().where(review_cards.c.user == request.user))
                 connection.execute(mutes.delete().where(mutes.c.user == request.user))
+                connection.execute(portions.delete().where(portions.c.user == request.user))
             connection.execute(erasure_requests.update().where(erasure_requests.c.id == request_id).values(done_at=now()))
             done = connection.execute(select(erasure_requests).where(erasure_requests.c.id == request_id)).one()
             training = connection.execute(select(runs.c.id).where(runs.c.open)).scalar_one_or_none()
@@ -139,6 +143,10 @@ class ErasureService:
             connection.execute(predictions.delete().where(predictions.c.message_id == message_id))
             connection.execute(review_cards.delete().where(review_cards.c.message_id == message_id))
             connection.execute(mutes.delete().where(mutes.c.channel == row.channel, mutes.c.ts == row.ts))
+            connection.execute(suspicions.delete().where(suspicions.c.message_id == message_id))
+            for question in connection.execute(select(label_questions.c.id, label_questions.c.question)).all():
+                if message_id in question.question.get("messages", ()):  # its words may be this message's
+                    connection.execute(label_questions.delete().where(label_questions.c.id == question.id))
             connection.execute(
                 messages.update()
                 .where(messages.c.id == message_id)

@@ -6,14 +6,15 @@ the message is looked at, so nothing has to wait for anything.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from model.judgements import Gesture, Kind
+from model.judgements import VIA_SETTLE, Gesture, Kind
 from model.labels import Taxonomy, canonical_emoji
 from model.reactions import Reaction
+from model.store.channel_labels import chosen_labels
 from model.store.database import Database, lock_channel, now
 from model.store.outbox_changes import mark_reply_due
 from model.store.outbox_row import Kind as OutboxKind
@@ -24,9 +25,10 @@ from model.store.tables import channels, gestures, messages, outbox, predictions
 class Gestures:
     """The gestures of one database. Every note passes `mask` before it is kept."""
 
-    def __init__(self, database: Database, mask: Callable[[str], str]) -> None:
+    def __init__(self, database: Database, mask: Callable[[str], str], labels: Callable[[], Taxonomy]) -> None:
         self._database = database
         self._mask = mask
+        self._labels = labels
 
     def add(self, gesture: Gesture, *, channel: str, item_ts: str, note: str | None = None) -> tuple[int | None, bool]:
         """Save a gesture; return the message that it is about, if that is known yet, and whether it is new."""
@@ -64,6 +66,7 @@ class Gestures:
         note: str | None = None,
     ) -> tuple[int | None, bool]:
         shown = None if message is None else _latest(message.id, message.revision).scalar_subquery()
+        silent = {*gesture.silent, *self._not_offered(connection, gesture, message, channel=channel, item_ts=item_ts)}
         added = connection.execute(
             self._database.insert_or_ignore(gestures)
             .values(
@@ -75,7 +78,7 @@ class Gestures:
                 at=gesture.at,
                 kind=gesture.kind.value,
                 labels=list(gesture.labels),
-                silent=list(gesture.silent),
+                silent=sorted(silent),
                 withdrawn=gesture.withdrawn,
                 via=gesture.via,
                 prediction_id=shown,
@@ -87,6 +90,19 @@ class Gestures:
         if added is not None and message is not None:
             mark_reply_due(connection, message.id)
         return (None if message is None else int(message.id)), added is not None
+
+    def _not_offered(
+        self, connection: Connection, gesture: Gesture, message: Row[Any] | None, *, channel: str, item_ts: str
+    ) -> Collection[str]:
+        """Return the labels that the channel does not use and nobody gave this message: whoever speaks there speaks of others."""
+        used = chosen_labels(connection, [channel]).get(channel)
+        if used is None or gesture.via == VIA_SETTLE:
+            return ()
+        taxonomy = self._labels()
+        places = {item_ts} if message is None else {item_ts, message.ts}
+        given = select(gestures.c.labels).where(gestures.c.channel == channel, gestures.c.item_ts.in_(places))
+        named = {name for labels in connection.execute(given).scalars() for name in labels}
+        return set(taxonomy.names) - set(taxonomy.today((*used, *named, *gesture.labels)))
 
     def message_of(self, channel: str, item_ts: str) -> int | None:
         """Return the id of the message that `item_ts` is, or whose reply it is."""
@@ -118,8 +134,8 @@ class Gestures:
                     return read_gesture(row, (), 0)
         return None
 
-    def named(self, taxonomy: Taxonomy) -> Counter[str]:
-        """Return on how many messages each label of today was given by name, and not taken back."""
+    def named(self, taxonomy: Taxonomy | None) -> Counter[str]:
+        """Return on how many messages each label of today was given by name, and not taken back; by names of then for None."""
         given: dict[tuple[str, str], tuple[str, str, list[str]]] = {}
         wanted = select(
             gestures.c.channel, gestures.c.item_ts, gestures.c.user, gestures.c.handle, gestures.c.labels, gestures.c.withdrawn
@@ -130,7 +146,11 @@ class Gestures:
                     given.pop((row.user, row.handle), None)
                 else:
                     given[row.user, row.handle] = (row.channel, row.item_ts, row.labels)
-        on = {(channel, ts, name) for channel, ts, labels in given.values() for name in taxonomy.today(labels)}
+        on = {
+            (channel, ts, name)
+            for channel, ts, labels in given.values()
+            for name in (labels if taxonomy is None else taxonomy.today(labels))
+        }
         return Counter(name for _, _, name in on)
 
 

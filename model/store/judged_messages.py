@@ -4,16 +4,17 @@ Every method is one transaction, or one a page (see `database` for what it raise
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, text, union
 
-from model.judgements import Kind, MessageState, fold
-from model.labels import Taxonomy
+from model.judgements import VIA_SETTLE, Kind, MessageState, fold
+from model.labels import Taxonomy, only
 from model.schema import Prediction
+from model.store.channel_labels import chosen_labels
 from model.store.database import Database, aware, now
 from model.store.outbox_changes import of_message
 from model.store.people import KNOWN_FOR, known_people
@@ -79,12 +80,13 @@ class JudgedMessages:
             given = predictions_of(connection, [row])[row.id]
             said = gestures_of(connection, [row], taxonomy, given={row.id: given})[row.id]
             known = known_people(connection, {each.gesture.user for each in said})
-        latest = _newest(given, row.revision, taxonomy)
+            used = chosen_labels(connection, [row.channel])
+        latest = _newest(given, row, taxonomy, used)
         fresh = _with_meaning([each for each in said if not each.stale], blind=row.blind)
         moment = now()
         allowed = {user for user in {each.gesture.user for each in said} if known.get(user) is None or known[user].may_judge}
         state = fold(
-            (each.gesture for each in fresh if each.gesture.user in allowed),
+            (each.gesture for each in fresh if each.gesture.user in allowed or each.gesture.via == VIA_SETTLE),
             names=taxonomy.names,
             predicted=latest.labels if latest else (),
             experts={user for user, person in known.items() if person.expert},
@@ -147,13 +149,14 @@ class JudgedMessages:
                 given = predictions_of(connection, rows)
                 said = gestures_of(connection, rows, taxonomy, given=given)
                 persons = known_people(connection, {each.gesture.user for row in rows for each in said[row.id]})
+                used = chosen_labels(connection, {row.channel for row in rows})
             for row in rows:
                 counted = [
                     each
                     for each in _with_meaning([each for each in said[row.id] if not each.stale], blind=row.blind)
-                    if each.gesture.user not in persons or persons[each.gesture.user].may_judge
+                    if each.gesture.user not in persons or persons[each.gesture.user].may_judge or each.gesture.via == VIA_SETTLE
                 ]
-                latest = _newest(given[row.id], row.revision, taxonomy)
+                latest = _newest(given[row.id], row, taxonomy, used)
                 state = fold(
                     (each.gesture for each in counted),
                     names=taxonomy.names,
@@ -161,6 +164,13 @@ class JudgedMessages:
                     experts={user for user, person in persons.items() if person.expert},
                 )
                 yield JudgedMessage(row, state, tuple(counted), latest)
+
+    def lately(self, taxonomy: Taxonomy, most: int) -> Iterator[JudgedMessage]:
+        """Yield the messages that the newest `most` gestures are about, as `messages` does."""
+        with self._database.reading() as connection:
+            newest = connection.execute(select(func.coalesce(func.max(gestures.c.id), 0))).scalar_one()
+            ids = judged_ids(connection, blind=False, after=newest - most)
+        return self.messages(taxonomy, ids=ids)
 
     def said_blind(self, taxonomy: Taxonomy) -> Iterator[tuple[MessageState, Prediction]]:
         """Yield what the first person said of each message whose prediction was hidden until then, and that prediction.
@@ -188,10 +198,15 @@ def _with_meaning(said: list[StoredGesture], *, blind: bool) -> list[StoredGestu
     return [each for each in said if each.gesture.kind in OWN_WORDS or (shown_at is not None and each.gesture.at >= shown_at)]
 
 
-def _newest(given: Sequence[Row[Any]], revision: int, taxonomy: Taxonomy) -> Prediction | None:
-    """Return the last prediction of this text, in the labels of today."""
-    newest = next((row for row in reversed(given) if row.revision == revision), None)
-    return None if newest is None else taxonomy.read(Prediction.model_validate(newest.prediction))
+def _newest(
+    given: Sequence[Row[Any]], message: Row[Any], taxonomy: Taxonomy, used: Mapping[str, tuple[str, ...]]
+) -> Prediction | None:  # fmt: skip
+    """Return the last prediction of this text, in the labels of today that its channel uses."""
+    newest = next((row for row in reversed(given) if row.revision == message.revision), None)
+    if newest is None:
+        return None
+    read, chosen = taxonomy.read(Prediction.model_validate(newest.prediction)), used.get(message.channel)
+    return only(read, None if chosen is None else taxonomy.today(chosen))
 
 
 def judged_ids(connection: Connection, *, blind: bool, after: int = 0) -> "array[int]":

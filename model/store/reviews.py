@@ -19,7 +19,7 @@ from model.store.database import Database, now
 from model.store.judged_messages import is_judged
 from model.store.outbox_changes import insert_or_ignore
 from model.store.outbox_row import RETRY_AFTER_S, Kind, State, doubt_key
-from model.store.tables import gestures, messages, outbox, predictions, review_cards
+from model.store.tables import gestures, messages, outbox, predictions, review_cards, suspicions
 
 # Whoever leaves a card open for so long leaves it to others.
 LEASE = timedelta(minutes=10)
@@ -36,6 +36,7 @@ UNDONE_WITHIN = timedelta(hours=1)
 class Reason(StrEnum):
     """Why a message is given to a reviewer."""
 
+    SUSPECT = "suspect"  # what was said of it looks wrong
     DISPUTE = "dispute"  # people disagree on a label
     NOTE = "note"  # somebody left a note
     SAMPLE = "sample"  # drawn by chance, to see how often the labels are right
@@ -86,10 +87,13 @@ class Reviews:
             row = connection.execute(select(review_cards).where(*mine).order_by(review_cards.c.id.desc()).limit(1)).one_or_none()
             return None if row is None else ReviewCard.of(row)
 
-    def candidates(self, user: str, most: int, chance: random.Random | None = None) -> list[Candidate]:
+    def candidates(
+        self, user: str, most: int, chance: random.Random | None = None, *, settles: bool = False
+    ) -> list[Candidate]:  # fmt: skip
         """Return what this person may be given, best first: disputes and notes of others, then what teaches most.
 
-        With `chance`, what nobody has judged, in its order. Looked for among the newest, whatever is stored; never what this
+        With `chance`, what nobody has judged, in its order. Whoever `settles` disputes is given also those on which they have
+        spoken. Looked for among the newest, whatever is stored; never what this
         person had already, what somebody else has in hand, and what somebody wrote to the bot alone.
         """
         with self._database.reading() as connection:
@@ -97,7 +101,7 @@ class Reviews:
             if chance is not None:
                 drawn = [row.id for row in rows if row.latest is not None]
                 return [Candidate(message_id, Reason.SAMPLE) for message_id in chance.sample(drawn, min(most, len(drawn)))]
-            found = [Candidate(message_id, Reason.DISPUTE) for message_id in _disputed(connection, user)]
+            found = [Candidate(message_id, Reason.DISPUTE) for message_id in _disputed(connection, user, again=settles)]
             found += [Candidate(message_id, Reason.NOTE) for message_id in _noted(connection, user)]
             known = _lately(connection, user)
         # What no version has spoken of comes last, as it came.
@@ -108,8 +112,26 @@ class Reviews:
     def waiting(self, user: str) -> Counter[str]:
         """Return by channel how many messages wait for a word of this person: disputes, and notes of others; of the newest."""
         with self._database.reading() as connection:
-            ids = {*_disputed(connection, user), *_noted(connection, user)}
+            ids = {*_disputed(connection, user, again=False), *_noted(connection, user)}
             return Counter(connection.execute(select(messages.c.channel).where(messages.c.id.in_(ids))).scalars())
+
+    def suspects(self, user: str, most: int) -> list[Candidate]:
+        """Return judged messages of which something looks wrong, the least believable first; each is asked about once."""
+        asked = select(review_cards.c.id).where(
+            review_cards.c.message_id == messages.c.id,
+            review_cards.c.reason == Reason.SUSPECT.value,
+            review_cards.c.outcome == "judged",
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(messages.c.id)
+                .join(suspicions, suspicions.c.message_id == messages.c.id)
+                .where(_free(user, again=True), ~asked.exists())
+                .group_by(messages.c.id)
+                .order_by(func.min(suspicions.c.score))
+                .limit(most)
+            )
+            return [Candidate(message_id, Reason.SUSPECT) for message_id in found.scalars()]
 
     def claim(self, candidate: Candidate, user: str, *, blind: bool) -> ReviewCard | None:
         """Give the message to this person for `LEASE`, or return None where somebody else has it in hand."""
@@ -224,13 +246,14 @@ def _today() -> str:
     return f"{now():%Y-%m-%d}"
 
 
-def _free(user: str) -> Any:
-    """Return the condition for a row of `messages` that this person may be given."""
+def _free(user: str, *, again: bool = False) -> Any:
+    """Return the condition for a row of `messages` that this person may be given, `again`: after they have judged it."""
+    done = ["skipped"] if again else ["judged", "skipped"]
     taken = select(review_cards.c.id).where(
         review_cards.c.message_id == messages.c.id,
         or_(
             and_(review_cards.c.outcome.is_(None), review_cards.c.user != user, review_cards.c.claimed_until > now()),
-            and_(review_cards.c.user == user, review_cards.c.outcome.in_(["judged", "skipped"])),
+            and_(review_cards.c.user == user, review_cards.c.outcome.in_(done)),
         ),
     )
     private = or_(messages.c.source == Source.COMMAND.value, messages.c.channel.startswith("D"))
@@ -255,12 +278,12 @@ def _unjudged(connection: Connection, user: str) -> Sequence[Any]:
     ).all()
 
 
-def _disputed(connection: Connection, user: str) -> Sequence[int]:
+def _disputed(connection: Connection, user: str, *, again: bool) -> Sequence[int]:
     """Return the messages of the newest questions about labels in dispute, newest first; some may be settled by now."""
     # In the words of `ix_outbox_question`, else it would not be used.
     asked = select(outbox.c.message_id).where(text("kind = 'question'")).order_by(outbox.c.id.desc()).limit(DISPUTES)
     about = list(dict.fromkeys(connection.execute(asked).scalars()))
-    free = set(connection.execute(select(messages.c.id).where(messages.c.id.in_(about), _free(user))).scalars())
+    free = set(connection.execute(select(messages.c.id).where(messages.c.id.in_(about), _free(user, again=again))).scalars())
     return [message_id for message_id in about if message_id in free]
 
 

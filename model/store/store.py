@@ -20,10 +20,12 @@ from model.store.insight import Insight
 from model.store.inventory import Inventory
 from model.store.judged_messages import JudgedMessages
 from model.store.label_book import LabelBook
+from model.store.label_questions import LabelQuestions
 from model.store.messages import Messages
 from model.store.mutes import Mutes
 from model.store.outbox import Outbox
 from model.store.people import People
+from model.store.portions import Portions
 from model.store.predictions import Predictions
 from model.store.refits import Refits
 from model.store.registry import Registry
@@ -31,6 +33,7 @@ from model.store.reviews import Reviews
 from model.store.routes import Routes
 from model.store.runs import Runs
 from model.store.standings import Standings
+from model.store.suspicions import Suspicions
 from model.store.tables import workspace
 from model.store.workers import Workers
 
@@ -63,7 +66,8 @@ class Store:
         self.channels = Channels(self.database)
         self.examples = Examples(self.database, self.mask)
         self.outbox = Outbox(self.database)
-        self.gestures = Gestures(self.database, self.mask)
+        self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})
+        self.gestures = Gestures(self.database, self.mask, self.labels.current)
         self.judged = JudgedMessages(self.database)
         self.people = People(self.database)
         self.standings = Standings(self.database, self.judged)
@@ -75,8 +79,10 @@ class Store:
         self.insight = Insight(self.database)
         self.reviews = Reviews(self.database)
         self.routes = Routes(self.database)
+        self.label_questions = LabelQuestions(self.database)
+        self.portions = Portions(self.database)
+        self.suspicions = Suspicions(self.database)
         self.explanations = Explanations(self.database)
-        self.labels = LabelBook(self.database, label_emoji or {}, preferences or {})
         self.erasure = ErasureService(self.database, self.judged, self.labels)
 
     def belongs_to(self, team: str) -> str:
@@ -97,13 +103,14 @@ class Store:
         """
         if self.registry.live() is not None:
             return None
-        run = self.runs.last()
+        run, has_labels = self.runs.last(), bool(self.labels.current().names)
         if run is None or run.status != "failed":
-            return FirstTraining(run)
+            return FirstTraining(run, has_labels=has_labels)
         failures = self.runs.failures()
         if run.failure == "base" or failures > len(RETRY_FIRST_AFTER_S):
-            return FirstTraining(run, failures)
-        return FirstTraining(run, failures, run.beat_at + timedelta(seconds=RETRY_FIRST_AFTER_S[failures - 1]))
+            return FirstTraining(run, failures, has_labels=has_labels)
+        retry_at = run.beat_at + timedelta(seconds=RETRY_FIRST_AFTER_S[failures - 1])
+        return FirstTraining(run, failures, retry_at, has_labels)
 
     def migrate(self) -> None:
         """Bring the schema to the newest migration; safe to call from several processes at once."""

@@ -35,7 +35,9 @@ def read_gesture(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxo
     if taxonomy is not None:
         # Nobody who spoke while a label was not there said anything about it.
         absent = taxonomy.absent_at(row.at)
-        labels, silent, predicted = taxonomy.today(labels), taxonomy.today((*silent, *absent)), taxonomy.today(predicted)
+        labels, silent = taxonomy.today(labels), taxonomy.today((*silent, *absent))
+        # What the channel does not use, or was no label then, stood on nobody's screen.
+        predicted = tuple(name for name in taxonomy.today(predicted) if name not in silent)
     return StoredGesture(
         id=row.id,
         gesture=Gesture(

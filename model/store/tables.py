@@ -42,6 +42,7 @@ channels = Table(
     Column("display", String(16), nullable=False, server_default="thread"),  # `showing.Display`
     Column("delay_minutes", Integer, nullable=False, server_default="0"),
     Column("rest", JSON(none_as_null=True)),  # `showing.Rest`
+    Column("labels", JSON(none_as_null=True)),  # that are used there; empty: all, new ones too
 )
 
 messages = Table(
@@ -236,6 +237,39 @@ Index("ix_standings_at", *(standings.c[name] for name in ("at", "labels", "judge
 Index("ix_standings_channel", *(standings.c[name] for name in ("channel", "at", "labels", "judged", "corrected")))
 Index("ix_standing_labels_at", standing_labels.c.at, standing_labels.c.label)
 Index("ix_standing_labels_channel", standing_labels.c.channel, standing_labels.c.at, standing_labels.c.label)
+
+# What the labels themselves suggest: each question is asked once, and answered by whoever may change labels.
+label_questions = Table(
+    "label_questions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("month", String(7), nullable=False),
+    Column("key", String(255), nullable=False, unique=True),
+    Column("question", JSON, nullable=False),  # `label_questions.LabelQuestion`
+    Column("answered_by", String(32)),
+)
+
+# Where somebody is reminded daily of the review: their direct messages with the bot, or a channel.
+portions = Table(
+    "portions",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("user", String(32), nullable=False),  # who asked for it
+    Column("hour", Integer, nullable=False),  # by their clock, which is `offset_s` ahead of UTC
+    Column("offset_s", Integer, nullable=False),
+    Column("last_day", String(10), nullable=False),  # by that clock: the last day that needs no reminder any more
+)
+
+# Labels of judged messages that look wrong: what to ask people about, replaced by each training.
+suspicions = Table(
+    "suspicions",
+    metadata,
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("label", String(64), primary_key=True),
+    Column("says", Boolean, nullable=False),  # what people say: that it applies, or not
+    Column("score", Float, nullable=False),  # the lower, the less believable
+    Column("found_at", DateTime(timezone=True), nullable=False),
+)
 
 # How many rows there are, without counting them: triggers keep it, on eight rows so that writers do not queue for one.
 tallies = Table(

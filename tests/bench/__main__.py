@@ -334,6 +334,7 @@ def simulator_load(seconds: int, rate: int, as_json: bool) -> None:
 @click.option("--gestures", type=click.IntRange(0), default=500, show_default=True, help="Reactions and buttons.")
 @click.option("--kills", type=click.IntRange(0), default=20, show_default=True, help="SIGKILLs, spread over every process.")
 @click.option("--retrainings", type=click.IntRange(0), default=2, show_default=True)
+@click.option("--label-changes", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--faults", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of Slack's calls and events.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same one brings the same again.")
 @click.option("--twice", is_flag=True, help="Two of each process; needs --postgres.")
@@ -351,6 +352,7 @@ def chaos(
     gestures: int,
     kills: int,
     retrainings: int,
+    label_changes: int,
     faults: float,
     seed: int,
     twice: bool,
@@ -371,6 +373,7 @@ def chaos(
         gestures=gestures,
         kills=kills,
         retrainings=retrainings,
+        label_changes=label_changes,
         share=faults,
         seed=seed,
         twice=twice,

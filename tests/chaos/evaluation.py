@@ -1,7 +1,7 @@
 """Evaluation after a chaos run: what should be there, and what is."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from bot.simulator.workspace import Workspace
 from bot.slack.payloads import ReactionEvent, microseconds, parse_event
 from bot.views.texts import load_texts
 from model.errors import BrokenVersion
-from model.labels import seed_taxonomy
+from model.labels import Taxonomy, fold_labels, seed_taxonomy
 from model.learning.judged import JudgedSoFar
 from model.reactions import Signs
 from model.serving.version_folder import verify
@@ -68,6 +68,7 @@ def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedStat
     """
     posted, given_up = _posted(workspace), []
     heard, deleted, texts = _heard_messages(expected)
+    label_sets = _label_sets(store)
     for place in expected.written:
         found, stored = posted.get(place, []), store.messages.find(*place)
         if place in deleted:
@@ -82,7 +83,7 @@ def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedStat
         elif len(found) > 1:
             report("doubled", f"{place} has {found}")
         else:
-            _evaluate_reply(store, workspace, stored, found[0], texts.get(place), report)
+            _evaluate_reply(store, workspace, stored, found[0], texts.get(place), label_sets, report)
     return len(given_up)
 
 
@@ -117,7 +118,15 @@ def _heard_messages(expected: ExpectedState) -> tuple[set[Place], set[Place], di
     return heard, deleted, {place: text for place, (_, text) in texts.items()}
 
 
-def _evaluate_reply(store: Store, workspace: Workspace, stored: StoredMessage, at: Place, text: str | None, report: Any) -> None:
+def _evaluate_reply(
+    store: Store,
+    workspace: Workspace,
+    stored: StoredMessage,
+    at: Place,
+    text: str | None,
+    label_sets: Sequence[Taxonomy],
+    report: Any,
+) -> None:
     """Report where the reply `at` this place does not show what the store says of the words that stand there."""
     message = stored.message
     place = (message.channel, message.ts)
@@ -127,14 +136,20 @@ def _evaluate_reply(store: Store, workspace: Workspace, stored: StoredMessage, a
     shown = workspace.channels[at[0]].messages[at[1]]
     if shown.get("thread_ts") != message.ts:
         report("stray", f"{place} is answered outside its thread")
-    expected, found = list(_words(_expected(store, stored))), list(_without_source(_words(shown.get("blocks"))))
-    if not expected or found != expected:
-        report("wrong_state", f"{place} shows {found}, not {expected}")
+    found = list(_without_source(_words(shown.get("blocks"))))
+    expected = [list(_words(_expected(store, stored, taxonomy))) for taxonomy in label_sets]
+    if not any(expected) or found not in expected:
+        report("wrong_state", f"{place} shows {found}, not {expected[-1]}")
 
 
-def _expected(store: Store, stored: StoredMessage) -> Any:
-    """Return the blocks that the reply should have; None if there is nothing to show yet."""
-    taxonomy = store.labels.current()
+def _label_sets(store: Store) -> list[Taxonomy]:
+    """Return the sets of labels that there were, the newest last: a reply is in those of the moment when it was rendered."""
+    events = store.labels.events()
+    return [fold_labels(seed_taxonomy(), events[:upto]) for upto in range(len(events) + 1)]
+
+
+def _expected(store: Store, stored: StoredMessage, taxonomy: Taxonomy) -> Any:
+    """Return the blocks that the reply should have in these labels; None if there is nothing to show yet."""
     judged = store.judged.of(stored.id, taxonomy)
     prediction = store.predictions.latest(stored.id)
     if judged is None or prediction is None:
@@ -196,7 +211,8 @@ def _evaluate_corrections(store: Store, expected: ExpectedState, report: Any) ->
     """Report each repeat of a judged message that is not answered as that was judged, by the version with all corrections."""
     if not expected.repeats:
         return
-    judged = {text_key(each.example.text): each.example for each in JudgedSoFar(store).read(store.labels.current()).values()}
+    taxonomy = store.labels.recorded()
+    judged = {text_key(each.example.text): each.example for each in JudgedSoFar(store).read(taxonomy).values()}
     live = store.registry.live()
     newest = None if live is None else store.refits.newest(live.number)
     for place in expected.repeats:
@@ -209,7 +225,7 @@ def _evaluate_corrections(store: Store, expected: ExpectedState, report: Any) ->
         if said is None:
             report("uncorrected", f"{place} repeats {stored.message.text!r}, which nobody judged")
             continue
-        given = tuple(sorted(set(prediction.labels) - set(said.unknown)))
+        given = tuple(sorted(set(taxonomy.today(prediction.labels)) - set(said.unknown)))
         answer = (prediction.version, prediction.corrections, given)
         if answer != (live.number, newest.corrections, tuple(sorted(said.labels))):
             report("uncorrected", f"{place} is answered {answer}, was judged {said.labels}, by {newest}")

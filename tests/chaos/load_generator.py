@@ -11,8 +11,8 @@ from bot.simulator.person import Person
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Channel, User, Workspace
 from bot.views import blocks
-from model.errors import StoreUnavailable
-from model.labels import seed_taxonomy
+from model.errors import BadData, StoreUnavailable
+from model.labels import LabelEvent, seed_taxonomy
 from model.learning.dataset import seed_messages
 from model.learning.judged import JudgedSoFar
 from model.store.store import Store
@@ -65,6 +65,7 @@ class LoadGenerator:
         """Do all that the plan says, with the injector's faults between the actions."""
         plan = self.plan
         actions = ["message"] * plan.messages + ["gesture"] * plan.gestures + ["retrain"] * plan.retrainings
+        actions += ["relabel"] * plan.label_changes
         actions += ["edit"] * (plan.messages // 10) + ["delete"] * (plan.messages // 25)
         self._rng.shuffle(actions)
         moments = injector.moments(len(actions))
@@ -195,6 +196,15 @@ class LoadGenerator:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    async def _relabel(self) -> None:
+        """Somebody renames, merges, retires or brings back a label, or undoes what was done; some of it cannot be."""
+        rng, at = self._rng, time.time_ns() // 1000
+        act, chance = rng.choice(["change", "merge", "retire", "restore", "undo"]), rng.random()
+        try:
+            await asyncio.to_thread(relabel, self.store, act, chance, at)
+        except (BadData, StoreUnavailable):
+            self.done["relabel refused"] += 1
+
     def _somewhere(self) -> Channel:
         return self.workspace.channel(self._rng.choice(CHANNELS))
 
@@ -204,3 +214,19 @@ class LoadGenerator:
     def _one_of_them(self) -> tuple[Channel, str]:
         channel, ts = self._rng.choice(self._recent)
         return self.workspace.channel(channel), ts
+
+
+def relabel(store: Store, act: str, chance: float, at: int) -> None:
+    """Change the labels in this way, by chance; BadData where it cannot be."""
+    taxonomy, rng = store.labels.recorded(), random.Random(chance)
+    names, former, made = list(taxonomy.names), list(taxonomy.former), {"at": at, "by": "U0SIMUANA"}
+    if act == "restore" and former:
+        store.labels.record(LabelEvent(kind="restore", name=rng.choice(former), **made))
+    elif act == "undo" and (undoable := store.labels.undoable()):
+        store.labels.record(LabelEvent(kind="undo", undoes=undoable[0][0], **made))
+    elif len(names) > 3:  # some must be left to label with
+        one, other = rng.sample(names, 2)
+        label = taxonomy[one].model_copy(update={"name": f"otra_{at}", "title": f"Otra {at}"})
+        more: dict[str, dict[str, object]] = {"change": {"label": label}, "merge": {"into": other}}
+        event = more.get(act, {})
+        store.labels.record(LabelEvent.model_validate({"kind": act if event else "retire", "name": one, **event, **made}))

@@ -17,6 +17,7 @@ class Plan:
     pace: float = 0.1  # of the product's waits
     without: str = ""  # this safeguard
     retrainings: int = 1
+    label_changes: int = 0
     drain_within_s: float = 300.0
     upgrade_from: str = ""  # the release whose processes run at the beginning (`upgrade.RELEASES`); empty: today's
     redelivery_s: tuple[float, float, float] = (0.0, 2.0, 6.0)  # Slack's own are 0, 60 and 300; here nobody waits that long

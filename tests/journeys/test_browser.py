@@ -490,3 +490,23 @@ def a_labelled_message(ana: Window) -> tuple[str, str]:
     """The selectors of a new message of hers and of the words in the bot's reply, in the open thread."""
     message, _ = a_message(ana)
     return message, ana.labelled(message) + BODY
+
+
+@pytest.mark.usefixtures("served")
+def test_a_first_label_is_made_read_in_the_guide_and_taken_back_on_the_page(ana: Window, town: Town) -> None:
+    """What a team lead looks for first, with the mouse and in their own words; the pictures of it are `tests/tour.py`'s."""
+    ana.open("ana", "general")
+    ana.write("/beto etiquetas")
+    ana.click(f"{MODAL} [data-action-id=labels_add]")
+    for block, words in (("title", "Nómina"), ("description", "Sueldos y roles de pago."), ("group", "Personas")):
+        field = f"{FORM} [data-block-id={block}]"
+        ana.ask("one", f"{field} input, {field} textarea").send_keys(words)
+    ana.click("[data-testid=modal-submit]")
+    row = f"{MODAL} [data-block-id='label:nomina']"
+    ana.see(row, "Sueldos y roles de pago.")
+    ana.see(f"{MODAL} .block.context", "Personas")
+    ana.click(f"{MODAL} [data-action-id=labels_undo]")
+    ana.see_none(row)
+    assert "nomina" not in town.store.labels.recorded()
+    ana.click("[data-testid=modal-close]")
+    ana.see_none(MODAL)

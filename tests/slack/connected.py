@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.locks import TtlLock
+from bot.settings import EVENTS_PATH
 from bot.simulator.server import Simulator
 from bot.slack.app import build_app
+from bot.slack.guard import SignedRequests
 from model.labels import Label, LabelEvent, seed_taxonomy
 from model.store.store import Store
 from model.store.tables import label_events
@@ -17,9 +21,24 @@ from tests.town import SimulatorThread
 
 
 @contextmanager
-def connected(slack: SimulatorThread, store: Store, home: Path, published: list[str]) -> Iterator[None]:
-    """The app hears this Slack, where it is a member of #general; `published` gets what it would put on the queues."""
+def connected(
+    slack: SimulatorThread, store: Store, home: Path, published: list[str], *, port: int | None = None
+) -> Iterator[None]:
+    """The app hears this Slack, where it is a member of #general; `published` gets what it would put on the queues.
+
+    With a `port` by signed HTTP, to where the simulator was told to post; else by a socket.
+    """
     workspace = slack.simulator.workspace
+
+    async def listen() -> web.AppRunner:
+        workspace.join(workspace.channel("general"), workspace.user("beto"))
+        server = web.Application()
+        requests = SignedRequests(build_app(context, who), Simulator.signing_secret, TtlLock("redis://127.0.0.1:1/0"))
+        server.router.add_post(EVENTS_PATH, requests.handle)
+        runner = web.AppRunner(server)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        return runner
 
     async def connect() -> AsyncSocketModeHandler:
         workspace.join(workspace.channel("general"), workspace.user("beto"))
@@ -33,11 +52,11 @@ def connected(slack: SimulatorThread, store: Store, home: Path, published: list[
         bot_token=Simulator.bot_token,
     )  # fmt: skip
     context = a_context(slack, store, home, published)
-    handler = slack.run(connect())
+    heard = slack.run(connect() if port is None else listen())
     try:
         yield
     finally:
-        slack.run(handler.close_async())
+        slack.run(heard.close_async() if isinstance(heard, AsyncSocketModeHandler) else heard.cleanup())
         slack.run(context.background.finish(10))  # the store is closed next
 
 

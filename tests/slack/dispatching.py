@@ -174,9 +174,11 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
         (label_blocks.ADD_BUTTON, ""), (label_blocks.MENU, "up:tarjeta"), (label_blocks.MENU, "retire:tarjeta"),
         (label_blocks.RESTORE_BUTTON, "tarjeta"), (label_blocks.UNDO_BUTTON, "1"),
         (review_blocks.OPEN_BUTTON, ""), (review_blocks.CORRECT_BUTTON, ""), (review_blocks.SKIP_BUTTON, ""),
-        (review_blocks.BACK_BUTTON, ""),
         (f"{summary_blocks.SPAN_BUTTON}_6", "6"), (summary_blocks.EDIT_BUTTON, "1"),
         (home_blocks.LABELS_BUTTON, ""), (home_blocks.FIGURES_BUTTON, ""), (home_blocks.RETRAIN_BUTTON, ""),
+        (review_blocks.BACK_BUTTON, ""), (review_blocks.SETTLE_YES_BUTTON, "app"), (review_blocks.SETTLE_NO_BUTTON, "app"),
+        (label_blocks.YES_BUTTON, "1"), (label_blocks.NO_BUTTON, "1"),
+        (blocks.GUIDE_BUTTON, ""), (label_blocks.BANK_BUTTON, ""), (label_blocks.OWN_BUTTON, ""),
         (why_blocks.MENU, "tarjeta"),
         (route_blocks.ADD_BUTTON, ""), *((route_blocks.MENU, f"{act}:1") for act in ("on", "remove", "test")),
     ):  # fmt: skip

@@ -12,7 +12,9 @@ from model.judgements import Gesture, Kind
 from model.labels import LabelEvent, seed_taxonomy
 from model.schema import Card, Cuts, Message, Scores, Source
 from model.serving.version_folder import write_card
+from model.store.label_questions import LabelQuestion
 from model.store.store import Store
+from model.store.tables import outbox
 from tests.slack.connected import connected, grow
 from tests.slack.dispatching import PERSON, TEAM, a_context, dispatcher, store, surfaces
 from tests.town import SimulatorThread, until
@@ -357,3 +359,100 @@ def publish_card(store: Store, cuts: dict[str, Cuts]) -> None:
     built.mkdir(parents=True)
     write_card(built, card)
     store.registry.promote(store.registry.add(built, card).number, by="test", reason="a test needs it")
+
+
+def test_a_team_begins_with_its_own_labels_from_nothing_and_may_take_it_back(team: SimulatorThread, store: Store) -> None:
+    """The first question of whoever is no bank; the shipped labels come back with one tap, beside their own."""
+
+    async def begin(screens: Screens) -> None:
+        view = await screens.open()
+        assert "¿Las etiquetas de un banco, o las de ustedes?" in str(view["blocks"][0])
+        await screens.press(view, label_blocks.OWN_BUTTON, block=view["blocks"][1]["block_id"], value="")
+        empty = await screens.shown(lambda shown: "Todavía no hay etiquetas" in str(shown))
+        assert store.labels.current().names == ()
+        [actions] = [block for block in empty["blocks"] if block["type"] == "actions"]
+        await screens.press(empty, label_blocks.ADD_BUTTON, block=actions["block_id"], value="")
+        form = await screens.shown(lambda shown: shown.get("callback_id") == label_blocks.LABEL_VIEW)
+        listed = await screens.submit(form, title="Nómina", description="Sueldos.", group="  Personas ")
+        assert row(listed, "nomina") == "*Nómina*\nSueldos."
+        assert "*Personas*" in str(listed["blocks"])
+        assert "¿Las etiquetas de un banco" not in str(listed)
+        block, value = buttons(listed, label_blocks.UNDO_BUTTON)[f"<@{PERSON}> empezó con etiquetas propias, desde cero"]
+        await screens.press(listed, label_blocks.UNDO_BUTTON, block=block, value=value)
+        await screens.shown(lambda shown: is_list(shown) and "Fraude" in str(shown))
+
+    as_editor(team, begin)
+    assert store.labels.current().names == (*seed_taxonomy().names, "nomina")
+    assert store.labels.current()["nomina"].group == "Personas"
+
+
+def test_who_keeps_the_shipped_labels_is_not_asked_again(team: SimulatorThread, store: Store) -> None:
+    async def keep(screens: Screens) -> None:
+        view = await screens.open()
+        await screens.press(view, label_blocks.BANK_BUTTON, block=view["blocks"][1]["block_id"], value="")
+        await screens.shown(lambda shown: is_list(shown) and "¿Las etiquetas de un banco" not in str(shown))
+
+    as_editor(team, keep)
+    assert store.labels.current().labels == seed_taxonomy().labels
+
+
+def test_the_guide_tells_when_a_label_applies_with_good_and_bad_examples(team: SimulatorThread, store: Store) -> None:
+    """Two people agree on what they have read the same sentence about; it is read without leaving the choice."""
+    told = seed_taxonomy()["fraude"].model_copy(update={"examples": ("me clonaron",), "counterexamples": ("¿es seguro?",)})
+    store.labels.record(LabelEvent(kind="change", name="fraude", label=told, at=1, by="command line"))
+
+    async def read(screens: Screens) -> None:
+        assert await screens.person.command("general", "/beto", "guía fraude")
+        one = await screens.shown(lambda shown: "«me clonaron»" in str(shown))
+        assert len(one["blocks"]) == 1
+        assert ":x: «¿es seguro?»" in str(one)
+        assert await screens.person.command("general", "/beto", "guía zzz")
+        every = await screens.shown(lambda shown: "No hay ninguna etiqueta como «zzz»" in str(shown))
+        assert str(every).count("*") >= 2 * len(seed_taxonomy())
+
+    as_editor(team, read)
+
+
+def test_members_choose_what_a_channel_uses_and_it_is_told_there(team: SimulatorThread, store: Store) -> None:
+    async def choose(screens: Screens) -> None:
+        assert await screens.person.command("general", "/beto", "etiquetas canal")
+        form = await screens.shown(lambda shown: shown.get("callback_id") == label_blocks.CHANNEL_VIEW)
+        chosen = {"labels": {"labels": {"type": "multi_static_select", "selected_options": [{"value": "app"}]}}}
+        assert await screens.person.view_submit(form["id"], chosen)
+        assert await screens.person.command("general", "/beto", "labels channel")
+        again = await screens.shown(lambda shown: "initial_options" in str(shown))
+        assert [each["value"] for each in again["blocks"][1]["element"]["initial_options"]] == ["app"]
+
+    as_editor(team, choose, OTHER)
+    assert store.channels.labels(GENERAL) == ("app",)
+    with store.database.reading() as connection:
+        [told] = [row for row in connection.execute(outbox.select()) if row.kind == "announcement"]
+    assert told.content == {"text": "labels.told_channel", "values": {"user": "<@U0SIMUANA>", "labels": "App y web"}}
+
+
+def test_what_the_labels_suggest_is_asked_of_whoever_may_read_it_and_answered_once(team: SimulatorThread, store: Store) -> None:
+    """A question, never a change: yes opens the form that would do it; words of a channel stay with its readers."""
+    for number, channel in ((1, GENERAL), (2, "G0SECRETO")):
+        message = Message(channel=channel, ts=f"1.{number}", user="U0SIMUANA", text=f"impresora {number}", source=Source.CHANNEL)
+        store.messages.save(message)
+    found = [
+        LabelQuestion(kind="together", labels=("cuenta", "acceso"), share=0.95),
+        LabelQuestion(kind="cluster", words=("impresora",), messages=(1,)),
+        LabelQuestion(kind="cluster", words=("secreto",), messages=(2,)),
+    ]
+    assert store.label_questions.ask("2026-11", found) == 3
+
+    async def answer(screens: Screens) -> None:
+        view = await screens.open()
+        assert "«Cuenta» y «Acceso» van casi siempre juntas" in str(view)
+        assert "secreto" not in str(view)
+        await screens.press(view, label_blocks.NO_BUTTON, block="asked:2", value="2")
+        left = await screens.shown(lambda shown: is_list(shown) and "casi siempre juntas" not in str(shown))
+        await screens.press(left, label_blocks.YES_BUTTON, block="asked:3", value="3")
+        form = await screens.shown(lambda shown: shown.get("callback_id") == label_blocks.LABEL_VIEW)
+        listed = await screens.submit(form, title="Impresoras", examples="impresora 1")
+        assert "hablan de lo mismo" not in str(listed)
+
+    as_editor(team, answer)
+    assert store.labels.current()["impresoras"].examples == ("impresora 1",)
+    assert [question.words for _, question in store.label_questions.open()] == [("secreto",)]

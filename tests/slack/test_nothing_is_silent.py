@@ -73,8 +73,9 @@ COMMANDS = [
     "", "ayuda", "tonterías", "clasifica", "clasifica no puedo entrar", "watch", "unwatch", "emoji", "emoji on", "reacciones",
     "reacciones mensaje", "deshacer", "historial", f"historial {LINK}", "historial ayer", "por qué", f"por qué {LINK}",
     "por qué ayer", "reentrena", "versiones", "vuelve", "vuelve 1", "vuelve 7", "olvida", f"olvida {LINK}", "olvida mis mensajes",
-    "conserva", "conserva 3", "conserva ayer", "etiquetas", "rutas", "revisa", "resumen", "resumen hoi", "resumen semanal",
-    "cifras", "estado",
+    "conserva", "conserva 3", "conserva ayer", "etiquetas", "etiquetas canal", "rutas", "resumen", "resumen hoi",
+    "resumen semanal", "cifras", "guía", "guía fraude", "revisa", "revisa a las 9", "revisa canal 9", "revisa ayer", "acuerdo",
+    "estado",
 ]  # fmt: skip
 ANYWHERE: dict[str, Request] = {
     **{f"/beto {words.replace(LINK, 'LINK')}": command(words) for words in COMMANDS},

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from bot.local.ports import free_port
+from bot.settings import EVENTS_PATH
 from bot.simulator.person import Person
 from bot.views import review_blocks
 from model.judgements import Gesture, Kind, MessageState
@@ -17,12 +19,13 @@ from model.store.database import now
 from model.store.predictions import NewPrediction
 from model.store.reviews import ReviewCard
 from model.store.store import Store
-from model.store.tables import review_cards
+from model.store.suspicions import Suspicion
+from model.store.tables import outbox, portions, review_cards
 from tests.slack.connected import connected
 from tests.town import SimulatorThread, until
 
 GENERAL, SECRET_CHANNEL = "C0SIMUGENERAL", "G0SECRETO"
-ANA, LUIS = "U0SIMUANA", "U0SIMULUIS"
+ANA, LUIS, MARIA = "U0SIMUANA", "U0SIMULUIS", "U0SIMUMARIA"
 NAMES = seed_taxonomy().names
 
 View = dict[str, Any]
@@ -84,8 +87,13 @@ class Reviewer:
         return await self.shown(words)
 
     async def press(self, action: str, words: str) -> View:
-        [block] = [each for each in self.view["blocks"] if each["type"] == "actions"]
+        [block, *_] = [each for each in self.view["blocks"] if each["type"] == "actions"]
         assert await self.person.action(action, view_id=self.view["id"], block_id=block["block_id"])
+        return await self.shown(words)
+
+    async def settle(self, action: str, label: str, words: str) -> View:
+        [block] = [each for each in self.view["blocks"] if str(each.get("block_id")).startswith("settle:")]
+        assert await self.person.action(action, view_id=self.view["id"], block_id=block["block_id"], value=label)
         return await self.shown(words)
 
     async def save(self, words: str, *labels: str, note: str = "") -> View:
@@ -130,6 +138,11 @@ def state_of(store: Store, message_id: int) -> MessageState:
     judged = store.judged.of(message_id, seed_taxonomy())
     assert judged is not None
     return judged.state
+
+
+def rows_of(store: Store) -> list[Any]:
+    with store.database.reading() as connection:
+        return list(connection.execute(outbox.select()))
 
 
 def in_hand(store: Store, user: str) -> ReviewCard:
@@ -219,24 +232,20 @@ def test_what_is_skipped_does_not_come_back_and_an_undo_takes_back_the_last_word
 def test_a_dispute_comes_before_all_and_only_to_whom_it_is_news(team: SimulatorThread, store: Store) -> None:
     """A third word settles it; those who disagree have said theirs."""
     wrote(store, 1, "¿Cuánto me pagan?")
-    disputed = wrote(store, 2, "Se tragó mi tarjeta", doubt=0.99)
-    for user, kind, labels in ((LUIS, Kind.SET, ("cajero",)), ("U0SIMUPEDRO", Kind.SET, ())):
-        gesture = Gesture(user=user, handle=f"h{user}", at=1700000009000000, kind=kind, labels=labels)
-        store.gestures.add(gesture, channel=GENERAL, item_ts="1700000002.000001")
-    store.outbox.claim("reply:2", "o", 60)
-    store.outbox.record(f"reply:{disputed}", "o", wanted=4, ts="1700000009.000002", questions={"cajero": "x"})
+    disputed = in_dispute(store, 2, "Se tragó mi tarjeta", between=(MARIA, "U0SIMUPEDRO"))
 
     async def settle(ana: Reviewer) -> None:
         card = await ana.open("Se tragó mi tarjeta")
         assert "Hay desacuerdo sobre Cajero" in str(card)
         assert review_blocks.CORRECT_BUTTON not in ana.actions  # correct would be no answer to it
+        assert "Decido" not in str(card)  # she is no lead
         await ana.save("¿Cuánto me pagan?", "cajero")
 
-    async def see(luis: Reviewer) -> None:
-        await luis.open("¿Cuánto me pagan?")
+    async def see(maria: Reviewer) -> None:
+        await maria.open("¿Cuánto me pagan?")
 
-    as_reviewer(team, see, "luis")
-    store.reviews.end(in_hand(store, LUIS).id, "expired")
+    as_reviewer(team, see, "maria")
+    store.reviews.end(in_hand(store, MARIA).id, "expired")
     as_reviewer(team, settle)
     assert state_of(store, disputed).labels["cajero"].applies is True
 
@@ -340,8 +349,9 @@ def test_the_home_tab_opens_the_review_and_a_slip_of_the_pen_is_forgiven(team: S
 
     async def visit(ana: Reviewer) -> None:
         await ana.person.home()
-        home = (await until(ana.changes, lambda change: change["type"] == "home"))["view"]
-        [block] = [each for each in home["blocks"] if each["type"] == "actions"]
+        opens = review_blocks.OPEN_BUTTON
+        home = (await until(ana.changes, lambda change: change["type"] == "home" and opens in str(change)))["view"]
+        [block, *_] = [each for each in home["blocks"] if review_blocks.OPEN_BUTTON in str(each)]
         assert await ana.person.action(review_blocks.OPEN_BUTTON, view_id=home["id"], block_id=block["block_id"])
         await ana.shown("¿Cuánto me pagan?")
         assert await ana.person.command("general", "/beto", "revsa")
@@ -363,3 +373,111 @@ def test_erasure_takes_the_cards_along(store: Store) -> None:
     store.erasure.execute(store.erasure.create_request(by="x", user=ANA))
     with store.database.reading() as connection:
         assert [(row.message_id, row.user) for row in connection.execute(review_cards.select())] == [(second, LUIS)]
+
+
+def in_dispute(store: Store, number: int, text: str, *, between: tuple[str, str] = (LUIS, "U0SIMUPEDRO")) -> int:
+    """A message on whose `cajero` these two differ, and whose thread was asked about it."""
+    message_id = wrote(store, number, text, doubt=0.99)
+    for user, labels in zip(between, (("cajero",), ()), strict=True):
+        gesture = Gesture(user=user, handle=f"h{user}", at=1700000009000000, kind=Kind.SET, labels=labels)
+        store.gestures.add(gesture, channel=GENERAL, item_ts=f"170000000{number}.000001")
+    store.outbox.claim(f"reply:{message_id}", "o", 60)
+    store.outbox.record(f"reply:{message_id}", "o", wanted=4, ts="1700000009.000002", questions={"cajero": "x"})
+    return message_id
+
+
+def test_a_lead_settles_a_dispute_whatever_the_majority_says_and_those_who_spoke_are_told(
+    team: SimulatorThread, store: Store, published: list[str]
+) -> None:
+    """Somebody answers for what the bot learns; those who said otherwise must hear it, and an undo leaves it open again."""
+    disputed = in_dispute(store, 1, "Se tragó mi tarjeta")
+
+    async def settle(luis: Reviewer) -> None:
+        card = await luis.open("Se tragó mi tarjeta")
+        assert "Decido: no lleva Cajero" in str(card)
+        await luis.settle(review_blocks.SETTLE_NO_BUTTON, "cajero", "No queda nada")
+        label = state_of(store, disputed).labels["cajero"]
+        assert (label.status, label.applies, label.settled_by) == ("rejected", False, LUIS)
+        later = Gesture(user=ANA, handle="later", at=2 * 10**15, kind=Kind.SET, labels=("cajero",))
+        store.gestures.add(later, channel=GENERAL, item_ts="1700000001.000001")
+        assert state_of(store, disputed).labels["cajero"].applies is False
+        await luis.press(review_blocks.BACK_BUTTON, "Retiré lo que habías dicho")
+        assert state_of(store, disputed).labels["cajero"].settled_by == ""
+
+    as_reviewer(team, settle, "luis")  # he is one of the two, and a lead
+    [told] = [row for row in rows_of(store) if row.kind == "announcement"]
+    assert (told.channel, told.thread_ts, told.content["text"]) == (GENERAL, "1700000001.000001", "lead.settled_no")
+    assert told.content["values"]["people"] == "<@U0SIMUPEDRO>"
+    assert "bot.deliver" in published
+
+
+def test_what_looks_wrong_is_a_question_asked_once_and_changes_nothing_by_itself(team: SimulatorThread, store: Store) -> None:
+    """Old mistakes teach for ever; who answers may as well say that all is right."""
+    message_id = wrote(store, 1, "¿Cuánto me pagan?")
+    gesture = Gesture(user=LUIS, handle="h", at=1700000009000000, kind=Kind.SET, labels=("app",))
+    store.gestures.add(gesture, channel=GENERAL, item_ts="1700000001.000001")
+    store.suspicions.replace([Suspicion(message_id, "app", True, 0.1), Suspicion(message_id, "ahorro", True, 0.2)])
+
+    async def answer(ana: Reviewer) -> None:
+        card = await ana.open("¿Cuánto me pagan?")
+        assert "dijeron que lleva App" in str(card)
+        assert "lleva Ahorro" not in card["blocks"][2]["elements"][0]["text"]  # nobody says that any more
+        assert state_of(store, message_id).shown == ("app",)
+        await ana.press(review_blocks.CORRECT_BUTTON, "No queda nada")
+
+    async def nothing(reviewer: Reviewer) -> None:
+        await reviewer.open("No queda nada")
+
+    as_reviewer(team, answer)
+    assert state_of(store, message_id).labels["app"].yes == (ANA, LUIS)
+    as_reviewer(team, nothing)
+    as_reviewer(team, nothing, "luis")
+
+
+def test_over_signed_http_a_review_goes_the_same_way(store: Store, tmp_path: Path, published: list[str]) -> None:
+    """Opening, judging, skipping and taking back: not every team lets a socket out."""
+    first, second = wrote(store, 1, "Uno y nada más", doubt=0.5), wrote(store, 2, "Otro bien distinto", doubt=0.9)
+    port = free_port()
+    http = SimulatorThread(events_url=f"http://127.0.0.1:{port}{EVENTS_PATH}", rate_limits=False)
+
+    async def review(ana: Reviewer) -> None:
+        await ana.open("Uno y nada más")
+        await ana.press(review_blocks.SKIP_BUTTON, "Otro bien distinto")
+        await ana.press(review_blocks.CORRECT_BUTTON, "No queda nada")
+        await ana.press(review_blocks.BACK_BUTTON, "Retiré lo que habías dicho")
+        view = await ana.save("No queda nada", "app", note="¿o cuenta?")
+        assert await ana.person.view_close(view["id"])
+
+    try:
+        with connected(http, store, tmp_path, published, port=port):
+            as_reviewer(http, review)
+    finally:
+        http.stop()
+    assert said_of(store, first) == []
+    assert state_of(store, second).shown == ("app",)
+    assert store.gestures.history(second)[-1].note == "¿o cuenta?"
+
+
+def test_an_hour_behind_the_word_has_the_review_come_daily(team: SimulatorThread, store: Store) -> None:
+    """In one's own direct messages; a channel's is for leads, and what is no hour gets a sentence."""
+
+    async def ask(reviewer: Reviewer, words: str, told: str) -> None:
+        assert await reviewer.person.command("general", "/beto", words)
+        await until(reviewer.changes, lambda change: told in str(change))
+
+    async def choose(ana: Reviewer) -> None:
+        await ask(ana, "revisa a las 9", "cada día a las 9:00, por privado")
+        await ask(ana, "review at 25", "Escribe una hora")
+        await ask(ana, "revisa canal 9", "quienes responden de la revisión")
+        await ask(ana, "revisa nunca", "Ya no te recuerdo la revisión")
+
+    async def for_all(luis: Reviewer) -> None:
+        await ask(luis, "revisa canal a las 8", "Lo recordaré aquí cada día a las 8:00")
+
+    as_reviewer(team, choose)
+    as_reviewer(team, for_all, "luis")
+    found = store.portions.get(GENERAL)
+    assert found is not None
+    assert (found.user, found.hour) == (LUIS, 8)
+    with store.database.reading() as connection:
+        assert [row.channel for row in connection.execute(portions.select())] == [GENERAL]

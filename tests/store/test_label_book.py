@@ -190,6 +190,7 @@ CHANGES = [
     event("merge", "comision", into="cuenta"),
     event("retire", "urgente"),
     event("order", "", names=tuple(sorted(seed_taxonomy().names))),
+    event("empty", "", names=seed_taxonomy().names),
 ]
 
 

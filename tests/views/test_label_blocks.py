@@ -2,7 +2,10 @@
 
 import pytest
 
-from bot.views.label_blocks import Standing
+from bot.views import blocks
+from bot.views.label_standing import Standing
+from bot.views.texts import load_texts
+from model.labels import Label, Taxonomy
 from model.schema import LabelScores
 
 
@@ -27,3 +30,25 @@ def scored(f1: float, support: int) -> LabelScores:
 def test_a_label_stands_by_what_is_known_of_it(standing: Standing, state: str | None) -> None:
     """Nothing is called sound that was measured on a handful of messages, or weak where nothing serves."""
     assert standing.state == state
+
+
+def test_labels_of_a_group_stand_together_in_the_choice_and_the_guide_is_beside_it() -> None:
+    """Forty labels in one row are read by nobody."""
+    texts = load_texts("es")
+    labels = [
+        Label(name=name, title=name, title_en=name, emoji="", description="", group=group)
+        for name, group in (("a", "Uno"), ("b", ""), ("c", "Uno"))
+    ]
+    modal = blocks.labels_modal("hola", ("c",), None, Taxonomy(labels), texts, metadata="{}")
+    [element] = [block["element"] for block in modal["blocks"] if block.get("block_id") == blocks.CHOICE]
+    groups = {each["label"]["text"]: [option["value"] for option in each["options"]] for each in element["option_groups"]}
+    assert groups == {"Uno": ["a", "c"], "Otras": ["b"]}
+    assert "options" not in element
+    assert any(blocks.GUIDE_BUTTON in str(block) for block in modal["blocks"])
+
+
+def test_without_any_label_there_is_a_sentence_and_no_empty_menu() -> None:
+    """Slack refuses a menu without options, and the whole modal with it."""
+    modal = blocks.labels_modal("hola", (), None, Taxonomy([]), load_texts("es"), metadata="{}")
+    assert "submit" not in modal
+    assert "Todavía no hay etiquetas" in str(modal)

@@ -8,19 +8,20 @@ import pytest
 
 from bot.slack.history import GESTURE_KEYS
 from bot.slack.listeners.commands import MODE_KEYS
-from bot.views import label_blocks
+from bot.views import label_blocks, label_standing
 from bot.views.texts import Texts, load_texts
 from model.judgements import Kind, Status
 from model.labels import LabelEvent
 from model.schema import Preference, Progress, Reason
 from model.store.channels import Frequency, Mode
+from model.store.reviews import Reason as ReviewReason
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("es", "en")
 # Where a key is an f-string: all values that it can have.
 PUT_TOGETHER = {
     "reply.{status}": [f"reply.{status}" for status in get_args(Status) if status not in {"predicted", "unjudged"}],
-    "labels.{standing.state}": [f"labels.{state}" for state in get_args(label_blocks.State)],
+    "labels.{standing.state}": [f"labels.{state}" for state in get_args(label_standing.State)],
     "labels.{act}": [f"labels.{act}" for act in label_blocks.ACTS],
     "labels.field_{name}": [f"labels.field_{name}" for name in label_blocks.FIELDS],
     "labels.hint_{name}": [f"labels.hint_{name}" for name in label_blocks.FIELDS],
@@ -35,11 +36,15 @@ PUT_TOGETHER = {
     "summary.post_{every}": [f"summary.post_{each}" for each in get_args(Frequency)],
     "summary.told_{how}": [f"summary.told_{each}" for each in (*get_args(Frequency), "never")],
     "summary.chosen_{how}": [f"summary.chosen_{each}" for each in (*get_args(Frequency), "never")],
+    "review.why_{shown.reason}": [f"review.why_{reason}" for reason in ReviewReason],
+    "agreement.{level}": ["agreement.good", "agreement.fair", "agreement.low"],
+    "portion.set_{kind}": ["portion.set_own", "portion.set_channel"],
+    "portion.stopped_{kind}": ["portion.stopped_own", "portion.stopped_channel"],
     "run.reason_{reason.code}": [f"run.reason_{code}" for code in get_args(Reason.model_fields["code"].annotation)],
 }
 LOOKED_UP = [*GESTURE_KEYS.values(), *MODE_KEYS.values()]
 KEY = re.compile(
-    r'f?"((?:reply|digest|ask|command|first|forget|greeting|home|modal|judge|run|told|versions|labels|summary|figures|drift|thanks)\.[a-z_{}.]+)"'
+    r'f?"((?:reply|digest|ask|command|first|forget|greeting|home|modal|judge|run|told|versions|labels|summary|figures|drift|thanks|review|agreement|guide|lead|portion)\.[a-z_{}.]+)"'
 )
 
 

@@ -12,7 +12,19 @@ from bot import queues
 from bot.slack import history, payloads, people
 from bot.slack.answering import who_answers
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
-from bot.slack.listeners import erasure, explanations, figures, labels, review, routes, showing, summaries, training
+from bot.slack.listeners import (
+    agreement,
+    erasure,
+    explanations,
+    figures,
+    guide,
+    labels,
+    review,
+    routes,
+    showing,
+    summaries,
+    training,
+)
 from bot.slack.payloads import SlashCommand
 from bot.views import blocks, first_version, showing_blocks
 from model.first_training import FirstTraining
@@ -248,9 +260,9 @@ WORDS: dict[str, Word] = {
     "keep": erasure.keep,
     "etiquetas": labels.show,
     "labels": labels.show,
-    "guía": labels.show,
-    "guia": labels.show,
-    "guide": labels.show,
+    "guía": guide.show,
+    "guia": guide.show,
+    "guide": guide.show,
     "rutas": routes.show,
     "routes": routes.show,
     "revisa": review.show,
@@ -262,6 +274,8 @@ WORDS: dict[str, Word] = {
     "cifras": figures.show,
     "figures": figures.show,
     "numbers": figures.show,
+    "acuerdo": agreement.tell,
+    "agreement": agreement.tell,
     "estado": status,
     "status": status,
 }

@@ -85,7 +85,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         if sees is None and not is_news:
             # What they chose is still there; nothing is said, or saved, that they may not know.
             warning, below = texts("command.failed"), _below(parsed)
-            view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning, below=below)
+            view = await _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning, below=below)
             await ack(response_action="update", view=view)
             return
         if not sees:
@@ -96,7 +96,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             # Shown, not overwritten: what somebody else said since was not known to this person.
             warning = texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, texts))
             below = _below(parsed)
-            view = _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning, below=below)
+            view = await _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning, below=below)
             await ack(response_action="update", view=view)
             return
         message = stored.message
@@ -252,7 +252,7 @@ async def _fill(
         # Told before they begin: what a guest chooses would be kept, and count for nothing.
         warning = "" if await context.visibility.may_judge(user) else texts("judge.refused")
         chosen = () if hidden else judged.state.shown
-        view = _modal(context, stored, judged, taxonomy, chosen=chosen, warning=warning, below=below)
+        view = await _modal(context, stored, judged, taxonomy, chosen=chosen, warning=warning, below=below)
     await context.slack.views_update(view_id=view_id, view=view)
 
 
@@ -262,7 +262,7 @@ def _look(store: Store, message_id: int | None, taxonomy: Taxonomy) -> tuple[Sto
     return store.messages.get(message_id), store.judged.of(message_id, taxonomy)
 
 
-def _modal(
+async def _modal(
     context: ListenerContext,
     stored: StoredMessage,
     judged: Judged,
@@ -273,8 +273,17 @@ def _modal(
     below: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     seen = {"message": stored.id, "seen": fingerprint(judged.state, stored.revision), **(below or {})}
+    used = await context.used_labels(stored.message.channel)
+    among = None if used is None else {*used, *judged.state.shown}
     return blocks.labels_modal(
-        stored.message.text, chosen, judged.state, taxonomy, context.texts, metadata=json.dumps(seen), warning=warning
+        stored.message.text,
+        chosen,
+        judged.state,
+        taxonomy,
+        context.texts,
+        metadata=json.dumps(seen),
+        warning=warning,
+        among=among,
     )
 
 

@@ -5,7 +5,6 @@ import json
 import logging
 import re
 import time
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -14,19 +13,22 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext, Tell
+from bot.slack.listeners import channel_labels, label_questions
+from bot.slack.listeners.agreement import look as look_at_agreement
+from bot.slack.listeners.label_form import label_of, what_is_wrong
 from bot.slack.payloads import ViewClick, ViewSubmission
 from bot.views import blocks, label_blocks
 from bot.views.blocks import CHOICE
-from bot.views.label_blocks import Standing, Undoable
+from bot.views.label_blocks import Undoable
+from bot.views.label_standing import Standing
 from model.errors import BadData, StoreUnavailable
-from model.labels import Label, LabelEvent, Taxonomy, slack_name
+from model.labels import Label, LabelEvent, Taxonomy
 from model.schema import Card, Cuts
 
 log = logging.getLogger(__name__)
 
 # Of the newest predictions, so many are looked through for what a change touches.
 LOOKED_THROUGH = 1000
-NAME_LENGTH = 40
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
@@ -43,12 +45,16 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     on_click(label_blocks.MENU, _choose)
     on_click(label_blocks.RESTORE_BUTTON, _restore)
     on_click(label_blocks.UNDO_BUTTON, _undo)
+    on_click(label_blocks.BANK_BUTTON, _keep)
+    on_click(label_blocks.YES_BUTTON, _follow_suggestion)
+    on_click(label_blocks.NO_BUTTON, _decline)
+    on_click(label_blocks.OWN_BUTTON, _begin_empty)
 
     @app.view(label_blocks.LABEL_VIEW)
     async def on_save(ack: AsyncAck, parsed: ViewSubmission) -> None:
         taxonomy = await asyncio.to_thread(context.store.labels.recorded)
-        label = _label_of(parsed, taxonomy, context)
-        if wrong := _what_is_wrong(label, taxonomy, context):
+        label = label_of(parsed, taxonomy, context)
+        if wrong := what_is_wrong(label, taxonomy, context):
             await ack(response_action="errors", errors=wrong)
             return
         await _submit(
@@ -65,7 +71,9 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 
 async def show(context: ListenerContext, call: Call) -> str:
-    """Open the list of the team's labels."""
+    """Open the list of the team's labels, or the choice of those that this channel uses."""
+    if call.rest.lower() in {"canal", "channel"}:
+        return await channel_labels.show(context, call)
     opened = await context.slack.views_open(trigger_id=call.trigger_id, view=blocks.loading(context.texts))
     view_id = str(opened["view"]["id"])
     context.after_ack(_show_list(context, view_id, call.user), what="/beto etiquetas", tell=_in_modal(context, view_id))
@@ -83,6 +91,8 @@ def _in_modal(context: ListenerContext, view_id: str) -> Tell:
 
 async def _show_list(context: ListenerContext, view_id: str, user: str, *, warning: str = "") -> None:
     refused = await context.why_not_edit_labels(user)
+    is_lead = await context.why_not_lead(user) is None
+    asked = [] if refused is not None else await label_questions.asked(context, user)
 
     def look() -> dict[str, Any]:
         store, texts = context.store, context.texts
@@ -92,12 +102,17 @@ async def _show_list(context: ListenerContext, view_id: str, user: str, *, warni
         cuts = {} if live is None else _cuts(live.card, taxonomy)
         taught = () if live is None else taxonomy.today([name for name in live.card.labels if name not in live.card.untaught])
         described = () if live is None or not live.card.describes else set(taxonomy.names) - set(taught)
+        agreed = look_at_agreement(store, taxonomy).labels if is_lead else {}
         standings = {
-            name: Standing(named[name], scores.get(name), live is not None, cuts.get(name), name in described)
+            name: Standing(named[name], scores.get(name), live is not None, cuts.get(name), name in described, agreed.get(name))
             for name in taxonomy.names
         }
         undoable = [Undoable(number, _told(event, taxonomy, context)) for number, event in store.labels.undoable()]
-        return label_blocks.label_list(taxonomy, standings, undoable, texts, refused=refused, warning=warning)
+        former = store.gestures.named(None) if taxonomy.former else None
+        is_new = not store.labels.events()
+        return label_blocks.label_list(
+            taxonomy, standings, undoable, texts, refused=refused, warning=warning, former=former, is_new=is_new, asked=asked
+        )
 
     await context.slack.views_update(view_id=view_id, view=await asyncio.to_thread(look))
 
@@ -126,18 +141,18 @@ async def _choose(context: ListenerContext, parsed: ViewClick) -> None:
         await _show_list(context, parsed.root_view_id, parsed.user)
         return
     label, metadata, texts = taxonomy[name], json.dumps({"label": name}), context.texts
-    if act == "up":
-        await _move_up(context, parsed, taxonomy, name)
+    if act in {"up", "down"}:
+        await _move(context, parsed, taxonomy, name, by=1 if act == "down" else -1)
         return
+    touches = await asyncio.to_thread(_touches, context, taxonomy, name)
     if act == "change":
         shown, cuts = await asyncio.to_thread(_served, context, name)
-        view = label_blocks.label_form(label.model_copy(update={"prefer": shown}), texts, metadata=metadata, cuts=cuts)
+        now = label.model_copy(update={"prefer": shown})
+        view = label_blocks.label_form(now, texts, metadata=metadata, cuts=cuts, touches=touches)
+    elif act == "merge":
+        view = label_blocks.merge_form(label, taxonomy, touches, texts, metadata=metadata)
     else:
-        touches = await asyncio.to_thread(_touches, context, taxonomy, name)
-        if act == "merge":
-            view = label_blocks.merge_form(label, taxonomy, touches, texts, metadata=metadata)
-        else:
-            view = label_blocks.retire_form(label, touches, texts, metadata=metadata)
+        view = label_blocks.retire_form(label, touches, texts, metadata=metadata)
     await context.slack.views_push(trigger_id=parsed.trigger_id, view=view)
 
 
@@ -159,11 +174,56 @@ def _touches(context: ListenerContext, taxonomy: Taxonomy, name: str) -> str:
     return context.texts("labels.touches", carrying=carrying, among=among, judged=judged)
 
 
-async def _move_up(context: ListenerContext, parsed: ViewClick, taxonomy: Taxonomy, name: str) -> None:
+async def _follow_suggestion(context: ListenerContext, parsed: ViewClick) -> None:
+    """Open what the question proposes: the form of a new label with its messages, or the merging of two; nothing is done yet."""
+    number, taxonomy = int(parsed.value) if parsed.value.isdigit() else 0, context.store.labels.recorded()
+    question = dict(await asyncio.to_thread(context.store.label_questions.open)).get(number)
+    names = () if question is None else taxonomy.today(question.labels)
+    if question is not None and question.kind == "cluster":
+        examples = await label_questions.examples(context, question, parsed.user)
+        label = Label(name="", title="", title_en="", emoji="", description="", examples=tuple(examples))
+        view = label_blocks.label_form(label, context.texts, metadata="{}") | {
+            "title": blocks.plain_text(context.texts("labels.form_new"))
+        }
+    elif len(names) == 2:
+        touches = await asyncio.to_thread(_touches, context, taxonomy, names[0])
+        metadata = json.dumps({"label": names[0]})
+        view = label_blocks.merge_form(taxonomy[names[0]], taxonomy, touches, context.texts, metadata=metadata)
+    else:
+        await _show_list(context, parsed.root_view_id, parsed.user)
+        return
+    await asyncio.to_thread(context.store.label_questions.answer, number, parsed.user)
+    await context.slack.views_push(trigger_id=parsed.trigger_id, view=view)
+
+
+async def _decline(context: ListenerContext, parsed: ViewClick) -> None:
+    number = int(parsed.value) if parsed.value.isdigit() else 0
+    await asyncio.to_thread(context.store.label_questions.answer, number, parsed.user)
+    await _show_list(context, parsed.root_view_id, parsed.user)
+
+
+async def _keep(context: ListenerContext, parsed: ViewClick) -> None:
+    """Record that the shipped labels are theirs: an order, which changes nothing and is told to nobody."""
+    await _record(context, _event("order", "", parsed, names=(await context.taxonomy()).names))
+    await _show_list(context, parsed.root_view_id, parsed.user)
+
+
+async def _begin_empty(context: ListenerContext, parsed: ViewClick) -> None:
+    """Retire all shipped labels at once, where nobody has changed any yet; one tap brings them back."""
+    if not await asyncio.to_thread(context.store.labels.events):
+        names = (await asyncio.to_thread(context.store.labels.recorded)).names
+        await _record(context, _event("empty", "", parsed, names=names))
+    await _show_list(context, parsed.root_view_id, parsed.user)
+
+
+async def _move(context: ListenerContext, parsed: ViewClick, taxonomy: Taxonomy, name: str, *, by: int) -> None:
+    """Move the label past its neighbour in its own group, since the list shows groups together."""
     names = list(taxonomy.names)
-    at = names.index(name)
-    if at:
-        names[at - 1], names[at] = names[at], names[at - 1]
+    peers = [each for each in names if taxonomy[each].group == taxonomy[name].group]
+    there = peers.index(name) + by
+    if 0 <= there < len(peers):
+        at, to = names.index(name), names.index(peers[there])
+        names[at], names[to] = names[to], names[at]
         await _record(context, _event("order", "", parsed, names=tuple(names)))
     await _show_list(context, parsed.root_view_id, parsed.user)
 
@@ -210,61 +270,6 @@ async def _submit(ack: AsyncAck, context: ListenerContext, parsed: ViewSubmissio
 async def _record(context: ListenerContext, event: LabelEvent) -> None:
     await asyncio.to_thread(context.store.labels.record, event)
     context.labels.forget()
-
-
-def _label_of(parsed: ViewSubmission, taxonomy: Taxonomy, context: ListenerContext) -> Label:
-    """Return the label that the form describes: a new one gets a name from its title, which never changes afterwards."""
-    title, mask = parsed.field(label_blocks.TITLE), context.store.mask
-    described = {
-        "title": title,
-        "title_en": parsed.field(label_blocks.TITLE_EN) or title,
-        "emoji": slack_name(parsed.field(label_blocks.EMOJI)),
-        "description": mask(parsed.field(label_blocks.DESCRIPTION)),
-        "examples": _lines(mask(parsed.field(label_blocks.EXAMPLES))),
-        "counterexamples": _lines(mask(parsed.field(label_blocks.COUNTEREXAMPLES))),
-    }
-    preference = parsed.field(label_blocks.PREFER) or "balance"
-    if parsed.opened.label in taxonomy:
-        label = taxonomy[str(parsed.opened.label)]
-        # What was set and left as it is goes on following the setting.
-        if preference != (taxonomy.with_preferences(context.settings.preferences)[label.name].prefer or "balance"):
-            described["prefer"] = preference
-        return label.model_copy(update=described)
-    described["prefer"] = preference if preference != "balance" else ""
-    return Label(name=parsed.opened.label or _new_name(title, taxonomy), **described)
-
-
-def _what_is_wrong(label: Label, taxonomy: Taxonomy, context: ListenerContext) -> dict[str, str]:
-    """Return what cannot be, by the field that says it; {} where nothing is wrong."""
-    texts, wrong = context.texts, {}
-    chosen = context.settings.label_emoji_by_name
-    if label.name in chosen and label.name in taxonomy and label.emoji != taxonomy[label.name].emoji:
-        # It would be saved, and shown nowhere.
-        return {label_blocks.EMOJI: texts("labels.emoji_set")}
-    same = next((each for each in taxonomy if each.title.lower() == label.title.lower() and each.name != label.name), None)
-    if same is not None:
-        wrong[label_blocks.TITLE] = texts("labels.title_taken")
-    if label.emoji:
-        owner = taxonomy.by_emoji(label.emoji) or taxonomy.with_emoji(chosen).by_emoji(label.emoji)
-        if not re.fullmatch(r"[\w+'-]{1,100}", label.emoji):
-            wrong[label_blocks.EMOJI] = texts("labels.emoji_unknown")
-        elif context.settings.sign_emoji.kind_of(label.emoji) is not None:
-            wrong[label_blocks.EMOJI] = texts("labels.emoji_sign")
-        elif owner is not None and owner.name != label.name:
-            wrong[label_blocks.EMOJI] = texts("labels.emoji_taken", label=texts.title(owner))
-    return wrong
-
-
-def _new_name(title: str, taxonomy: Taxonomy) -> str:
-    """Return a name that no label has or had, in ASCII: `Tarjeta de crédito` becomes `tarjeta_de_credito`."""
-    plain = unicodedata.normalize("NFKD", title.lower()).encode("ascii", "ignore").decode()
-    stem = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[: NAME_LENGTH - 3] or "etiqueta"
-    taken = {*taxonomy.names, *taxonomy.renamed}
-    return next(name for number in range(1, 1000) if (name := stem if number == 1 else f"{stem}_{number}") not in taken)
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _event(kind: str, name: str, parsed: ViewClick | ViewSubmission, **more: Any) -> LabelEvent:

@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,16 +14,18 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot import queues
 from bot.slack import history
 from bot.slack.context import Call, ListenerContext, Tell
+from bot.slack.listeners import portions
 from bot.slack.listeners.corrections import fingerprint, sees_in_time
-from bot.slack.payloads import Opened, ViewClick, ViewSubmission
+from bot.slack.payloads import ButtonClick, Opened, ViewClick, ViewSubmission
 from bot.views import blocks, review_blocks
 from bot.views.review_blocks import CardShown, Progress
 from model import gesture_handles
 from model.errors import StoreUnavailable
-from model.judgements import Gesture, Kind
+from model.judgements import VIA_SETTLE, Gesture, Kind
 from model.labels import Taxonomy
 from model.schema import Message
 from model.store.judged_messages import VIA_BLIND_REVIEW, Judged
+from model.store.outbox_row import change_key
 from model.store.reviews import Candidate, Reason, ReviewCard
 from model.store.stored_message import StoredMessage
 
@@ -30,8 +33,11 @@ log = logging.getLogger(__name__)
 
 # How a gesture of the review is marked, but for one on a card that showed no labels.
 VIA = "review"
+VIAS = {VIA, VIA_BLIND_REVIEW, VIA_SETTLE}
 # Channels are asked about one by one: nobody waits for more of them than this.
 MOST_LOOKED_AT = 40
+# One of so many cards asks about something old that looks wrong, where there is any.
+SUSPECT_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,12 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         await ack()
         context.after_ack(_open(context, parsed.user, parsed.trigger_id), what=review_blocks.OPEN_BUTTON)
 
+    @app.action(review_blocks.OPEN_ACTION)
+    async def on_reminded(ack: AsyncAck, parsed: ButtonClick) -> None:
+        await ack()
+        opening = _open(context, parsed.user, parsed.trigger_id)
+        context.after_ack(opening, what=review_blocks.OPEN_ACTION, response_url=parsed.response_url)
+
     @app.action(review_blocks.CORRECT_BUTTON)
     async def on_correct(ack: AsyncAck, parsed: ViewClick) -> None:
         screen, tell = Screen(parsed.user, parsed.view_id, parsed.opened.offset_s), _in_modal(context, parsed.view_id)
@@ -81,6 +93,14 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     async def on_back(ack: AsyncAck, parsed: ViewClick) -> None:
         await ack()
         context.after_ack(_go_back(context, parsed), what=review_blocks.BACK_BUTTON, tell=_in_modal(context, parsed.view_id))
+
+    for action in (review_blocks.SETTLE_YES_BUTTON, review_blocks.SETTLE_NO_BUTTON):
+
+        @app.action(action)
+        async def on_settle(ack: AsyncAck, parsed: ViewClick, action: str = action) -> None:
+            await ack()
+            settling = _settle(context, parsed, applies=action == review_blocks.SETTLE_YES_BUTTON)
+            context.after_ack(settling, what=action, tell=_in_modal(context, parsed.view_id))
 
     @app.view(review_blocks.REVIEW_VIEW)
     async def on_save(ack: AsyncAck, parsed: ViewSubmission) -> None:
@@ -106,7 +126,9 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 
 async def show(context: ListenerContext, call: Call) -> str:
-    """Open the review."""
+    """Open the review, or with an hour behind the word, have it come daily."""
+    if call.rest:
+        return await portions.choose(context, call)
     await _open(context, call.user, call.trigger_id)
     return ""
 
@@ -148,13 +170,21 @@ async def _show_next(context: ListenerContext, screen: Screen, *, warning: str =
     """Show the next card of those that this person may see and nobody else has in hand, or that there is none."""
     reviews, every = context.store.reviews, context.settings.review_blind_every
     given = await asyncio.to_thread(reviews.given, screen.user)
-    is_sample = every > 0 and given % every == every - 1
-    for chance in (random.Random(), None) if is_sample else (None,):  # noqa: S311 - a sample, no secret
-        for candidate in await asyncio.to_thread(reviews.candidates, screen.user, MOST_LOOKED_AT, chance):
+    settles = await context.why_not_lead(screen.user) is None
+    ways: list[Callable[[], list[Candidate]]] = [
+        lambda: reviews.candidates(screen.user, MOST_LOOKED_AT, settles=settles),
+        lambda: reviews.suspects(screen.user, MOST_LOOKED_AT),
+    ]
+    if given % SUSPECT_EVERY == SUSPECT_EVERY - 1:
+        ways.reverse()
+    if every > 0 and given % every == every - 1:
+        ways.insert(0, lambda: reviews.candidates(screen.user, MOST_LOOKED_AT, random.Random()))  # noqa: S311 - a sample, no secret
+    for way in ways:
+        for candidate in await asyncio.to_thread(way):
             stored = await asyncio.to_thread(context.store.messages.get, candidate.message_id)
             if stored is None or stored.deleted or not await context.visibility.may_see(screen.user, stored.message):
                 continue
-            if await _give(context, screen, candidate, stored, warning=warning):
+            if await _give(context, screen, candidate, stored, warning=warning, settles=settles):
                 return
     view = review_blocks.nothing_left(
         await _progress(context, screen),
@@ -166,22 +196,40 @@ async def _show_next(context: ListenerContext, screen: Screen, *, warning: str =
 
 
 async def _give(
-    context: ListenerContext, screen: Screen, candidate: Candidate, stored: StoredMessage, *, warning: str = ""
+    context: ListenerContext,
+    screen: Screen,
+    candidate: Candidate,
+    stored: StoredMessage,
+    *,
+    warning: str = "",
+    settles: bool = False,
 ) -> bool:
     """Give this person the message and show it; return False where somebody else has it, or it needs nobody any more."""
     taxonomy = await context.taxonomy()
     judged = await asyncio.to_thread(context.store.judged.of, candidate.message_id, taxonomy)
-    if judged is None or (candidate.reason is Reason.DISPUTE and not _is_open_to(judged, screen.user)):
+    if judged is None or (candidate.reason is Reason.DISPUTE and not _is_open_to(judged, screen.user, settles=settles)):
+        return False
+    if candidate.reason is Reason.SUSPECT and not await asyncio.to_thread(_suspected, context, candidate.message_id, judged):
         return False
     blind = candidate.reason is Reason.SAMPLE or (stored.message.blind and not judged.state.judges)
     card = await asyncio.to_thread(lambda: context.store.reviews.claim(candidate, screen.user, blind=blind))
     return card is not None and await _show(context, screen, card, warning=warning)
 
 
-def _is_open_to(judged: Judged, user: str) -> bool:
-    """Return whether a label is in dispute on which this person has not spoken."""
+def _suspected(context: ListenerContext, message_id: int, judged: Judged) -> list[tuple[str, bool]]:
+    """Return what looks wrong and is still said of this message, in the labels of today."""
+    found = {}
+    for each in context.store.suspicions.of(message_id):
+        for name in context.store.labels.current().today([each.label]):
+            if name in judged.state.labels and judged.state.labels[name].applies is each.says:
+                found[name] = each.says
+    return list(found.items())
+
+
+def _is_open_to(judged: Judged, user: str, *, settles: bool) -> bool:
+    """Return whether a label is in dispute on which this person has not spoken, or which they may settle."""
     states = (judged.state.labels[name] for name in judged.state.disputed)
-    return any(user not in (*label.yes, *label.no) for label in states)
+    return any(settles or user not in (*label.yes, *label.no) for label in states)
 
 
 async def _show(context: ListenerContext, screen: Screen, card: ReviewCard, *, warning: str = "") -> bool:
@@ -200,6 +248,7 @@ async def _show(context: ListenerContext, screen: Screen, card: ReviewCard, *, w
     message = stored.message
     if not await context.visibility.may_see(screen.user, message):
         return False
+    suspected = await asyncio.to_thread(_suspected, context, card.message_id, judged) if card.reason is Reason.SUSPECT else []
     shown = CardShown(
         text=message.text,
         channel=message.channel,
@@ -209,6 +258,9 @@ async def _show(context: ListenerContext, screen: Screen, card: ReviewCard, *, w
         state=judged.state,
         scores=judged.prediction.scores if judged.prediction is not None and not card.blind else {},
         notes=notes[-3:],
+        suspected=suspected,
+        among=await context.used_labels(message.channel),
+        may_settle=bool(judged.state.disputed) and await context.why_not_lead(screen.user) is None,
     )
     metadata = {"card": card.id, "seen": fingerprint(judged.state, stored.revision), "offset_s": screen.offset_s}
     view = review_blocks.card(
@@ -277,6 +329,65 @@ async def _judge(
     return Came(saved=stored.id)
 
 
+async def _settle(context: ListenerContext, parsed: ViewClick, *, applies: bool) -> None:
+    """Decide, as a lead, about a label in dispute, tell those who spoke, and show what is left of the card, or the next."""
+    screen, store = Screen(parsed.user, parsed.view_id, parsed.opened.offset_s), context.store
+    if (why_not := await context.why_not_lead(parsed.user)) is not None:
+        await _in_modal(context, parsed.view_id)(why_not)
+        return
+    card = None if parsed.opened.card is None else await asyncio.to_thread(store.reviews.get, parsed.opened.card)
+    if card is None or card.user != parsed.user:
+        await _show_next(context, screen)
+        return
+    taxonomy, name = await context.taxonomy(), parsed.value
+    stored = await asyncio.to_thread(store.messages.get, card.message_id)
+    judged = await asyncio.to_thread(store.judged.of, card.message_id, taxonomy)
+    if stored is None or judged is None or stored.deleted or not await context.visibility.may_see(parsed.user, stored.message):
+        await asyncio.to_thread(store.reviews.end, card.id, "expired")
+        await _show_next(context, screen, warning=context.texts("review.taken"))
+        return
+    if fingerprint(judged.state, stored.revision) != parsed.opened.seen or name not in judged.state.disputed:
+        warning = context.texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, context.texts))
+        await _go_on(context, screen, Came(again=card, warning=warning))
+        return
+    await asyncio.to_thread(_decide, context, parsed, stored, judged, taxonomy, applies=applies)
+    await context.publish(queues.deliver(change_key(parsed.trigger_id)))
+    left = len(judged.state.disputed) > 1
+    if not left:
+        await asyncio.to_thread(store.reviews.end, card.id, "judged")
+    await context.publish(queues.reply(stored.id))
+    await _go_on(context, screen, Came(again=card if left else None))
+
+
+def _decide(
+    context: ListenerContext, parsed: ViewClick, stored: StoredMessage, judged: Judged, taxonomy: Taxonomy, *, applies: bool
+) -> None:  # fmt: skip
+    """Save the lead's word, and what tells those who spoke of it in the message's thread."""
+    name, message, label = parsed.value, stored.message, judged.state.labels[parsed.value]
+    gesture = Gesture(
+        user=parsed.user,
+        handle=gesture_handles.of_settling(parsed.user, message.ts, name),
+        at=parsed.at,
+        kind=Kind.SET,
+        labels=(name,) if applies else (),
+        silent=tuple(each for each in taxonomy.names if each != name),
+        via=VIA_SETTLE,
+    )
+    context.store.gestures.add(gesture, channel=message.channel, item_ts=message.ts)
+    told = {
+        "user": f"<@{parsed.user}>",
+        "label": blocks.names([name], taxonomy, context.texts),
+        "people": blocks.mentions(tuple(user for user in (*label.yes, *label.no) if user != parsed.user)),
+    }
+    context.store.outbox.announce(
+        change_key(parsed.trigger_id),
+        message.channel,
+        "lead.settled_yes" if applies else "lead.settled_no",
+        told,
+        thread_ts=message.thread_ts or message.ts,
+    )
+
+
 async def _go_on(context: ListenerContext, screen: Screen, came: Came) -> None:
     """Show the next card, or the same again where it has to be looked at again."""
     if came.saved is not None:
@@ -335,7 +446,7 @@ def _withdraw(context: ListenerContext, card: ReviewCard, message: Message, at: 
     said = [
         each.gesture
         for each in context.store.gestures.history(card.message_id)
-        if each.gesture.user == card.user and each.gesture.via in {VIA, VIA_BLIND_REVIEW} and not each.gesture.withdrawn
+        if each.gesture.user == card.user and each.gesture.via in VIAS and not each.gesture.withdrawn
     ]
     if said:
         taken_back = said[-1].model_copy(update={"withdrawn": True, "at": max(at, said[-1].at + 1)})
