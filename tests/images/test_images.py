@@ -255,7 +255,7 @@ def test_every_service_becomes_healthy_as_the_unprivileged_user(services: Stack)
     """By the health check that Docker would ask; the trainer makes the first version before the worker can serve."""
     for name in ("trainer", "bot", "replies", "worker"):
         container = services.containers[name]
-        wait_until(container.is_healthy, 400, f"{name} is healthy, see {container.log}")
+        wait_until(container.is_healthy, 1200, f"{name} is healthy, see {container.log}")
         assert container.ours(), f"{name} runs as another user than the image's"
     assert {path.stat().st_uid for path in services.home.rglob("*")} == {UID}
 
