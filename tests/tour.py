@@ -58,6 +58,10 @@ class Tour:
                 self.serious += [f"{self.number:02}-{name} {theme} {width}: {each}" for each in self._axe()]
         self.window.script("document.documentElement.dataset.theme = 'light'")
         self.window.resize(WIDTHS[0], HEIGHT)
+        wide = (
+            f"return innerWidth === {WIDTHS[0]} && Boolean(document.querySelector('[data-testid=composer]')?.checkVisibility())"
+        )
+        self.window.until(lambda: self.window.script(wide), "the wide window", PATIENCE_S)
         print(f"{self.number:02}-{name}", flush=True)
 
     def _axe(self) -> list[str]:
