@@ -24,6 +24,15 @@ from tests.town import Town, running_town, wait_until
 ROOT = Path(__file__).parent.parent.parent
 TEXT = "El cajero se tragó mi tarjeta, soy Ana Pérez, llámenme al 0991234567"
 CHANNEL = "C0SIMUATENCION"
+WAY = {
+    "event message",
+    "wait in inference",
+    "worker.classify",
+    "predict",
+    "wait in replies",
+    "bot.deliver",
+    "slack chat.postMessage",
+}
 
 
 class Collector:
@@ -115,7 +124,7 @@ async def test_one_trace_leads_from_the_event_to_the_reply_and_a_collector_that_
         assert stored is not None
         wait_until(lambda: {"beto-bot", "beto-worker", "beto-replies"} <= {name for name, _ in collector.trace_of(stored.id)}, 30,
                    "all three have sent")  # fmt: skip
-        wait_until(lambda: any(span.name == "bot.deliver" for _, span in collector.trace_of(stored.id)), 30, "the reply's")
+        wait_until(lambda: {span.name for _, span in collector.trace_of(stored.id)} >= WAY, 30, "all of it is there")
         spans = collector.trace_of(stored.id)
         logs = {name: (town.machine.logs / f"{name}.log").read_text(encoding="utf-8") for name in ("bot", "worker", "replies")}
         collector.takes.clear()  # it hangs again, while they end
@@ -126,16 +135,6 @@ async def test_one_trace_leads_from_the_event_to_the_reply_and_a_collector_that_
     by_name = defaultdict(list)
     for process, span in spans:
         by_name[span.name].append((process, span))
-    way = [
-        "event message",
-        "wait in inference",
-        "worker.classify",
-        "predict",
-        "wait in replies",
-        "bot.deliver",
-        "slack chat.postMessage",
-    ]
-    assert {*way, "slack chat.postMessage"} <= set(by_name)
     parents = {"wait in inference": "event message", "worker.classify": "event message", "predict": "worker.classify",
                "wait in replies": "worker.classify", "bot.deliver": "worker.classify",
                "slack chat.postMessage": "bot.deliver"}  # fmt: skip
