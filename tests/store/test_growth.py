@@ -121,7 +121,7 @@ def test_what_was_judged_is_found_without_looking_at_what_was_not(store: Store, 
     with statements(store) as seen:
         judged = list(store.judged.messages(seed_taxonomy(), blind=blind))
     assert len(judged) == STORED // (BLIND if blind else BLIND // 2)
-    assert len(seen) == 5  # those that find the messages; and the page's messages, predictions, gestures and people
+    assert len(seen) == 6  # those that find the messages; and the page's messages, predictions, gestures and people
     for statement, parameters in seen:
         assert [each for each in complaints(store, statement, parameters) if not each.startswith("SCAN gestures")] == []
 
