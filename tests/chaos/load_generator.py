@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 
+from bot.simulator.composer import unescape
 from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
@@ -90,7 +91,7 @@ class LoadGenerator:
         judged = JudgedSoFar(self.store).read(self.store.labels.current())
         for each in [*judged.values()][-WRITTEN_AGAIN:] * 2:
             channel = self._somewhere()
-            posted = self.workspace.post_as_person(self._somebody(), channel, each.example.text)
+            posted = self.workspace.post_as_person(self._somebody(), channel, unescape(each.example.text))
             self.expected.wrote(channel.id, posted["ts"])
             self.expected.repeats.append((channel.id, posted["ts"]))
         return await self.drain(cluster)
