@@ -87,9 +87,9 @@ class Cluster:
         card = Card.model_validate_json((built / "card.json").read_text(encoding="utf-8"))
         registry.promote(registry.add(built, card).number, by="chaos", reason="somebody has to answer")
 
-    def command(self, name: str) -> list[str]:
+    def command(self, process: str) -> list[str]:
         """Return what starts one of our processes with shortened waits."""
-        return [sys.executable, "-P", "-m", "tests.chaos.process", name]
+        return [sys.executable, "-P", "-m", "tests.chaos.process", process]
 
     def _start(self, name: str, command: str) -> None:
         process = Process(name, self.command(command), free_port(), command in SPEAK_TO_SLACK)

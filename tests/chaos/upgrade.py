@@ -72,20 +72,19 @@ class Upgrade(Cluster):
         """Let the old code make database and version."""
         run_old(self._code, self.trained, self.store.database.url, self.home)
 
-    def command(self, name: str) -> list[str]:
+    def command(self, process: str) -> list[str]:
         """Return what starts this process in the old code."""
-        # To 0.1.0 an empty variable was no default.
-        empty = [word for variable, value in self.machine.environment.items() if not value for word in ("-u", variable)]
-        return ["env", *empty, f"PYTHONPATH={self._code}", "BETO_ENV_FILE=", sys.executable, "-P", "-m", self._module, name]
+        # To 0.1.0 an empty variable was no default. The port is set when the process is started.
+        named = self.machine.environment.items()
+        empty = [word for name, value in named if not value and name != "BETO_HEALTH_PORT" for word in ("-u", name)]
+        return ["env", *empty, f"PYTHONPATH={self._code}", "BETO_ENV_FILE=", sys.executable, "-P", "-m", self._module, process]
 
-    async def until_watched(self) -> None:
-        """Wait until what people chose stands in the database; nothing of the old tables' other columns is read."""
-        while True:
-            with self.store.database.reading() as connection:
-                if connection.execute(text("select count(*) from channels where mode = 'auto'")).scalar_one() == 3:
-                    break
-            await asyncio.sleep(0.2)
+    def watched(self) -> int:
+        """Return how many channels are watched; nothing of the old tables' other columns is read."""
+        with self.store.database.reading() as connection:
+            count = connection.execute(text("select count(*) from channels where mode = 'auto'")).scalar_one()
         self.store.close()  # who waits for old code must not meet us
+        return int(count)
 
     def ours(self) -> list[str]:
         """Return the names of the processes that have a release."""
