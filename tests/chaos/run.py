@@ -60,7 +60,10 @@ async def _run(plan: Plan, trained: Path, folder: Path) -> dict[str, Any]:
             ran_s = time.monotonic() - began - started_s
             simulator.faults.calm()
             injector.stop()
-            replaced_s = await cluster.until_replaced() if isinstance(cluster, Upgrade) else 0.0
+            replaced_s = 0.0
+            if isinstance(cluster, Upgrade):
+                replaced_s = await cluster.until_replaced()
+                cluster.redraw()
             calm = await people.drain(cluster) and await people.write_again(cluster)
             supervising.cancel()
             progress.cancel()

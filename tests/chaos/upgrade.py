@@ -17,6 +17,9 @@ from bot.errors import StartRefused
 from bot.local.environment import bare_environment
 from bot.local.supervisor import Process
 from bot.settings import BotSettings
+from model.store.database import now
+from model.store.outbox_row import Kind, State
+from model.store.tables import outbox
 from tests.chaos.cluster import Cluster
 from tests.chaos.plan import Plan
 
@@ -107,6 +110,13 @@ class Upgrade(Cluster):
                 raise StartRefused(f"not ready after the upgrade; the logs are in {self.keep_logs()}")
             await asyncio.sleep(0.5)
         return time.monotonic() - began
+
+    def redraw(self) -> None:
+        """Ask for every reply to be drawn anew: the older release had other words for the same labels."""
+        changes = {"wanted": outbox.c.wanted + 1, "state": State.DUE.value, "retry_at": now()}
+        with self.store.database.writing() as connection:
+            shown = outbox.c.kind == Kind.REPLY.value, outbox.c.state == State.SHOWN.value
+            connection.execute(outbox.update().where(*shown).values(**changes))
 
 
 def old_code(release: str) -> Path:
