@@ -196,7 +196,7 @@ async def test_run_serves_until_it_is_cancelled(simulator):
             while True:
                 try:
                     async with session.get(f"{simulator.url}/health") as response:
-                        assert await response.json() == {"ok": True, "sockets": 0}
+                        assert await response.json() == {"ok": True, "sockets": 0, "app_url": simulator.url}
                         break
                 except aiohttp.ClientConnectionError:
                     await asyncio.sleep(0)

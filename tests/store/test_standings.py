@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from alembic import command
 from sqlalchemy import inspect, text
 
 from model.judgements import Gesture, Kind, fold
 from model.labels import LabelEvent, seed_taxonomy
 from model.schema import Message, Prediction, Source
-from model.store import database
+from model.store import schema
 from model.store.predictions import NewPrediction
 from model.store.standing import Standing, microseconds
 from model.store.standings import Span
@@ -136,11 +135,9 @@ def test_the_schema_goes_back_and_forward_again(empty_url: str, tmp_path: Path) 
     store.migrate()
     came(store, 1)
     with store.database.migrating() as connection:
-        config = database._alembic()
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0015")
+        schema.downgrade(connection, "0015")
         assert not {"standings", "standing_labels"} & set(inspect(connection).get_table_names())
-        command.upgrade(config, "head")
+        schema.upgrade(connection)
     with store.database.reading() as connection:
         assert connection.execute(text("select count(*) from messages")).scalar_one() == 1
         assert connection.execute(text("select standings_from from workspace")).scalar_one() == 2

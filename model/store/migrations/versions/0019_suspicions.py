@@ -19,3 +19,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_suspicions_message_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message_id", "label", name=op.f("pk_suspicions")),
     )
+
+
+def downgrade() -> None:
+    """Bring the schema one step back: what looks wrong is found again after the next training."""
+    op.drop_table("suspicions")

@@ -18,3 +18,9 @@ def upgrade() -> None:
         sa.Column("last_day", sa.String(length=10), nullable=False),
         sa.PrimaryKeyConstraint("channel", name=op.f("pk_portions")),
     )
+
+
+def downgrade() -> None:
+    """Bring the schema one step back: nobody is reminded any more."""
+    op.execute("delete from outbox where key like 'portion:%'")
+    op.drop_table("portions")

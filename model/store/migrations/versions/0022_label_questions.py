@@ -19,3 +19,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_label_questions")),
         sa.UniqueConstraint("key", name=op.f("uq_label_questions_key")),
     )
+
+
+def downgrade() -> None:
+    """Bring the schema one step back: what was asked and answered is gone, and is not asked by older code."""
+    op.drop_table("label_questions")
