@@ -14,9 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import psycopg
+
 from bot.errors import StartRefused
 from bot.local.environment import child_environment
-from bot.local.ports import answers, free_port
+from bot.local.ports import free_port
 from bot.local.running import read_health
 from bot.local.supervisor import SPEAK_TO_SLACK, Process, Supervisor
 from bot.simulator.server import Simulator
@@ -165,8 +167,18 @@ def _postgres(machine: Supervisor, data: Path) -> Iterator[str]:
     process = Process("postgres", [*command, *(part for key, value in settings.items() for part in ("-c", f"{key}={value}"))])
     machine.processes.append(process)
     machine.spawn(process)
-    machine.wait_until("PostgreSQL answers", lambda: answers(port), timeout_s=30, of=process)
-    yield f"postgresql+psycopg://beto@127.0.0.1:{port}/postgres"
+    server = f"postgresql://beto@127.0.0.1:{port}/postgres"
+    machine.wait_until("PostgreSQL takes connections", lambda: _takes_connections(server), timeout_s=30, of=process)
+    yield server.replace("postgresql://", "postgresql+psycopg://")
+
+
+def _takes_connections(server: str) -> bool:
+    """Return whether the server lets one in: its port is open before it has started up."""
+    try:
+        psycopg.connect(server, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _resident_mib(pid: int) -> float:
