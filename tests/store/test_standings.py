@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -131,17 +132,16 @@ def test_what_was_answered_before_is_noted_afterwards_and_what_was_shown_since_i
 
 def test_the_schema_goes_back_and_forward_again(empty_url: str, tmp_path: Path) -> None:
     """What is derived may be lost; what people wrote may not."""
-    store = Store(empty_url, tmp_path)
-    store.migrate()
-    came(store, 1)
-    with store.database.migrating() as connection:
-        schema.downgrade(connection, "0015")
-        assert not {"standings", "standing_labels"} & set(inspect(connection).get_table_names())
-        schema.upgrade(connection)
-    with store.database.reading() as connection:
-        assert connection.execute(text("select count(*) from messages")).scalar_one() == 1
-        assert connection.execute(text("select standings_from from workspace")).scalar_one() == 2
-    store.close()
+    with closing(Store(empty_url, tmp_path)) as store:
+        store.migrate()
+        came(store, 1)
+        with store.database.migrating() as connection:
+            schema.downgrade(connection, "0015")
+            assert not {"standings", "standing_labels"} & set(inspect(connection).get_table_names())
+            schema.upgrade(connection)
+        with store.database.reading() as connection:
+            assert connection.execute(text("select count(*) from messages")).scalar_one() == 1
+            assert connection.execute(text("select standings_from from workspace")).scalar_one() == 2
 
 
 def test_a_moment_of_slack_s_is_read_exactly() -> None:
