@@ -274,7 +274,7 @@ def test_processes_are_stopped_one_after_the_other_and_the_first_started_last(tm
         "    sys.exit()\n"
         "signal.signal(signal.SIGTERM, end)\n"
         "open(sys.argv[2] + sys.argv[1], 'w').close()\n"
-        "time.sleep(60)\n"
+        "while True: time.sleep(0.1)\n"  # a signal that comes just before a sleep is seen after it
     )
     with Supervisor(tmp_path, environment(tmp_path)) as supervisor:
         for name in ("redis", "worker", "bot"):
