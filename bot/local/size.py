@@ -21,12 +21,15 @@ GOLDEN = 0.6180339887498949
 class Rows:
     """Bytes of what one database keeps, indexes among them: `message` without its text, `gesture` one judgement.
 
+    `standing` is what stands under a message, to be counted, with two labels.
+
     Predictions stand in pages of `page` bytes, each with `beside` more, and `index` outside of them.
     """
 
     empty: int
     message: int
     reply: int
+    standing: int
     gesture: int
     page: int
     beside: int
@@ -39,8 +42,8 @@ class Rows:
         return (self.page / in_a_page if in_a_page else row + self.page / 4) + self.index
 
 
-SQLITE = Rows(empty=240_000, message=169, reply=214, gesture=328, page=4096, beside=40, index=14)
-POSTGRESQL = Rows(empty=8_600_000, message=240, reply=299, gesture=432, page=8192, beside=84, index=44)
+SQLITE = Rows(empty=320_000, message=172, reply=214, standing=286, gesture=351, page=4096, beside=40, index=14)
+POSTGRESQL = Rows(empty=8_840_000, message=239, reply=299, standing=539, gesture=473, page=8192, beside=84, index=55)
 
 
 def expected_bytes(
@@ -56,7 +59,8 @@ def expected_bytes(
         kept = written * COMPRESSED_TO + rows.beside + rows.index
     else:
         kept = rows.prediction(written)
-    return round(rows.empty + messages * (rows.message + text_bytes + rows.reply + predictions * kept + judged * rows.gesture))
+    each = rows.message + text_bytes + rows.reply + rows.standing + predictions * kept + judged * rows.gesture
+    return round(rows.empty + messages * each)
 
 
 def a_prediction(labels: Sequence[str], number: int = 0) -> Prediction:
