@@ -59,8 +59,10 @@ async def _days(url: str, store: Store, messages: int) -> dict[str, dict[str, in
         for display, channel in CHANNEL.items():
             await ana.command(channel, "/beto", f"watch {display}")
             route = Route(labels=("fraude", "urgente"), channels=(ids[channel],), card_in=ids[CARDS], people=(luis,))
-            store.routes.change(store.routes.add(route, by=luis, told_in=ids[channel]), by=luis, status="on")
+            number = store.routes.add(route, by=luis, told_in=ids[channel])
+            store.routes.change(number, by=luis, status="on")
             days[display] = await _day(people, store, channel, ids, messages)
+            store.routes.change(number, by=luis, status="off")  # the next bench in this home has routes of its own
         return days
     finally:
         for person in people.values():

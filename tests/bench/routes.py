@@ -61,7 +61,8 @@ async def _cards(url: str, store: Store, messages: int, rate: float) -> list[flo
             await ana.command(channel, "/beto", "watch hilo")
         channels = tuple(ids[channel] for channel in CHANNELS)
         route = Route(labels=seed_taxonomy().names, least=0.5, channels=channels, card_in=ids[CARDS], people=(luis,))
-        store.routes.change(store.routes.add(route, by=luis, told_in=channels[0]), by=luis, status="on")
+        number = store.routes.add(route, by=luis, told_in=channels[0])
+        store.routes.change(number, by=luis, status="on")
         await asyncio.sleep(3)  # every process has read it
         before = {each["ts"] for each in await ana.messages(CARDS)}
         sent = {}
@@ -69,7 +70,9 @@ async def _cards(url: str, store: Store, messages: int, rate: float) -> list[flo
             ts = await ana.message(channel, text)
             sent[f"{ids[channel]}/p{ts.replace('.', '')}"] = float(ts)
             await asyncio.sleep(1 / rate)
-        return await _arrived(ana, before, sent)
+        arrived = await _arrived(ana, before, sent)
+        store.routes.change(number, by=luis, status="off")  # the next bench in this home has routes of its own
+        return arrived
 
 
 async def _arrived(ana: Person, before: set[str], sent: dict[str, float]) -> list[float]:

@@ -214,7 +214,7 @@ def test_the_machine_says_what_it_is_and_what_was_spent(fresh: Town) -> None:
     assert facts["cores"] == os.cpu_count()
     assert set(facts["versions"]) == {"beto-bot", "torch", "transformers", "celery", "slack-bolt"}
     before = machine.cpu_seconds(fresh.machine)
-    assert set(before) == {*fresh.processes, "people"}
+    assert set(before) == {*(each.name for each in fresh.machine.processes), "people"}
     until = os.times().user + 0.05
     while os.times().user < until:
         pass
