@@ -18,7 +18,7 @@ from bot.simulator.person import Person
 from tests.journeys.browser import CHANNEL, THREAD, Window, installed, running_browser
 from tests.learning.cheques import CORRECTED, EMOJI, train_beginner
 from tests.outbox_rows import is_told
-from tests.town import Town, running_town, wait_until
+from tests.town import Town, running_town, wait_until, watch_channel
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 # Two pixels to one, so that the words stay sharp where a picture is shown smaller.
@@ -78,7 +78,7 @@ async def tell_story(town: Town) -> None:
     async with Person(town.url, "ana") as ana, Person(town.url, "luis") as luis, Person(town.url, "maria") as maria:
         people = {"ana": ana, "luis": luis, "maria": maria}
         await ana.invite("atencion", town.slack.workspace.bot_user_id)
-        assert await ana.command("atencion", "/beto", "watch")
+        await watch_channel(ana, "atencion")
         for name, text in STORY:
             ts = await people[name].message("atencion", text)
             await people[name].wait_for_reply("atencion", ts, 30)
@@ -117,7 +117,7 @@ async def correct_forty(town: Town) -> None:
     """Let two people correct forty messages in #reclamos, and one of them ask for a retraining."""
     async with Person(town.url, "ana") as ana, Person(town.url, "luis") as luis:
         await ana.invite("reclamos", town.slack.workspace.bot_user_id)
-        assert await ana.command("reclamos", "/beto", "watch")
+        await watch_channel(ana, "reclamos")
         for number, text in enumerate(CORRECTED):
             ts = await luis.message("reclamos", text)
             reply = await luis.wait_for_reply("reclamos", ts, 30)

@@ -15,7 +15,7 @@ from bot.local.environment import child_environment
 from bot.local.ports import free_port
 from bot.local.supervisor import Process, Supervisor
 from bot.simulator.errors import Json
-from bot.simulator.person import Changes
+from bot.simulator.person import Changes, Person
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
 from model.schema import Card
@@ -38,6 +38,15 @@ async def until(changes: Changes, wanted: Callable[[Json], object], timeout_s: f
             if wanted(change):
                 return change
     raise AssertionError("the person has left")
+
+
+async def watch_channel(person: Person, channel: str) -> None:
+    """Have a channel watched as it stands: run `/beto watch`, and close its screen once it is there."""
+    changes = person.changes()
+    assert await person.command(channel, "/beto", "watch")
+    form = await until(changes, lambda change: change["type"] == "view" and change["view"].get("submit"))
+    changes.close()
+    assert await person.view_close(form["view"]["id"])
 
 
 def publish_version(store: Store, trained: Path, *, damage: Callable[[Path], object] = lambda _: None) -> int:

@@ -18,7 +18,7 @@ from model.serving.version_folder import write_card
 from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
 from tests.letters import letters_checkpoint
-from tests.town import Town, publish_version, running_town
+from tests.town import Town, publish_version, running_town, watch_channel
 
 CARD = "El cajero se tragó mi tarjeta de débito y no me dio la plata"
 LOAN = "quiero sacar un préstamo para una casa, ¿qué requisitos piden y cuál es la tasa?"
@@ -89,7 +89,7 @@ def served(town: Town) -> None:
         async with Person(town.url, "ana") as person:
             for channel in ("atencion", "general"):
                 await person.invite(channel, town.slack.workspace.bot_user_id)
-            assert await person.command("atencion", "/beto", "watch")
+            await watch_channel(person, "atencion")
 
     asyncio.run(prepare())
 
@@ -457,9 +457,10 @@ def test_a_new_label_answers_from_its_name_and_after_ten_judgements_like_the_oth
 
     asyncio.run(judge())
     ana.until(lambda: (read_health(worker.port) or {}).get("corrections") == len(judged), "what was judged", timeout_s=60)
-    words = answered_until(ana, "se atascó la máquina de la bodega", lambda words: f"+ {len(judged)} correcciones" in words)
+    # The texts that were judged count before the fit is done that takes the label for one like the others.
+    words = answered_until(ana, "se atascó la máquina de la bodega", lambda words: "(aprendiendo)" not in words)
+    assert f"+ {len(judged)} correcciones" in words
     assert "Impresoras" in words
-    assert "(aprendiendo)" not in words
     assert town.store.registry.promote(1, by="test", reason="the other tests are of version 1")
     ana.until(lambda: (read_health(worker.port) or {}).get("serving") == 1, "version 1", timeout_s=60)
 
@@ -505,7 +506,8 @@ def test_a_first_label_is_made_read_in_the_guide_and_taken_back_on_the_page(ana:
     row = f"{MODAL} [data-block-id='label:nomina']"
     ana.see(row, "Sueldos y roles de pago.")
     ana.see(f"{MODAL} .block.context", "Personas")
-    ana.click(f"{MODAL} [data-action-id=labels_undo]")
+    undo = "[data-action-id=labels_undo]"
+    ana.click(f"{MODAL} :nth-child(1 of .block:has({undo})) {undo}")  # the newest change comes first
     ana.see_none(row)
     assert "nomina" not in town.store.labels.recorded()
     ana.click("[data-testid=modal-close]")

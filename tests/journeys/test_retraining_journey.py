@@ -18,7 +18,7 @@ from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
 from tests.learning.cheques import CORRECTED, EMOJI, LABEL, UNSEEN, train_beginner
 from tests.outbox_rows import is_told, report_ts
-from tests.town import Town, running_town, until, wait_until
+from tests.town import Town, running_town, until, wait_until, watch_channel
 
 TEAM, CHANNEL = "T0SIMULADOR", "C0SIMUATENCION"
 TRAINED_WITHIN_S = 600
@@ -39,7 +39,7 @@ def school(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> It
 async def _correct(town: Town) -> None:
     async with Person(town.url, "ana") as ana, Person(town.url, "luis") as luis:
         await ana.invite("atencion", town.slack.workspace.bot_user_id)
-        assert await ana.command("atencion", "/beto", "watch")
+        await watch_channel(ana, "atencion")
         for number, text in enumerate(CORRECTED):
             ts = await luis.message("atencion", text)
             reply = await luis.wait_for_reply("atencion", ts, 30)

@@ -1,5 +1,6 @@
 """`beto demo`, run as a stranger runs it on the first day: real processes, a real training, nothing prepared."""
 
+import asyncio
 import os
 import re
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.local.demo import STORY, base_at_hand
+from bot.local.ports import free_port
+from bot.simulator.person import Person
 from model.schema import Run
 from model.settings import ModelSettings
 from model.store.store import Store
@@ -121,11 +124,27 @@ def test_six_processes_are_named_with_their_weight_and_none_outlives_the_demo(sh
     assert not [name for name, pid in found.items() if lives(int(pid))]
 
 
+async def shown_at_first(url: str) -> list[str]:
+    """The kinds of what Ana's page is sent, from its opening to the first message that she writes there."""
+    ana, kinds = Person(url, "ana"), list[str]()
+    changes = ana.changes()
+    async with ana, asyncio.timeout(20):
+        ts = await ana.message("general", "ya estoy aquí")
+        async for change in changes:
+            kinds.append(change["type"])
+            if (change.get("message") or {}).get("ts") == ts:
+                break
+    return kinds
+
+
 def test_the_next_start_keeps_the_version_and_sigterm_in_its_story_ends_everything(shown: Said, home: Path) -> None:
     """Nobody waits for a training twice, and who is stopped half-way must not claim success."""
-    with started("demo", "--base", "mini", home=home) as demo:
-        demo.wait_for(STORY[0][1], 90)
+    port = free_port()
+    with started("demo", "--base", "mini", "--port", str(port), home=home) as demo:
+        demo.wait_for("└ beto: ", 90)
         assert "La versión 1 (mini) ya está entrenada" in demo.text
+        # Who opens the page meanwhile finds no screen over it that nobody asked for.
+        assert "view" not in asyncio.run(shown_at_first(f"http://127.0.0.1:{port}"))
         status = demo.end(signal.SIGTERM, within_s=15)
     assert status == 128 + signal.SIGINT
     assert len(demo.children) >= 6

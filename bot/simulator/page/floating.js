@@ -103,6 +103,9 @@ export function dialog({ title, body, footer, className = "", dataset = {}, oncl
     footer ? h("footer", { class: "dialog-foot" }, footer) : null);
   element.addEventListener("close", () => {
     element.remove();
+    // The browser gives the focus back to a text field without its caret: what is typed there would go nowhere.
+    const field = document.activeElement;
+    if (field?.selectionStart != null) field.setSelectionRange(field.selectionStart, field.selectionEnd);
     onclose?.();
   });
   document.body.append(element);
