@@ -276,5 +276,6 @@ def unreached_context(store: Store, home: Path) -> OutboxContext:
         public_channels=PublicChannels(slack),
         names=Names(slack),
         team="T1",
+        bot_user="UBETO",
         workspace_url="http://127.0.0.1/",
     )

@@ -109,7 +109,8 @@ def train(self: "Task[Any, Any]", run_id: int) -> None:
 
     context: TrainerContext = context_of(self)
     with about(run_id=run_id):
-        run_training(context.store, context.settings, run_id)
+        if not run_training(context.store, context.settings, run_id):
+            return
         try:
             note_suspicions(context.store)
             ask_monthly(context.store)

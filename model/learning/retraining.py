@@ -132,16 +132,17 @@ def judged_example(judged: JudgedMessage) -> Example | None:
     )
 
 
-def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
+def run_training(store: Store, settings: ModelSettings, run_id: int) -> bool:
     """Carry out the run and close it: done, with or without a new version, failed, or cancelled; its row says why.
 
-    Nothing happens where it is over already or another living process works on it. The candidate goes live where the
+    Return whether it was closed here: nothing happens where there is none of this number, it is over already, or another
+    living process works on it. The candidate goes live where the
     gate says so, the run is no dry one, and BETO_PROMOTION does not ask people.
     """
     runs, owner = store.runs, owner_name()
     run = runs.start(run_id, owner)
     if run is None:
-        return
+        return False
     registry = store.registry
     try:
         with _heartbeat(runs, run_id, owner):
@@ -153,7 +154,7 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
             registry.remove_old(settings.keep_versions)
     except RunLost as error:
         log.warning("%s", error)
-        return  # the folder is another process's by now
+        return False  # the folder is another process's by now
     except RunCancelled:
         runs.close(run_id, owner, "cancelled")
     except SystemExit:
@@ -166,6 +167,7 @@ def run_training(store: Store, settings: ModelSettings, run_id: int) -> None:
         runs.close(run_id, owner, "failed", error=f"{type(error).__name__}: {error}", failure="other")
         raise
     shutil.rmtree(registry.run_directory(run_id), ignore_errors=True)
+    return True
 
 
 def _train_and_evaluate(store: Store, settings: ModelSettings, run: Run, progress: "_ProgressReporter") -> Report | None:
