@@ -140,7 +140,7 @@ def dispatcher(
     return dispatch
 
 
-def surfaces(team: str) -> dict[str, dict[str, Any]]:
+def surfaces(team: str, *, response_url: str = "http://127.0.0.1:1/") -> dict[str, dict[str, Any]]:
     """A request for each thing that the app listens to, all about what the workspace TEAM has."""
     base = {"team": {"id": team}, "user": {"id": PERSON, "team_id": team}, "trigger_id": "1.1", "api_app_id": "A1"}
     manifest = json.loads((ROOT / "bot" / "manifest.json").read_text(encoding="utf-8"))
@@ -197,14 +197,14 @@ def surfaces(team: str) -> dict[str, dict[str, Any]]:
     for shortcut in manifest["features"]["shortcuts"]:
         made[f"shortcut {shortcut['callback_id']}"] = base | {
             "type": "message_action", "callback_id": shortcut["callback_id"], "channel": {"id": "C1"},
-            "message": {"ts": "1.000001", "text": "hola", "user": PERSON}, "response_url": "http://127.0.0.1:1/",
+            "message": {"ts": "1.000001", "text": "hola", "user": PERSON}, "response_url": response_url,
         }  # fmt: skip
     link = "https://x.slack.com/archives/C1/p0000000001000001"
     for word in WORDS:
         for rest in ("", link, "1", f"<@{PERSON}>", "corregidos 3", "texto"):
             made[f"/beto {word} {rest}"] = {
                 "command": "/beto", "text": f"{word} {rest}", "team_id": team, "channel_id": "C1", "user_id": PERSON,
-                "trigger_id": f"1.{word}.{rest}", "response_url": "http://127.0.0.1:1/",
+                "trigger_id": f"1.{word}.{rest}", "response_url": response_url,
             }  # fmt: skip
     message = {"channel": "C1", "user": PERSON, "ts": "1.000001", "text": "otro", "channel_type": "im"}
     for each in (

@@ -222,19 +222,21 @@ async def test_the_workspaces_own_requests_do_reach_it(
 ) -> None:
     """Else the test above would pass with an app that does nothing."""
     dispatch = dispatcher(slack, known, tmp_path, published)
-    changed, failed = set(), set()
-    for name, body in surfaces(TEAM).items():
-        before = everything(known)
+    changed, failed, before = set(), set(), everything(known)
+    # Somebody answers at once that nobody is there: what is never reached is called again after a second.
+    nobody = f"{slack.url}/nobody"
+    for name, body in surfaces(TEAM, response_url=nobody).items():
         if (await dispatch(body)).status != 200:
             failed.add(" ".join(name.split(" ")[:2]))
-        if everything(known) != before:
+        if (after := everything(known)) != before:
             changed.add(name.split(" ")[0])
+        before = after
     assert {"labels_correct", "forget_view", "event", "/beto"} <= changed
     # Those open a dialog, and Slack never gave out these triggers.
     forget, labels = ("olvida", "olvidar", "forget"), ("etiquetas", "labels", "guía", "guia", "guide")
     review, summary = ("revisa", "revisar", "review"), ("resumen", "resume", "summary")
-    figures = ("cifras", "figures", "numbers")
-    assert failed == {f"/beto {word}" for word in (*forget, *labels, *review, *summary, *figures)}
+    figures, routes = ("cifras", "figures", "numbers"), ("rutas", "routes")
+    assert failed == {f"/beto {word}" for word in (*forget, *labels, *review, *summary, *figures, *routes)}
     assert "worker.classify" in published
 
 
