@@ -18,6 +18,7 @@ from bot.settings import BotSettings
 from bot.slack.listeners import commands
 from bot.slack.payloads import INTERACTIONS
 from bot.views import blocks, run_blocks, summary_blocks
+from model.agreement import ENOUGH
 from model.judgements import Gesture, Kind
 from model.routes import Route
 from model.schema import Message, Prediction, Source
@@ -96,6 +97,16 @@ def lead(store: Store, channel: str) -> None:
     store.routes.add(Route(labels=("fraude",), channels=(channel,), card_in=channel), by=ADMIN, told_in=channel)
 
 
+def disagree(store: Store, channel: str) -> None:
+    """Two people judged enough messages there that their agreement is told, by label and by name."""
+    for number in range(ENOUGH):
+        ts = f"1716400000.10000{number}"
+        store.messages.save(Message(channel=channel, ts=ts, user=MEMBER, text=WORDS, source=Source.CHANNEL))
+        for user, labels in ((ADMIN, ("fraude",)), (MEMBER, ("fraude", "cajero")[: number % 3])):
+            gesture = Gesture(user=user, handle=f"{user}{number}", at=1716400001000000, kind=Kind.SET, labels=labels)
+            store.gestures.add(gesture, channel=channel, item_ts=ts)
+
+
 @dataclass(frozen=True)
 class Surface:
     """A way to ask about a message: the request, what it tells those who may read it, and what happened before."""
@@ -137,6 +148,7 @@ SURFACES = {
     "resumen": Surface(command("resumen <#{channel}> 7d"), WORDS, stands, direct=False),
     "Ver y corregir": Surface(button(summary_blocks.OPEN_ACTION), WORDS, stands, direct=False),
     "rutas, of one from there": Surface(command("rutas"), WORDS, lead),
+    "acuerdo": Surface(command("acuerdo"), "De dos en dos", disagree),
     "reentrena, under way there": Surface(command("reentrena"), "en marcha: ", train, direct=False),
     **{
         f"{name} under a report": Surface(button(name, REPORT_TS), "", report, direct=False)
@@ -173,6 +185,8 @@ ASK_OF_A_MESSAGE = {
     "summary",
     "rutas",
     "routes",
+    "acuerdo",
+    "agreement",
 }
 
 PEOPLE = {"guest": GUEST, "outsider": OUTSIDER, "no member": STRANGER, "Slack does not say": MEMBER}
