@@ -11,10 +11,11 @@ import pytest
 
 from bot.simulator.workspace import User
 from bot.slack.listeners.corrections import fingerprint
-from bot.views import blocks, label_blocks, review_blocks
+from bot.views import blocks, label_blocks, review_blocks, route_blocks
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind
 from model.labels import LabelEvent
+from model.routes import Route
 from model.store.reviews import Candidate, Reason
 from model.store.store import Store
 from tests.slack.dispatching import a_context, dispatcher, published, slack
@@ -52,6 +53,13 @@ watch a channel                 no      yes     yes     yes     yes
 put emoji on messages           no      yes     yes     yes     yes
 choose where reactions count    no      yes     yes     yes     yes
 choose a channel's labels       no      yes     yes     yes     yes
+choose how labels are shown     no      yes     yes     yes     yes
+choose its summaries            no      yes     yes     yes     yes
+read a channel's summary        no      yes     yes     yes     yes
+read the figures                yes     yes     yes     yes     yes
+read the routes                 yes     yes     yes     yes     yes
+make a route                    no      no      no      no      yes
+switch a route on               no      no      no      no      yes
 retrain                         no      no      no      no      yes
 roll back                       no      no      no      no      yes
 choose how long texts are kept  no      no      no      no      yes
@@ -81,8 +89,8 @@ class Cell:
     def command(self, words: str) -> dict[str, Any]:
         return a_command(words, self.told, self.user, PUBLIC)
 
-    def submit(self, name: str, metadata: dict[str, Any], **fields: str) -> dict[str, Any]:
-        values = {field: {field: {"value": value}} for field, value in fields.items()}
+    def submit(self, name: str, metadata: dict[str, Any], **fields: str | dict[str, Any]) -> dict[str, Any]:
+        values = {field: {field: {"value": value} if isinstance(value, str) else value} for field, value in fields.items()}
         view = {
             "id": "V2", "root_view_id": "V1", "type": "modal", "callback_id": name, "state": {"values": values},
             "private_metadata": json.dumps(metadata),
@@ -111,6 +119,11 @@ def take_back_all(cell: Cell) -> None:
     """No label was ever changed."""
     with cell.store.database.writing() as connection:
         connection.exec_driver_sql("delete from label_events")
+
+
+def a_route(cell: Cell) -> int:
+    """Somebody made a route, which is off."""
+    return cell.store.routes.add(Route(labels=("app",), channels=(PUBLIC,), emoji="eyes"), by=PEOPLE["admin"], told_in=PUBLIC)
 
 
 def settling(cell: Cell) -> dict[str, Any]:
@@ -196,6 +209,27 @@ ACTS: dict[str, Act] = {
         lambda cell: cell.command("reacciones mensaje"), lambda cell: cell.store.channels.reactions(PUBLIC) == "message"
     ),
     "choose a channel's labels": (lambda cell: cell.command("etiquetas canal"), refused("command.guest")),
+    "choose how labels are shown": (
+        lambda cell: cell.command("watch emoji"), lambda cell: cell.store.channels.showing(PUBLIC).display == "emoji"
+    ),
+    "choose its summaries": (
+        lambda cell: cell.command("resumen diario"),
+        lambda cell: PUBLIC in {each.channel for each in cell.store.channels.summaries()},
+    ),
+    "read a channel's summary": (lambda cell: cell.command(f"resumen <#{PUBLIC}> 7d"), refused("summary.hidden")),
+    "read the figures": (lambda cell: cell.command("cifras"), lambda cell: TEXTS("figures.title") in cell.said),
+    "read the routes": (lambda cell: cell.command("rutas"), lambda cell: TEXTS("routes.nobody") in cell.said),
+    "make a route": (
+        lambda cell: cell.submit(
+            route_blocks.ROUTE_VIEW, {},
+            labels={"selected_options": [{"value": "tarjeta"}]}, channels={"selected_conversations": [PUBLIC]}, emoji=":eyes:",
+        ),
+        lambda cell: bool(cell.store.routes.all()),
+    ),
+    "switch a route on": (
+        lambda cell: cell.press(route_blocks.MENU, f"on:{a_route(cell)}"),
+        lambda cell: any(each.status == "on" for each in cell.store.routes.all()),
+    ),
     "retrain": (lambda cell: cell.command("reentrena"), lambda cell: cell.store.runs.last() is not None),
     "roll back": (lambda cell: cell.command("vuelve"), refused("run.refused", "run.refused_guest")),
     "choose how long texts are kept": (
