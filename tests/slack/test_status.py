@@ -91,7 +91,7 @@ async def test_it_names_what_was_learnt_since(
 @pytest.mark.parametrize(
     ("channel", "mode", "told"),
     [
-        (INSIDE, "auto", "En este canal: etiqueto cada mensaje"),
+        (INSIDE, "auto", "En este canal: etiqueto cada mensaje. Respondo en el hilo de cada mensaje."),
         (INSIDE, "mention", "En este canal: etiqueto lo que me piden"),
         (OUTSIDE, "auto", "En este canal: todavía no estoy: con `/invite @beto` empezaré a etiquetar cada mensaje"),
         (OUTSIDE, "mention", "En este canal: no estoy: con `/invite @beto` etiquetaré lo que me pidan"),
