@@ -445,7 +445,8 @@ def test_a_new_label_answers_from_its_name_and_after_ten_judgements_like_the_oth
     ana.press(Keys.ESCAPE)
     ana.see_none(MODAL)
     ana.open("ana", "atencion")
-    ana.until(lambda: town.store.refits.newest(number), "what is written of the label", timeout_s=60)
+    refits = town.store.refits
+    ana.until(lambda: refits.is_made(number, refits.learnable()), "what is written of the label", timeout_s=60)
     words = answered_until(ana, "la impresora tiene hojas atascadas", lambda words: "Impresoras" in words)
     assert "(aprendiendo)" in words
 
@@ -458,7 +459,6 @@ def test_a_new_label_answers_from_its_name_and_after_ten_judgements_like_the_oth
     asyncio.run(judge())
     ana.until(lambda: (read_health(worker.port) or {}).get("corrections") == len(judged), "what was judged", timeout_s=60)
     # The texts that were judged count at once; the fit that takes the label for one like the others may come later.
-    refits = town.store.refits
     ana.until(lambda: refits.is_made(number, refits.learnable()), "all of it is learnt", timeout_s=60)
     words = answered_until(ana, "se atascó la máquina de la bodega", lambda words: "(aprendiendo)" not in words)
     assert f"+ {len(judged)} correcciones" in words
