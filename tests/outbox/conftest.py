@@ -58,7 +58,9 @@ def context(
     settings = BotSettings()
     store = Store(settings.store_url, settings.home_folder, label_emoji=settings.label_emoji_by_name)
     store.migrate()
-    yield build_context(settings, store, wait=lambda _: pytest.fail("Slack is there"))
+    made = build_context(settings, store, wait=lambda _: pytest.fail("Slack is there"))
+    yield made
+    made.slack.connections.close()
     store.close()
 
 

@@ -69,6 +69,7 @@ def test_calls_one_after_the_other_go_over_one_connection() -> None:
         for _ in range(3):
             assert ours.auth_test()["ok"]
         assert line.connections == 1
+        ours.connections.close()
     finally:
         slack.stop()
 
