@@ -98,7 +98,7 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lat
                 break
             writer.write(piece)
             await writer.drain()
-        with suppress(OSError, NotImplementedError):
-            writer.write_eof()  # where this is an end of TCP: the other way may still carry
+        with suppress(OSError):
+            writer.write_eof()  # the other way may still carry
 
     await asyncio.gather(read(), write())

@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
@@ -82,22 +82,21 @@ async def show(context: ListenerContext, call: Call) -> str:
 def read(words: str, here: str) -> Wanted:
     """Return what `/beto resumen WORDS` asks for, given in the channel `here`."""
     wanted = Wanted(here)
-    values: dict[str, object] = {}
     for word in words.split():
         plain = word.lower()
         if found := re.fullmatch(r"<#([A-Z0-9]+)(?:\|[^>]*)?>", word):
-            values["channel"] = found[1]
+            wanted = replace(wanted, channel=found[1])
         elif plain in DAYS:
-            values["days"] = DAYS[plain]
+            wanted = replace(wanted, days=DAYS[plain])
         elif found := re.fullmatch(r"(\d{1,3})d", plain):
-            values["days"] = min(max(int(found[1]), 1), MOST_DAYS) - 1
+            wanted = replace(wanted, days=min(max(int(found[1]), 1), MOST_DAYS) - 1)
         elif plain in FREQUENCIES:
-            values |= {"is_setting": True, "frequency": FREQUENCIES[plain]}
-        elif (found := re.fullmatch(r"(\d{1,2})(?:h|:00)?", plain)) and int(found[1]) < 24 and values.get("is_setting"):
-            values["hour"] = int(found[1])
+            wanted = replace(wanted, is_setting=True, frequency=FREQUENCIES[plain])
+        elif (found := re.fullmatch(r"(\d{1,2})(?:h|:00)?", plain)) and int(found[1]) < 24 and wanted.is_setting:
+            wanted = replace(wanted, hour=int(found[1]))
         else:
-            values.setdefault("unknown", word)
-    return Wanted(**({"channel": wanted.channel} | values))  # type: ignore[arg-type]  # each of its own kind
+            wanted = replace(wanted, unknown=wanted.unknown or word)
+    return wanted
 
 
 async def _choose(context: ListenerContext, call: Call, wanted: Wanted) -> str:
