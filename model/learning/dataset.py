@@ -187,11 +187,11 @@ def write_examples(path: Path, examples: Iterable[Example], details: Iterable[Ma
 
 
 @contextmanager
-def _whole(path: Path, **options: str) -> Iterator[TextIO]:
+def _whole(path: Path, *, encoding: str, newline: str | None = None) -> Iterator[TextIO]:
     """Open what becomes the file when the block ends well, and is gone else; a pipe or a device is written as it comes."""
     partial = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        with partial.open("w", **options) as file:  # type: ignore[call-overload]  # mypy infers no encoding from a mapping
+        with partial.open("w", encoding=encoding, newline=newline) as file:
             yield file
         if partial != path:
             partial.replace(path)
