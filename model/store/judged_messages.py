@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, text, union
+from sqlalchemy import ColumnElement, Connection, Row, TextClause, and_, func, or_, select, text, union
 
 from model.judgements import VIA_SETTLE, Kind, MessageState, fold
 from model.labels import Taxonomy, only
@@ -116,6 +116,7 @@ class JudgedMessages:
             if mark is None:
                 return judged_ids(connection, blind=False), now_at
             found = set(judged_ids(connection, blind=False, after=mark.gesture - LATE_GESTURES))
+            found.update(said_before_a_word(connection))
             changed = [and_(messages.c.edited_at > 0, messages.c.edited_at >= mark.edited_at - EDITED_LATE_US)]
             gone = messages.c.deleted_at.is_not(None)
             changed.append(gone if mark.deleted_at is None else and_(gone, messages.c.deleted_at >= mark.deleted_at))
@@ -190,7 +191,10 @@ class JudgedMessages:
 
 
 def _with_meaning(said: list[StoredGesture], *, blind: bool) -> list[StoredGesture]:
-    """Leave out what agrees or disagrees with a prediction that was hidden: it is shown from the first own word on."""
+    """Leave out what agrees or disagrees with a prediction that is not there yet, or was hidden: from the first own word on
+    it is shown.
+    """
+    said = [each for each in said if each.gesture.kind in OWN_WORDS or not each.waits]
     if not blind:
         return said
     own = (each.gesture.at for each in said if each.gesture.kind in OWN_WORDS and not each.gesture.withdrawn)
@@ -218,6 +222,20 @@ def judged_ids(connection: Connection, *, blind: bool, after: int = 0) -> "array
         hidden = select(messages.c.id).where(text("blind"), is_judged())
         reviewed = select(review_cards.c.message_id).where(text("blind"), review_cards.c.outcome == "judged")
         return array("q", sorted(connection.execute(union(hidden, reviewed)).scalars()))
+    return _about(connection, gestures.c.id > after)
+
+
+def said_before_a_word(connection: Connection) -> "array[int]":
+    """Return the messages of which somebody said "correct" or "wrong" before the network had said anything, in their order.
+
+    What that means depends on the network's first word. They are few: a worker was down, or slower than a person.
+    """
+    # In the words of `ix_gestures_before_a_word`, else SQLite would not use it.
+    return _about(connection, text("gestures.prediction_id is null and gestures.kind in ('correct', 'wrong')"))
+
+
+def _about(connection: Connection, condition: ColumnElement[bool] | TextClause) -> "array[int]":
+    """Return the messages that the gestures of which this holds are about, in their order."""
     here = messages.c.channel == gestures.c.channel
     on_message = gestures.join(messages, and_(here, messages.c.ts == gestures.c.item_ts))
     # Outer joins, because SQLite would begin inner ones with all replies; they give a null for what is about no reply.
@@ -225,7 +243,7 @@ def judged_ids(connection: Connection, *, blind: bool, after: int = 0) -> "array
     on_reply = gestures.outerjoin(outbox, and_(outbox.c.ts == gestures.c.item_ts, is_reply)).outerjoin(
         messages, and_(here, messages.c.id == outbox.c.message_id)
     )
-    both = union(*(select(messages.c.id).select_from(joined).where(gestures.c.id > after) for joined in (on_message, on_reply)))
+    both = union(*(select(messages.c.id).select_from(joined).where(condition) for joined in (on_message, on_reply)))
     return array("q", sorted(found for found in connection.execute(both).scalars() if found is not None))
 
 

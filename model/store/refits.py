@@ -10,8 +10,8 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 
 from model.store.database import Database, aware, now, tally
-from model.store.judged_messages import EDITED_LATE_US, LATE_GESTURES, judged_ids
-from model.store.tables import erasure_requests, gestures, label_events, messages, people, refits
+from model.store.judged_messages import EDITED_LATE_US, LATE_GESTURES, judged_ids, said_before_a_word
+from model.store.tables import erasure_requests, gestures, label_events, messages, people, predictions, refits
 
 # Older ones are removed: they hold words of texts that may have been erased since.
 KEPT = 1
@@ -39,7 +39,8 @@ class Refits:
     def learnable(self) -> str:
         """Return a fingerprint of what there is to learn from.
 
-        It changes with gestures, labels, erasures, who may judge, and messages that are edited or deleted.
+        It changes with gestures, labels, erasures, who may judge, messages that are edited or deleted, and what the network
+        says of a message that was called right or wrong before.
         """
         newest = select(func.max(messages.c.edited_at)).where(messages.c.edited_at > 0)
         deleted = select(func.max(messages.c.deleted_at)).where(messages.c.deleted_at.is_not(None))
@@ -57,6 +58,7 @@ class Refits:
                 edited_at,
                 *(int(each or 0) for each in connection.execute(edits).one()),
                 connection.execute(deleted).scalar_one(),
+                _first_words(connection),
                 _basis(connection),
             )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
@@ -116,6 +118,14 @@ class Refits:
         """Return what the refit serves with; None where it was removed."""
         with self._database.reading() as connection:
             return connection.execute(select(refits.c.corrected).where(refits.c.id == refit_id)).scalar_one_or_none()
+
+
+def _first_words(connection: Connection) -> tuple[int, ...]:
+    awaited = said_before_a_word(connection).tolist()
+    if not awaited:
+        return ()
+    said = select(func.count(), func.coalesce(func.max(predictions.c.id), 0)).where(predictions.c.message_id.in_(awaited))
+    return tuple(connection.execute(said).one())
 
 
 def _basis(connection: Connection) -> tuple[object, ...]:

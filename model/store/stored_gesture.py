@@ -1,7 +1,7 @@
 """A gesture as the store knows it, and the message that it is about."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ class StoredGesture:
     note: str | None
     saved_at: datetime
     stale: bool  # made before the text was changed
+    waits: bool = False  # made before the network said anything of the text, which it still has not
 
 
 def read_gesture(row: Row[Any], predicted: tuple[str, ...], edited_at: int, taxonomy: Taxonomy | None = None) -> StoredGesture:
@@ -88,14 +89,15 @@ def gestures_of(
         labels[row.id] = tuple(row.prediction["labels"])
         if row.revision == own[row.message_id].revision:
             first.setdefault(row.message_id, labels[row.id])
-    return {
-        message_id: [
+    said: dict[int, list[StoredGesture]] = {}
+    for message_id, each in found.items():
+        said[message_id] = []
+        for row in each:
             # What came before the network's first word is taken to be about that word.
-            read_gesture(row, labels.get(row.prediction_id or 0, first.get(message_id, ())), own[message_id].edited_at, taxonomy)
-            for row in each
-        ]
-        for message_id, each in found.items()
-    }
+            shown = labels.get(row.prediction_id or 0, first.get(message_id))
+            read = read_gesture(row, shown or (), own[message_id].edited_at, taxonomy)
+            said[message_id].append(replace(read, waits=shown is None))
+    return said
 
 
 def predictions_of(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, list[Row[Any]]]:

@@ -189,6 +189,10 @@ Index("ix_gestures_item", gestures.c.channel, gestures.c.item_ts)
 Index("ix_gestures_user", gestures.c.user, gestures.c.at)
 Index("ix_gestures_at", gestures.c.at, gestures.c.user, gestures.c.withdrawn)  # who did how much in a week
 
+# What these say depends on what the network says later, and they are few.
+_before_a_word = text("prediction_id is null and kind in ('correct', 'wrong')")
+Index("ix_gestures_before_a_word", gestures.c.id, sqlite_where=_before_a_word, postgresql_where=_before_a_word)
+
 # Notes wait for a reviewer, and they are few among what was said.
 _noted = text("note is not null")
 Index("ix_gestures_note", gestures.c.id, sqlite_where=_noted, postgresql_where=_noted)

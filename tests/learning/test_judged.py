@@ -5,7 +5,8 @@ import pytest
 from model.judgements import Gesture, Kind
 from model.labels import LabelEvent
 from model.learning.judged import JudgedSoFar
-from model.schema import Message, Source
+from model.schema import Message, Prediction, Source
+from model.store.predictions import NewPrediction
 from model.store.store import Store
 
 
@@ -63,3 +64,23 @@ def test_what_was_said_before_its_message_or_reply_is_recorded_is_learnt(store: 
     store.messages.save(Message(channel="C1", ts="9.1", user="U9", text="texto", source=Source.CHANNEL))
     assert known != store.refits.learnable()
     assert len(kept.read(store.labels.current())) == 1
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_was_said_before_the_networks_word_is_learnt_once_that_is_there(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, edited: bool
+) -> None:
+    """ "All of this is right", said while the workers were down, is about what they say when they are back."""
+    monkeypatch.setattr("model.store.judged_messages.LATE_GESTURES", 0)
+    kept, taxonomy = JudgedSoFar(store), store.labels.current()
+    message_id, _ = store.messages.save(Message(channel="C1", ts="9.1", user="U9", text="texto", source=Source.CHANNEL))
+    if edited:
+        store.messages.edit("C1", "9.1", "texto nuevo", edited_at=5)
+    store.gestures.add(Gesture(user="U1", handle="ok", at=10, kind=Kind.CORRECT), channel="C1", item_ts="9.1")
+    assert not kept.read(taxonomy)  # nor is it "no label applies"
+    known = store.refits.learnable()
+    word = Prediction(version=1, base="mini", scores=dict.fromkeys(taxonomy.names, 0.1), labels=("ahorro",))
+    assert store.predictions.save([NewPrediction(message_id, 1 + edited, word, 0.0)]) == [True]
+    after = kept.read(taxonomy)
+    assert known != store.refits.learnable()
+    assert [each.example.labels for each in after.values()] == [("ahorro",)]
