@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+from bot.simulator import newer_blocks
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.shapes import (
     Check,
@@ -24,6 +25,7 @@ from bot.simulator.shapes import (
     string,
     typed,
 )
+from bot.simulator.text_objects import CONFIRM, option, plain, text
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
@@ -50,7 +52,9 @@ def check_message(blocks: Any) -> list[Json]:
     _blocks(MESSAGE_BLOCKS, "message")(blocks, "/blocks", errors)
     if errors:
         raise SlackError("invalid_blocks", errors=errors, response_metadata={"messages": [f"[ERROR] {one}" for one in errors]})
-    if len(json.dumps(blocks, ensure_ascii=False, separators=(",", ":"))) > MESSAGE_CHARACTERS:
+    # A table may be longer than all of that by its own limits.
+    counted = [block for block in blocks if block["type"] not in newer_blocks.TABLES]
+    if len(json.dumps(counted, ensure_ascii=False, separators=(",", ":"))) > MESSAGE_CHARACTERS:
         raise SlackError("msg_blocks_too_long")
     return _complete_all(blocks)
 
@@ -93,6 +97,7 @@ def check_options(answer: Json) -> list[Json]:
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
     """Yield every interactive element with the block that contains it."""
     for block in blocks:
+        yield from elements(block.get("child_blocks", []))
         inside = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
         for element in inside:
             if isinstance(element, dict) and "action_id" in element:
@@ -106,39 +111,21 @@ def _invalid(errors: Errors) -> SlackError:
 # --- pieces ---
 
 
-def _text(longest: int, *kinds: str) -> Check:
-    shape: Shape = ({"text": string(longest, 1)}, {"emoji": boolean, "verbatim": boolean})
-    return typed(dict.fromkeys(kinds or ("plain_text", "mrkdwn"), shape))
-
-
-def _plain(longest: int) -> Check:
-    return _text(longest, "plain_text")
-
-
-def _option(*kinds: str, **extra: Check) -> Check:
-    return json_object(({"text": _text(75, *kinds), "value": string(150, 1)}, {"description": _text(75, *kinds), **extra}))
-
-
 def _options(most: int) -> Check:
     return array(_ONE_OPTION, most)
 
 
-_CONFIRM = json_object((
-    {"title": _plain(100), "text": _text(300), "confirm": _plain(30), "deny": _plain(30)},
-    {"style": choice("primary", "danger")},
-))  # fmt: skip
-
 # Only checkboxes and radio buttons may format their options.
-_ONE_OPTION = _option("plain_text")
-_ONE_FORMATTED = _option("plain_text", "mrkdwn")
+_ONE_OPTION = option("plain_text")
+_ONE_FORMATTED = option("plain_text", "mrkdwn")
 
 # --- elements ---
 
-_ACTION: dict[str, Check] = {"action_id": string(255), "confirm": _CONFIRM, "focus_on_load": boolean}
-_HINTED: dict[str, Check] = {**_ACTION, "placeholder": _plain(150)}
+_ACTION: dict[str, Check] = {"action_id": string(255), "confirm": CONFIRM, "focus_on_load": boolean}
+_HINTED: dict[str, Check] = {**_ACTION, "placeholder": plain(150)}
 _STRINGS = array(string(255), 100, 0)
 _MULTI: dict[str, Check] = {"max_selected_items": integer(1, 100)}
-_GROUPS = array(json_object(({"label": _plain(75), "options": _options(100)}, {})), 100)
+_GROUPS = array(json_object(({"label": plain(75), "options": _options(100)}, {})), 100)
 _STATIC: dict[str, Check] = {**_HINTED, "options": _options(100), "option_groups": _GROUPS}
 _FILTERED: dict[str, Check] = {"filter": anything, "default_to_current_conversation": boolean, "response_url_enabled": boolean}
 _TYPING: dict[str, Check] = {
@@ -148,7 +135,7 @@ _TYPING: dict[str, Check] = {
 
 _ELEMENTS: dict[str, Shape] = {
     "button": (
-        {"text": _plain(75)},
+        {"text": plain(75)},
         {
             **_ACTION,
             "url": string(3000),
@@ -157,7 +144,7 @@ _ELEMENTS: dict[str, Shape] = {
             "accessibility_label": string(75),
         },
     ),
-    "overflow": ({"options": array(_option("plain_text", url=string(3000)), 5)}, _ACTION),
+    "overflow": ({"options": array(option("plain_text", url=string(3000)), 5)}, _ACTION),
     "static_select": ({}, {**_STATIC, "initial_option": _ONE_OPTION}),
     "multi_static_select": ({}, {**_STATIC, **_MULTI, "initial_options": _options(100)}),
     "external_select": ({}, {**_HINTED, "initial_option": _ONE_OPTION, "min_query_length": integer(0, 300)}),
@@ -188,7 +175,7 @@ _ELEMENTS: dict[str, Shape] = {
     ),
     "rich_text_input": ({}, {**_HINTED, "initial_value": anything, "dispatch_action_config": anything}),
     "file_input": ({}, {"action_id": string(255), "filetypes": _STRINGS, "max_files": integer(1, 10)}),
-    "workflow_button": ({"text": _plain(75), "workflow": anything}, {**_ACTION, "style": choice("primary", "danger")}),
+    "workflow_button": ({"text": plain(75), "workflow": anything}, {**_ACTION, "style": choice("primary", "danger")}),
     "image": ({"alt_text": string(2000)}, {"image_url": string(3000), "slack_file": anything}),
     "mrkdwn": ({"text": string(3000, 1)}, {"verbatim": boolean}),
     "plain_text": ({"text": string(3000, 1)}, {"emoji": boolean}),
@@ -205,32 +192,37 @@ _BLOCKS: dict[str, Shape] = {
     "section": (
         {},
         {
-            **_ID, "text": _text(3000), "fields": array(_text(2000), 10), "expand": boolean,
+            **_ID, "text": text(3000), "fields": array(text(2000), 10), "expand": boolean,
             "accessory": typed(_ELEMENTS, ACTION_ELEMENTS - {"plain_text_input"} | {"image"}),
         },
     ),
     "divider": ({}, _ID),
-    "header": ({"text": _plain(150)}, _ID),
+    "header": ({"text": plain(150)}, _ID),
     "context": ({"elements": array(typed(_ELEMENTS, frozenset({"image", "mrkdwn", "plain_text"})), 10)}, _ID),
     "actions": ({"elements": array(typed(_ELEMENTS, ACTION_ELEMENTS), 25)}, _ID),
     "image": (
-        {"alt_text": string(2000)}, {**_ID, "image_url": string(3000), "slack_file": anything, "title": _plain(2000)},
+        {"alt_text": string(2000)}, {**_ID, "image_url": string(3000), "slack_file": anything, "title": plain(2000)},
     ),
     "input": (
-        {"label": _plain(2000), "element": typed(_ELEMENTS, INPUT_ELEMENTS)},
-        {**_ID, "hint": _plain(2000), "optional": boolean, "dispatch_action": boolean},
+        {"label": plain(2000), "element": typed(_ELEMENTS, INPUT_ELEMENTS)},
+        {**_ID, "hint": plain(2000), "optional": boolean, "dispatch_action": boolean},
     ),
-    "rich_text": ({"elements": array(anything, 1000, 0)}, _ID),
     "video": (
-        {"alt_text": string(2000), "title": _plain(199), "thumbnail_url": string(3000), "video_url": string(3000)},
+        {"alt_text": string(2000), "title": plain(199), "thumbnail_url": string(3000), "video_url": string(3000)},
         {
-            **_ID, "author_name": string(49), "description": _plain(200), "provider_icon_url": string(3000),
+            **_ID, "author_name": string(49), "description": plain(200), "provider_icon_url": string(3000),
             "provider_name": string(255), "title_url": string(3000),
         },
     ),
     "markdown": ({"text": string(12_000, 1)}, _ID),
 }  # fmt: skip
-_ONLY_IN_MESSAGES = {"markdown"}
+
+
+def _contained(value: Any, path: str, errors: Errors) -> None:
+    typed(_BLOCKS, newer_blocks.CONTAINED)(value, path, errors)
+
+
+_BLOCKS |= newer_blocks.shapes(_contained)
 
 
 def _blocks(most: int, surface: str) -> Check:
@@ -243,14 +235,23 @@ def _blocks(most: int, surface: str) -> Check:
         seen: set[str] = set()
         for n, block in enumerate(value):
             here = f"{path}/{n}"
-            if surface != "message" and block["type"] in _ONLY_IN_MESSAGES:
+            if surface not in newer_blocks.SURFACES.get(block["type"], {surface}):
                 errors.append(f"unsupported type: {block['type']} [json-pointer:{here}/type]")
-            if block.get("block_id") and block["block_id"] in seen:
-                errors.append(f"block_id must be unique: {block['block_id']} [json-pointer:{here}/block_id]")
-            seen.add(block.get("block_id", ""))
-            _check_inside(block, here, errors)
+            for at, one in _with_contained(block, here):
+                if one.get("block_id") and one["block_id"] in seen:
+                    errors.append(f"block_id must be unique: {one['block_id']} [json-pointer:{at}/block_id]")
+                seen.add(one.get("block_id", ""))
+                _check_inside(one, at, errors)
+                newer_blocks.check_inside(one, at, errors)
+        newer_blocks.check_together(value, errors)
 
     return check
+
+
+def _with_contained(block: Json, path: str) -> Iterator[tuple[str, Json]]:
+    yield path, block
+    for n, one in enumerate(block.get("child_blocks", ())):
+        yield f"{path}/child_blocks/{n}", one
 
 
 def _check_inside(block: Json, path: str, errors: Errors) -> None:
@@ -278,9 +279,9 @@ def _initial_is_offered(element: Json) -> bool:
 _VIEW_FIELDS: dict[str, Check] = {"private_metadata": string(3000), "callback_id": string(255), "external_id": string(255)}
 _VIEWS: dict[str, Shape] = {
     "modal": (
-        {"title": _plain(24), "blocks": _blocks(VIEW_BLOCKS, "modal")},
+        {"title": plain(24), "blocks": _blocks(VIEW_BLOCKS, "modal")},
         {
-            **_VIEW_FIELDS, "submit": _plain(24), "close": _plain(24), "clear_on_close": boolean, "notify_on_close": boolean,
+            **_VIEW_FIELDS, "submit": plain(24), "close": plain(24), "clear_on_close": boolean, "notify_on_close": boolean,
             "submit_disabled": boolean,
         },
     ),
@@ -304,7 +305,9 @@ def _complete_block(block: Json) -> Json:
             done[name] = _complete_text(done[name])
     if done["type"] == "input":
         done = {"optional": False, "dispatch_action": False, **done}
-    if done["type"] in ("actions", "context"):
+    if "child_blocks" in done:
+        done["child_blocks"] = _complete_all(done["child_blocks"])
+    if done["type"] in ("actions", "context", "context_actions"):
         done["elements"] = [_complete_element(one) for one in done["elements"]]
     for name in ("accessory", "element"):
         if name in done:
@@ -323,6 +326,9 @@ def _complete_element(element: Json) -> Json:
     for name in ("text", "placeholder"):
         if name in done:
             done[name] = _complete_text(done[name])
+    for name in ("positive_button", "negative_button"):
+        if name in done:
+            done[name] = {**done[name], "text": _complete_text(done[name]["text"])}
     if "options" in done:
         done["options"] = [{**one, "text": _complete_text(one["text"])} for one in done["options"]]
     for name in ("initial_option", "initial_options"):

@@ -64,6 +64,14 @@ def choice(element: Json, chosen: Json) -> Json:
     return {name: given}
 
 
+def thumb(element: Json, chosen: Json) -> Json:
+    """Return which of the two feedback buttons was pressed, in Slack's form: its value, and its text."""
+    for name in ("positive_button", "negative_button"):
+        if element[name]["value"] == chosen.get("value"):
+            return {"value": element[name]["value"], "text": element[name]["text"]}
+    raise SlackError("unknown_option")
+
+
 def _offered(element: Json, given: object) -> Json:
     value = given.get("value") if isinstance(given, dict) else given
     offered = [*element.get("options", ()), *(one for group in element.get("option_groups", ()) for one in group["options"])]

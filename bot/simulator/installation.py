@@ -16,6 +16,7 @@ class Method(NamedTuple):
     tier: int = 3
     takes_json: bool = True
     app_token: bool = False
+    token: bool = True  # whether it takes one at all
 
 
 class Installation:

@@ -248,6 +248,10 @@ class Interactions:
         action["action_ts"] = f"{time.time():.6f}"
         if kind == "button":
             return action | {name: element[name] for name in ("text", "value", "style", "url") if name in element}
+        if kind == "icon_button":
+            return action | {name: element[name] for name in ("icon", "text", "value") if name in element}
+        if kind == "feedback_buttons":
+            return action | inputs.thumb(element, chosen)
         if "placeholder" in element:
             action["placeholder"] = element["placeholder"]
         return action | inputs.choice(element, chosen)

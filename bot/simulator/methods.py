@@ -11,6 +11,7 @@ from bot.simulator.faults import Faults
 from bot.simulator.installation import Installation, Method
 from bot.simulator.rate_limits import RateLimits
 from bot.simulator.uploads import Uploads
+from bot.simulator.validation import validate
 from bot.simulator.views import Views
 from bot.simulator.workspace import User
 
@@ -43,6 +44,7 @@ class Methods:
             "api.test": Method(lambda args: {"args": args.values} if args.values else {}, tier=4),
             "apps.connections.open": Method(self._apps_connections_open, app_token=True),
             "auth.test": Method(self._auth_test, tier=5),
+            "blocks.validate": Method(validate, tier=4, token=False),
             "bots.info": Method(self._bots_info, "users:read", takes_json=False),
             "files.completeUploadExternal": Method(self._files_complete, "files:write", tier=4),
             "files.getUploadURLExternal": Method(self._files_get_upload_url, "files:write", tier=4, takes_json=False),

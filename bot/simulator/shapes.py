@@ -1,5 +1,6 @@
 """Shapes of JSON values, and Slack's words for what is wrong with one."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,6 +42,12 @@ def integer(least: int, most: int) -> Check:
             errors.append(f"must be an integer between {least} and {most} [json-pointer:{path}]")
 
     return check
+
+
+def number(value: Any, path: str, errors: Errors) -> None:
+    """Check for a finite number."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        errors.append(f"must be a number [json-pointer:{path}]")
 
 
 def choice(*allowed: str) -> Check:

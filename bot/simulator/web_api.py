@@ -53,7 +53,7 @@ class WebApi:
             known = self._apps[0].methods.get(name)  # all apps have the same methods, each bound to its app
             args = await arguments.read(request, takes_json=known is None or known.takes_json)
             transfer.request = values = args.values
-            app = self._caller(args.token)
+            app = self._apps[0] if known is not None and not known.token and not args.token else self._caller(args.token)
             app_id = app.bot.app_id
             method = app.methods.get(name)
             _authorise(app, args.token, method)
@@ -87,7 +87,7 @@ class WebApi:
 
 
 def _authorise(app: App, token: str, method: Method | None) -> None:
-    if method is not None and (token == app.app_token) != method.app_token:
+    if method is not None and method.token and (token == app.app_token) != method.app_token:
         raise SlackError("not_allowed_token_type")
     if app.revoked and token == app.bot_token:
         raise SlackError("token_revoked")

@@ -1,4 +1,4 @@
-// Twenty lines of Bolt for JavaScript: a message and a command are answered. Says "ready" once it is connected.
+// Some lines of Bolt for JavaScript: a message, a command and a thumb are answered. Says "ready" once it is connected.
 import bolt from "@slack/bolt";
 
 const app = new bolt.App({
@@ -15,6 +15,20 @@ app.message("hola", async ({ message, say }) => {
 
 app.command("/beto", async ({ ack, command }) => {
   await ack(`de JavaScript: ${command.text}`);
+});
+
+const thumb = (text, value) => ({ text: { type: "plain_text", text }, value });
+
+app.message("pulgares", async ({ message, say, client }) => {
+  const feedback = { type: "feedback_buttons", action_id: "thumbs", positive_button: thumb("Sí", "good"), negative_button: thumb("No", "bad") };
+  const blocks = [{ type: "context_actions", elements: [feedback] }];
+  const { ok } = await client.blocks.validate({ blocks });
+  await say({ text: `válido: ${ok}`, blocks, thread_ts: message.ts });
+});
+
+app.action({ type: "block_actions", action_id: "thumbs" }, async ({ ack, action, body, say }) => {
+  await ack();
+  await say({ text: `${action.type}: ${action.value}`, thread_ts: body.message.thread_ts });
 });
 
 await app.start(process.env.PORT);

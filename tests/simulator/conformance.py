@@ -204,6 +204,7 @@ async def _shared(slack: Slack) -> Json:
 # A call of each method that succeeds and shows every field that the simulator serves.
 GOOD: dict[str, How] = {
     "api.test": How({"foo": "bar"}),
+    "blocks.validate": How({"blocks": [{"type": "divider"}]}),
     "apps.connections.open": How(),
     "auth.test": How(),
     "bots.info": How({"bot": "B0SIMUBETO"}),

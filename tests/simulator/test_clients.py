@@ -182,6 +182,15 @@ async def test_bolt_for_javascript_lives_here_too(transport: str) -> None:
                     assert line, "the app has ended"
             async with Person(simulator.url, "ana") as ana:
                 await converse(ana, "eco: hola &lt;3", "de JavaScript: estado")
+                ts = await ana.message("general", "pulgares")
+                reply = await ana.wait_for_reply("general", ts)
+                assert reply["text"] == "válido: true"
+                changes = ana.changes()
+                assert await ana.action("thumbs", channel="general", ts=reply["ts"], value="bad")
+                async with asyncio.timeout(10):
+                    async for change in changes:
+                        if change["type"] == "message" and change["message"]["text"] == "feedback_buttons: bad":
+                            break
         finally:
             process.terminate()
             await process.communicate()

@@ -26,6 +26,22 @@ from model.schema import Carried, Explanation, Prediction
 from model.store.store import Store
 from tests.conftest import missing
 from tests.journeys.browser import THREAD, Window, complaints, installed, running_browser
+from tests.simulator.newer import (
+    alert,
+    cell,
+    chart,
+    container,
+    data_table,
+    number,
+    part,
+    pie,
+    plain,
+    plan,
+    rich,
+    row,
+    task,
+    thumbs,
+)
 from tests.slack.connected import connected, grow
 
 AXE = Path(__file__).parent.parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
@@ -161,6 +177,46 @@ def test_a_reply_that_has_learnt_and_its_reasons_can_be_read_by_everybody(
         assert (serious_findings(ana), ana.too_wide(), ana.faint_words()) == ([], [], [])
         ana.press(Keys.ESCAPE)
         ana.see_none("[data-testid=modal]")
+
+
+def test_the_newer_blocks_are_drawn_for_everybody(slack: SimulatorThread, ana: Window) -> None:
+    """Thumbs, tasks, tables that sort and turn their pages, charts with their numbers, alerts and boxes that fold."""
+    slack.as_person("ana", lambda person: person.invite("general", "beto"))
+    rows = [[cell("Etiqueta"), cell("F1")], *([cell(f"e{n:02}"), number(n)] for n in range(12))]
+    call(slack, "chat.postMessage", channel="C0SIMUGENERAL", text="x", blocks=json.dumps([row(thumbs()), data_table(rows)]))
+    drawn = [
+        plan(task("1", status="in_progress", details=rich(part("rich_text_section", "época 2"))), task("2")),
+        chart(["a", "b"], ("uno", ["a", "b"]), ("dos", ["a", "b"])), pie(2, 1),
+        container({"type": "header", "text": plain("plegado")}, is_collapsible=True, default_collapsed=True),
+    ]  # fmt: skip
+    call(slack, "chat.postMessage", channel="C0SIMUGENERAL", text="x", blocks=json.dumps(drawn))
+    modal = {"type": "modal", "title": plain("T"), "blocks": [alert(level="warning")]}
+    for theme, width in itertools.product(("light", "dark"), (400, 1280)):
+        ana.resize(width, 1200)
+        ana.open("ana", "general", theme=theme)
+        ana.see(".block.plan [data-status=in_progress]", "época 2")
+        assert ana.script("return document.querySelectorAll('.unknown').length") == 0
+        assert ana.script("return document.querySelectorAll('.chart svg rect').length") == 4
+        assert ana.script("return document.querySelectorAll('.chart svg path').length") == 2
+        assert not ana.script("return document.querySelector('.block.container .header').checkVisibility()")
+        ana.click(".block.container summary")
+        ana.see(".block.container .header", "plegado")
+        assert (serious_findings(ana), ana.too_wide(), ana.faint_words()) == ([], [], [])
+        call(slack, "views.open", trigger_id=slack.run(a_trigger(slack)), view=json.dumps(modal))
+        ana.see("[data-testid=modal] .alert.level-warning", "Ojo")
+        assert (serious_findings(ana), ana.faint_words()) == ([], [])
+        ana.press(Keys.ESCAPE)
+        ana.see_none("[data-testid=modal]")
+    for arrow in ("↑", "↓"):
+        ana.click(".data_table th:last-child .sort")
+        ana.see(".data_table th:last-child .sort", arrow)
+    ana.see(".data_table tbody", "e11")
+    ana.click(".data_table .pages button:last-child")
+    ana.see(".data_table .pages", "6–10")
+    ana.click(".thumb[data-value=no]")
+    ana.until(
+        lambda: ana.script("return document.querySelector('.thumb[data-value=no]').ariaPressed") == "true", "the thumb is marked"
+    )
 
 
 async def a_trigger(slack: SimulatorThread) -> str:

@@ -2,7 +2,9 @@
 
 import { h, localPicture } from "./dom.js";
 import { control, wordsOf } from "./inputs.js";
-import { channelNode, emojiNode, link, mention, mrkdwn, textObject } from "./mrkdwn.js";
+import { link, mrkdwn, textObject } from "./mrkdwn.js";
+import { NEWER } from "./newer.js";
+import { richText } from "./richtext.js";
 import { t } from "./words.js";
 
 export class Surface {
@@ -92,32 +94,9 @@ const BLOCKS = {
       h("div", { class: "note", id: `${id}-note` },
         block.hint ? h("span", { class: "hint" }, textObject(block.hint)) : null, h("span", { class: "error", role: "alert", dataset: { testid: "field-error" } })));
   },
-  rich_text: (block) => h("div", { class: "text" }, (block.elements ?? []).map(richPart)),
+  rich_text: (block) => richText(block),
+  ...NEWER,
 };
-
-/** Render one paragraph-like part of rich text. */
-function richPart(part) {
-  const inside = () => (part.elements ?? []).map((one) => (one.type?.startsWith("rich_text") ? richPart(one) : richRun(one)));
-  if (part.type === "rich_text_list") {
-    return h(part.style === "ordered" ? "ol" : "ul", { class: `indent-${part.indent ?? 0}` }, part.elements.map((item) => h("li", {}, richPart(item))));
-  }
-  if (part.type === "rich_text_quote") return h("blockquote", {}, inside());
-  if (part.type === "rich_text_preformatted") return h("pre", {}, h("code", {}, inside()));
-  return h("span", { class: "run" }, inside());
-}
-
-/** Render one run of rich text with its style. */
-function richRun(run) {
-  const node = {
-    emoji: () => emojiNode(run.name),
-    link: () => link(run.url, run.text || run.url),
-    user: () => mention(run.user_id),
-    channel: () => channelNode(run.channel_id),
-    broadcast: () => h("span", { class: "mention me", text: `@${run.range}` }),
-  }[run.type]?.() ?? h("span", { class: "run", text: run.text ?? "" });
-  const style = run.style ?? {};
-  return ["bold", "italic", "strike", "code"].reduce((inner, key) => (style[key] ? h({ bold: "b", italic: "i", strike: "s", code: "code" }[key], {}, inner) : inner), node);
-}
 
 /** Render a message's old-style attachment: a coloured bar beside text, fields and blocks. */
 export function attachment(one, surface) {

@@ -42,6 +42,34 @@ function button(element, onact) {
   return { node, value: () => null, set: () => {}, focus: () => node.focus() };
 }
 
+/** Two thumbs; the one that was pressed last is marked, and pressing it again tells the app again, as in Slack. */
+function feedback(element, onact) {
+  const thumbs = [["positive_button", "thumb_up"], ["negative_button", "thumb_down"]].map(([name, sign]) => {
+    const { text, value, accessibility_label: label } = element[name];
+    const node = h("button", {
+      type: "button", class: "icon-button thumb", "aria-label": label ?? words(text), "data-tip": words(text), "aria-pressed": "false",
+      dataset: { actionId: element.action_id, value },
+      onclick: () => {
+        for (const one of thumbs) one.setAttribute("aria-pressed", String(one === node));
+        return onact({ type: element.type, value });
+      },
+    }, icon(sign));
+    return node;
+  });
+  return { node: h("span", { class: "thumbs" }, thumbs), value: () => null, set: () => {}, focus: () => thumbs[0].focus() };
+}
+
+/** An icon that does something; only those see it for whom it is meant. */
+function iconAction(element, onact) {
+  if (element.visible_to_user_ids && !element.visible_to_user_ids.includes(workspace.me.id)) return { node: "", value: () => null, set: () => {}, focus: () => {} };
+  const label = element.accessibility_label ?? words(element.text);
+  const node = h("button", {
+    type: "button", class: "icon-button", "aria-label": label, "data-tip": words(element.text), dataset: { actionId: element.action_id, value: element.value },
+    onclick: async () => (await agreed(element)) && onact({ type: element.type, value: element.value }),
+  }, icon(element.icon));
+  return { node, value: () => null, set: () => {}, focus: () => node.focus() };
+}
+
 function overflow(element, onact) {
   const node = h("button", {
     type: "button", class: "button overflow", "aria-label": t("more"), "aria-haspopup": "menu", dataset: { actionId: element.action_id },
@@ -244,7 +272,7 @@ function textInput(element, onact, props) {
 }
 
 const KINDS = {
-  button, overflow,
+  button, overflow, feedback_buttons: feedback, icon_button: iconAction,
   static_select: staticSelect,
   multi_static_select: searchedSelect, multi_external_select: searchedSelect, external_select: searchedSelect,
   multi_users_select: workspaceSelects, multi_channels_select: workspaceSelects, multi_conversations_select: workspaceSelects,
