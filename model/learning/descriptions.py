@@ -34,10 +34,8 @@ BACKGROUND = 300
 _FEWEST_COMPARED = 8
 # A label of which so many judged messages are known not to carry it needs no others for noes.
 _NOES = 10
-# How much what is written counts beside judged messages, whose yes and no are weighed alike and so make wider logits.
-_WRITTEN_BESIDE = 1.5
-# So many messages that carry one of the labels make the cut half theirs and half the one of descriptions.
-_HALF = 25.0
+# So many times that a message carried one of the labels make the cut half theirs and half the one of descriptions.
+_HALF = 60.0
 # The newest messages that are learnt from.
 _MOST_LEARNT = 2_000
 _LONGEST = 128  # tokens: as much of a message says what it is about
@@ -100,7 +98,6 @@ class Describer:
             pieces=pieces,
             idf=idf,
             terms=terms,
-            weight=np.ones(len(speaks), np.float32),
             judged=np.zeros((meanings.shape[1] + 1, len(speaks)), np.float32),
         )
         told = [example for example in judged if not set(speaks).issubset(example.unknown)]
@@ -109,7 +106,7 @@ class Describer:
         return made
 
     def _learn(self, made: Described, examples: Sequence[Example], background: Sequence[str]) -> None:
-        """Set `made.weight` and `made.judged` to what these examples teach beside what is written of the labels.
+        """Set `made.judged` to what these examples teach beside what is written of the labels.
 
         Where a label's noes are few, messages of the background are taken for such.
         """
@@ -127,8 +124,7 @@ class Describer:
         centred = unit(unit(self._of(texts)) - made.centre)
         words = np.stack([self._words_of(made, text) for text in texts])
         learns = np.flatnonzero(known.any(axis=0))
-        made.weight[learns] = _WRITTEN_BESIDE
-        beside = made.weight * (made.written_logits(centred, words) - SHIFT)  # from SHIFT on a label is given
+        beside = made.written_logits(centred, words) - SHIFT  # from SHIFT on a label is given
         weights, cut = fit_beside(LENGTH * centred, truth[:, learns], known[:, learns], beside[:, learns])
         weights[:-1] *= LENGTH
         weights[-1] -= np.log(cut / (1 - cut)) * yes.sum() / (yes.sum() + _HALF)

@@ -37,10 +37,11 @@ _MOST_STEPS = 100
 _TOLERANCE = 1e-3
 # In nats, relative: less is no matter.
 _WORSE = 0.02
-# The head makes so much of a label's logit as its judgements are new among all that it was learnt from, and so many more: a few
-# judgements tell nothing. The lexical model keeps some say. Below the least it would cost every message time for nothing.
+# The head makes half as much of a label's logit as its judgements are new among all that it was learnt from, and so many more: a
+# few judgements tell nothing, and what was fine-tuned knows more of a message. Below the least it would cost time for nothing.
 _NOTHING_NEW = 5
-_MOST_SHARE, _LEAST_SHARE = 0.9, 0.02
+_TRUST = 0.5
+_LEAST_SHARE = 0.02
 # Its cut is sought again once there are so many times as many texts.
 _GROWN = 1.1
 # A head of some hundred weights a label has enough of so many texts: the newest.
@@ -260,7 +261,7 @@ class LightFitter:
         is_known[:, [at for at in range(len(self.before.labels)) if at not in names]] = 0
         split = len(known.train) - known.new
         old, new = is_known[:split].sum(axis=0), is_known[split:].sum(axis=0)
-        share = np.minimum(new / (new + old + _NOTHING_NEW), _MOST_SHARE).astype(np.float32)
+        share = (_TRUST * new / (new + old + _NOTHING_NEW)).astype(np.float32)
         share[share < _LEAST_SHARE] = 0
         if not share.any():
             return None

@@ -29,7 +29,7 @@ _LABELS_A_MESSAGE = 1.6
 GIVEN_FROM = float(sigmoid(np.array(SHIFT)))
 # Nothing more likely is said of a label that fewer people have judged than make it one like others.
 MOST_LIKELY = 0.75
-_NUMBERS = ("centre", "meanings", "idf", "terms", "weight", "judged")
+_NUMBERS = ("centre", "meanings", "idf", "terms", "judged")
 # Two letters are in everything.
 SHORTEST_PIECE = 3
 
@@ -46,9 +46,7 @@ class Described:
     pieces: Mapping[str, int]  # pieces of words, those that the labels' texts have first
     idf: NDArray[np.float32]  # pieces
     terms: NDArray[np.float32]  # pieces that the labels' texts have x labels
-    # What judged messages make of it: how much more what is written counts, and what they add to a logit, by meaning and always.
-    weight: NDArray[np.float32]  # speaks; 1 where there are none
-    judged: NDArray[np.float32]  # (width + 1) x speaks
+    judged: NDArray[np.float32]  # (width + 1) x speaks: what judged messages add to a logit, by meaning and always
 
     def likeness_of_words(self, plain: str) -> Matrix:
         """Return how much the words of a plain text (`lexical.plain`) are like what is written of each label."""
@@ -65,8 +63,7 @@ class Described:
         `meanings` are the texts', texts x width; `words` are what `likeness_of_words` gave, texts x labels.
         """
         centred = unit(unit(meanings) - self.centre)
-        written = SHIFT + self.weight * (self.written_logits(centred, words) - SHIFT)
-        scores = sigmoid(written + centred @ self.judged[:-1] + self.judged[-1])
+        scores = sigmoid(self.written_logits(centred, words) + centred @ self.judged[:-1] + self.judged[-1])
         learning = [at for at, name in enumerate(self.speaks) if name in self.learning]
         scores[:, learning] = np.minimum(scores[:, learning], MOST_LIKELY)
         return scores
@@ -85,7 +82,6 @@ class Described:
             "described.meanings": self.meanings.astype(np.float16),
             "described.idf": self.idf.astype(np.float16),
             "described.terms": self.terms.astype(np.float16),
-            "described.weight": self.weight,
             "described.judged": self.judged,
         }
 
@@ -96,13 +92,11 @@ def read_described(tensors: Mapping[str, NDArray[Any]]) -> Described | None:
         return None
     try:
         told = json.loads(tensors["described.names"].tobytes())
-        if "described.weight" not in tensors:  # as it was written first, of labels of which nothing was judged yet
-            tensors = {**tensors, "described.weight": np.ones(len(told["speaks"]))}
         numbers = {name: tensors[f"described.{name}"].astype(np.float32) for name in _NUMBERS}
         labels, speaks, learning = (tuple(told[name]) for name in ("labels", "speaks", "learning"))
         width = len(numbers["centre"])
-        shapes = [(len(labels), width), (len(told["pieces"]),), (len(speaks),), (width + 1, len(speaks))]
-        fits = [numbers[name].shape for name in ("meanings", "idf", "weight", "judged")] == shapes
+        shapes = [(len(labels), width), (len(told["pieces"]),), (width + 1, len(speaks))]
+        fits = [numbers[name].shape for name in ("meanings", "idf", "judged")] == shapes
         if not (fits and numbers["terms"].shape[1] == len(labels) and set(learning) <= set(speaks) <= set(labels)):
             raise BrokenVersion("what is written of the labels does not fit together")
         return Described(labels, speaks, learning, pieces={piece: at for at, piece in enumerate(told["pieces"])}, **numbers)

@@ -18,7 +18,7 @@ KEPT = 1
 
 
 # Of `corrected`: what another one has written is made anew.
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True)

@@ -186,11 +186,8 @@ def test_the_first_messages_correct_a_description_and_do_not_replace_it(own: Pat
     some = describer.describe(OWN, OWN.names, background, said)
     assert none is not None
     assert some is not None
-    at = OWN.names.index("impresoras")
-    assert some.weight[at] >= none.weight[at] == 1
     # Of a label that nobody spoke of nothing changes.
     assert not some.judged[:, OWN.names.index("redes")].any()
-    assert some.weight[OWN.names.index("redes")] == 1
     serving = classifier.load(own, device="cpu")
     [jammed] = serving.corrected(Corrections(2, NOTHING_SAID, described=some)).predict([JAMMED])
     assert "impresoras" in jammed.labels

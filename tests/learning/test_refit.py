@@ -157,6 +157,18 @@ def test_the_head_learns_what_labels_are_called(store: Store, version: Version, 
     assert {label.title for label in taxonomy} < set(asked)
 
 
+def test_the_head_leaves_half_of_the_say_to_what_was_trained(
+    store: Store, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a training made of the network knows more of a message than the base does, however much is new."""
+    made = np.random.default_rng(0)
+    monkeypatch.setattr(LightFitter, "_meanings_of", lambda _fitter, texts: made.normal(size=(len(texts), 8)))
+    new = [Example(text=f"{PARROTS[0]} {at}", labels=("agencia",) if at % 2 else ()) for at in range(200)]
+    head = LightFitter(store, version)._fit_head(_Known(new, len(new), []), store.labels.current())
+    assert head is not None
+    assert 0.4 < head.share.min() <= head.share.max() <= 0.5
+
+
 def test_what_was_said_of_a_text_that_was_edited_since_counts_no_more(store: Store, version: Version) -> None:
     """It was said of other words; the same process notices without being told."""
     refitter = Refitter(store, version)
