@@ -11,7 +11,7 @@ from bot.outbox.states import AmbiguousResult, Facts, RateLimited, Subject
 from bot.outbox.work import Content
 from bot.views import blocks
 from model.labels import only
-from model.schema import Source
+from model.schema import Prediction, Source
 from model.store.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 NAMED_LABELS = 3
 
 
-def open_doubt(context: OutboxContext, stored: StoredMessage) -> str | None:
-    """Open the question to the author of a message that was just answered, and return its key; None where nobody is asked.
+def open_doubt(context: OutboxContext, stored: StoredMessage, prediction: Prediction) -> str | None:
+    """Open the question to the author of a message that was just answered so, and return its key; None where nobody is asked.
 
     Never of what is hidden, of what was asked of the bot alone, and of people whose word does not count.
     """
@@ -29,7 +29,7 @@ def open_doubt(context: OutboxContext, stored: StoredMessage) -> str | None:
     if not a_day or message.blind or message.source is not Source.CHANNEL or message.channel.startswith("D"):
         return None
     reviews, people = context.store.reviews, context.store.people
-    if not reviews.is_in_doubt(stored.id, a_day):
+    if not reviews.is_in_doubt(stored.id, prediction, a_day):
         return None
     if people.may_judge(message.user) is None:
         try:

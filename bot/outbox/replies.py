@@ -139,7 +139,8 @@ class ReplyWork(AboutMessage):
         if self.row.ts is None and write.ts is not None:
             self._seed()
         is_first = self.row.ts is None and (write.ts is not None or (self._shown.emoji and self.row.shown == 0))
-        if is_first and (doubt := open_doubt(self.context, self.stored)) is not None:
+        prediction = self.claim.prediction
+        if is_first and prediction and (doubt := open_doubt(self.context, self.stored, prediction)) is not None:
             if write.ts is None:
                 # The question is about what the reply shows, and is answered there.
                 self.context.store.messages.ask(self.stored.id)

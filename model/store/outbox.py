@@ -143,7 +143,7 @@ class Outbox:
             if leaves_digest:
                 mark_due(connection, outbox.c.id == row.digest_id)
             if is_reply:
-                self._follow_reply(connection, row, state, questions or {}, standing, is_current=is_current)
+                self._follow_reply(connection, row, state, ts, questions or {}, standing, is_current=is_current)
             if dissolves:
                 connection.execute(
                     outbox.update()
@@ -157,6 +157,7 @@ class Outbox:
         connection: Connection,
         row: Any,
         state: State,
+        ts: str | None,
         questions: Mapping[str, str],
         standing: Standing | None,
         *,
@@ -168,7 +169,7 @@ class Outbox:
         elif standing is not None:
             keep_standing(connection, row.message_id, row.channel, standing)
         self._ask(connection, row, dict.fromkeys(questions_of(row.asked), "") if state is State.GONE else questions)
-        if is_current:
+        if is_current and ts is None:  # what a command asked is answered in no post
             answered = (messages.c.id == row.message_id, messages.c.response_url.is_not(None))
             connection.execute(messages.update().where(*answered).values(response_url=None))
 

@@ -80,5 +80,6 @@ class People:
 
 def known_people(connection: Connection, users: Iterable[str]) -> dict[str, Row[Any]]:
     """Return the rows of those of `users` that we know."""
-    rows = connection.execute(select(people).where(people.c.user.in_(list(users))))
+    asked = list(users)
+    rows = connection.execute(select(people).where(people.c.user.in_(asked))) if asked else ()  # nobody said anything of most
     return {row.user: row for row in rows}

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, not_, or_, select, text
 
 from model.review_order import most_teaching, uncertainty
-from model.schema import Source
+from model.schema import Prediction, Source
 from model.store.database import Database, now
 from model.store.judged_messages import is_judged
 from model.store.outbox_changes import insert_or_ignore
@@ -27,8 +27,9 @@ LEASE = timedelta(minutes=10)
 LOOKED_THROUGH, DISPUTES = 1000, 100
 # What one person was given lately: what is much like it teaches little until a version has learnt from it.
 LATELY = 30
-# An author is asked where less is known than of nine tenths of so many predictions; fewer than `ENOUGH` tell nothing.
-COMPARED, ENOUGH = 100, 20
+# An author is asked where less is known than of nine tenths of so many predictions; fewer than `ENOUGH` tell nothing. What that
+# comes to holds for so many messages more: to work it out for each would be a third of what answering a message costs.
+COMPARED, ENOUGH, HOLDS_FOR = 100, 20, 20
 # An undo goes back so far.
 UNDONE_WITHIN = timedelta(hours=1)
 
@@ -73,6 +74,7 @@ class Reviews:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._doubtful = (0.0, -HOLDS_FOR)  # above so much uncertainty an author is asked, as of this message
 
     def get(self, card_id: int) -> ReviewCard | None:
         """Return the card, open or not."""
@@ -186,22 +188,30 @@ class Reviews:
         with self._database.reading() as connection:
             return connection.execute(select(review_cards.c.id).where(*mine).limit(1)).one_or_none() is not None
 
-    def is_in_doubt(self, message_id: int, a_day: int) -> bool:
+    def is_in_doubt(self, message_id: int, prediction: Prediction, a_day: int) -> bool:
         """Return whether the message's author is worth a question: of `a_day` today (UTC) one is left, and little is sure.
 
         That is where less is known of the labels than of those of nine tenths of the newest predictions, if there are enough.
         """
+        doubtful_from = self._doubtful_from(message_id)
+        if doubtful_from is None or uncertainty(prediction.scores) <= doubtful_from:
+            return False
+        last = select(outbox.c.id).where(outbox.c.key == doubt_key(_today(), a_day - 1))
         with self._database.reading() as connection:
-            last = doubt_key(_today(), a_day - 1)
-            if connection.execute(select(outbox.c.id).where(outbox.c.key == last)).first() is not None:
-                return False
-            latest = select(predictions.c.prediction).order_by(predictions.c.id.desc())
-            own = connection.execute(latest.where(predictions.c.message_id == message_id).limit(1)).scalar_one_or_none()
-            if own is None:
-                return False
-            others = [uncertainty(each["scores"]) for each in connection.execute(latest.limit(COMPARED)).scalars()]
-        value = uncertainty(own["scores"])
-        return len(others) >= ENOUGH and sum(each >= value for each in others) <= len(others) / 10
+            return connection.execute(last).first() is None
+
+    def _doubtful_from(self, message_id: int) -> float | None:
+        """Return above how much uncertainty an author is asked; None while there is too little to say."""
+        doubtful_from, as_of = self._doubtful
+        if not as_of <= message_id < as_of + HOLDS_FOR:
+            newest = select(predictions.c.prediction).order_by(predictions.c.id.desc()).limit(COMPARED)
+            with self._database.reading() as connection:
+                values = [uncertainty(each["scores"]) for each in connection.execute(newest).scalars()]
+            if len(values) < ENOUGH:
+                return None
+            doubtful_from = sorted(values, reverse=True)[len(values) // 10]
+            self._doubtful = doubtful_from, message_id
+        return doubtful_from
 
     def open_doubt(self, message_id: int, a_day: int) -> str | None:
         """Open the question to the message's author, and return its key; None where it was asked, or nothing of today is left.

@@ -35,7 +35,8 @@ class Standing:
 
 def keep_standing(connection: Connection, message_id: int, channel: str, standing: Standing) -> None:
     """Keep what stands under a message in place of what was kept of it."""
-    forget_standing(connection, [message_id])
+    if connection.execute(standings.delete().where(standings.c.message_id == message_id)).rowcount:
+        connection.execute(standing_labels.delete().where(standing_labels.c.message_id == message_id))
     if standing.labels is None:
         return
     where = {"message_id": message_id, "channel": channel, "at": standing.at}
