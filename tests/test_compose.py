@@ -29,8 +29,8 @@ from tests.town import publish_version, wait_until
 ROOT = Path(__file__).parent.parent
 OURS = {"bot": "bot/Dockerfile", "replies": "bot/Dockerfile", "worker": "worker/Dockerfile", "trainer": "worker/Dockerfile"}
 PASSWORD = "solo-para-esta-prueba"
-# What only the worker's image has. numpy is in both: matplotlib, which draws the report's picture, brings it.
-MODEL_PACKAGES = ("torch", "transformers", "sklearn", "safetensors", "onnx", "onnxruntime", "scipy", "tokenizers")
+# What only the worker's image has.
+MODEL_PACKAGES = ("torch", "numpy", "transformers", "sklearn", "safetensors", "onnx", "onnxruntime", "scipy", "tokenizers")
 
 
 @pytest.fixture(scope="module")

@@ -268,6 +268,13 @@ def test_the_details_and_the_picture_of_four_hundred_labels(run: Run, trained_ve
         assert picture.height < 2500
 
 
+def test_the_letters_of_the_picture_are_those_of_spanish() -> None:
+    """The letters that its library brings have no accents, and an image of ours has no others."""
+    font = charts._font(20, bold=False)
+    missing = bytes(font.getmask("\uffff"))
+    assert all(bytes(font.getmask(letter)) != missing for letter in "áéíóúüñÁÉÍÓÚÜÑ¿¡«»…·")
+
+
 @pytest.mark.parametrize("live", [1, None])
 def test_a_report_tells_what_preferred_labels_give_as_they_serve(run: Run, live: int | None) -> None:
     """All other figures are without the preference, and say so: else a team would look for its fraud in the wrong number."""
