@@ -95,6 +95,11 @@ class BotSettings(WorkerSettings):
         description="one of so many messages of a review is a random one without labels, to measure how often they are right; "
         "0: none",
     )
+    screens: Literal["native", "classic"] = Field(
+        default="native",
+        description="`native`: Slack's newer blocks, and the older ones where the workspace does not take those; `classic`: the "
+        "older ones for ever",
+    )
     slack_rate: float = Field(
         default=1.0, ge=0, description="calls that we allow ourselves, in times Slack's published limits; 0: until Slack says no"
     )

@@ -14,6 +14,17 @@ def of_button(user: str, item_ts: str) -> str:
     return f"button/{user}/{item_ts}"
 
 
+def of_label_button(user: str, item_ts: str, label: str) -> str:
+    """Return the handle of the button that says of one label that it does not apply; pressing it again says the same again."""
+    return f"{of_button(user, item_ts)}/{label}"[:MOST]
+
+
+def denied_label(handle: str) -> str | None:
+    """Return the label that was said not to apply, if this is the handle of such a button."""
+    kind, *rest = handle.split("/", 3)
+    return rest[2] if kind == "button" and len(rest) == 3 else None
+
+
 def of_modal(user: str, message_ts: str, view_id: str) -> str:
     """Return the handle of one submission of the labels' modal; each is a word of its own."""
     return f"modal/{user}/{message_ts}/{view_id}"[:MOST]

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from slack_sdk.errors import SlackApiError
 
+from bot.forms import Forms
 from bot.local.ports import free_port
 from bot.locks import TtlLock
 from bot.outbox.client import RateLimitedClient
@@ -263,7 +264,9 @@ def unreached_context(store: Store, home: Path) -> OutboxContext:
     """What the replies process works with, where neither Redis nor Slack is there."""
     away, settings = f"redis://127.0.0.1:{free_port()}/0", BotSettings(home=home)
     limiter = RateLimiter(away)
-    slack = RateLimitedClient(limiter=limiter, token="xoxb-1", base_url=f"http://127.0.0.1:{free_port()}/api/")
+    slack = RateLimitedClient(
+        limiter=limiter, forms=Forms(TtlLock(away)), token="xoxb-1", base_url=f"http://127.0.0.1:{free_port()}/api/"
+    )
     return OutboxContext(
         settings=settings,
         store=store,

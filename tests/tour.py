@@ -145,7 +145,7 @@ def first_hour(tour: Tour) -> None:
 
     reply = tour.say(FIRST)
     tour.shot("first-reply")
-    window.click(f"{reply} [data-action-id={blocks.EDIT_ACTION}]")
+    window.click(f"{reply} [data-action-id={blocks.FEEDBACK_ACTION}][data-value={blocks.Thumb.DOWN}]")
     tour.see(f"{MODAL} .multi-open")
     tour.press(blocks.GUIDE_BUTTON)
     tour.see(MODAL, "Sueldos, roles de pago")

@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
 from bot.errors import refusal
+from bot.forms import Forms
 from bot.metrics import WAIT_SECONDS, count_call
 from bot.outbox.connections import Connections
 from bot.outbox.rate_limit import RateLimiter
@@ -30,19 +31,36 @@ class RateLimitedClient(WebClient):
     """Slack's Web API, asked once and no faster than it allows: RateLimited, AmbiguousResult, or SlackApiError with a clear no.
 
     It waits by itself for at most `patience_s`. Nothing is tried a second time: whether that is safe only the caller knows.
-    Calls go over `connections`, which several clients may share.
+    Calls go over `connections`, which several clients may share. Of blocks in two forms it sends that which the workspace takes
+    (see `forms`): NoClassicForm where there is none.
     """
 
     def __init__(
-        self, *, limiter: RateLimiter, patience_s: float = 0.0, connections: Connections | None = None, **options: Any
+        self,
+        *,
+        limiter: RateLimiter,
+        forms: Forms,
+        patience_s: float = 0.0,
+        connections: Connections | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(retry_handlers=[], **options)
         self.limiter = limiter
+        self.forms = forms
         self.patience_s = patience_s
         self.connections = connections or Connections(CONNECTIONS_KEPT, proxy=self.proxy)
 
     def api_call(self, api_method: str, **options: Any) -> SlackResponse:
         """Return Slack's answer, which is `ok`."""
+        plan = self.forms.plan(options)
+        try:
+            answer = self._call_once(api_method, **plan.first)
+        except SlackApiError as error:
+            return self._call_once(api_method, **plan.after(error))
+        plan.taken()
+        return answer
+
+    def _call_once(self, api_method: str, **options: Any) -> SlackResponse:
         given = options.get("json") or options.get("data") or options.get("params") or {}
         deadline = time.monotonic() + self.patience_s
         while (wait_s := self.limiter.take(api_method, str(given.get("channel") or ""))) > 0:

@@ -9,6 +9,7 @@ from celery.canvas import Signature
 from slack_sdk.errors import SlackApiError
 
 from bot.errors import StartRefused, refusal
+from bot.forms import Forms
 from bot.locks import TtlLock
 from bot.outbox.client import CALL_WITHIN_S, RateLimitedClient
 from bot.outbox.judges import Judges
@@ -74,9 +75,11 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
     limiter = RateLimiter(settings.redis_url, settings.slack_rate)
     token = settings.slack_bot_token.get_secret_value()
 
-    options: dict[str, Any] = {"limiter": limiter, "token": token, "base_url": settings.slack_api_url, "timeout": CALL_WITHIN_S}
-    slack = RateLimitedClient(**options)
-    patient_slack = RateLimitedClient(patience_s=PATIENCE_S, connections=slack.connections, **options)
+    locks = TtlLock(settings.redis_url)
+    forms = Forms(locks, settings.screens)
+    options: dict[str, Any] = {"limiter": limiter, "forms": forms, "base_url": settings.slack_api_url, "timeout": CALL_WITHIN_S}
+    slack = RateLimitedClient(token=token, **options)
+    patient_slack = RateLimitedClient(token=token, patience_s=PATIENCE_S, connections=slack.connections, **options)
     team, bot_user, workspace_url = _who_am_i(patient_slack, wait)
     if (owner := store.belongs_to(team)) != team:
         raise StartRefused(
@@ -89,7 +92,7 @@ def build_context(settings: BotSettings, store: Store, *, wait: Callable[[float]
         settings=settings,
         store=store,
         texts=load_texts(settings.language, settings.sign_emoji),
-        locks=TtlLock(settings.redis_url),
+        locks=locks,
         limiter=limiter,
         slack=slack,
         patient_slack=patient_slack,

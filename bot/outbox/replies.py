@@ -20,6 +20,7 @@ from bot.outbox.showing import Shown, judged_now, shown_of
 from bot.outbox.states import AGAIN_S, AmbiguousResult, Done, Facts, RateLimited, Subject, Write
 from bot.outbox.work import Content, Work
 from bot.views import announcements, blocks, review_blocks
+from bot.views.native import classic_form
 from bot.views.texts import Texts
 from model.judgements import LabelState
 from model.labels import LabelEvent, Taxonomy, only
@@ -269,7 +270,9 @@ def post_to(response_url: str, content: Content) -> None:
     client = WebhookClient(response_url, timeout=RESPONSE_WITHIN_S, retry_handlers=[])
     began = time.perf_counter()
     try:
-        sent = client.send(text=content.text, blocks=content.blocks, response_type="ephemeral")
+        # In the classic form: such an address does not tell what was wrong with a block.
+        shown = None if content.blocks is None else classic_form(content.blocks)
+        sent = client.send(text=content.text, blocks=shown, response_type="ephemeral")
     except (OSError, HTTPException) as error:
         count_call("response_url", "lost", time.perf_counter() - began)
         raise AmbiguousResult("response_url", error) from None

@@ -18,6 +18,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot import metrics, queues
 from bot.errors import refusal
+from bot.forms import Forms
+from bot.locks import TtlLock
 from bot.settings import BotSettings
 from bot.slack import people
 from bot.slack.readers import Reader, Readers
@@ -266,7 +268,8 @@ class Call:
 def slack_client(settings: BotSettings) -> AsyncWebClient:
     """Return a client that waits out rate limits by itself, and repeats what repeats harmlessly (see `retries`)."""
     token = settings.slack_bot_token.get_secret_value()
-    return SlackClient(token=token, base_url=settings.slack_api_url, timeout=CALL_WITHIN_S)
+    forms = Forms(TtlLock(settings.redis_url), settings.screens)
+    return SlackClient(forms=forms, token=token, base_url=settings.slack_api_url, timeout=CALL_WITHIN_S)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from bot.slack.context import ListenerContext
 from bot.slack.payloads import MessageRef
 from bot.views import blocks
 from bot.views.texts import Texts
+from model.gesture_handles import denied_label
 from model.judgements import Gesture, Kind
 from model.labels import Taxonomy
 from model.schema import Message
@@ -32,7 +33,9 @@ GESTURE_KEYS = {
 
 def phrase(gesture: Gesture, taxonomy: Taxonomy, texts: Texts) -> str:
     """Return what this gesture said, as a phrase that follows a name."""
-    what = texts(GESTURE_KEYS[gesture.kind], labels=blocks.names(gesture.labels, taxonomy, texts))
+    denied = denied_label(gesture.handle)
+    key, labels = (GESTURE_KEYS[gesture.kind], gesture.labels) if denied is None else ("command.gesture_not", (denied,))
+    what = texts(key, labels=blocks.names(labels, taxonomy, texts))
     return texts("command.gesture_withdrawn", what=what) if gesture.withdrawn else what
 
 

@@ -291,10 +291,10 @@ class _Pressed(Payload):
     action_id: Token
     type: Token
     at: Moment = Field(default_factory=_now, validation_alias="action_ts")
+    value: Text = ""
 
 
 class _Chosen(_Pressed):
-    value: Text = ""
     selected: Text | None = Field(None, validation_alias=AliasPath("selected_option", "value"))
 
 
@@ -314,6 +314,11 @@ class ButtonClick(Payload):
     def ref(self) -> MessageRef:
         """The message with the button."""
         return MessageRef(self.channel, self.ts)
+
+    @property
+    def value(self) -> str:
+        """What the button, or the thumb, stands for; "" for one that stands for itself."""
+        return self.actions[0].value
 
     @property
     def at(self) -> int:

@@ -8,6 +8,7 @@ slack_sdk hands every status from 400 on to its handlers since 3.48, and adds on
 not given a list of its own.
 """
 
+import asyncio
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import refusal
+from bot.forms import Forms
 from bot.metrics import WAIT_SECONDS, count_call
 
 # Of a method's name, the last word: it reads.
@@ -72,13 +74,28 @@ class RateLimitHandler(AsyncRateLimitErrorRetryHandler):
 
 
 class SlackClient(AsyncWebClient):
-    """Slack's Web API with `retry_handlers`; what is not Slack's answer is a SlackApiError without a code (see `refusal`)."""
+    """Slack's Web API with `retry_handlers`; what is not Slack's answer is a SlackApiError without a code (see `refusal`).
 
-    def __init__(self, **options: Any) -> None:
+    Of blocks in two forms it sends that which the workspace takes (see `forms`).
+    """
+
+    def __init__(self, *, forms: Forms, **options: Any) -> None:
         super().__init__(retry_handlers=retry_handlers(), **options)
+        self.forms = forms
 
     async def api_call(self, api_method: str, **options: Any) -> AsyncSlackResponse:
         """Return Slack's answer, which is `ok`."""
+        plan = await asyncio.to_thread(self.forms.plan, options) if self.forms.matter(options) else None
+        if plan is None:
+            return await self._call_once(api_method, **options)
+        try:
+            answer = await self._call_once(api_method, **plan.first)
+        except SlackApiError as error:
+            return await self._call_once(api_method, **await asyncio.to_thread(plan.after, error))
+        plan.taken()
+        return answer
+
+    async def _call_once(self, api_method: str, **options: Any) -> AsyncSlackResponse:
         began, outcome = time.perf_counter(), "lost"
         try:
             answer = await super().api_call(api_method, **options)

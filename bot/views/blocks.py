@@ -7,8 +7,10 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
+from bot.views.native import Native
 from bot.views.texts import Texts
 from model.judgements import LabelState, MessageState
 from model.labels import Label, Taxonomy
@@ -16,7 +18,18 @@ from model.schema import Prediction
 
 Block = dict[str, Any]
 
+
+class Thumb(StrEnum):
+    """What a thumb under a reply says of its labels."""
+
+    UP = "correct"
+    DOWN = "wrong"
+
+
 CORRECT_ACTION = "labels_correct"
+FEEDBACK_ACTION = "labels_feedback"
+# One for each label that is offered to be taken away, numbered.
+NOT_ACTION = "labels_not_"
 EDIT_ACTION = "labels_edit"
 WHY_ACTION = "labels_why"
 GUIDE_BUTTON = "guide_open"
@@ -32,6 +45,8 @@ OPTION_LENGTH = 75
 # 285 shipped test texts, 277 of 293 are right from here on, and 63 of 91 below: those are shown as a question
 # (docs/benchmarks.md, 2026-11-30; mini: 231 of 246, and 89 of 122 below).
 SURE_FROM = 0.8
+# A reply with more labels than these has no button for each of them: two lines of buttons under one of labels are too many.
+MOST_TAPS = 3
 # Nothing less likely is called the likeliest: on the same messages such a guess was right for 4 of 25, from here on for 8 of 19.
 GUESS_FROM = 0.2
 
@@ -130,16 +145,7 @@ def reply(
     if lines:
         shown.append(context("\n".join(lines)))
     if buttons:
-        shown.append(
-            {
-                "type": "actions",
-                "elements": [
-                    button(CORRECT_ACTION, texts("reply.correct")),
-                    button(EDIT_ACTION, texts("reply.edit")),
-                    button(WHY_ACTION, texts("reply.why")),
-                ],
-            }
-        )
+        shown += _buttons(_doubtable(prediction, state), taxonomy, texts)
     signed = signature(prediction.base, prediction.version, prediction.corrections, texts)
     if prediction.learning and set(prediction.learning) == set(prediction.scores):
         signed += f" · {texts('reply.from_descriptions')}"
@@ -147,6 +153,37 @@ def reply(
         signed += f" · {texts('reply.older')}"
     shown.append(context(f"{signed} · {texts('reply.how')}" if buttons else signed))
     return summary, shown
+
+
+def _buttons(doubtable: Sequence[str], taxonomy: Taxonomy, texts: Texts) -> list[Block]:
+    """Build what people answer a reply with: two thumbs, and a button for each label; in the classic form three buttons."""
+    why = button(WHY_ACTION, texts("reply.why"))
+    classic = [button(CORRECT_ACTION, texts("reply.correct")), button(EDIT_ACTION, texts("reply.edit")), why]
+    taps = [
+        button(f"{NOT_ACTION}{n}", texts("reply.not", title=title))
+        | {"value": name, "accessibility_label": shorten(texts("reply.not_spoken", title=title), OPTION_LENGTH)}
+        for n, name, title in ((n, name, shorten(label_title(name, taxonomy, texts), 60)) for n, name in enumerate(doubtable))
+    ]
+    thumbs = {
+        "type": "feedback_buttons",
+        "action_id": FEEDBACK_ACTION,
+        "positive_button": _thumb(texts("reply.thumb_up"), Thumb.UP),
+        "negative_button": _thumb(texts("reply.thumb_down"), Thumb.DOWN),
+    }
+    return [
+        Native({"type": "context_actions", "elements": [thumbs]}, {"type": "actions", "elements": classic}),
+        Native({"type": "actions", "elements": [*taps, why]}),
+    ]
+
+
+def _thumb(text: str, value: Thumb) -> Block:
+    return {"text": plain_text(text), "value": value.value, "accessibility_label": text}
+
+
+def _doubtable(prediction: Prediction, state: MessageState) -> list[str]:
+    """Return the labels that stand by the network's word alone, the likeliest first; none where there are too many of them."""
+    found = [name for name in state.shown if state.labels[name].status == "predicted"]
+    return sorted(found, key=lambda name: -prediction.scores.get(name, 0.0)) if len(found) <= MOST_TAPS else []
 
 
 def signature(base: str, version: int, corrections: int, texts: Texts) -> str:

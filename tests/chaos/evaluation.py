@@ -10,6 +10,7 @@ from sqlalchemy import select
 from bot.outbox.replies import ReplyWork, render_reply
 from bot.simulator.workspace import Workspace
 from bot.slack.payloads import ReactionEvent, microseconds, parse_event
+from bot.views.native import Block, classic_form
 from bot.views.texts import load_texts
 from model.errors import BrokenVersion
 from model.labels import Taxonomy, fold_labels, seed_taxonomy
@@ -137,9 +138,9 @@ def _evaluate_reply(
     if shown.get("thread_ts") != message.ts:
         report("stray", f"{place} is answered outside its thread")
     found = list(_without_source(_words(shown.get("blocks"))))
-    expected = [list(_words(_expected(store, stored, taxonomy))) for taxonomy in label_sets]
+    expected = [list(_words(form)) for taxonomy in label_sets for form in _expected(store, stored, taxonomy)]
     if not any(expected) or found not in expected:
-        report("wrong_state", f"{place} shows {found}, not {expected[-1]}")
+        report("wrong_state", f"{place} shows {found}, not {expected[-2:]}")
 
 
 def _label_sets(store: Store) -> list[Taxonomy]:
@@ -148,13 +149,16 @@ def _label_sets(store: Store) -> list[Taxonomy]:
     return [fold_labels(seed_taxonomy(), events[:upto]) for upto in range(len(events) + 1)]
 
 
-def _expected(store: Store, stored: StoredMessage, taxonomy: Taxonomy) -> Any:
-    """Return the blocks that the reply should have in these labels; None if there is nothing to show yet."""
+def _expected(store: Store, stored: StoredMessage, taxonomy: Taxonomy) -> list[list[Block]]:
+    """Return the blocks that the reply should have in these labels, in the native form and in the classic one; none of both if
+    there is nothing to show yet.
+    """
     judged = store.judged.of(stored.id, taxonomy)
     prediction = store.predictions.latest(stored.id)
     if judged is None or prediction is None:
-        return None
-    return render_reply(stored.message, prediction, judged, taxonomy, load_texts("es"))[1]
+        return []
+    shown = render_reply(stored.message, prediction, judged, taxonomy, load_texts("es"))[1]
+    return [shown, classic_form(shown)]
 
 
 def _without_source(words: Iterable[str]) -> Iterator[str]:

@@ -173,12 +173,15 @@ class LoadGenerator:
             return
 
     def _press(self, channel: Channel, ts: str, user: User) -> None:
-        """Somebody presses "Correcto"; they are told whether it was heard, and may be told that it was not."""
+        """Somebody says that a reply is right, by its thumb or its button; they are told whether it was heard, and may not be."""
 
         async def press() -> None:
             async with Person(self.simulator.url, user.id) as person:
                 with suppress(SlackError):
-                    heard = await person.action(blocks.CORRECT_ACTION, channel=channel.id, ts=ts)
+                    if "feedback_buttons" in str(channel.messages[ts].get("blocks")):
+                        heard = await person.action(blocks.FEEDBACK_ACTION, channel=channel.id, ts=ts, value=blocks.Thumb.UP)
+                    else:
+                        heard = await person.action(blocks.CORRECT_ACTION, channel=channel.id, ts=ts)
                     self.expected.pressed(channel.id, ts, user.id, heard=heard)
 
         task = asyncio.create_task(press())

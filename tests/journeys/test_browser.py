@@ -25,7 +25,8 @@ LOAN = "quiero sacar un préstamo para una casa, ¿qué requisitos piden y cuál
 THANKS = "muchas gracias por la ayuda, muy amables"
 MARKUP = '<script>document.title = "robado"</script><img src=x onerror="document.title=1"> <b>hola</b> & <!channel>'
 BODY = " .message-body"
-EDIT, CORRECT, WHY = (f"[data-action-id=labels_{name}]" for name in ("edit", "correct", "why"))
+CORRECT, EDIT = (f"[data-action-id=labels_feedback][data-value={value}]" for value in ("correct", "wrong"))  # two thumbs
+WHY = "[data-action-id=labels_why]"
 PLACES = (
     "del fondo", "grande", "del piso dos", "de recepción", "otra vez", "nueva", "de color", "del jefe", "junto al baño", "vieja"
 )  # fmt: skip

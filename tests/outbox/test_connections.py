@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from bot.forms import Forms
+from bot.locks import TtlLock
 from bot.outbox.client import RateLimitedClient
 from bot.outbox.states import AmbiguousResult
 from bot.settings import BotSettings
@@ -26,7 +28,13 @@ class NoLimit:
 
 
 def client(url: str, **options: Any) -> RateLimitedClient:
-    return RateLimitedClient(limiter=NoLimit(), token="xoxb-1", base_url=url, **{"timeout": 5, **options})
+    return RateLimitedClient(
+        limiter=NoLimit(),
+        forms=Forms(TtlLock("redis://127.0.0.1:1/0")),
+        token="xoxb-1",
+        base_url=url,
+        **{"timeout": 5, **options},
+    )
 
 
 @contextmanager

@@ -442,8 +442,8 @@ def opens(change: Json) -> bool:
 
 # Method -> (what the person does, what they wanted to see)
 ASKED: dict[str, tuple[Callable[[Person, str, str], Awaitable[object]], Callable[[Json], bool]]] = {
-    "views.open": (lambda ana, _, reply: ana.action("labels_edit", channel=CHANNEL, ts=reply), opens),
-    "views.update": (lambda ana, _, reply: ana.action("labels_edit", channel=CHANNEL, ts=reply), opens),
+    "views.open": (lambda ana, _, reply: ana.action("labels_feedback", channel=CHANNEL, ts=reply, value="wrong"), opens),
+    "views.update": (lambda ana, _, reply: ana.action("labels_feedback", channel=CHANNEL, ts=reply, value="wrong"), opens),
     "users.info": (lambda ana, *_: ana.command(CHANNEL, "/beto", "vuelve 99"), tells("No hay una versión 99")),
     "conversations.info": (lambda ana, *_: ana.command(CHANNEL, "/beto", "watch"), tells("Ya etiquetaba cada mensaje")),
     "chat.getPermalink": (lambda ana, ts, _: ana.shortcut(CHANNEL, ts, "classify_message"), tells("ya tiene sus etiquetas")),

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from bot.forms import Forms
 from bot.local.ports import free_port
+from bot.locks import TtlLock
 from bot.outbox.client import AmbiguousResult, RateLimited, RateLimitedClient
 from bot.outbox.rate_limit import BURST, POSTS_BURST, RateLimiter
 from bot.simulator.pytest_plugin import SimulatorThread
@@ -26,8 +28,9 @@ def slack() -> Iterator[SimulatorThread]:
 
 
 def a_client(slack: SimulatorThread, limiter: RateLimiter, patience_s: float = 0.0) -> RateLimitedClient:
+    forms = Forms(TtlLock(f"redis://127.0.0.1:{free_port()}/0"))
     return RateLimitedClient(
-        limiter=limiter, patience_s=patience_s, token=slack.simulator.bot_token, base_url=f"{slack.url}/api/"
+        limiter=limiter, forms=forms, patience_s=patience_s, token=slack.simulator.bot_token, base_url=f"{slack.url}/api/"
     )
 
 

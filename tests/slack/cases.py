@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.simulator.blocks import elements
+from bot.simulator.errors import Json
 from bot.simulator.person import Person
 from model.judgements import MessageState
 from model.labels import seed_taxonomy
@@ -41,6 +43,11 @@ class Case:
         """The reply as people see it now."""
         shown = [each for each in await self.ana.messages(CHANNEL, self.ts) if each["ts"] == self.reply_ts]
         return str(shown[0]["blocks"])
+
+    async def buttons(self) -> list[Json]:
+        """All that can be pressed under the reply."""
+        [reply] = [each for each in await self.ana.messages(CHANNEL, self.ts) if each["ts"] == self.reply_ts]
+        return [element for _, element in elements(reply["blocks"])]
 
     async def until_shown(self, words: str) -> None:
         deadline = time.monotonic() + 15

@@ -161,10 +161,10 @@ def view(name: str, seen: str) -> Request:
     }  # fmt: skip
 
 
-def button(name: str, ts: str = REPLY_TS) -> Request:
+def button(name: str, ts: str = REPLY_TS, value: str = "") -> Request:
     return lambda told, channel, user, _: a_base(told, user) | {
         "type": "block_actions", "channel": {"id": channel},
-        "actions": [{"type": "button", "action_id": name, "block_id": "b", "action_ts": "9.9"}],
+        "actions": [{"type": "button", "action_id": name, "block_id": "b", "action_ts": "9.9", "value": value}],
         "container": {"type": "message", "channel_id": channel, "message_ts": ts},
     }  # fmt: skip
 

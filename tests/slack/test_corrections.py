@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -98,12 +98,29 @@ async def test_everyday_reactions_on_a_message_are_no_labels(case: Case) -> None
 
 async def test_the_button_is_the_tick(case: Case) -> None:
     shown = predicted(case)
-    assert await case.luis.action("labels_correct", channel=CHANNEL, ts=case.reply_ts)
+    for _ in range(2):  # Slack tells every click, and none that takes one back
+        assert await case.luis.action("labels_feedback", channel=CHANNEL, ts=case.reply_ts, value="correct")
     judged = await case.until(lambda state: not state.unknown)
     assert set(judged.state.shown) == set(shown)
+    assert judged.state.judges == ("U0SIMULUIS",)
 
 
-async def filled_modal(person: Person, opening: Callable[[], "asyncio.Future[bool]"]) -> dict[str, object]:
+async def test_one_tap_takes_a_single_label_away(case: Case) -> None:
+    """It says no to that label and nothing of any other; its button is gone then, and it is taken back as all gestures are."""
+    first, *others = predicted(case)
+    taps = {each["value"]: each["action_id"] for each in await case.buttons() if "value" in each}
+    assert set(taps) == {first, *others}
+    assert await case.luis.action(taps[first], channel=CHANNEL, ts=case.reply_ts)
+    judged = await case.until(lambda state: state.labels[first].status == "rejected")
+    assert set(judged.state.shown) == set(others)
+    assert set(judged.state.unknown) == set(NAMES) - {first}
+    await case.until_shown("no, según <@U0SIMULUIS>")
+    assert first not in [each.get("value") for each in await case.buttons()]
+    assert await case.luis.command("atencion", "/beto", "deshacer")
+    await case.until(lambda state: state.labels[first].status == "predicted")
+
+
+async def filled_modal(person: Person, opening: Callable[[], Awaitable[bool]]) -> dict[str, object]:
     """The modal once it asks for labels; it opened at once, saying that it loads."""
     changes = person.changes()
     assert await opening()
@@ -112,6 +129,11 @@ async def filled_modal(person: Person, opening: Callable[[], "asyncio.Future[boo
     change = await until(changes, lambda change: change["type"] == "view" and change["view"].get("submit"))
     changes.close()
     return dict(change["view"])
+
+
+def thumb_down(case: Case) -> Callable[[], Awaitable[bool]]:
+    """Ana finds the labels of the reply wrong."""
+    return lambda: case.ana.action("labels_feedback", channel=CHANNEL, ts=case.reply_ts, value="wrong")
 
 
 def choosing(*labels: str, note: str = "") -> dict[str, object]:
@@ -123,7 +145,7 @@ def choosing(*labels: str, note: str = "") -> dict[str, object]:
 async def test_the_modal_sets_exactly_the_chosen_labels(case: Case) -> None:
     """Prefilled with what stands; its note is kept in the history."""
     shown = predicted(case)
-    view = await filled_modal(case.ana, lambda: case.ana.action("labels_edit", channel=CHANNEL, ts=case.reply_ts))
+    view = await filled_modal(case.ana, thumb_down(case))
     [menu] = [block["element"] for block in view["blocks"] if block["block_id"] == "labels"]  # type: ignore[attr-defined]  # JSON
     assert {option["value"] for option in menu["initial_options"]} == set(shown)
     assert await case.ana.view_submit(str(view["id"]), choosing("fraude", "urgente", note="lo llamé"))
@@ -137,7 +159,7 @@ async def test_the_modal_sets_exactly_the_chosen_labels(case: Case) -> None:
 
 async def test_a_modal_does_not_overwrite_what_somebody_else_said_meanwhile(case: Case) -> None:
     """Shown, not overwritten; a second look, and the second submission counts."""
-    view = await filled_modal(case.ana, lambda: case.ana.action("labels_edit", channel=CHANNEL, ts=case.reply_ts))
+    view = await filled_modal(case.ana, thumb_down(case))
     await case.luis.react(CHANNEL, case.reply_ts, EMOJI["ahorro"])
     await case.until(lambda state: state.labels["ahorro"].status == "added")
     changes = case.ana.changes()

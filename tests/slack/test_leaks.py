@@ -142,6 +142,7 @@ SURFACES = {
     "Clasificar": Surface(shortcut("classify_message"), "ya tiene sus etiquetas"),
     "Corregir etiquetas": Surface(shortcut("edit_labels"), WORDS),
     "Editar etiquetas": Surface(button(blocks.EDIT_ACTION), WORDS, direct=False),
+    "a thumb down": Surface(button(blocks.FEEDBACK_ACTION, value=blocks.Thumb.DOWN), WORDS, direct=False),
     "modal, sent late": Surface(view(blocks.EDIT_VIEW, "what was there long ago"), WORDS),
     "modal of an erased message": Surface(view(blocks.EDIT_VIEW, "then"), "", erase),
     "revisa": Surface(command("revisa"), WORDS, unjudge),
@@ -286,9 +287,10 @@ def test_the_table_has_every_word_button_and_shortcut() -> None:
     actions = {
         name for module in (blocks, run_blocks, summary_blocks) for each, name in vars(module).items() if each.endswith("_ACTION")
     }
-    tells_nothing = {blocks.CORRECT_ACTION}
+    tells_nothing = {blocks.CORRECT_ACTION, blocks.NOT_ACTION}
     assert actions - tells_nothing == {
         blocks.EDIT_ACTION,
+        blocks.FEEDBACK_ACTION,
         blocks.WHY_ACTION,
         summary_blocks.OPEN_ACTION,
         *(n for v, n in vars(run_blocks).items() if v.endswith("_ACTION")),

@@ -194,6 +194,16 @@ ACTS: dict[str, Act] = {
         lambda cell: take_back_all(cell) or button(blocks.CORRECT_ACTION, REPLY_TS)(cell.told, PUBLIC, cell.user, cell.message),
         refused("judge.refused"),
     ),
+    "judge by a thumb": (
+        lambda cell: take_back_all(cell)
+        or button(blocks.FEEDBACK_ACTION, REPLY_TS, blocks.Thumb.UP)(cell.told, PUBLIC, cell.user, cell.message),
+        refused("judge.refused"),
+    ),
+    "say that a label does not apply": (
+        lambda cell: take_back_all(cell)
+        or button(f"{blocks.NOT_ACTION}0", REPLY_TS, "tarjeta")(cell.told, PUBLIC, cell.user, cell.message),
+        refused("judge.refused"),
+    ),
     "review": (lambda cell: cell.command("revisa"), refused("judge.refused", "review.refused_guest")),
     "be reminded of the review": (
         lambda cell: cell.command("revisa a las 9"), refused("judge.refused", "review.refused_guest")

@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.simulator.blocks import check_message, check_view
+from bot.simulator.blocks import check_message, check_view, elements
 from bot.views import blocks, home_blocks, run_blocks
 from bot.views.home_blocks import Workplace
+from bot.views.native import classic_form
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind, fold
 from model.labels import Label, LabelEvent, seed_taxonomy
@@ -68,9 +69,13 @@ def test_names_of_labels_and_networks_are_only_names(title: str, description: st
         state = fold(gestures, names=taxonomy.names, predicted=prediction.labels)
         text, shown = blocks.reply(prediction, state, taxonomy, ES)
         harmless([{"type": "mrkdwn", "text": blocks.dispute("hostil", state.labels["hostil"], taxonomy, ES)}, *shown])
-        check_message(shown)
-        ids = {each["action_id"] for block in shown if block["type"] == "actions" for each in block["elements"]}
-        assert ids == {blocks.CORRECT_ACTION, blocks.EDIT_ACTION, blocks.WHY_ACTION}
+        taps = {f"{blocks.NOT_ACTION}{n}" for n in range(2)} if not gestures else set()
+        for form, ids in (
+            (shown, {blocks.FEEDBACK_ACTION, blocks.WHY_ACTION, *taps}),
+            (classic_form(shown), {blocks.CORRECT_ACTION, blocks.EDIT_ACTION, blocks.WHY_ACTION}),
+        ):
+            check_message(form)
+            assert ids >= {element["action_id"] for _, element in elements(form)} >= ids - taps
         assert text
     home = home_blocks.home(Workplace(), taxonomy, ES, "beto")
     harmless(home["blocks"])

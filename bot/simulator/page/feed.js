@@ -319,7 +319,7 @@ export class Feed {
     const active = document.activeElement;
     const article = active?.closest?.(".message");
     if (!article || !this.list.contains(active)) return null;
-    const marks = ["actionId", "emoji", "do", "testid"].filter((key) => active !== article && !this.toolbar.element.contains(active) && active.dataset[key]);
+    const marks = ["actionId", "value", "emoji", "do", "testid"].filter((key) => active !== article && !this.toolbar.element.contains(active) && active.dataset[key]);
     const selector = marks.map((key) => `[data-${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}="${CSS.escape(active.dataset[key])}"]`).join("");
     return { ts: article.dataset.ts, element: active, selector };
   }

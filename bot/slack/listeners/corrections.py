@@ -1,4 +1,4 @@
-"""Correcting without emoji: the buttons on a reply, the modal, and the message shortcut that opens it."""
+"""Correcting in a modal: what opens it, its menu, and what is saved of it."""
 
 import asyncio
 import hashlib
@@ -36,29 +36,8 @@ Answer = TypeVar("Answer")
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
-    """Register buttons, modal, its menu and shortcut, whose gestures are like any other."""
+    """Register the modal, its menu and its shortcut, whose gestures are like any other."""
     store = context.store
-
-    @app.action(blocks.CORRECT_ACTION)
-    async def on_correct(ack: AsyncAck, parsed: ButtonClick) -> None:
-        gesture = Gesture(
-            user=parsed.user,
-            handle=gesture_handles.of_button(parsed.user, parsed.ts),
-            at=parsed.at,
-            kind=Kind.CORRECT,
-            via="button",
-        )
-        message_id, new = await asyncio.to_thread(store.gestures.add, gesture, channel=parsed.channel, item_ts=parsed.ts)
-        await ack()
-        if message_id is not None and new:
-            await context.publish(queues.reply(message_id))
-        told = _tell_of_correct(context, parsed, known=message_id is not None)
-        context.after_ack(told, what=blocks.CORRECT_ACTION, response_url=parsed.response_url)
-
-    @app.action(blocks.EDIT_ACTION)
-    async def on_edit(ack: AsyncAck, parsed: ButtonClick) -> None:
-        await ack()
-        context.after_ack(_edit_reply(context, parsed), what=blocks.EDIT_ACTION, response_url=parsed.response_url)
 
     @app.shortcut("edit_labels")
     async def on_shortcut(ack: AsyncAck, parsed: MessageShortcut) -> None:
@@ -154,21 +133,6 @@ async def _keep_open(context: ListenerContext, ack: AsyncAck, error: StoreUnavai
     await ack(response_action="errors", errors={blocks.CHOICE: context.texts("command.trouble")})
 
 
-async def _tell_of_correct(context: ListenerContext, parsed: ButtonClick, *, known: bool) -> None:
-    """Tell the person where their click changes nothing that they would see; the reply shows it else."""
-    if not known:
-        key = "modal.gone"
-    elif await context.visibility.may_judge(parsed.user):
-        return
-    else:
-        key = "judge.refused"
-        # Whoever renders the reply need not tell them again.
-        await asyncio.to_thread(context.store.people.take_telling, parsed.user)
-    await context.tell(
-        context.texts(key), channel=parsed.channel, user=parsed.user, response_url=parsed.response_url
-    )  # fmt: skip
-
-
 async def sees_in_time(context: ListenerContext, user: str, message: Message) -> bool | None:
     """Return whether this person may see the message; None where Slack does not say so in time for our own answer."""
     try:
@@ -178,8 +142,8 @@ async def sees_in_time(context: ListenerContext, user: str, message: Message) ->
         return None
 
 
-async def _edit_reply(context: ListenerContext, parsed: ButtonClick) -> None:
-    """Open the modal for the message that this reply is about."""
+async def edit_reply(context: ListenerContext, parsed: ButtonClick) -> None:
+    """Open the modal for the message that this reply is about, at once."""
     async with _modal_opened(context, parsed.trigger_id) as view_id:
         message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
         await _fill(context, view_id, message_id, parsed.user)

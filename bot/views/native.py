@@ -1,0 +1,34 @@
+"""Blocks in two forms: Slack's newer ones, and the older ones that say the same where a workspace does not take those."""
+
+from collections.abc import Iterable
+from typing import Any
+
+Block = dict[str, Any]
+
+
+# Blocks that every workspace takes.
+OLDER = frozenset({"actions", "context", "divider", "header", "image", "input", "rich_text", "section"})
+
+
+class Native(dict[str, Any]):
+    """A block in its native form; `classic` are the blocks that stand in its place in the classic form, none among them.
+
+    To everybody else it is the block itself: what is posted and kept is plain JSON.
+    """
+
+    def __init__(self, block: Block, *classic: Block) -> None:
+        super().__init__(block)
+        self.classic = classic
+
+
+def native_types(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """Return the types of native blocks that not every workspace takes, in order."""
+    return tuple(sorted({str(block["type"]) for block in blocks if isinstance(block, Native)} - OLDER))
+
+
+def classic_form(blocks: Iterable[Block]) -> list[Block]:
+    """Return the blocks as every workspace takes them."""
+    shown: list[Block] = []
+    for block in blocks:
+        shown += classic_form(block.classic) if isinstance(block, Native) else [block]
+    return shown
