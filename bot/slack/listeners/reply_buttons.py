@@ -17,21 +17,22 @@ from model.judgements import Gesture, Kind
 def register(app: AsyncApp, context: ListenerContext) -> None:
     """Register them."""
 
-    @app.action(blocks.CORRECT_ACTION)
-    async def on_correct(ack: AsyncAck, parsed: ButtonClick) -> None:
+    async def correct(ack: AsyncAck, parsed: ButtonClick) -> None:
         handle = gesture_handles.of_button(parsed.user, parsed.ts)
         gesture = Gesture(user=parsed.user, handle=handle, at=parsed.at, kind=Kind.CORRECT, via="button")
         await _say(context, ack, parsed, gesture)
 
-    @app.action(blocks.EDIT_ACTION)
-    async def on_edit(ack: AsyncAck, parsed: ButtonClick) -> None:
+    async def edit(ack: AsyncAck, parsed: ButtonClick) -> None:
         await ack()
         context.after_ack(corrections.edit_reply(context, parsed), what=blocks.EDIT_ACTION, response_url=parsed.response_url)
+
+    app.action(blocks.CORRECT_ACTION)(correct)
+    app.action(blocks.EDIT_ACTION)(edit)
 
     @app.action(blocks.FEEDBACK_ACTION)
     async def on_thumb(ack: AsyncAck, parsed: ButtonClick) -> None:
         # Slack tells every click and none that takes one back: a thumb says the same however often it is pressed.
-        await (on_correct if parsed.value == blocks.Thumb.UP else on_edit)(ack, parsed)
+        await (correct if parsed.value == blocks.Thumb.UP else edit)(ack, parsed)
 
     @app.action(re.compile(rf"{blocks.NOT_ACTION}\d*"))
     async def on_not(ack: AsyncAck, parsed: ButtonClick) -> None:
