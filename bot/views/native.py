@@ -32,3 +32,8 @@ def classic_form(blocks: Iterable[Block]) -> list[Block]:
     for block in blocks:
         shown += classic_form(block.classic) if isinstance(block, Native) else [block]
     return shown
+
+
+def rich_text(words: str, kind: str = "rich_text_section") -> Block:
+    """Build words without any markup: what stands in them is never read as a mention, a link or an emoji."""
+    return {"type": "rich_text", "elements": [{"type": kind, "elements": [{"type": "text", "text": words[:3000] or " "}]}]}

@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.views import announcements
 from bot.views.blocks import Block, button, context, escape, label_title, mentions, plain_text, section, shorten
+from bot.views.native import Native, rich_text
 from bot.views.texts import Texts
 from model.labels import Taxonomy
 from model.schema import Card, Reason, Report, Run, Standing, TriedForm
@@ -15,6 +16,7 @@ GO_BACK_ACTION = "run_go_back"
 DETAILS_ACTION = "run_details"
 PROMOTE_VIEW = "promote_view"
 BAR = 20  # cells
+STEPS = ("gather", "learn", "measure", "decide")
 # A label rose or fell where a change so one-sided comes by chance less than once in twenty times (`LabelChange.chance`).
 BY_CHANCE = 0.05
 # Of each kind; the details name all of them.
@@ -33,7 +35,9 @@ def status(run: Run, texts: Texts, standing: Standing | None = None) -> tuple[st
     line = _line(run, texts, standing or Standing())
     if not run.over and run.progress is not None and run.progress.note:
         line += "\n" + texts("run.note_batch", note=escape(run.progress.note))
-    shown = [section(f"{title}\n{line}")]
+    told = section(f"{title}\n{line}")
+    tasks = _tasks(run, texts)
+    shown: list[Block] = [Native(section(title)), Native(tasks, told)] if tasks else [told]
     if not run.over and run.cancelled_by is None:
         shown.append({"type": "actions", "elements": [button(CANCEL_ACTION, texts("run.cancel"))]})
     return f"{title}\n{line}", shown
@@ -71,6 +75,46 @@ def _line(run: Run, texts: Texts, standing: Standing) -> str:
             left=_time_left(progress.seconds_left, texts),
         )
     return texts("run.evaluating" if progress.stage in {"evaluating", "done"} else "run.preparing")
+
+
+def _tasks(run: Run, texts: Texts) -> Block | None:
+    """Build the run's steps as tasks, while it is under way and where it failed; None where nobody would learn more by them."""
+    if run.cancelled_by is not None or run.status not in {"queued", "running", "failed"}:
+        return None
+    progress = run.progress
+    at = 0 if progress is None else {"preparing": 0, "training": 1, "evaluating": 2, "done": 3}[progress.stage]
+    now = {"queued": "pending", "running": "in_progress", "failed": "error"}[run.status]
+    tasks = []
+    for n, step in enumerate(STEPS):
+        task: Block = {"task_id": step, "title": texts(f"run.step_{step}"), "status": "pending"}
+        if n < at:
+            task["status"] = "complete"
+        elif n == at:
+            task["status"] = now
+            if details := _details_of_step(run, texts):
+                task["details"] = rich_text(details)
+        tasks.append(task)
+    return {"type": "plan", "title": texts(f"run.plan_{run.status}"), "tasks": tasks}
+
+
+def _details_of_step(run: Run, texts: Texts) -> str:
+    """Return how far the step is that is under way, in plain words."""
+    if run.status == "failed":
+        return shorten(run.error or "?", 300)
+    progress = run.progress
+    if progress is None or not progress.steps:
+        return ""
+    values: dict[str, object] = {"percent": texts.percent(min(progress.step / progress.steps, 1.0))}
+    key = f"run.step_{progress.part}"
+    if progress.stage == "training":
+        left = _time_left(progress.seconds_left, texts)
+        key, values = (
+            "run.step_training",
+            {**values, "epoch": progress.epoch, "loss": f"{progress.loss or 0.0:.3f}", "left": left},
+        )
+    elif progress.stage != "preparing":
+        return ""
+    return texts(key, **values) + (f" · {progress.note}" if progress.note else "")
 
 
 def _time_left(seconds: float | None, texts: Texts) -> str:

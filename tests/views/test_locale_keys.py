@@ -8,7 +8,7 @@ import pytest
 
 from bot.slack.history import GESTURE_KEYS
 from bot.slack.listeners.commands import MODE_KEYS
-from bot.views import label_blocks, label_standing
+from bot.views import label_blocks, label_standing, run_blocks
 from bot.views.texts import Texts, load_texts
 from model.judgements import Kind, Status
 from model.labels import LabelEvent
@@ -40,6 +40,9 @@ PUT_TOGETHER = {
     "agreement.{level}": ["agreement.good", "agreement.fair", "agreement.low"],
     "portion.set_{kind}": ["portion.set_own", "portion.set_channel"],
     "portion.stopped_{kind}": ["portion.stopped_own", "portion.stopped_channel"],
+    "run.step_{step}": [f"run.step_{step}" for step in run_blocks.STEPS],
+    "run.step_{progress.part}": [f"run.step_{part}" for part in get_args(Progress.model_fields["part"].annotation)],
+    "run.plan_{run.status}": ["run.plan_queued", "run.plan_running", "run.plan_failed"],
     "run.reason_{reason.code}": [f"run.reason_{code}" for code in get_args(Reason.model_fields["code"].annotation)],
 }
 LOOKED_UP = [*GESTURE_KEYS.values(), *MODE_KEYS.values()]

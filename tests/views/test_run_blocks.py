@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,9 +11,23 @@ from PIL import Image
 
 from bot.simulator.blocks import check_message, check_view
 from bot.views import charts, run_blocks
+from bot.views.native import classic_form
 from bot.views.texts import load_texts
 from model.labels import seed_taxonomy
-from model.schema import Card, Comparison, Decided, Interval, LabelChange, PreferredChange, Reason, Report, Run, Standing, Verdict
+from model.schema import (
+    Card,
+    Comparison,
+    Decided,
+    Interval,
+    LabelChange,
+    PreferredChange,
+    Progress,
+    Reason,
+    Report,
+    Run,
+    Standing,
+    Verdict,
+)
 from model.store.store import Store
 
 ES = load_texts("es")
@@ -289,3 +304,52 @@ def test_a_report_tells_what_preferred_labels_give_as_they_serve(run: Run, live:
     assert ("la versión 1, 38, en 44 avisos" in line) == (live == 1)
     assert "se miden sin ella" in words_of(shown)
     assert "se miden sin ella" not in words_of(rendered(run, report("wins"))[1])
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize(
+    ("status", "progress", "states"),
+    [
+        ("queued", None, ["pending", "pending", "pending", "pending"]),
+        ("running", None, ["in_progress", "pending", "pending", "pending"]),
+        ("running", Progress(stage="preparing", part="reading", step=3, steps=9), ["in_progress"] + ["pending"] * 3),
+        (
+            "running",
+            Progress(stage="training", step=1, steps=2, epoch=2, loss=0.13, seconds_left=99),
+            ["complete", "in_progress"],
+        ),
+        ("running", Progress(stage="evaluating"), ["complete", "complete", "in_progress", "pending"]),
+        ("failed", Progress(stage="training", step=1, steps=2), ["complete", "error", "pending", "pending"]),
+    ],
+)
+def test_a_run_under_way_is_a_plan_of_tasks(
+    run: Run, language: str, status: Any, progress: Progress | None, states: list[str]
+) -> None:
+    """Each step says by itself whether it is done; in the classic form a line says it, as ever."""
+    texts = load_texts(language)
+    run = replace(run, status=status, progress=progress, error="<!channel> sin memoria" if status == "failed" else None)
+    _, shown = run_blocks.status(run, texts)
+    check_message(shown)
+    [plan] = [block for block in shown if block["type"] == "plan"]
+    assert [task["status"] for task in plan["tasks"]][: len(states)] == states
+    assert [task["title"] for task in plan["tasks"]] == [texts(f"run.step_{step}") for step in run_blocks.STEPS]
+    told = classic_form(shown)
+    assert [block["type"] for block in told] == ["section", *(["actions"] if status != "failed" else [])]
+    check_message(told)
+    details = [task["details"] for task in plan["tasks"] if "details" in task]
+    if progress is not None and progress.steps:
+        [said] = details  # of the step that is under way, or failed, alone
+        words = "<!channel> sin memoria" if status == "failed" else texts.percent(progress.step / progress.steps)
+        assert words in str(said)
+        assert "mrkdwn" not in str(said)
+
+
+def test_a_run_that_is_over_or_cancelled_is_one_line(run: Run) -> None:
+    """Four ticks under "version 3 answers now" would say nothing more."""
+    for changes in (
+        {"status": "done"},
+        {"status": "cancelled", "cancelled_by": "U1"},
+        {"status": "running", "cancelled_by": "U1"},
+    ):
+        _, shown = run_blocks.status(replace(run, **changes), ES)  # type: ignore[arg-type]  # of several kinds
+        assert "plan" not in [block["type"] for block in shown]
