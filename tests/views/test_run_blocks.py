@@ -340,7 +340,7 @@ def test_a_run_under_way_is_a_plan_of_tasks(
     if progress is not None and progress.steps:
         [said] = details  # of the step that is under way, or failed, alone
         words = "<!channel> sin memoria" if status == "failed" else texts.percent(progress.step / progress.steps)
-        assert words in str(said)
+        assert words in said["elements"][0]["elements"][0]["text"]
         assert "mrkdwn" not in str(said)
 
 
