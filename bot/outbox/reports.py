@@ -8,6 +8,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot import queues
+from bot.forms import NoClassicForm
 from bot.outbox.client import Message, RateLimitedClient
 from bot.outbox.states import (
     AGAIN_S,
@@ -20,7 +21,7 @@ from bot.outbox.states import (
     Write,
 )
 from bot.outbox.work import Content, Work
-from bot.views import blocks, run_blocks
+from bot.views import blocks, run_blocks, score_blocks
 from bot.views.charts import draw
 from model.schema import Report, Run
 from model.store.outbox_row import SETTLED, State, picture_key, report_key, status_key
@@ -108,7 +109,10 @@ class InThread(RunWork):
 
 
 class PictureWork(InThread):
-    """The picture of a report. The words matter more, and two pictures are worse than none."""
+    """The scores of a report: Slack's own chart and table, or a picture where it does not take those.
+
+    The words matter more, and two pictures are worse than none.
+    """
 
     METADATA = "beto_picture"
 
@@ -126,14 +130,22 @@ class PictureWork(InThread):
         return replace(super().facts(in_turn=in_turn), uploads=self._uploads)
 
     def is_ours(self, message: Message) -> bool:
-        """Return whether this message in Slack has the picture: an upload carries no metadata, but its file has a name."""
-        return any(file.get("name") == self._file_name for file in message.get("files") or ())
+        """Return whether this message in Slack has the scores: an upload carries no metadata, but its file has a name."""
+        return super().is_ours(message) or any(file.get("name") == self._file_name for file in message.get("files") or ())
 
     def render(self) -> Content:
-        """Return what screen readers say; the picture itself is drawn when it is uploaded."""
-        return Content(self.context.texts("run.picture_alt"))
+        """Return the chart and the table, and what screen readers say; a picture is drawn when it is uploaded."""
+        shown = score_blocks.scores(self.report, self.context.store.labels.current(), self.context.texts)
+        return Content(self.context.texts("run.picture_alt"), shown)
 
     def post(self, content: Content) -> Done:
+        """Post the chart and the table, or upload the picture."""
+        try:
+            return super().post(content) if content.blocks else self._upload(content)
+        except NoClassicForm:
+            return self._upload(content)
+
+    def _upload(self, content: Content) -> Done:
         """Upload the picture, which is counted before it is tried."""
         picture = draw(self.report, self.context.store.labels.current(), self.context.texts)
         self.context.store.outbox.note(self.row.key, uploads=self._uploads + 1)

@@ -29,7 +29,7 @@ def draw(report: Report, taxonomy: Taxonomy, texts: Texts) -> bytes:
     from PIL import Image, ImageDraw  # not before the first report
 
     per_label = report.comparison.per_label
-    by_size = sorted(per_label, key=lambda label: -_size(per_label[label]))
+    by_size = sorted(per_label, key=lambda label: -size_of_change(per_label[label]))
     drawn_labels = set(by_size[:MOST_LABELS])
     changes = [(label, change) for label, change in per_label.items() if label in drawn_labels]
     title = texts("run.picture_title", version=report.version)
@@ -127,6 +127,6 @@ def _font(size: int, *, bold: bool) -> Any:
     return ImageFont.truetype(io.BytesIO(file.read_bytes()), size)
 
 
-def _size(change: LabelChange) -> float:
+def size_of_change(change: LabelChange) -> float:
     """Return by how much a label's F1 changed; one that was not known before comes before all others."""
     return 1.0 if change.before is None else abs(change.after - change.before)

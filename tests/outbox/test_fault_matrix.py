@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bot.forms import Forms
 from bot.outbox import reports, states
 from bot.outbox.context import OutboxContext
 from bot.outbox.executor import deliver
@@ -239,7 +240,18 @@ def status_redrawn(bench: Bench, arm: Arm) -> Posts:
     return bench.named("beto_run", str(run_id))
 
 
+def chart(bench: Bench, arm: Arm) -> Posts:
+    run_id = bench.open_run()
+    bench.end(run_id)
+    bench.told(run_id, but=picture_key(run_id))
+    arm()
+    bench.told(run_id)
+    assert len(bench.named("beto_report", str(run_id))) == 1  # whatever became of the chart
+    return bench.named("beto_picture", str(run_id))
+
+
 def picture(bench: Bench, arm: Arm) -> Posts:
+    classic(bench.context)
     run_id = bench.open_run()
     bench.end(run_id)
     thread = bench.told(run_id, but=picture_key(run_id))
@@ -286,6 +298,7 @@ SCENES: tuple[tuple[str, Scene, int, str], ...] = (
     ("chat.postMessage", announcement, 1, "beto"),
     ("chat.postMessage", status, 1, "lo canceló"),
     ("chat.update", status_redrawn, 1, "lo canceló"),
+    ("chat.postMessage", chart, 1, "data_visualization"),
     ("files.getUploadURLExternal", picture, 1, "png"),
     ("files.completeUploadExternal", picture, 1, "png"),
     ("chat.postMessage", report, 1, "Veredicto"),
@@ -307,6 +320,7 @@ NEVER_TAKEN: dict[tuple[str, str], tuple[int, bool]] = {
     ("announcement", "chat.postMessage"): (0, True),
     ("status", "chat.postMessage"): (0, True),
     ("status_redrawn", "chat.update"): (1, False),
+    ("chart", "chat.postMessage"): (0, True),
     ("picture", "files.getUploadURLExternal"): (0, True),
     ("picture", "files.completeUploadExternal"): (0, True),
     ("report", "chat.postMessage"): (0, True),
@@ -395,8 +409,14 @@ def test_a_picture_that_cannot_be_uploaded_keeps_no_report_away(
             upload_by(replies_slack, context, address, monkeypatch)
 
 
+def classic(context: OutboxContext) -> None:
+    """This workspace takes none of Slack's newer blocks."""
+    context.slack.forms = context.patient_slack.forms = Forms(context.locks, "classic")
+
+
 def upload_by(replies_slack: Simulator, context: OutboxContext, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is told where uploads go to this address."""
+    classic(context)
     monkeypatch.setattr(states, "AGAIN_S", 0.05)
     monkeypatch.setattr(reports, "AGAIN_S", 0.05)
     monkeypatch.setattr(replies_slack._uploads, "_app_base", lambda: address)

@@ -17,8 +17,10 @@ from bot.slack.context import slack_client
 from bot.views import blocks
 from bot.views.native import Native, classic_form
 from model.schema import Message, Prediction, Source
-from model.store.outbox_row import State, reply_key
+from model.store.outbox_row import State, picture_key, reply_key, report_key, status_key
 from model.store.predictions import NewPrediction
+from model.store.runs import owner_name
+from tests.outbox_rows import a_report
 
 CHANNEL = "C0SIMUATENCION"
 ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -152,3 +154,29 @@ def test_the_classic_form_is_what_it_was_before_there_was_another() -> None:
     assert classic_form([CLASSIC, nested, Native(THUMBS), blocks.section("x")]) == [
         CLASSIC, CLASSIC, CLASSIC, blocks.section("x")
     ]  # fmt: skip
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_reports_scores_are_a_chart_or_a_picture_and_never_both(
+    context: OutboxContext, replies_slack: Simulator, refused: bool
+) -> None:
+    """Whoever reads on a telephone, by ear or in the dark has more of a chart; a workspace without any has the picture."""
+    runs, owner = context.store.runs, owner_name()
+    run_id, _ = runs.open("U0SIMUANA", channel=CHANNEL)
+    assert runs.start(run_id, owner)
+    assert runs.close(run_id, owner, "done", report=a_report(2))
+    deliver(context, status_key(run_id))
+    if refused:
+        replies_slack.faults.fail_next("chat.postMessage", "invalid_blocks")
+    for _ in range(2):
+        deliver(context, picture_key(run_id))
+    deliver(context, report_key(run_id))
+    row = context.store.outbox.get(picture_key(run_id))
+    assert row is not None
+    assert row.state is State.SHOWN
+    thread = [each for each in replies_slack.workspace.channel(CHANNEL).messages.values() if "thread_ts" in each]
+    types = [block["type"] for message in thread for block in message.get("blocks") or ()]
+    assert sum(len(message.get("files") or ()) for message in thread) == int(refused)
+    assert [types.count(each) for each in ("data_visualization", "data_table")] == ([0, 0] if refused else [1, 1])
+    assert "actions" in types  # the report's own, after it

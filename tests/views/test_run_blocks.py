@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from bot.simulator.blocks import check_message, check_view
-from bot.views import charts, run_blocks
+from bot.views import charts, run_blocks, score_blocks
 from bot.views.native import classic_form
 from bot.views.texts import load_texts
-from model.labels import seed_taxonomy
+from model.labels import Label, Taxonomy, seed_taxonomy
 from model.schema import (
     Card,
     Comparison,
@@ -353,3 +353,25 @@ def test_a_run_that_is_over_or_cancelled_is_one_line(run: Run) -> None:
     ):
         _, shown = run_blocks.status(replace(run, **changes), ES)  # type: ignore[arg-type]  # of several kinds
         assert "plan" not in [block["type"] for block in shown]
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_scores_are_a_chart_and_a_table_within_slacks_limits(language: str) -> None:
+    """A hundred labels with long names that begin alike: the chart has those that change most, the table has all."""
+    texts, base = load_texts(language), report()
+    long = {f"l{n}": f"Una etiqueta de nombre larguísimo, la número {n}" for n in range(130)}
+    taxonomy = Taxonomy([Label(name=name, title=title, title_en=title, emoji="", description="") for name, title in long.items()])
+    per_label = {name: LabelChange(before=None if n == 5 else 0.5, after=0.5 + n / 300, support=n) for n, name in enumerate(long)}
+    made = base.model_copy(update={"comparison": base.comparison.model_copy(update={"per_label": per_label})})
+    shown = score_blocks.scores(made, taxonomy, texts)
+    check_message(shown)
+    chart, table = shown
+    assert chart["chart"]["axis_config"]["categories"][-1] != chart["chart"]["axis_config"]["categories"][-2]
+    assert [point["value"] for point in chart["chart"]["series"][1]["data"]][-1] == round(50 + 129 / 3, 1)
+    assert len(table["rows"]) == 101
+    assert table["rows"][6][2] == {"type": "raw_text", "text": "–"}  # nobody measured it before
+    assert classic_form(shown) == []
+    first = report(live=None, moved={})
+    [series] = score_blocks.scores(first, seed_taxonomy(), texts)[0]["chart"]["series"]
+    assert series["name"] == texts("run.picture_before", version=2)
+    check_message(score_blocks.scores(first, seed_taxonomy(), texts))
