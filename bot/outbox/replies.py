@@ -3,9 +3,10 @@
 import hashlib
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from http.client import HTTPException
+from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
@@ -13,6 +14,8 @@ from slack_sdk.webhook import WebhookClient
 from bot import queues
 from bot.metrics import SHOWN_SECONDS, count_call
 from bot.outbox.about import AboutMessage
+from bot.outbox.client import Message as SlackMessage
+from bot.outbox.client import has_metadata
 from bot.outbox.context import OutboxContext, used_labels
 from bot.outbox.doubts import open_doubt
 from bot.outbox.routing import take_routes
@@ -44,9 +47,12 @@ NAMED = 3
 class ReplyWork(AboutMessage):
     """The labels of a message, in its thread."""
 
-    METADATA = "beto_reply"
+    METADATA = "beto_labels"
     NAMED = "message"
 
+    # How replies of older releases are called.
+    _FORMER = "beto_reply"
+    _told: Mapping[str, Any] = {}  # what other apps are told, as far as was rendered
     _strangers: tuple[str, ...] = ()  # whose judgements do not count, as far as was rendered
     _shown: Shown = Shown()
 
@@ -96,11 +102,21 @@ class ReplyWork(AboutMessage):
         """Return the message's place, by which its reply is found."""
         return self.place
 
+    def is_ours(self, message: SlackMessage) -> bool:
+        """Return whether this message in Slack is the reply, of whichever release."""
+        return super().is_ours(message) or has_metadata(message, self._FORMER, self.NAMED, self.name())
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what the reply is found by, and what other apps may read: the labels that stand, no word of the message."""
+        found = super().metadata()
+        return {**found, "event_payload": {**found["event_payload"], **self._told}}
+
     def render(self) -> Content:
         """Return the labels as they stand; who of those that judged counts is asked of Slack first."""
         prediction = self.claim.prediction
         assert prediction is not None  # else the subject is not present
         taxonomy = self.context.store.labels.current()
+        self._told = {}
         if self._shown.muted_by:
             return Content(*blocks.muted(self._shown.muted_by, self.context.texts))
         judged = judged_now(self.context, self.stored)
@@ -111,6 +127,8 @@ class ReplyWork(AboutMessage):
             self.questions = {label: _how_it_stands(judged.state.labels.get(label)) for label in sorted(labels)}
         known = known_from(self.context, prediction.known_from, self.stored, taxonomy)
         among = used_labels(self.context, self.stored.message.channel, taxonomy)
+        if judged.state.judges or not self.stored.message.blind:
+            self._told = {"labels": list(judged.state.shown), "judged": bool(judged.state.judges), "version": prediction.version}
         text, shown = render_reply(
             self.stored.message, prediction, judged, taxonomy, self.context.texts, known=known, among=among
         )

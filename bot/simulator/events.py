@@ -26,7 +26,11 @@ class Events:
         self._workspace = workspace
         self._bot = bot
         self._scopes = frozenset(manifest["oauth_config"]["scopes"].get("bot", ()))
-        self._subscribed = frozenset(manifest["settings"].get("event_subscriptions", {}).get("bot_events", ()))
+        subscriptions = manifest["settings"].get("event_subscriptions", {})
+        self._subscribed = frozenset(subscriptions.get("bot_events", ()))
+        # Of other apps' metadata (docs.slack.dev/messaging/message-metadata): whose, and of which type.
+        self._metadata = {(one["app_id"], one["event_type"]) for one in subscriptions.get("metadata_subscriptions", ())}
+        self._known_metadata: dict[tuple[str, str], Json] = {}
 
     def payloads(self, change: Change) -> Iterator[Json]:
         """Yield the payloads that Slack sends for one change, in Slack's order."""
@@ -43,6 +47,8 @@ class Events:
             yield from self._when(name, _SCOPES[name], self._message(change))
             if self._mentions_anew(change):
                 yield from self._when("app_mention", _SCOPES["app_mention"], self._mention(change))
+            if self._metadata:
+                yield from self._metadata_of(change)
         elif change.kind in ("reacted", "unreacted"):
             name = "reaction_added" if change.kind == "reacted" else "reaction_removed"
             yield from self._when(name, _SCOPES[name], self._reaction(name, change))
@@ -84,7 +90,7 @@ class Events:
 
     def _envelope(self, event: Json) -> Json:
         workspace = self._workspace
-        channel = event.get("channel") or event.get("item", {}).get("channel", "")
+        channel = event.get("channel") or event.get("channel_id") or event.get("item", {}).get("channel", "")
         if isinstance(channel, dict):  # channel_rename tells all about it
             channel = channel["id"]
         authorization = {
@@ -116,6 +122,27 @@ class Events:
                 "subtype": "message_deleted", "deleted_ts": change.message["ts"], "previous_message": change.message,
             }  # fmt: skip
         return event | {"subtype": "message_changed", "message": change.message, "previous_message": change.previous}
+
+    def _metadata_of(self, change: Change) -> Iterator[Json]:
+        """Yield what an app hears of metadata that it subscribes to: posted, changed, or gone with its message."""
+        message, place = change.message, (change.channel.id, change.message["ts"])
+        before = self._known_metadata.pop(place, None)
+        after = None if change.kind == "deleted" else change.channel.metadata.get(place[1])
+        if after is not None and (message.get("app_id"), after["event_type"]) not in self._metadata:
+            after = None
+        if after is not None:
+            self._known_metadata[place] = after
+        if after == before:
+            return
+        name = f"message_metadata_{'deleted' if after is None else 'posted' if before is None else 'updated'}"
+        event: Json = {
+            "type": name, "app_id": message.get("app_id", ""), "bot_id": message.get("bot_id", ""),
+            "user_id": message.get("user", ""), "team_id": self._workspace.team_id,
+            "channel_id": place[0], "message_ts": place[1], "event_ts": change.ts,
+        }  # fmt: skip
+        event |= {} if after is None else {"metadata": after}
+        event |= {} if before is None else {"previous_metadata": before}
+        yield from self._when(name, "metadata.message:read", event)
 
     def _mentions_anew(self, change: Change) -> bool:
         mention = f"<@{self._bot.user_id}>"

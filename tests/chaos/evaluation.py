@@ -93,7 +93,7 @@ def _posted(workspace: Workspace) -> dict[Place, list[Place]]:
     posted: dict[Place, list[Place]] = {}
     for channel in workspace.channels.values():
         for ts, metadata in channel.metadata.items():
-            if metadata.get("event_type") == ReplyWork.METADATA and ts in channel.messages:
+            if metadata.get("event_type") in {ReplyWork.METADATA, "beto_reply"} and ts in channel.messages:
                 _, where, of = metadata["event_payload"]["message"].split(":")
                 posted.setdefault((where, of), []).append((channel.id, ts))
     return posted

@@ -465,3 +465,43 @@ async def test_a_channel_with_another_id_is_found_by_that_one_only(two: Two) -> 
     assert event["old_channel_id"] == GENERAL
     assert await refusal(two.eco.client.chat_update(channel=GENERAL, ts=ts, text="x")) == "channel_not_found"
     assert (await two.eco.client.chat_update(channel=event["new_channel_id"], ts=ts, text="x"))["ok"]
+
+
+async def test_an_app_hears_of_the_metadata_that_it_subscribes_to_and_of_no_other() -> None:
+    """An integration needs no code of the app whose messages it reads: posted, changed, gone."""
+    one, other = manifest("Uno", "/uno"), manifest("Otro", "/otro")
+    one["settings"]["event_subscriptions"]["bot_events"] = []
+    slack = Simulator(manifest=other, rate_limits=False)
+    await slack.start()
+    try:
+        first = slack.apps[0]
+        wanted = [{"app_id": first.bot.app_id, "event_type": "labels"}]
+        one["oauth_config"]["scopes"]["bot"] = ["metadata.message:read"]
+        one["settings"]["event_subscriptions"] |= {
+            "bot_events": [f"message_metadata_{each}" for each in ("posted", "updated", "deleted")],
+            "metadata_subscriptions": wanted,
+        }
+        heard: list[Json] = []
+        app = slack.install(one)
+        app.transport.send_event = lambda payload: heard.append(payload["event"])  # type: ignore[method-assign]  # what it would get
+        general = slack.workspace.channels[GENERAL]
+        for each in (first, app):
+            slack.workspace.join(general, slack.workspace.users[each.bot.user_id])
+        client = AsyncWebClient(token=first.bot_token, base_url=f"{slack.url}/api/")
+        labels = {"event_type": "labels", "event_payload": {"labels": ["a"]}}
+        posted = await client.chat_postMessage(channel=GENERAL, text="x", metadata=labels)
+        await client.chat_postMessage(channel=GENERAL, text="x", metadata={"event_type": "else", "event_payload": {}})
+        changed = {"event_type": "labels", "event_payload": {"labels": ["b"]}}
+        await client.chat_update(channel=GENERAL, ts=posted["ts"], text="y", metadata=changed)
+        await client.chat_update(channel=GENERAL, ts=posted["ts"], text="z", metadata=changed)
+        await client.chat_delete(channel=GENERAL, ts=posted["ts"])
+    finally:
+        await slack.stop()
+    assert [(each["type"], each.get("metadata"), each.get("previous_metadata")) for each in heard] == [
+        ("message_metadata_posted", labels, None),
+        ("message_metadata_updated", changed, labels),
+        ("message_metadata_deleted", None, changed),
+    ]
+    assert {(each["channel_id"], each["message_ts"], each["app_id"]) for each in heard} == {
+        (GENERAL, posted["ts"], first.bot.app_id)
+    }
