@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.errors import refusal
 from bot.locks import TtlLock
-from bot.views.native import Block, classic_form, native_types
+from bot.views.native import Block, classic_form, has_forms, native_types
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,9 @@ class Forms:
         Raises NoClassicForm where it must not be sent at all.
         """
         blocks = _blocks(options)
-        types = native_types(blocks)
-        if not types:
+        if not has_forms(blocks):
             return Plan(self, dict(options), None, ())
+        types = native_types(blocks)
         classic = classic_form(blocks)
         second = _with_blocks(options, classic) if classic else None
         if self._takes(types):
@@ -78,13 +78,13 @@ class Forms:
         return Plan(self, second, None, ())
 
     def matter(self, options: Mapping[str, Any]) -> bool:
-        """Return whether a call with these options has native blocks: only then `plan` has anything to ask."""
-        return bool(native_types(_blocks(options)))
+        """Return whether a call with these options has blocks in two forms: only then `plan` has anything to ask."""
+        return has_forms(_blocks(options))
 
     def unasked(self, view: Mapping[str, Any]) -> dict[str, Any]:
         """Return a view as it is sent where Slack tells nobody what it refused: native only if it has been taken before."""
         types = native_types(view["blocks"])
-        known = not types or (types in self._taken and self._takes(types))
+        known = self._takes(types) and (not types or types in self._taken)
         return {**view, "blocks": list(view["blocks"]) if known else classic_form(view["blocks"])}
 
     def taken(self, types: tuple[str, ...]) -> None:
@@ -100,7 +100,7 @@ class Forms:
         self._locks.lock(self._key(types), REMEMBERED_S)
 
     def _takes(self, types: tuple[str, ...]) -> bool:
-        return self._screens == "native" and not self._locks.is_locked(self._key(types))
+        return self._screens == "native" and not (types and self._locks.is_locked(self._key(types)))
 
     def _key(self, types: tuple[str, ...]) -> str:
         return f"classic/{self._release}/{'+'.join(types)}"

@@ -71,6 +71,7 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
     client = slack_client(context.settings)
     client.token = None
     app = guard.ValidatingApp(
+        forms=context.slack.forms,
         client=client,
         authorize=authorize,
         signing_secret=context.settings.slack_signing_secret.get_secret_value() or None,

@@ -139,7 +139,7 @@ class ListenerContext:
     settings: BotSettings
     store: Store
     texts: Texts
-    slack: AsyncWebClient
+    slack: SlackClient
     bot_user: str
     bot_name: str  # as people call it here
     publish: Publish
@@ -265,7 +265,7 @@ class Call:
     response_url: str = field(repr=False)
 
 
-def slack_client(settings: BotSettings) -> AsyncWebClient:
+def slack_client(settings: BotSettings) -> SlackClient:
     """Return a client that waits out rate limits by itself, and repeats what repeats harmlessly (see `retries`)."""
     token = settings.slack_bot_token.get_secret_value()
     forms = Forms(TtlLock(settings.redis_url), settings.screens)

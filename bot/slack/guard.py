@@ -11,10 +11,11 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
+from bot.forms import Forms
 from bot.locks import TtlLock
 from bot.metrics import EVENT_SECONDS, EVENTS
 from bot.slack import payloads
@@ -30,8 +31,12 @@ SIGNED_FOR_S = 600.0
 class ValidatingApp(AsyncApp):
     """Bolt, but for requests that it or our listeners cannot read: those are acknowledged, and cost a line in the log.
 
-    Listeners get what was read as `parsed`.
+    Listeners get what was read as `parsed`, and their acknowledgements show views in a form that Slack is known to take.
     """
+
+    def __init__(self, *, forms: Forms, **options: Any) -> None:
+        super().__init__(**options)
+        self._forms = forms
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
         """Return Bolt's answer to what can be read; 200 for all the rest, since Slack would only repeat it."""
@@ -40,6 +45,7 @@ class ValidatingApp(AsyncApp):
             EVENTS.labels("other", "left alone").inc()
             return left_alone("a request that lacks what Slack always sends")
         req.context["parsed"] = parsed
+        req.context["ack"] = _Ack(self._forms)
         kind, began = payloads.kind_of(parsed, req.body), time.perf_counter()
         with traces.span(f"event {kind}"), about(**_ids(req.body)):
             try:
@@ -50,6 +56,20 @@ class ValidatingApp(AsyncApp):
         EVENTS.labels(kind, "acknowledged" if answer.status < 500 else "not acknowledged").inc()
         EVENT_SECONDS.labels(kind).observe(time.perf_counter() - began)
         return answer
+
+
+class _Ack(AsyncAck):
+    """An acknowledgement: of a view in it Slack tells nobody what it refused."""
+
+    def __init__(self, forms: Forms) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Bolt's own
+        self._forms = forms
+
+    async def __call__(self, *arguments: Any, **named: Any) -> BoltResponse:
+        """Acknowledge, with a view in the form that is known to be taken."""
+        if (view := named.get("view")) is not None:
+            named["view"] = await asyncio.to_thread(self._forms.unasked, view)
+        return await super().__call__(*arguments, **named)
 
 
 def _ids(body: Mapping[str, Any]) -> dict[str, str]:

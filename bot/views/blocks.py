@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bot.views.native import Native
+from bot.views.native import Native, rich_text
 from bot.views.texts import Texts
 from model.judgements import LabelState, MessageState
 from model.labels import Label, Taxonomy
@@ -101,6 +101,12 @@ def section(text: str) -> Block:
 def context(*texts: str) -> Block:
     """Build a small grey line."""
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:2000]} for text in texts]}
+
+
+def warn(text: str) -> Block:
+    """Build a warning in a modal, of mrkdwn."""
+    alert = {"type": "alert", "level": "warning", "text": {"type": "mrkdwn", "text": text[:3000]}}
+    return Native(alert, section(f":warning: {text}"))
 
 
 def plain_text(text: str) -> Block:
@@ -322,8 +328,11 @@ def labels_modal(
         "submit": plain_text(texts("modal.submit")),
         "close": plain_text(texts("modal.close")),
         "blocks": [
-            *([section(f":warning: {warning}")] if warning else []),
-            section("\n".join(f"&gt; {line}" for line in quoted.splitlines()) or "&gt;"),
+            *([warn(warning)] if warning else []),
+            Native(
+                rich_text(shorten(text, 600), "rich_text_quote"),
+                section("\n".join(f"&gt; {line}" for line in quoted.splitlines()) or "&gt;"),
+            ),
             *([context("\n".join(said))] if said else []),
             {"type": "actions", "elements": [button(GUIDE_BUTTON, texts("guide.open"))]},
             {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.views.blocks import Block, context, escape, plain_text, section, shorten
+from bot.views.blocks import Block, context, escape, plain_text, section, shorten, warn
 from bot.views.texts import Texts
 from model.labels import Label, Taxonomy
 
@@ -14,7 +14,7 @@ SHOWN = 5
 
 def guide(taxonomy: Taxonomy, texts: Texts, *, only: Label | None = None, warning: str = "") -> dict[str, Any]:
     """Render what is written of each label, by groups, or of one alone."""
-    shown: list[Block] = [section(f":warning: {warning}")] if warning else []
+    shown: list[Block] = [warn(warning)] if warning else []
     if only is not None:
         shown.append(section(_told(only, texts)))
     else:

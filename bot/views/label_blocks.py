@@ -19,6 +19,7 @@ from bot.views.blocks import (
     section,
     shorten,
     sorry,
+    warn,
 )
 from bot.views.guide_blocks import grouped
 from bot.views.label_standing import Standing
@@ -117,7 +118,7 @@ def label_list(
     if may_edit and gone:
         bottom += [{"type": "divider"}, section(texts("labels.former")), *gone]
     questions = [block for each in asked[:MOST_ASKED] for block in _asking(each, texts)] if may_edit else []
-    shown = [*([section(f":warning: {warning}")] if warning else []), *top, *questions, *rows, *bottom]
+    shown = [*([warn(warning)] if warning else []), *top, *questions, *rows, *bottom]
     return {
         "type": "modal",
         "title": plain_text(texts("labels.title")),

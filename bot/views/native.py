@@ -21,6 +21,11 @@ class Native(dict[str, Any]):
         self.classic = classic
 
 
+def has_forms(blocks: Iterable[Block]) -> bool:
+    """Return whether any of the blocks has two forms."""
+    return any(isinstance(block, Native) for block in blocks)
+
+
 def native_types(blocks: Iterable[Block]) -> tuple[str, ...]:
     """Return the types of native blocks that not every workspace takes, in order."""
     return tuple(sorted({str(block["type"]) for block in blocks if isinstance(block, Native)} - OLDER))

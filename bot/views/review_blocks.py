@@ -20,6 +20,7 @@ from bot.views.blocks import (
     plain_text,
     section,
     shorten,
+    warn,
     who_said_what,
 )
 from bot.views.texts import Texts
@@ -99,7 +100,7 @@ def card(
         "submit": plain_text(texts("review.save")),
         "close": plain_text(texts("review.close")),
         "blocks": [
-            *([section(f":warning: {warning}")] if warning else []),
+            *([warn(warning)] if warning else []),
             context(f"{told(progress, texts)} · {place}"),
             section(quoted or "&gt; …"),
             context("\n".join([_why(shown, taxonomy, texts), *notes, *said])),

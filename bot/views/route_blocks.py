@@ -18,6 +18,7 @@ from bot.views.blocks import (
     plain_text,
     section,
     snippet,
+    warn,
 )
 from bot.views.texts import Texts
 from model.judgements import MessageState
@@ -71,7 +72,7 @@ def route_list(
         "private_metadata": metadata,
         "title": plain_text(texts("routes.title")),
         "close": plain_text(texts("routes.close")),
-        "blocks": [*([section(f":warning: {warning}")] if warning else []), *top, *(rows or [section(texts("routes.nobody"))])],
+        "blocks": [*([warn(warning)] if warning else []), *top, *(rows or [section(texts("routes.nobody"))])],
     }
 
 

@@ -11,11 +11,13 @@ from bot.forms import Forms, NoClassicForm
 from bot.locks import TtlLock
 from bot.outbox.context import OutboxContext
 from bot.outbox.executor import deliver
+from bot.simulator.blocks import check_view
 from bot.simulator.errors import Json
 from bot.simulator.server import Simulator
 from bot.slack.context import slack_client
 from bot.views import blocks
 from bot.views.native import Native, classic_form
+from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
 from model.store.outbox_row import State, picture_key, reply_key, report_key, status_key
 from model.store.predictions import NewPrediction
@@ -146,6 +148,21 @@ async def test_a_modal_has_two_forms_too(context: OutboxContext, replies_slack: 
     updated = await client.views_update(view_id=opened["view"]["id"], view=view)
     assert updated["view"]["blocks"][0]["type"] == "section"
     assert client.forms.unasked(view)["blocks"] == [CLASSIC]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("screens", ["native", "classic"])
+def test_quoted_words_are_a_quotation_of_slacks_where_nobody_wants_the_classic_form(
+    context: OutboxContext, screens: forms.Screens
+) -> None:
+    """Every workspace takes them, so nothing need be asked; what somebody wrote is never read as markup."""
+    modal = blocks.labels_modal("<!channel> *no*", (), None, seed_taxonomy(), context.texts, metadata="{}", warning="ojo")
+    chosen = Forms(context.locks, screens)
+    assert chosen.matter({"json": {"view": modal}})
+    shown = chosen.plan({"json": {"view": modal}}).first["json"]["view"]["blocks"]
+    assert [block["type"] for block in shown[:2]] == (["alert", "rich_text"] if screens == "native" else ["section", "section"])
+    check_view(modal | {"blocks": shown}, "modal")
+    assert "<!channel>" not in str([block for block in shown if block["type"] == "section"])
 
 
 def test_the_classic_form_is_what_it_was_before_there_was_another() -> None:

@@ -128,3 +128,13 @@ async def test_what_slack_said_is_remembered_for_a_minute(told: Told) -> None:
 @pytest.mark.parametrize("channel", ["C404", "D404", "G404"])
 async def test_nobody_reads_a_channel_that_slack_does_not_tell_of(channel: str, told: Told) -> None:
     assert not await a_visibility(told).reads(ADMIN, channel)
+
+
+async def test_a_warning_in_an_acknowledgement_is_in_words_until_slack_took_an_alert(
+    told: Told, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """Where Slack refuses a view in an acknowledgement it tells the person that something went wrong, and us nothing."""
+    late = view(blocks.EDIT_VIEW, "what was there long ago")
+    said = await ask(late, told, store, tmp_path, published, channel=PUBLIC, user=MEMBER)
+    assert ":warning: Mientras tanto" in said
+    assert '"alert"' not in said
