@@ -543,15 +543,29 @@ def doctor(http: bool, speed: bool) -> None:
 )
 @click.option("--text-bytes", type=click.IntRange(1), default=98, show_default=True, help="Of a message, on average.")
 @click.option("--keep-days", type=click.IntRange(0), help="Of a text that nobody corrected; default: BETO_RETENTION_DAYS.")
+@click.option("--keep-judged-days", type=click.IntRange(0), help="Of one that somebody did: BETO_RETENTION_CORRECTED_DAYS.")
+@click.option("--keep-messages-days", type=click.IntRange(0), help="Of a message: BETO_RETENTION_MESSAGES_DAYS.")
 def size(
-    messages_a_day: int, days: int, count: int | None, judged_percent: float, text_bytes: int, keep_days: int | None
+    messages_a_day: int,
+    days: int,
+    count: int | None,
+    judged_percent: float,
+    text_bytes: int,
+    keep_days: int | None,
+    keep_judged_days: int | None,
+    keep_messages_days: int | None,
 ) -> None:
     """Say how large the database will be, on SQLite and on PostgreSQL, before there is one."""
-    from bot.local.size import told
+    from bot.local.size import Kept, told
     from model.labels import seed_taxonomy
     from model.settings import ModelSettings
 
-    names = seed_taxonomy().names
+    names, settings = seed_taxonomy().names, ModelSettings()
+    kept = Kept(
+        settings.retention_days if keep_days is None else keep_days,
+        settings.retention_corrected_days if keep_judged_days is None else keep_judged_days,
+        settings.retention_messages_days if keep_messages_days is None else keep_messages_days,
+    )
     click.echo(
         told(
             messages_a_day=messages_a_day,
@@ -559,7 +573,8 @@ def size(
             judged_percent=judged_percent,
             labels=names if count is None else [f"{names[n % len(names)]}{n // len(names) or ''}" for n in range(count)],
             text_bytes=text_bytes,
-            kept_days=ModelSettings().retention_days if keep_days is None else keep_days,
+            kept=kept,
+            versions=settings.keep_versions,
         )
     )
 

@@ -14,6 +14,9 @@ PRODUCTION_BASE = "dccuchile/bert-base-spanish-wwm-cased"
 BASES_WITHOUT_HUB = ("e5", "mini")
 
 
+# Eight weeks and the one that is not over.
+LEAST_MESSAGES_DAYS = 63
+
 # Names the file that is read beside the environment; empty: none. Set for the processes that `beto up` and `beto demo` start.
 ENV_FILE = "BETO_ENV_FILE"
 
@@ -71,6 +74,12 @@ class ModelSettings(BaseSettings):
     retention_corrected_days: int = Field(
         default=0, ge=0, description="days after which a text that somebody corrected is removed; 0: never"
     )
+    retention_messages_days: int = Field(
+        default=400,
+        ge=0,
+        description="days after which a message whose text was removed is removed itself, with its labels and what was said of "
+        "it; 0: never",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -97,6 +106,15 @@ class ModelSettings(BaseSettings):
         if both := set(_names(listed)) & set(_names(info.data.get("prefer_recall", ""))):
             raise ValueError(f"BETO_PREFER_RECALL names {', '.join(sorted(both))}, too: a label is in one of the two lists")
         return listed
+
+    @field_validator("retention_messages_days")
+    @classmethod
+    def _long_enough_for_figures(cls, days: int) -> int:
+        """Refuse days in which `/beto cifras` could not count what it tells of."""
+        if 0 < days < LEAST_MESSAGES_DAYS:
+            least = f"{LEAST_MESSAGES_DAYS} at least, or 0 for ever"
+            raise ValueError(f"{days} days are too few, since `/beto cifras` tells of eight weeks: {least}")
+        return days
 
     @property
     def preferences(self) -> dict[str, Preference]:

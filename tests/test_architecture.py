@@ -30,7 +30,6 @@ NOUNS = {
     "model/learning/retraining.py": "a run",
     "model/schema.py": "the nouns that travel",
     "model/serving/network.py": "a network as torch runs it",
-    "model/store/erasure.py": "the erasure of what people wrote",
     "model/store/outbox.py": "the outbox",
     "model/store/reviews.py": "the review cards",
     "model/store/tables.py": "the tables",

@@ -13,6 +13,7 @@ from bot.local import running
 from bot.local.environment import PROXIES
 from bot.local.first_version import describe, why_no_base
 from bot.local.labels import check_begin
+from bot.local.size import Kept
 from bot.local.slack_checks import CheckFailed, check_http, check_ids, check_slack, check_tokens
 from bot.local.supervisor import redis_server
 from bot.settings import BotSettings, misspelt, variables, wrong_settings
@@ -104,6 +105,8 @@ def _database(settings: BotSettings) -> str:
     try:
         store.migrate()
         counts = store.messages.counts()
+        texts = store.retention.kept_days(settings.retention_days, settings.retention_corrected_days)
+        kept = Kept(*texts, settings.retention_messages_days).unjudged_days
         complaints = [*store.labels.emoji_complaints(settings.sign_emoji), *store.labels.preference_complaints()]
     except (ModelError, OSError) as error:
         raise CheckFailed(f"{error}. Check BETO_DATABASE_URL, or leave it out to use SQLite in BETO_HOME.") from error
@@ -112,7 +115,8 @@ def _database(settings: BotSettings) -> str:
     if complaints:
         raise CheckFailed(". ".join(complaints))
     return (
-        f"{store.database.engine.dialect.name}, {counts['messages']} messages, {counts['prediction'] + counts['reply']} waiting"
+        f"{store.database.engine.dialect.name}, {counts['messages']} messages, {counts['prediction'] + counts['reply']} waiting, "
+        + (f"each kept {kept} days" if kept else "each kept for ever")
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.digits import shortened
 from model.errors import BrokenVersion
 from model.schema import Card, Mixture, Prediction, Preference
 from model.serving.calibration import Matrix, sigmoid
@@ -149,8 +150,8 @@ class Classifier:
         described = self.described
         speaks, learning = ((), ()) if described is None else (described.speaks, described.learning)
         # What speaks by its description does so also where the version has a column for it, which says nothing.
-        scores = dict(zip((*self.labels, *speaks), row, strict=True))
         thresholds = self.thresholds | dict.fromkeys(speaks, GIVEN_FROM)
+        scores = {label: shortened(score, thresholds[label]) for label, score in zip((*self.labels, *speaks), row, strict=True)}
         sure = [label for label in scores if scores[label] >= thresholds[label]]
         return Prediction(
             version=self.card.version,

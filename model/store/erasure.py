@@ -1,4 +1,4 @@
-"""Erasure: a message, all that a person wrote and judged, and texts that were kept long enough.
+"""Erasure: a message, and all that a person wrote and judged.
 
 A request is a row of its own, so that it is executed to its end whichever process dies meanwhile. What stays of
 an erased message is its row without text and author, so that Slack's redelivery does not bring it back.
@@ -14,9 +14,9 @@ from sqlalchemy import Connection, and_, case, func, or_, select, tuple_
 
 from model.schema import Example
 from model.store.database import Database, lock_channel, now
-from model.store.judged_messages import JudgedMessages, is_judged
+from model.store.judged_messages import JudgedMessages
 from model.store.label_book import LabelBook
-from model.store.outbox_changes import mark_deleted, mark_expired, mark_known_due, mark_reply_due, of_message
+from model.store.outbox_changes import mark_deleted, mark_known_due, mark_reply_due, of_message
 from model.store.tables import (
     erasure_requests,
     examples,
@@ -34,7 +34,6 @@ from model.store.tables import (
     suspicions,
     training_texts,
     versions,
-    workspace,
 )
 from model.text_key import text_key
 
@@ -56,7 +55,7 @@ class Erased:
 
 
 class ErasureService:
-    """The erasure requests of one database, and how long texts are kept."""
+    """The erasure requests of one database."""
 
     def __init__(self, database: Database, judged: JudgedMessages, labels: LabelBook) -> None:
         self._database = database
@@ -116,7 +115,7 @@ class ErasureService:
             connection.execute(erasure_requests.update().where(erasure_requests.c.id == request_id).values(done_at=now()))
             done = connection.execute(select(erasure_requests).where(erasure_requests.c.id == request_id)).one()
             training = connection.execute(select(runs.c.id).where(runs.c.open)).scalar_one_or_none()
-        self._empty_journal()
+        self._database.empty_journal()
         kept = tuple(number for number in done.versions if number > 0)
         return Erased(done.messages, done.judgements, kept, training is not None and -training in done.versions), touched
 
@@ -128,10 +127,10 @@ class ErasureService:
     def _erase(self, request_id: int, message_id: int) -> set[str]:
         """Leave nothing of the message but its place; return the key of the text that it had."""
         with self._database.writing() as connection:
-            row = connection.execute(select(messages).where(messages.c.id == message_id)).one()
-            lock_channel(connection, row.channel)
-            row = connection.execute(select(messages).where(messages.c.id == message_id).with_for_update()).one()
-            if row.deleted_at is not None and not row.user:
+            channel = connection.execute(select(messages.c.channel).where(messages.c.id == message_id)).scalar_one_or_none()
+            lock_channel(connection, channel or "")
+            row = connection.execute(select(messages).where(messages.c.id == message_id).with_for_update()).one_or_none()
+            if row is None or (row.deleted_at is not None and not row.user):  # kept long enough, or erased before
                 return set()
             reply_ts = connection.execute(select(outbox.c.ts).where(*of_message(message_id))).scalar_one_or_none()
             said = connection.execute(
@@ -270,80 +269,11 @@ class ErasureService:
             named = sorted({*before, *made, *(-run_id for run_id in going_on)})
             connection.execute(erasure_requests.update().where(erasure_requests.c.id == request_id).values(versions=named))
 
-    # Retention
 
-    def retention(self, default: int, default_corrected: int) -> tuple[int, int]:
-        """Return for how many days texts are kept that nobody, and that somebody, corrected; 0: for ever."""
-        with self._database.reading() as connection:
-            row = connection.execute(select(workspace)).one_or_none()
-        if row is None:
-            return default, default_corrected
-        return (
-            default if row.retention_days is None else row.retention_days,
-            default_corrected if row.retention_corrected_days is None else row.retention_corrected_days,
-        )
-
-    def set_retention(self, *, days: int | None = None, corrected_days: int | None = None) -> None:
-        """Save the workspace's choice; None leaves that choice as it is."""
-        chosen = {"retention_days": days, "retention_corrected_days": corrected_days}
-        values = {name: value for name, value in chosen.items() if value is not None}
-        with self._database.writing() as connection:
-            insert = self._database.insert(workspace).values(id=1, **values)
-            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=values))
-
-    def expire(self, default: int, default_corrected: int, batch: int = BATCH) -> int:
-        """Remove texts and notes that were kept for longer than the workspace wants; return how many messages lost theirs.
-
-        Labels and judgements stay. Each batch is a transaction, and what is gone is not looked at again: a job that is
-        killed goes on where it was.
-        """
-        expired = 0
-        days, corrected_days = self.retention(default, default_corrected)
-        for kept_days, corrected in ((days, False), (corrected_days, True)):
-            while kept_days and (gone := self._expire_some(kept_days, corrected, batch)):
-                expired += gone
-        if expired:
-            self._empty_journal()
-        return expired
-
-    def _expire_some(self, days: int, corrected: bool, batch: int) -> int:
-        since = now() - timedelta(days=days)
-        judged = is_judged() if corrected else ~is_judged()
-        with self._database.writing() as connection:
-            rows = connection.execute(
-                select(messages.c.id, messages.c.channel, messages.c.ts, outbox.c.ts.label("reply_ts"))
-                .outerjoin(outbox, and_(*of_message(messages.c.id)))
-                .where(
-                    messages.c.received_at < since,
-                    messages.c.edited_at < int(since.timestamp() * 1e6),
-                    messages.c.text != "",
-                    judged,
-                )
-                .order_by(messages.c.received_at)
-                .limit(batch)
-                .with_for_update(of=messages)  # each process expires: the second waits, and finds them done
-            ).all()
-            ids = [row.id for row in rows]
-            connection.execute(messages.update().where(messages.c.id.in_(ids)).values(text="", response_url=None))
-            mark_expired(connection, ids)
-            for row in rows if corrected else ():
-                connection.execute(
-                    gestures.update()
-                    .where(
-                        gestures.c.channel == row.channel,
-                        gestures.c.item_ts.in_([row.ts, row.reply_ts or row.ts]),
-                    )
-                    .values(note=None)
-                )
-            return len(rows)
-
-    def _empty_journal(self) -> None:
-        """Empty SQLite's write-ahead log of old pages; where readers are in the way, the next one does."""
-        if self._database.engine.dialect.name == "sqlite":
-            with self._database.engine.connect() as connection:
-                raw = connection.connection.dbapi_connection
-                assert raw is not None
-                raw.execute("pragma wal_checkpoint(truncate)")
+def discount_judgements(connection: Connection, gone: int) -> None:
+    """Let runs, which count the judgements that were kept when they began, not wait for those that are gone to be given again."""
+    remaining = runs.c.judgements - gone
+    connection.execute(runs.update().values(judgements=case((remaining > 0, remaining), else_=0)))
 
 
 def _count(connection: Connection, request_id: int, *, messages_: int, judgements: int) -> None:
@@ -352,9 +282,7 @@ def _count(connection: Connection, request_id: int, *, messages_: int, judgement
         .where(erasure_requests.c.id == request_id)
         .values(messages=erasure_requests.c.messages + messages_, judgements=erasure_requests.c.judgements + judgements)
     )
-    # Runs count the judgements that were kept when they began; what is gone was among them, or they would wait for it.
-    remaining = runs.c.judgements - judgements
-    connection.execute(runs.update().values(judgements=case((remaining > 0, remaining), else_=0)))
+    discount_judgements(connection, judgements)
 
 
 def _is_ours(text_id: str) -> bool:

@@ -18,8 +18,12 @@ from model.store.channel_labels import chosen_labels
 from model.store.database import Database, lock_channel, now
 from model.store.outbox_changes import mark_reply_due
 from model.store.outbox_row import Kind as OutboxKind
+from model.store.standing import microseconds
 from model.store.stored_gesture import StoredGesture, gestures_of, message_of, own_message, predictions_of, read_gesture
 from model.store.tables import channels, gestures, messages, outbox, predictions
+
+# A reply is recorded when it was posted, or after an outage. What is older and not known was removed (`retention`).
+UNRECORDED_US = 7 * 86_400 * 10**6
 
 
 class Gestures:
@@ -31,7 +35,10 @@ class Gestures:
         self._labels = labels
 
     def add(self, gesture: Gesture, *, channel: str, item_ts: str, note: str | None = None) -> tuple[int | None, bool]:
-        """Save a gesture; return the message that it is about, if that is known yet, and whether it is new."""
+        """Save a gesture; return the message that it is about, if that is known yet, and whether it is new.
+
+        Of what is so old that we no longer know it nothing is kept.
+        """
         with self._database.writing() as connection:
             lock_channel(connection, channel)
             message = message_of(connection, channel, item_ts)
@@ -65,6 +72,8 @@ class Gestures:
         item_ts: str,
         note: str | None = None,
     ) -> tuple[int | None, bool]:
+        if message is None and _is_old(item_ts, gesture.at):
+            return None, False
         shown = None if message is None else _latest(message.id, message.revision).scalar_subquery()
         silent = {*gesture.silent, *self._not_offered(connection, gesture, message, channel=channel, item_ts=item_ts)}
         added = connection.execute(
@@ -103,6 +112,11 @@ class Gestures:
         given = select(gestures.c.labels).where(gestures.c.channel == channel, gestures.c.item_ts.in_(places))
         named = {name for labels in connection.execute(given).scalars() for name in labels}
         return set(taxonomy.names) - set(taxonomy.today((*used, *named, *gesture.labels)))
+
+    def is_forgotten(self, channel: str, item_ts: str, *, at: int) -> bool:
+        """Return whether a post of ours stands there that we no longer know at this moment (microseconds)."""
+        with self._database.reading() as connection:
+            return _is_old(item_ts, at) and _kind_of_post(connection, channel, item_ts) is None
 
     def message_of(self, channel: str, item_ts: str) -> int | None:
         """Return the id of the message that `item_ts` is, or whose reply it is."""
@@ -202,6 +216,11 @@ def _made(connection: Connection, channel: str, item_ts: str, handle: str) -> Ro
     here = (gestures.c.channel == channel, gestures.c.item_ts == item_ts, gestures.c.handle == handle)
     made = select(gestures).where(*here, gestures.c.withdrawn.is_(False)).order_by(gestures.c.at.desc()).limit(1)
     return connection.execute(made).one_or_none()
+
+
+def _is_old(item_ts: str, at: int) -> bool:
+    """Return whether what stands there would be known by this moment; a command has a word for a ts."""
+    return item_ts < "a" and at - microseconds(item_ts) > UNRECORDED_US
 
 
 def _kind_of_post(connection: Connection, channel: str, ts: str) -> str | None:

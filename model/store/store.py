@@ -29,6 +29,7 @@ from model.store.portions import Portions
 from model.store.predictions import Predictions
 from model.store.refits import Refits
 from model.store.registry import Registry
+from model.store.retention import Retention
 from model.store.reviews import Reviews
 from model.store.routes import Routes
 from model.store.runs import Runs
@@ -84,6 +85,7 @@ class Store:
         self.suspicions = Suspicions(self.database)
         self.explanations = Explanations(self.database)
         self.erasure = ErasureService(self.database, self.judged, self.labels)
+        self.retention = Retention(self.database)
 
     def belongs_to(self, team: str) -> str:
         """Return the id of the workspace that this database belongs to: the first one that asked, for ever.

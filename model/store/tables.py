@@ -214,6 +214,7 @@ review_cards = Table(
 _open = text("outcome is null")
 Index("uq_review_cards_open", review_cards.c.message_id, unique=True, sqlite_where=_open, postgresql_where=_open)
 Index("ix_review_cards_blind", review_cards.c.message_id, sqlite_where=text("blind"), postgresql_where=text("blind"))
+Index("ix_review_cards_message_id", review_cards.c.message_id)
 Index("ix_review_cards_user", review_cards.c.user, review_cards.c.ended_at)
 
 # What stands under each message, as it was last shown, so that it can be counted: derived from what people and versions said.

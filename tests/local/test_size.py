@@ -1,23 +1,41 @@
 """What `beto size` foretells, beside databases that are really there."""
 
-import json
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
-from bot.local.size import POSTGRESQL, SQLITE, a_prediction, expected_bytes
+from bot.local.size import (
+    POSTGRESQL,
+    SQLITE,
+    TEXT_BYTES,
+    Kept,
+    Rows,
+    a_prediction,
+    as_stored,
+    bytes_after,
+    expected_bytes,
+)
 from model.store.store import Store
-from tests.bench.growth import fill
+from model.store.tables import messages
+from tests.bench.growth import BEGAN, fill
 from tests.terminal import beto
 
 ROOT = Path(__file__).parent.parent.parent
-MESSAGES = 3000
+MESSAGES = 2000
+# Seconds between two messages of a long run: a prime, so that channels, labels and kinds take turns.
+APART_S = 2879
+
+
+def rows_of(store: Store) -> Rows:
+    return POSTGRESQL if store.database.file is None else SQLITE
 
 
 def bytes_of(store: Store) -> int:
     pages = "select page_count * page_size from pragma_page_count(), pragma_page_size()"
-    query = "select pg_database_size(current_database())" if store.database.url.startswith("postgresql") else pages
+    query = pages if store.database.file is not None else "select pg_database_size(current_database())"
     with store.database.engine.connect() as connection:
         return int(connection.execute(text(query)).scalar_one())
 
@@ -26,15 +44,44 @@ def bytes_of(store: Store) -> int:
 def test_a_database_is_as_large_as_was_foretold(store: Store, labels: int) -> None:
     """Whoever orders the disk orders it before there is anything to measure."""
     names = [f"etiqueta_{n}" for n in range(labels)]
-    rows = POSTGRESQL if store.database.url.startswith("postgresql") else SQLITE
 
     def prediction(number: int) -> str:
-        return json.dumps(a_prediction(names, number).model_dump(mode="json"))
+        return as_stored(a_prediction(names, number))
 
     fill(store, range(1, MESSAGES + 1), judged_every=10, prediction=prediction)
-    foretold = expected_bytes(rows, messages=MESSAGES, judged=0.1, labels=names)
-    there = bytes_of(store)
-    assert foretold == pytest.approx(there, rel=0.15)
+    foretold = expected_bytes(rows_of(store), messages=MESSAGES, judged=0.1, labels=names)
+    assert foretold == pytest.approx(bytes_of(store), rel=0.15)
+
+
+def test_a_database_stops_growing_where_that_was_foretold(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred days in which texts are kept for ten, messages for forty and what people judged for eighty."""
+    names = [f"etiqueta_{n}" for n in range(14)]
+    a_day, step = 86_400 // APART_S, 10
+    kept, sizes, number = Kept(texts=10, judged_texts=80, messages=40), [], 0
+
+    def look(seconds: int) -> datetime:
+        return BEGAN + timedelta(seconds=seconds)
+
+    for _ in range(0, 200, step):
+        new = [APART_S * (number + each) for each in range(1, a_day * step + 1)]
+        fill(store, new, judged_every=10 * APART_S, prediction=lambda n: as_stored(a_prediction(names, n)))
+        number += len(new)
+        monkeypatch.setattr("model.store.retention.now", partial(look, APART_S * number))
+        store.retention.expire(kept.texts, kept.judged_texts)
+        store.retention.remove(kept.messages, 10**6)
+        sizes.append(bytes_of(store))
+    rows = rows_of(store)
+    # So many days are there at most: the messages of a step come before the old ones go.
+    there = Kept(texts=step, judged_texts=80 + step, messages=40 + step)
+    foretold = bytes_after(
+        rows, 200, there, messages_a_day=a_day, judged=0.1, labels=names, text_bytes=TEXT_BYTES, versions=0
+    )  # fmt: skip
+    assert sizes[-1] == pytest.approx(foretold, rel=0.15)
+    ended, last = sizes[90 // step], sizes[-1]
+    assert last - ended < 0.15 * (ended - rows.empty)
+    with store.database.reading() as connection:
+        left = connection.execute(select(func.count()).select_from(messages)).scalar_one()
+    assert left == pytest.approx(a_day * (0.9 * 40 + 0.1 * 80), abs=2)
 
 
 def table() -> str:
@@ -58,11 +105,17 @@ def test_the_page_on_sizing_says_what_the_command_says() -> None:
 
 
 def test_the_command_says_it_for_both_databases(tmp_path: Path) -> None:
-    """And that removed texts do not make it smaller, which somebody might count on."""
-    said = beto("size", "--messages-a-day", "2000", "--keep-days", "90", home=tmp_path)
+    """And where it ends, or what it grows by for ever."""
+    more = ("--messages-a-day", "2000", "--keep-days", "90")
+    said = beto("size", *more, home=tmp_path)
     assert said.status == 0, said.err
-    first, sqlite, postgresql, kept = said.out.splitlines()
+    first, *sizes, kept, _ = said.out.splitlines()
     assert first.startswith("730,000 messages in 365 days, 10 % of them judged, 14 labels, 98 bytes a text")
-    megabytes = [float(line.split()[1].replace(",", "")) for line in (sqlite, postgresql)]
+    megabytes = [float(line.split()[1].replace(",", "")) for line in sizes]
     assert 500 < megabytes[0] < megabytes[1] < 2000
-    assert kept.startswith("Texts are removed after 90 days; rows, labels and judgements stay")
+    assert all("MB more each year after that" in line for line in sizes)
+    assert "removed after 400 days" in kept
+    ends = beto("size", *more, "--keep-judged-days", "800", home=tmp_path).out
+    assert ends.count("MB at most, from day 800 on") == 2
+    grows = beto("size", *more, "--keep-messages-days", "0", home=tmp_path).out
+    assert "It grows with every message, since BETO_RETENTION_MESSAGES_DAYS is 0." in grows

@@ -115,10 +115,10 @@ def test_whatever_becomes_of_the_message_something_is_seen(what: str, context: O
         elif what == "edited":
             store.messages.edit(CHANNEL, TS, "otra cosa", 9)
         elif what == "expired":
-            store.erasure.set_retention(days=1)
+            store.retention.choose(days=1)
             with store.database.writing() as connection:
                 connection.exec_driver_sql("update messages set received_at = '2020-01-01 00:00:00'")
-            assert store.erasure.expire(1, 1) == 1
+            assert store.retention.expire(1, 1) == 1
 
     labels = None if what == "nothing to explain" else FOUND
     found = told(context, replies_slack, message_id, labels=labels, meanwhile=meanwhile)

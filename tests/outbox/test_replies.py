@@ -590,7 +590,7 @@ def test_a_reaction_on_a_text_that_expired_unpredicted_ends(context: OutboxConte
     message_id, _ = context.store.messages.save(message)
     with context.store.database.writing() as connection:
         connection.execute(text("update messages set received_at = :then"), {"then": now() - timedelta(days=99)})
-    assert context.store.erasure.expire(90, 90) == 1
+    assert context.store.retention.expire(90, 90) == 1
     judged(context.store, ts)
     reply(context, message_id)
     row = row_of(context, message_id)

@@ -143,7 +143,7 @@ def test_words_that_are_gone_leave_the_report_too(bench: Bench, how: str) -> Non
         case "expired":
             with store.database.writing() as connection:
                 connection.execute(messages.update().where(messages.c.id == gone).values(received_at=now() - timedelta(days=99)))
-            assert store.erasure.expire(30, 0) == 1
+            assert store.retention.expire(30, 0) == 1
     unconcerned = store.outbox.get(report_key(other))
     assert unconcerned is not None
     assert unconcerned.state is State.SHOWN

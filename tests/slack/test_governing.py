@@ -70,11 +70,11 @@ async def test_guests_and_outsiders_govern_nothing_whoever_named_them(
     words: str, user: str, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
 ) -> None:
     """A trainer who becomes a guest stays in BETO_TRAINERS, and the setting cannot tell."""
-    texts, kept = load_texts("es"), store.erasure.retention(1, 1)
+    texts, kept = load_texts("es"), store.retention.kept_days(1, 1)
     refusal = texts("forget.refused" if words.startswith("olvida") else "run.refused_guest")
     assert await say(words, inside, store, tmp_path, published, user=user, trainers=user) == refusal
     assert store.runs.last() is None
-    assert store.erasure.retention(1, 1) == kept
+    assert store.retention.kept_days(1, 1) == kept
     assert published == []
     member = await say(words, inside, store, tmp_path, published, user=ADMIN, trainers=ADMIN)
     assert member != refusal  # else the above would show nothing

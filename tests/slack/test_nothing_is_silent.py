@@ -65,6 +65,13 @@ def home(told: Told, _channel: str, user: str, _: int) -> dict[str, Any]:
     return {"type": "event_callback", "team_id": TEAM, "api_app_id": "A1", "event": opened}
 
 
+def on_a_removed_reply(_told: Told, channel: str, user: str, _: int) -> dict[str, Any]:
+    item = {"type": "message", "channel": channel, "ts": "1.1"}
+    reaction = {"type": "reaction_added", "user": user, "reaction": "x", "item": item, "item_user": "UBETO"}
+    event = reaction | {"event_ts": "1716400009.000001"}
+    return {"type": "event_callback", "team_id": TEAM, "api_app_id": "A1", "event": event}
+
+
 def other_command(told: Told, channel: str, user: str, _: int) -> dict[str, Any]:
     return a_command("", told, user, channel) | {"command": "/otra"}
 
@@ -100,6 +107,7 @@ INSIDE: dict[str, Request] = {
     "a direct word": direct("estado"),
     "a direct message": direct("me robaron la tarjeta"),
     "the Home tab": home,
+    "a reaction on a reply that was removed": on_a_removed_reply,
     "Correcto": button(blocks.CORRECT_ACTION),
     "Correcto on what is no reply": button(blocks.CORRECT_ACTION, "1.1"),
     "a thumb up": button(blocks.FEEDBACK_ACTION, value=blocks.Thumb.UP),

@@ -243,7 +243,7 @@ ACTS: dict[str, Act] = {
     "retrain": (lambda cell: cell.command("reentrena"), lambda cell: cell.store.runs.last() is not None),
     "roll back": (lambda cell: cell.command("vuelve"), refused("run.refused", "run.refused_guest")),
     "choose how long texts are kept": (
-        lambda cell: cell.command("conserva 3"), lambda cell: cell.store.erasure.retention(30, 0)[0] == 3
+        lambda cell: cell.command("conserva 3"), lambda cell: cell.store.retention.kept_days(30, 0)[0] == 3
     ),
     "forget one's own messages": (lambda cell: cell.command("olvida mis mensajes"), refused("forget.refused")),
     "forget another's messages": (lambda cell: cell.command(f"olvida <@{OTHER}>"), refused("forget.refused")),

@@ -209,23 +209,23 @@ def test_texts_are_kept_as_long_as_the_workspace_wants(store: Store) -> None:
         connection.execute(messages.update().where(messages.c.id.in_([old, judged, edited])).values(received_at=long_ago))
         yesterday = (now() - timedelta(days=1)).timestamp()
         connection.execute(messages.update().where(messages.c.id == edited).values(edited_at=int(yesterday * 1e6)))
-    erasure = store.erasure
+    retention = store.retention
 
     def kept() -> set[int]:
         with store.database.reading() as connection:
             return set(connection.execute(messages.select().where(messages.c.text != "")).scalars())
 
-    assert erasure.expire(0, 0) == 0
-    assert erasure.expire(30, 0, batch=1) == 1
+    assert retention.expire(0, 0) == 0
+    assert retention.expire(30, 0, batch=1) == 1
     assert kept() == {judged, fresh, edited}
     assert store.outbox.reply_ts(old) == "1.15"  # labels stay, and so does the reply
     assert len(store.predictions.all_of(old)) == 1
     assert store.messages.counts()["reply"] == 0 + 1  # only the one that was just judged
-    erasure.set_retention(corrected_days=35)
-    assert erasure.expire(30, 0) == 1
+    retention.choose(corrected_days=35)
+    assert retention.expire(30, 0) == 1
     assert kept() == {fresh, edited}
     assert "de Filomena" not in everything(store)
-    assert erasure.retention(30, 0) == (30, 35)
+    assert retention.kept_days(30, 0) == (30, 35)
 
 
 def test_erasure_waits_for_nothing_newer_to_retrain(store: Store) -> None:

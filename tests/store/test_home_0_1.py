@@ -55,7 +55,7 @@ def test_every_message_judgement_run_and_version_is_still_there(upgraded: Store)
     assert upgraded.gestures.message_of(OTHER, ts(21, 500)) == 21
     assert upgraded.channels.mode(CHANNEL) == "auto"
     assert upgraded.channels.seeds(OTHER)
-    assert upgraded.erasure.retention(90, 365) == (365, 365)
+    assert upgraded.retention.kept_days(90, 365) == (365, 365)
     assert upgraded.erasure.pending() == [1]
     assert [version.number for version in upgraded.registry.all()] == [1, 2]
     live = upgraded.registry.live()

@@ -146,7 +146,7 @@ async def edit_reply(context: ListenerContext, parsed: ButtonClick) -> None:
     """Open the modal for the message that this reply is about, at once."""
     async with _modal_opened(context, parsed.trigger_id) as view_id:
         message_id = await _patiently(lambda: context.store.gestures.message_of(*parsed.ref))
-        await _fill(context, view_id, message_id, parsed.user)
+        await _fill(context, view_id, message_id, parsed.user, unknown="modal.forgotten")
 
 
 async def _edit_message(context: ListenerContext, parsed: MessageShortcut) -> None:
@@ -201,13 +201,14 @@ async def _refuse(context: ListenerContext, view_id: str) -> None:
 
 
 async def _fill(
-    context: ListenerContext, view_id: str, message_id: int | None, user: str, *, below: Mapping[str, Any] | None = None
-) -> None:
+    context: ListenerContext, view_id: str, message_id: int | None, user: str, *,
+    below: Mapping[str, Any] | None = None, unknown: str = "ask.no_text",
+) -> None:  # fmt: skip
     """Show the message and its labels in the open modal, or why not; `below`: what it lies on."""
     taxonomy, texts = await context.taxonomy(), context.texts
     stored, judged = await _patiently(lambda: _look(context.store, message_id, taxonomy))
     if stored is None or judged is None or stored.deleted:
-        view = blocks.sorry(texts("modal.gone" if message_id is not None else "ask.no_text"), texts)
+        view = blocks.sorry(texts("modal.gone" if message_id is not None else unknown), texts)
     elif not await context.visibility.may_see(user, stored.message):
         await _refuse(context, view_id)
         return

@@ -106,7 +106,7 @@ async def erase(context: ListenerContext, call: Call) -> str:
 
 async def keep(context: ListenerContext, call: Call) -> str:
     """Set for how many days the workspace keeps its texts, or tell what it chose."""
-    erasure, texts, settings, which = context.store.erasure, context.texts, context.settings, "days"
+    retention, texts, settings, which = context.store.retention, context.texts, context.settings, "days"
     words = call.rest.lower().split()
     if words[:1] and words[0] in CORRECTED:
         which, words = "corrected_days", words[1:]
@@ -116,9 +116,9 @@ async def keep(context: ListenerContext, call: Call) -> str:
             return texts("forget.keep_how")
         if (why_not := await context.why_not_train(call.user)) is not None:
             return why_not
-        await asyncio.to_thread(erasure.set_retention, **{which: days})
+        await asyncio.to_thread(retention.choose, **{which: days})
     plain, corrected = await asyncio.to_thread(
-        erasure.retention, settings.retention_days, settings.retention_corrected_days
+        retention.kept_days, settings.retention_days, settings.retention_corrected_days
     )  # fmt: skip
     return texts("forget.keep", plain=_days(context, plain), corrected=_days(context, corrected))
 

@@ -32,3 +32,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
         message_id, new = await asyncio.to_thread(add, reaction, channel=channel, item_ts=item_ts)
         if message_id is not None and new:
             await context.publish(queues.reply(message_id))
+        elif message_id is None and reaction.on_ours and reaction.kind is not None and not reaction.withdrawn:
+            is_forgotten = context.store.gestures.is_forgotten
+            if await asyncio.to_thread(is_forgotten, channel, item_ts, at=reaction.at):
+                answer = context.tell(context.texts("modal.forgotten"), channel=channel, user=reaction.user, response_url=None)
+                context.after_ack(answer, what="a reaction")

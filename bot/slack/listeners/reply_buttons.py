@@ -69,7 +69,7 @@ async def _say(context: ListenerContext, ack: AsyncAck, parsed: ButtonClick, ges
 async def _tell_of_button(context: ListenerContext, parsed: ButtonClick, *, known: bool) -> None:
     """Tell the person where their click changes nothing that they would see; the reply shows it else."""
     if not known:
-        key = "modal.gone"
+        key = "modal.forgotten"
     elif await context.visibility.may_judge(parsed.user):
         return
     else:
