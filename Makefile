@@ -22,7 +22,7 @@ $(READY): $(INSTALLED)
 # What a real Slack needs: the environment, and a file for the tokens that only its owner reads.
 install: $(INSTALLED)
 	@[ -e .env ] || { cp .env.example .env && chmod 600 .env; }
-	@echo "Put the two tokens into .env, then: $(VENV)/bin/beto doctor"
+	@echo "Now make the app and give it its tokens: $(VENV)/bin/beto setup"
 
 # The main job, working, on this machine: a simulated Slack, the bot, and a chat page. Ctrl-C ends it.
 demo: $(READY)

@@ -18,6 +18,7 @@ from worker.settings import WorkerSettings
 SLACK_API_URL = "https://slack.com/api/"
 # Where Slack posts to in HTTP mode.
 EVENTS_PATH = "/slack/events"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class BotSettings(WorkerSettings):
@@ -204,7 +205,7 @@ class BotSettings(WorkerSettings):
     @property
     def is_local(self) -> bool:
         """Return whether Slack is a simulator on this machine."""
-        return (urlsplit(self.slack_api_url).hostname or "") in {"127.0.0.1", "localhost", "::1"}
+        return (urlsplit(self.slack_api_url).hostname or "") in LOOPBACK
 
     def complaints(self, *, http: bool) -> list[str]:
         """Return what is missing or wrong before Slack is even asked: a sentence each, with the variable and the way out."""

@@ -86,7 +86,7 @@ def test_the_top_level_is_as_agreed() -> None:
     """Three packages; a fourth would need a reason that everybody knows."""
     listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
     folders = {name.split("/")[0] for name in listed if "/" in name}
-    assert folders <= {"bot", "worker", "model", "tests", "docs", "deploy", ".ci", ".github"}
+    assert folders <= {"bot", "worker", "model", "tests", "docs", "deploy", ".ci", ".github", ".slack"}
 
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:

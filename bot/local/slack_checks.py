@@ -7,9 +7,9 @@ import time
 import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -17,7 +17,8 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web import SlackResponse
 
 from bot.errors import refusal
-from bot.settings import EVENTS_PATH, BotSettings, variables
+from bot.local.manifest import missing
+from bot.settings import EVENTS_PATH, LOOPBACK, BotSettings, variables
 
 WITHIN_S = 10
 
@@ -29,9 +30,13 @@ class CheckFailed(Exception):
 def check_tokens(settings: BotSettings, *, http: bool) -> str:
     """Say which tokens are set; CheckFailed where one is missing or has another form than Slack's."""
     if complaints := settings.complaints(http=http):
-        raise CheckFailed(". ".join(complaints) + ". To try the product without: `beto demo`.")
+        raise CheckFailed(
+            ". ".join(complaints)
+            + ". `beto setup` asks for them and shows the link that makes the app (`beto manifest --link`). "
+            "To try the product without: `beto demo`."
+        )
     secret = settings.slack_signing_secret.get_secret_value()
-    if http and not settings.is_local and re.fullmatch(r"[0-9a-f]{32}", secret) is None:
+    if http and not settings.is_local and not is_signing_secret(secret, settings.slack_api_url):
         raise CheckFailed(
             "SLACK_SIGNING_SECRET does not look like one, which has 32 digits and letters from a to f: copy it again from your "
             "app's page, Basic Information, App Credentials: Signing Secret, not Client Secret nor Verification Token."
@@ -43,9 +48,11 @@ def check_slack(settings: BotSettings, *, http: bool) -> str:
     """Ask Slack who the bot is and whether it has its scopes, and without `http` for a place to connect to."""
     client, answer = _who_am_i(settings)
     has = {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")}
-    manifest = json.loads((Path(__file__).parent.parent / "manifest.json").read_text(encoding="utf-8"))
-    if missing := sorted(set(manifest["oauth_config"]["scopes"]["bot"]) - has):
-        raise CheckFailed(f"the app lacks the scopes {', '.join(missing)}: update its manifest and install it again.")
+    needed, without = missing(has)
+    if needed:
+        raise CheckFailed(
+            f"the app lacks the scopes {', '.join(needed)}: update its manifest (`beto manifest` prints it) and install it again."
+        )
     app_token = settings.slack_app_token.get_secret_value()
     if not http and app_token:
         try:
@@ -54,7 +61,13 @@ def check_slack(settings: BotSettings, *, http: bool) -> str:
             raise CheckFailed(
                 f"refuses the app token ({_reason(error)}): it needs the scope connections:write, and Socket Mode must be on."
             ) from error
-    return f"{answer['user']} in {answer['team']}, all scopes granted"
+    return f"{answer['user']} in {answer['team']}, {'; '.join(without) or 'all scopes granted'}"
+
+
+def is_signing_secret(secret: str, slack_api_url: str) -> bool:
+    """Return whether this has the form of Slack's signing secrets; the simulator's has another, which nobody must keep."""
+    host = urlsplit(slack_api_url).hostname or ""
+    return re.fullmatch(r"[0-9a-f]{32}", secret) is not None or (host in LOOPBACK and secret.startswith("simulator-"))
 
 
 def check_ids(settings: BotSettings) -> str:

@@ -11,8 +11,8 @@ from bot.simulator.rate_limits import RateLimits
 from bot.simulator.workspace import Channel
 
 LIMITED_HISTORY = 15  # messages in one call, for apps that are distributed outside the Marketplace
-_HISTORY_SCOPES = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}
-_READ_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:read"}
+_HISTORY_SCOPES = {"channel": "channels:history", "group": "groups:history", "im": "im:history", "mpim": "mpim:history"}
+_READ_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:read", "mpim": "mpim:read"}
 _TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
 
 
@@ -145,22 +145,23 @@ class ConversationMethods:
         known = args.optional("channel")
         if known is not None:
             channel = self._app.channel(known)
-            if channel.kind != "im":
+            if channel.kind not in ("im", "mpim"):
                 raise SlackError("method_not_supported_for_channel_type")
             already = True
         else:
             users = [one for one in re.split(r"[,\s]+", args.optional("users") or "") if one]
             if not users:
                 raise SlackError("users_list_not_supplied")
-            if len(users) > 1:
-                self._app.require_scope("mpim:write")
-                # Group direct messages are not simulated.
-                raise SlackError("too_many_users" if len(users) > 8 else "method_not_supported_for_channel_type")
-            user = self._app.workspace.users.get(users[0])
-            if user is None or user.is_bot:
+            people = [self._app.workspace.users.get(one) for one in users]
+            found = [one for one in people if one is not None and not one.is_bot]
+            if len(found) < len(people):
                 raise SlackError("user_not_found")
             before = len(self._app.workspace.channels)
-            channel = self._app.workspace.direct_channel(self._app.user, user)
+            if len(found) > 1:
+                self._app.require_scope("mpim:write")
+                channel = self._app.workspace.group_channel([self._app.user, *found])
+            else:
+                channel = self._app.workspace.direct_channel(self._app.user, found[0])
             already = len(self._app.workspace.channels) == before
         state = {"no_op": True, "already_open": True} if already else {}
         return {**state, "channel": self._describe(channel) if args.flag("return_im") else {"id": channel.id}}
@@ -181,7 +182,7 @@ class ConversationMethods:
         nothing = {"value": "", "creator": "", "last_set": 0}
         return {
             "id": channel.id, "name": channel.name, "is_channel": channel.kind == "channel", "is_group": channel.kind == "group",
-            "is_im": False, "is_mpim": False, "is_private": channel.kind == "group",
+            "is_im": False, "is_mpim": channel.kind == "mpim", "is_private": channel.kind != "channel",
             "created": channel.created,
             "is_archived": channel.is_archived,
             "is_general": channel.name == "general", "unlinked": 0, "name_normalized": channel.name, "is_shared": False,

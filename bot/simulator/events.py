@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from bot.simulator.errors import Json
 from bot.simulator.workspace import Bot, Change, Channel, Workspace
 
-CHANNEL_TYPES = {"channel": "C", "group": "G", "im": "D"}
-_MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
+CHANNEL_TYPES = {"channel": "C", "group": "G", "im": "D", "mpim": "G"}
+_MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im": "message.im", "mpim": "message.mpim"}
 _SCOPES = {
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
+    "message.mpim": "mpim:history",
     "app_mention": "app_mentions:read",
     "reaction_added": "reactions:read",
     "reaction_removed": "reactions:read",
 }
-_MEMBER_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:read"}
+_MEMBER_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:read", "mpim": "mpim:read"}
 
 
 class Events:
@@ -65,7 +66,7 @@ class Events:
             name, old = "channel_id_changed", change.message["old_id"]
             event = {"type": name, "old_channel_id": old, "new_channel_id": channel.id, "event_ts": change.ts}
             yield from self._when(name, None, event)
-        elif change.kind in ("joined", "left") and channel.kind != "im":
+        elif change.kind in ("joined", "left") and channel.kind not in ("im", "mpim"):
             name = "member_joined_channel" if change.kind == "joined" else "member_left_channel"
             yield from self._when(name, _MEMBER_SCOPES[channel.kind], self._member(name, change))
 

@@ -31,6 +31,7 @@ _SENTENCES = {
     "name_taken": "Ya hay un canal con ese nombre.",
     "invalid_name_specials": "El nombre de un canal lleva minúsculas, números, guiones y nada más, hasta 80.",
     "no_text": "Escribe algo antes de enviar.",
+    "not_enough_users": "Un mensaje directo de grupo es de tres personas o más.",
     "not_archived": "Este canal no está archivado.",
     "not_in_channel": "Solo los miembros del canal pueden hacer eso.",
     "thread_not_found": "Ese hilo ya no existe.",
@@ -38,6 +39,7 @@ _SENTENCES = {
     "unknown_command": "Ese comando no existe.",
     "unknown_option": "Esa opción ya no existe.",
     "unknown_shortcut": "Ese atajo no existe.",
+    "too_many_users": "Un mensaje directo de grupo es de nueve personas como mucho.",
     "unknown_verb": "El simulador no conoce esa acción.",
     "user_not_found": "No existe esa persona.",
     "view_not_found": "Esa ventana ya no está abierta.",
@@ -58,7 +60,7 @@ class People:
             "command": self._command, "action": self._action, "shortcut": self._shortcut, "view_submit": self._view_submit,
             "view_close": self._view_close, "open_dm": self._open_dm, "invite": self._invite, "kick": self._kick,
             "home": self._home, "archive": self._archive, "unarchive": self._unarchive, "rename": self._rename,
-            "suggest": self._suggest,
+            "suggest": self._suggest, "open_group_dm": self._open_group_dm,
         }  # fmt: skip
 
     # --- HTTP ---
@@ -221,6 +223,12 @@ class People:
             self._announce_home(self._app_of_bot(other), user, channel, "messages", None)
         return {"channel": channel.id}
 
+    async def _open_group_dm(self, user: User, body: Json) -> Json:
+        others = body.get("others")
+        if not isinstance(others, list) or not all(isinstance(one, str) for one in others):
+            raise SlackError("invalid_arguments")
+        return {"channel": self._workspace.group_channel([user, *map(self._workspace.user, others)]).id}
+
     async def _invite(self, user: User, body: Json) -> Json:
         member = self._workspace.user(_text(body, "member"))
         channel = self._seen_channel(user, body)
@@ -308,6 +316,8 @@ class People:
         if channel.kind == "im":
             described["user"] = next((one for one in channel.members if one != me.id), me.id)
             described["name"] = self._workspace.users[described["user"]].name
+        if channel.kind == "mpim":
+            described["name"] = ", ".join(self._workspace.users[one].name for one in channel.members if one != me.id)
         return described
 
 

@@ -173,6 +173,10 @@ class Person:
         """Open the direct messages with `other` and return their channel's id."""
         return str((await self._post("open_dm", other=other))["channel"])
 
+    async def open_group_dm(self, *others: str) -> str:
+        """Open the direct messages with all of them, apps' bots too, and return their channel's id."""
+        return str((await self._post("open_group_dm", others=list(others)))["channel"])
+
     async def invite(self, channel: str, member: str) -> None:
         """Add a member to the channel."""
         await self._post("invite", channel=channel, member=member)

@@ -51,7 +51,7 @@ class Channel:
 
     id: str
     name: str
-    kind: Literal["channel", "group", "im"]
+    kind: Literal["channel", "group", "im", "mpim"]  # mpim: direct messages of a group
     created: int
     creator: str
     members: dict[str, None] = field(default_factory=dict)  # in the order of joining
@@ -385,7 +385,7 @@ class Workspace:
 
     def join(self, channel: Channel, user: User, inviter: str = "") -> None:
         """Make `user` a member and post Slack's message about it."""
-        if channel.kind == "im":
+        if channel.kind in ("im", "mpim"):
             raise SlackError("method_not_supported_for_channel_type")
         if channel.is_archived:
             raise SlackError("is_archived")
@@ -402,7 +402,7 @@ class Workspace:
 
     def leave(self, channel: Channel, user: User, by: str = "") -> None:
         """Remove `user` from the channel and post Slack's message about it."""
-        if channel.kind == "im":
+        if channel.kind in ("im", "mpim"):
             raise SlackError("method_not_supported_for_channel_type")
         if user.id not in channel.members:
             raise SlackError("not_in_channel")
@@ -415,7 +415,7 @@ class Workspace:
 
     def archive(self, channel: Channel, user: User) -> None:
         """Archive the channel: it can only be read from now on."""
-        if channel.kind == "im":
+        if channel.kind in ("im", "mpim"):
             raise SlackError("method_not_supported_for_channel_type")
         if channel.is_archived:
             raise SlackError("already_archived")
@@ -441,7 +441,7 @@ class Workspace:
 
     def rename(self, channel: Channel, user: User, name: str) -> None:
         """Rename the channel and post Slack's message about it."""
-        if channel.kind == "im":
+        if channel.kind in ("im", "mpim"):
             raise SlackError("method_not_supported_for_channel_type")
         if channel.is_archived:
             raise SlackError("is_archived")
@@ -462,7 +462,7 @@ class Workspace:
 
     def change_id(self, channel: Channel) -> None:
         """Give the channel a new id, as when Slack moves it; its messages, members and name stay."""
-        if channel.kind == "im":
+        if channel.kind in ("im", "mpim"):
             raise SlackError("method_not_supported_for_channel_type")
         old, channel.id = channel.id, f"{channel.id[0]}{secrets.token_hex(5).upper()}"
         self.channels = {one.id: one for one in self.channels.values()}
@@ -480,6 +480,21 @@ class Workspace:
             self._direct[pair] = channel.id
             self._tell(Change("joined", channel, {}, self.next_ts(), user=one.id))
         return self.channels[self._direct[pair]]
+
+    def group_channel(self, people: list[User]) -> Channel:
+        """Return the direct messages of exactly these people, opened if they were not; Slack takes three to nine."""
+        if not 3 <= len({one.id for one in people}) <= 9:
+            raise SlackError("too_many_users" if len(people) > 9 else "not_enough_users")
+        group = frozenset(one.id for one in people)
+        if group not in self._direct:
+            number = sum(one.kind == "mpim" for one in self.channels.values()) + 1
+            name = f"mpdm-{'--'.join(sorted(one.name for one in people))}-1"
+            channel = Channel(f"C0SIMUMPIM{number:02d}", name, "mpim", int(self._clock()), people[0].id)
+            channel.members = dict.fromkeys(one.id for one in people)
+            self.channels[channel.id] = channel
+            self._direct[group] = channel.id
+            self._tell(Change("joined", channel, {}, self.next_ts(), user=people[0].id))
+        return self.channels[self._direct[group]]
 
     def can_see(self, user: User, channel: Channel) -> bool:
         """Return whether `user` may read the channel: members, and everybody but guests where it is public."""

@@ -68,7 +68,7 @@ async def is_member(client: AsyncWebClient, channel: str) -> bool:
     try:
         info = await client.conversations_info(channel=channel)
     except SlackApiError as error:
-        # A private channel that we are not in does not exist for us; a group's direct messages are in no scope of ours.
+        # A private channel that we are not in does not exist for us; an app may be without the scopes of private ones.
         if refusal(error) not in {"channel_not_found", "missing_scope"}:
             raise
         return False
