@@ -37,6 +37,13 @@ def explain_and_show(key: str) -> Signature[None]:
     return signature
 
 
+def label_and_complete(key: str) -> Signature[None]:
+    """Return the task that labels the text that a workflow waits for, which is told next."""
+    signature = _signature("worker.step", (key,), INFERENCE)
+    signature.link(deliver(key))
+    return signature
+
+
 def run_status(run_id: int) -> Signature[None]:
     """Return the task that shows how far the run is; it comes back by itself until the run is over."""
     return deliver(status_key(run_id))

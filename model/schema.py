@@ -33,6 +33,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def plain_text(text: str) -> str:
+    """Return `text` as a database can keep it: without NULs (PostgreSQL takes none) and without halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
 class Source(StrEnum):
     """The way a message reached us, which decides where its answer goes."""
 

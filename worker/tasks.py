@@ -100,6 +100,16 @@ def explain(self: "Task[Any, Any]", key: str) -> None:
         context.store.explanations.save(key, context.explainer.explain(asked, PATIENCE_S) if asked.text else None)
 
 
+@app.task(name="worker.step", bind=True, throws=(StoreUnavailable, NoVersion, TimeoutError))
+def step(self: "Task[Any, Any]", key: str) -> None:
+    """Save what the live version says of the text that a workflow waits for; do nothing where that is done, or given up."""
+    context: WorkerContext = context_of(self)
+    text = context.store.steps.text_of(key)
+    if text is not None:
+        prediction, _ = context.host.predict(text, PATIENCE_S)
+        context.store.steps.save(key, prediction)
+
+
 @app.task(name="worker.train", bind=True)
 def train(self: "Task[Any, Any]", run_id: int) -> None:
     """Carry out the run; its row says how it ended."""

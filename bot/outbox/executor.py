@@ -34,6 +34,7 @@ from bot.outbox.states import (
     Write,
     steps,
 )
+from bot.outbox.steps import StepWork
 from bot.outbox.summaries import SummaryWork
 from bot.outbox.thanks import ThanksWork
 from bot.outbox.work import Content, Work, outcome_of
@@ -64,6 +65,7 @@ WORK: dict[Kind, type[Work]] = {
     Kind.WEBHOOK: WebhookWork,
     Kind.EXPLANATION: ExplanationWork,
     Kind.SUMMARY: SummaryWork,
+    Kind.STEP: StepWork,
     Kind.THANKS: ThanksWork,
 }
 

@@ -15,6 +15,8 @@ from model.store.outbox_row import Kind
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 5.0
+# By then a worker has labelled a text, or none is there.
+STEP_WITHIN_S = 60.0
 
 
 def sweep(context: OutboxContext) -> int:
@@ -30,6 +32,10 @@ def sweep(context: OutboxContext) -> int:
         for row in outbox.overdue():
             if row.revision is not None and row.kind is Kind.EXPLANATION:
                 task = queues.explain_and_show(row.key)
+            elif row.kind is Kind.STEP:
+                # Where the labels are there, or it was given up, there is no text, and the workflow is told.
+                waits = context.store.steps.text_of(row.key) is not None
+                task = queues.label_and_complete(row.key) if waits else queues.deliver(row.key)
             elif row.revision is not None and row.message_id is not None:
                 task = queues.classify_and_reply(row.message_id, row.revision)
             else:
@@ -42,6 +48,14 @@ def sweep(context: OutboxContext) -> int:
         log.warning("the sweep could not publish: %r", error)
     outbox.note_sent(sent)
     return len(sent)
+
+
+def give_up_steps(context: OutboxContext) -> int:
+    """Tell workflows that have waited for STEP_WITHIN_S that nothing comes: else they would wait for ever."""
+    keys = context.store.steps.give_up(STEP_WITHIN_S, "step.late")
+    for key in keys:
+        context.publish(queues.deliver(key))
+    return len(keys)
 
 
 class Sweeper:
@@ -71,6 +85,7 @@ class Sweeper:
         for what, look in (
             ("what channels are to be told", lambda: open_summaries(self._context)),
             ("the outbox", lambda: sweep(self._context)),
+            ("workflows that waited in vain", lambda: give_up_steps(self._context)),
             ("what is to be erased", self._erasure.run),
             ("what stood before", self._note_former),
             ("the daily reviews", lambda: open_portions(self._context)),

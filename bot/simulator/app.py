@@ -7,6 +7,7 @@ from bot.simulator.delivery import Transport
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.events import Events
 from bot.simulator.faults import Faults
+from bot.simulator.functions import Functions
 from bot.simulator.installation import Installation, Method
 from bot.simulator.interactions import Interactions
 from bot.simulator.methods import Methods
@@ -62,19 +63,23 @@ class App(Installation):
         self.interactions = Interactions(
             self.workspace, bot, self.views, self.response_urls, self.transport, manifest, screens.tell
         )
+        self.functions = Functions(bot, manifest, clock.unix)
         limits = RateLimits(clock.unix)
         self.limits = limits if rate_limits else None
         self._app_base = app_base
-        self.methods: Mapping[str, Method] = Methods(
-            self,
-            self.views,
-            uploads,
-            faults,
-            base=base,
-            open_socket=self._socket_url if self.socket_mode else None,
-            limits=limits,
-            limited=rate_limits,
-        ).by_name
+        self.methods: Mapping[str, Method] = (
+            self.functions.methods
+            | Methods(
+                self,
+                self.views,
+                uploads,
+                faults,
+                base=base,
+                open_socket=self._socket_url if self.socket_mode else None,
+                limits=limits,
+                limited=rate_limits,
+            ).by_name
+        )
 
     @property
     def bot_user_id(self) -> str:
@@ -92,6 +97,12 @@ class App(Installation):
             return
         for payload in self.events.payloads(change):
             self.transport.send_event(payload)
+
+    def run_step(self, callback_id: str, inputs: Json) -> str:
+        """Have a workflow run this step of the app's, and return the execution's id; see Functions.execute."""
+        event = self.functions.execute(callback_id, inputs)
+        self.transport.send_event(self.events.envelope(event))
+        return str(event["function_execution_id"])
 
     def uninstall(self) -> None:
         """Remove the app from the workspace: it is sent the events about it, and its bot token stops working."""

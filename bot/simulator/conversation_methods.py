@@ -152,6 +152,8 @@ class ConversationMethods:
             users = [one for one in re.split(r"[,\s]+", args.optional("users") or "") if one]
             if not users:
                 raise SlackError("users_list_not_supplied")
+            if len(users) > 8:
+                raise SlackError("too_many_users")
             people = [self._app.workspace.users.get(one) for one in users]
             found = [one for one in people if one is not None and not one.is_bot]
             if len(found) < len(people):

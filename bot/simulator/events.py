@@ -87,9 +87,10 @@ class Events:
 
     def _when(self, name: str, scope: str | None, event: Json) -> Iterator[Json]:
         if name in self._subscribed and (scope is None or scope in self._scopes):
-            yield self._envelope(event)
+            yield self.envelope(event)
 
-    def _envelope(self, event: Json) -> Json:
+    def envelope(self, event: Json) -> Json:
+        """Return the payload around an event, whether the app subscribes to it or not: a step's is sent to its own app."""
         workspace = self._workspace
         channel = event.get("channel") or event.get("channel_id") or event.get("item", {}).get("channel", "")
         if isinstance(channel, dict):  # channel_rename tells all about it

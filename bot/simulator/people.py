@@ -1,5 +1,7 @@
 """The person API, with which the page, the demo, tests and benchmarks act as a person."""
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
 
@@ -20,6 +22,8 @@ _SENTENCES = {
     "cant_update_message": "Solo puedes editar tus propios mensajes.",
     "channel_not_found": "No existe ese canal, o no puedes verlo.",
     "command_in_thread": "Los comandos no funcionan dentro de un hilo.",
+    "function_execution_not_found": "Ese paso no se ejecutó.",
+    "function_not_found": "Ninguna app tiene ese paso.",
     "invalid_arguments": "Falta algo en la petición.",
     "invalid_name": "Ese emoji no existe.",
     "is_archived": "Este canal está archivado.",
@@ -34,6 +38,7 @@ _SENTENCES = {
     "not_enough_users": "Un mensaje directo de grupo es de tres personas o más.",
     "not_archived": "Este canal no está archivado.",
     "not_in_channel": "Solo los miembros del canal pueden hacer eso.",
+    "parameter_validation_failed": "Al paso le falta un dato, o le sobra.",
     "thread_not_found": "Ese hilo ya no existe.",
     "too_many_reactions": "Ya pusiste todas las reacciones que caben en un mensaje.",
     "unknown_command": "Ese comando no existe.",
@@ -60,7 +65,7 @@ class People:
             "command": self._command, "action": self._action, "shortcut": self._shortcut, "view_submit": self._view_submit,
             "view_close": self._view_close, "open_dm": self._open_dm, "invite": self._invite, "kick": self._kick,
             "home": self._home, "archive": self._archive, "unarchive": self._unarchive, "rename": self._rename,
-            "suggest": self._suggest, "open_group_dm": self._open_group_dm,
+            "suggest": self._suggest, "open_group_dm": self._open_group_dm, "run_step": self._run_step, "step": self._step,
         }  # fmt: skip
 
     # --- HTTP ---
@@ -262,6 +267,25 @@ class People:
         channel = self._workspace.direct_channel(user, app.user)
         self._announce_home(app, user, channel, "home", view)
         return {"view": view}
+
+    async def _run_step(self, _user: User, body: Json) -> Json:
+        callback_id, inputs = _text(body, "callback_id"), body.get("inputs") or {}
+        if not isinstance(inputs, dict):
+            raise SlackError("invalid_arguments")
+        for app in self._apps:
+            if callback_id in app.functions.by_callback_id and body.get("app") in (None, app.bot.app_id):
+                return {"execution": app.run_step(callback_id, inputs)}
+        raise SlackError("function_not_found")
+
+    async def _step(self, _user: User, body: Json) -> Json:
+        wanted, timeout_s = _text(body, "execution"), body.get("timeout_s")
+        for app in self._apps:
+            if wanted in app.functions.executions:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(app.functions.ended[wanted].wait(), float(timeout_s or 0))
+                known = app.functions.executions[wanted]
+                return {name: known[name] for name in ("status", "outputs", "error") if name in known}
+        raise SlackError("function_execution_not_found")
 
     def _announce_home(self, app: App, user: User, channel: Channel, tab: str, view: Json | None) -> None:
         for payload in app.events.home_opened(user.id, channel, tab, view):

@@ -201,6 +201,15 @@ class Person:
         """Open the Home tab of an app (its bot user's name or id), or of the first app."""
         await self._post("home", app=app)
 
+    async def run_step(self, callback_id: str, inputs: Json, app: str | None = None) -> str:
+        """Run a workflow with this one step of an app's, with these inputs, and return the execution's id."""
+        return str((await self._post("run_step", callback_id=callback_id, inputs=inputs, app=app))["execution"])
+
+    async def step(self, execution: str, timeout_s: float = 10.0) -> Json:
+        """Wait for an execution's end; return its `status`: "success" with `outputs`, "error" with `error`, or "running"."""
+        found = await self._post("step", execution=execution, timeout_s=timeout_s)
+        return {name: value for name, value in found.items() if name != "ok"}
+
     # --- the wire ---
 
     async def _interact(self, verb: str, **body: Any) -> bool:

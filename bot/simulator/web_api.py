@@ -81,7 +81,7 @@ class WebApi:
         if not token:
             raise SlackError("not_authed")
         for app in self._apps:
-            if token in (app.bot_token, app.app_token):
+            if token in (app.bot_token, app.app_token) or app.functions.has_token(token):
                 return app
         raise SlackError("invalid_auth")
 

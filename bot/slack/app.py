@@ -39,6 +39,7 @@ from bot.slack.listeners import (
     routes,
     shortcuts,
     showing,
+    steps,
     summaries,
     training,
     workspace,
@@ -98,6 +99,7 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         summaries.register,
         routes.register,
         showing.register,
+        steps.register,
         workspace.register,
     ):
         register(app, context)

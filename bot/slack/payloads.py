@@ -27,7 +27,7 @@ from bot.views.blocks import CHOICE, NOTE
 from model import gesture_handles
 from model.labels import Taxonomy
 from model.reactions import Reaction, Signs, meaning_of
-from model.schema import Message, Source
+from model.schema import Message, Source, plain_text
 
 # A person's own words; every other subtype is Slack's or a bot's.
 SPOKEN = {None, "file_share", "thread_broadcast", "me_message"}
@@ -35,11 +35,6 @@ SPOKEN = {None, "file_share", "thread_broadcast", "me_message"}
 LONGEST = 40_000
 # What Slack could not deliver comes again after a minute and after five more: until then an edit or a deletion may come first.
 OVERTAKEN_WITHIN_S = 600
-
-
-def plain_text(text: str) -> str:
-    """Return `text` as a database can keep it: without NULs (PostgreSQL takes none) and without halves of characters."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def microseconds(ts: object) -> int:
@@ -401,6 +396,15 @@ class MessageShortcut(Payload):
         )
 
 
+class FunctionExecuted(Payload):
+    """`function_executed`: a workflow has come to a step of ours, and waits."""
+
+    execution: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")] = Field(validation_alias="function_execution_id")
+    callback_id: Token = Field(validation_alias=AliasPath("function", "callback_id"))
+    text: Text | None = Field(None, validation_alias=AliasPath("inputs", "text"))
+    message_link: Text | None = Field(None, validation_alias=AliasPath("inputs", "message_link"))
+
+
 class LabelSearch(Payload):
     """`block_suggestion`: what somebody typed so far in the menu of labels."""
 
@@ -520,6 +524,7 @@ EVENTS: dict[str, type[Payload]] = {
     "tokens_revoked": TokensRevoked,
     "app_uninstalled": AppUninstalled,
     "app_home_opened": AppHomeOpened,
+    "function_executed": FunctionExecuted,
 }
 SUBTYPES: dict[str, type[Payload]] = {"message_changed": MessageChanged, "message_deleted": MessageDeleted}
 INTERACTIONS: dict[str | None, type[Payload]] = {

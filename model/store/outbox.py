@@ -137,8 +137,8 @@ class Outbox:
             leaves_digest = row.digest_id is not None and ts is not None
             if leaves_digest:
                 values["digest_id"] = None
-            if row.kind == Kind.EXPLANATION and state in SETTLED:
-                values["content"] = None  # it was for one person, once
+            if row.kind in (Kind.EXPLANATION, Kind.STEP) and state in SETTLED:
+                values["content"] = None  # it was for one person, or one workflow, once
             connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
             if leaves_digest:
                 mark_due(connection, outbox.c.id == row.digest_id)

@@ -34,6 +34,7 @@ from model.store.reviews import Reviews
 from model.store.routes import Routes
 from model.store.runs import Runs
 from model.store.standings import Standings
+from model.store.steps import Steps
 from model.store.suspicions import Suspicions
 from model.store.tables import workspace
 from model.store.workers import Workers
@@ -84,6 +85,7 @@ class Store:
         self.portions = Portions(self.database)
         self.suspicions = Suspicions(self.database)
         self.explanations = Explanations(self.database)
+        self.steps = Steps(self.database, self.mask)
         self.erasure = ErasureService(self.database, self.judged, self.labels)
         self.retention = Retention(self.database)
 

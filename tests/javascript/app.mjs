@@ -1,4 +1,4 @@
-// Some lines of Bolt for JavaScript: a message, a command and a thumb are answered. Says "ready" once it is connected.
+// Some lines of Bolt for JavaScript: a message, a command, a thumb and a workflow's step are answered. Says "ready" once it is connected.
 import bolt from "@slack/bolt";
 
 const app = new bolt.App({
@@ -29,6 +29,11 @@ app.message("pulgares", async ({ message, say, client }) => {
 app.action({ type: "block_actions", action_id: "thumbs" }, async ({ ack, action, body, say }) => {
   await ack();
   await say({ text: `${action.type}: ${action.value}`, thread_ts: body.message.thread_ts });
+});
+
+app.function("classify_text", async ({ inputs, complete, fail }) => {
+  if (!inputs.text) return fail({ error: "no hay texto" });
+  await complete({ outputs: { labels: inputs.text, likeliest: "app", confidence: 0.5, confidences: "app 0.50", sure: false } });
 });
 
 await app.start(process.env.PORT);

@@ -16,6 +16,7 @@ from bot.local.manifest import OPTIONAL, link, missing, read_manifest
 from bot.simulator.person import Person
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import Simulator
+from bot.slack.listeners.steps import STEP
 from tests.terminal import beto, environment
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,17 @@ def test_commands_and_shortcuts_are_exactly_those_that_are_heard() -> None:
     features = read_manifest()["features"]
     assert {each["command"] for each in features["slash_commands"]} == set(re.findall(r'@app\.command\("(.+?)"\)', heard))
     assert {each["callback_id"] for each in features["shortcuts"]} == set(re.findall(r'@app\.shortcut\("(.+?)"\)', heard))
+
+
+def test_the_step_of_workflows_gives_what_it_declares() -> None:
+    """Slack refuses outputs that are declared otherwise, and Workflow Builder offers those that are declared."""
+    (step,) = read_manifest()["functions"].items()
+    assert step[0] == STEP
+    declared = step[1]["output_parameters"]
+    assert set(declared["required"]) <= declared["properties"].keys()
+    listener = (ROOT / "bot" / "outbox" / "steps.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'^        "(\w+)": ', listener, re.MULTILINE)) == declared["properties"].keys()
+    assert set(step[1]["input_parameters"]["properties"]) == {"text", "message_link"}
 
 
 def test_the_form_for_http_differs_in_its_addresses_alone() -> None:

@@ -304,7 +304,7 @@ PROVOKED: dict[tuple[str, str], How] = {
     ("conversations.list", "invalid_cursor"): How({"cursor": "x"}),
     ("conversations.list", "invalid_limit"): How({"limit": "many"}),
     ("conversations.list", "invalid_types"): How({"types": "secret"}),
-    ("conversations.list", "missing_scope"): How({"types": "mpim"}),
+    ("conversations.list", "missing_scope"): How({"types": "mpim"}, app={"without": ("mpim:read",)}),
     ("conversations.members", "channel_not_found"): How(LOST),
     ("conversations.members", "invalid_cursor"): How({**HERE, "cursor": "x"}),
     ("conversations.members", "invalid_limit"): How({**HERE, "limit": "many"}),

@@ -191,6 +191,9 @@ async def test_bolt_for_javascript_lives_here_too(transport: str) -> None:
                     async for change in changes:
                         if change["type"] == "message" and change["message"]["text"] == "feedback_buttons: bad":
                             break
+                done = await ana.step(await ana.run_step("classify_text", {"text": "tarjeta"}))
+                assert (done["status"], done["outputs"]["labels"]) == ("success", "tarjeta")
+                assert await ana.step(await ana.run_step("classify_text", {})) == {"status": "error", "error": "no hay texto"}
         finally:
             process.terminate()
             await process.communicate()

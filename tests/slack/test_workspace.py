@@ -52,7 +52,8 @@ def test_the_manifest_subscribes_to_what_is_heard_and_to_nothing_else() -> None:
     listeners = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot" / "slack" / "listeners").glob("*.py"))
     heard = set(re.findall(r'@app\.event\("(\w+)"\)', listeners))
     assert subscribed == heard
-    assert subscribed == set(EVENTS)
+    # A workflow's step is sent to its own app, which subscribes to nothing for it.
+    assert subscribed == set(EVENTS) - {"function_executed"}
     assert Other not in EVENTS.values()
 
 
