@@ -73,6 +73,18 @@ def noise(messages: int, base: str, as_json: bool) -> None:
 
 
 @bench.command()
+@click.option("--bare/--here", default=True, show_default=True, help="From a copy of the repository, or with the packages here.")
+@click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
+@click.option("--labelled/--answered", default=True, show_default=True, help="Until a message has labels, or hola an answer.")
+@as_json
+def install(bare: bool, base: str, labelled: bool, as_json: bool) -> None:
+    """Install the bot as the README tells, and time each step until it answers in Slack."""
+    from tests.bench.install import measure
+
+    finish(measure(bare=bare, base=base, labelled=labelled), as_json)
+
+
+@bench.command()
 @click.option("--messages", type=click.IntRange(5), default=200, show_default=True)
 @click.option("--rate", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Messages a second.")
 @click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")

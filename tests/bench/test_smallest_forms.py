@@ -24,6 +24,7 @@ from tests.bench import (
     corrections,
     data,
     first_start,
+    install,
     journey,
     learning_curve,
     machine,
@@ -182,6 +183,15 @@ def test_the_dashboard_says_what_is_in_the_database(fresh: Town, tmp_path: Path,
     assert found["figures"]["messages stored"]["truth"] >= 8
     assert found["panels"]["From a message to its reply"] == 6
     assert (tmp_path / "panels.png").stat().st_size > 50_000
+
+
+def test_the_install_of_the_readme_ends_with_an_answer_in_slack() -> None:
+    """Link, setup, doctor, up, and the words that setup says to write: whoever follows the page must arrive."""
+    found = install.measure(bare=False, base="mini", labelled=False)
+    assert [step["step"].partition(":")[0] for step in found["steps"]] == [
+        "the link", "beto setup", "beto doctor", "beto up, until the bot hears Slack", "'@beto hola', until it is answered",
+    ]  # fmt: skip
+    assert "/beto" in found["answers"][0]
 
 
 def test_a_day_is_counted_by_how_its_channel_shows_labels(fresh: Town) -> None:
