@@ -8,6 +8,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot import queues
 from bot.metrics import DELIVERIES
+from bot.outbox.backfills import BackfillWork
 from bot.outbox.context import OutboxContext
 from bot.outbox.digests import DigestWork
 from bot.outbox.doubts import DoubtWork
@@ -65,6 +66,7 @@ WORK: dict[Kind, type[Work]] = {
     Kind.WEBHOOK: WebhookWork,
     Kind.EXPLANATION: ExplanationWork,
     Kind.SUMMARY: SummaryWork,
+    Kind.BACKFILL: BackfillWork,
     Kind.STEP: StepWork,
     Kind.THANKS: ThanksWork,
 }

@@ -60,6 +60,9 @@ class ReplyWork(AboutMessage):
         """Look what is to be shown, and open what follows: routes that the message takes, and the emoji on it."""
         if self.stored.deleted or self.claim.prediction is None:
             return
+        if self.row.content.get("quiet") and not self.stored.asked:
+            self._shown = Shown(thread=False)  # written long before: nobody waits for it, and no route leads it anywhere
+            return
         self._shown = shown_of(self.context, self.stored, self.claim.prediction, self.row.ts)
         outbox, message = self.context.store.outbox, self.stored.message
         try:
@@ -89,6 +92,8 @@ class ReplyWork(AboutMessage):
             subject = Subject.UNKNOWN
         else:
             subject = Subject.PRESENT if self._shown.thread else Subject.QUIET
+            if subject is Subject.QUIET:
+                self._note_standing()
         return replace(
             super().facts(in_turn=in_turn),
             subject=subject,
@@ -97,6 +102,13 @@ class ReplyWork(AboutMessage):
             in_order=not is_private,
             behind_others=not in_turn and self.context.locks.is_locked(f"line/{message.channel}"),
         )
+
+    def _note_standing(self) -> None:
+        """Note how the labels stand that nobody is shown: summaries and figures count them all the same."""
+        store = self.context.store
+        judged = store.judged.of(self.stored.id, store.labels.current())
+        if judged is not None:
+            self.standing = Standing.of(self.stored, judged.state)
 
     def name(self) -> str:
         """Return the message's place, by which its reply is found."""

@@ -39,7 +39,7 @@ NOT_THERE = {"channel_not_found", "not_in_channel"}
 
 def redraw_every_s(kind: Kind) -> float:
     """Return the seconds that pass between two renderings of a row of this kind."""
-    return STATUS_EVERY_S if kind is Kind.STATUS else REDRAW_EVERY_S
+    return STATUS_EVERY_S if kind in (Kind.STATUS, Kind.BACKFILL) else REDRAW_EVERY_S
 
 
 class Subject(StrEnum):

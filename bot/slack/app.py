@@ -82,26 +82,11 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
     )
     guard.own_workspace_only(app, who.team_id)
     for register in (
-        messages.register,
-        reactions.register,
-        corrections.register,
-        reply_buttons.register,
-        explanations.register,
-        commands.register,
-        training.register,
-        erasure.register,
-        shortcuts.register,
-        home.register,
-        labels.register,
-        channel_labels.register,
-        guide.register,
-        review.register,
-        summaries.register,
-        routes.register,
-        showing.register,
-        steps.register,
-        workspace.register,
-    ):
+        messages.register, reactions.register, corrections.register, reply_buttons.register, explanations.register,
+        commands.register, training.register, erasure.register, shortcuts.register, home.register, labels.register,
+        channel_labels.register, guide.register, review.register, summaries.register, routes.register, showing.register,
+        steps.register, workspace.register,
+    ):  # fmt: skip
         register(app, context)
 
     # Slack redelivers what nobody acknowledges and in the end switches the subscription off.

@@ -17,6 +17,7 @@ from model.store.outbox_changes import (
     mark_deleted,
     mark_reply_due,
     open_reply,
+    unquiet_reply,
 )
 from model.store.stored_message import StoredMessage
 from model.store.tables import messages
@@ -51,7 +52,9 @@ class Messages:
                 open_reply(connection, row.id, message.channel, message.thread_ts or message.ts)
                 return row.id, True
             known = select(messages.c.id).where(*_key(message.channel, message.ts))
-            return connection.execute(known).scalar_one(), False
+            message_id = connection.execute(known).scalar_one()
+            # What a backfill read before its own event came, which is on its way for minutes at most.
+            return message_id, unquiet_reply(connection, message_id)
 
     def edit(self, channel: str, ts: str, text: str, edited_at: int = 0) -> int | None:
         """Save the message's new text, which wants a new prediction; return its id, or None where nothing changed.

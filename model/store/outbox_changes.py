@@ -34,8 +34,13 @@ def of_message(message_id: Any) -> tuple[Any, Any]:
     return outbox.c.message_id == message_id, outbox.c.kind == Kind.REPLY.value
 
 
-def open_reply(connection: Connection, message_id: int, channel: str, thread_ts: str, *, gone: bool = False) -> None:
-    """Open the reply of a message that was just saved: it awaits the prediction, or never comes where the message is `gone`."""
+def open_reply(
+    connection: Connection, message_id: int, channel: str, thread_ts: str, *, gone: bool = False, quiet: bool = False
+) -> None:
+    """Open the reply of a message that was just saved: it awaits the prediction, or never comes where the message is `gone`.
+
+    `quiet`: it is shown nobody who does not ask for it.
+    """
     connection.execute(
         insert_or_ignore(connection).values(
             key=reply_key(message_id),
@@ -46,8 +51,19 @@ def open_reply(connection: Connection, message_id: int, channel: str, thread_ts:
             state=State.GONE if gone else State.AWAITING_PREDICTION,
             wanted=1,
             retry_at=None if gone else now() + timedelta(seconds=RETRY_AFTER_S),
+            content={"quiet": True} if quiet else None,
         )
     )
+
+
+def unquiet_reply(connection: Connection, message_id: int) -> bool:
+    """Have a quiet reply shown as any other, and return whether it was one: its message has come live after all."""
+    row = connection.execute(select(outbox.c.id, outbox.c.content).where(*of_message(message_id))).one()
+    if not (row.content or {}).get("quiet"):
+        return False
+    connection.execute(outbox.update().where(outbox.c.id == row.id).values(content=None))
+    mark_reply_due(connection, message_id)
+    return True
 
 
 def await_prediction(connection: Connection, message_id: int) -> None:

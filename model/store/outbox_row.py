@@ -32,6 +32,7 @@ class Kind(StrEnum):
     WEBHOOK = "webhook"  # of a route that a message took, called once
     EXPLANATION = "explanation"  # of a message's labels, to one person
     SUMMARY = "summary"  # to a channel, of what came in it
+    BACKFILL = "backfill"  # of a channel, told to the person who asked, whose id stands in place of a channel's
     STEP = "step"  # of a workflow, which is told the labels of a text
     THANKS = "thanks"  # to a person, whose id stands in place of a channel's
 
@@ -140,6 +141,11 @@ def ids_in(key: str) -> dict[str, int]:
 def why_key(trigger_id: str) -> str:
     """Return the key of what somebody asked about a message, by the trigger of their click or command."""
     return f"{Kind.EXPLANATION}:{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
+
+
+def backfill_key(channel: str, request: str) -> str:
+    """Return the key of what labels what a channel wrote before, by the trigger of the command."""
+    return f"{Kind.BACKFILL}:{channel}:{hashlib.sha256(request.encode()).hexdigest()[:16]}"
 
 
 def step_key(execution: str) -> str:

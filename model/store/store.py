@@ -10,6 +10,7 @@ from model.first_training import FirstTraining
 from model.label_file import read_label_file
 from model.masking import mask
 from model.schema import Preference
+from model.store.backfills import Backfills
 from model.store.channels import Channels
 from model.store.database import Database
 from model.store.erasure import ErasureService
@@ -86,6 +87,7 @@ class Store:
         self.suspicions = Suspicions(self.database)
         self.explanations = Explanations(self.database)
         self.steps = Steps(self.database, self.mask)
+        self.backfills = Backfills(self.database, self.mask)
         self.erasure = ErasureService(self.database, self.judged, self.labels)
         self.retention = Retention(self.database)
 

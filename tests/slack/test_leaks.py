@@ -162,6 +162,7 @@ TELL_OF_NO_MESSAGE = {
     "", "ayuda", "help", "watch", "vigila", "unwatch", "deja", "emoji", "reacciones", "reactions", "versiones", "versions",
     "vuelve", "volver", "rollback", "conserva", "keep", "estado", "status",
     "cifras", "figures", "numbers",  # counts alone, of all channels together
+    "etiqueta", "label",  # how far it is
     "etiquetas", "labels", "guía", "guia", "guide",  # what is chosen, counted or trained
     "clasifica", "clasificar", "classify", "deshacer", "undo",  # the person's own words, and own gesture
 }  # fmt: skip

@@ -82,7 +82,7 @@ COMMANDS = [
     "por qué ayer", "reentrena", "versiones", "vuelve", "vuelve 1", "vuelve 7", "olvida", f"olvida {LINK}", "olvida mis mensajes",
     "conserva", "conserva 3", "conserva ayer", "etiquetas", "etiquetas canal", "rutas", "resumen", "resumen hoi",
     "resumen semanal", "cifras", "guía", "guía fraude", "revisa", "revisa a las 9", "revisa canal 9", "revisa ayer", "acuerdo",
-    "estado",
+    "estado", "etiqueta", "etiqueta ayer", "etiqueta 7d", "etiqueta para",
 ]  # fmt: skip
 ANYWHERE: dict[str, Request] = {
     **{f"/beto {words.replace(LINK, 'LINK')}": command(words) for words in COMMANDS},

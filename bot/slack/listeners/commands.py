@@ -14,6 +14,7 @@ from bot.slack.answering import who_answers
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.listeners import (
     agreement,
+    backfills,
     erasure,
     explanations,
     figures,
@@ -260,6 +261,8 @@ WORDS: dict[str, Word] = {
     "keep": erasure.keep,
     "etiquetas": labels.show,
     "labels": labels.show,
+    "etiqueta": backfills.label_history,
+    "label": backfills.label_history,
     "guía": guide.show,
     "guia": guide.show,
     "guide": guide.show,
