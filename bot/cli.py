@@ -577,8 +577,9 @@ def rollback(number: int | None) -> None:
 
 @beto.command()
 @click.option("--http", is_flag=True, help="Slack is to be heard by signed HTTP requests instead of Socket Mode.")
+@click.option("--screens", is_flag=True, help="Ask Slack about every screen, too: would it take what people are to see?")
 @click.option("--speed", is_flag=True, help="Measure instead how fast this machine labels with the live version.")
-def doctor(http: bool, speed: bool) -> None:
+def doctor(http: bool, screens: bool, speed: bool) -> None:
     """Check tokens, scopes, Redis, database, model, device and proxies: what works, and what to do."""
     if speed:
         from bot.local.speed import measure
@@ -587,7 +588,7 @@ def doctor(http: bool, speed: bool) -> None:
         return
     from bot.local.doctor import examine
 
-    sys.exit(examine(http=http))
+    sys.exit(examine(http=http, screens=screens))
 
 
 @beto.command()

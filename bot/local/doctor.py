@@ -13,6 +13,7 @@ from bot.local import running
 from bot.local.environment import PROXIES
 from bot.local.first_version import describe, why_no_base
 from bot.local.labels import check_begin
+from bot.local.screens import check_screens
 from bot.local.size import Kept
 from bot.local.slack_checks import CheckFailed, check_http, check_ids, check_slack, check_tokens
 from bot.local.supervisor import redis_server
@@ -24,10 +25,11 @@ from model.store.store import Store
 Check = Callable[[BotSettings], str]
 
 
-def examine(*, http: bool = False) -> int:
+def examine(*, http: bool = False, screens: bool = False) -> int:
     """Print a line for each check, and return 0 where all that is needed works, else 1.
 
     `http`: Slack is to be heard by HTTP. Without it, so it is where there is a signing secret and no app token.
+    `screens`: Slack is asked about every screen, too.
     """
     settings, wrong = _settings()
     http = http or bool(settings.slack_signing_secret.get_secret_value() and not settings.slack_app_token.get_secret_value())
@@ -44,6 +46,7 @@ def examine(*, http: bool = False) -> int:
         ("slack", lambda settings: check_slack(settings, http=http)),
         ("ids", check_ids),
         *([("http", check_http)] if http else []),
+        *([("screens", check_screens)] if screens else []),
         ("processes", _processes),
     ]
     for sentence in misspelt():

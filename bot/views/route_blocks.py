@@ -18,6 +18,7 @@ from bot.views.blocks import (
     plain_text,
     section,
     snippet,
+    sorry,
     warn,
 )
 from bot.views.texts import Texts
@@ -77,7 +78,9 @@ def route_list(
 
 
 def route_form(route: Route | None, taxonomy: Taxonomy, texts: Texts, *, metadata: str, channel: str = "") -> dict[str, Any]:
-    """Render the form for a route, which begins in `channel` where it is new."""
+    """Render the form for a route, which begins in `channel` where it is new; without any label there is nothing to choose."""
+    if not taxonomy.labels:
+        return sorry(texts("labels.none_yet"), texts)
     known = route or Route(labels=(), channels=(channel,) if channel else ())
     groups = [each for each in known.people if each.startswith("S")]
     return {

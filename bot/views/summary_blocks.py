@@ -1,5 +1,6 @@
 """What came in a channel, as a screen and as a post: counts, and the messages that matter first. Pure, as `blocks` is."""
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
@@ -30,13 +31,20 @@ SPAN_BUTTON = "summary_span"
 SPANS = ((0, "summary.today"), (6, "summary.week"))
 # Slack's sections hold 3,000 characters: of so many labels the counts are told.
 MOST_COUNTS = 40
+# Of one message, so that twenty lines of long names stay below what Slack takes of a message.
+MOST_NAMED = 3
 
 
 def standing(prediction: Prediction | None, state: MessageState, taxonomy: Taxonomy, texts: Texts) -> str:
     """Return the labels of a message in a row: as people left them, or as they are predicted."""
     if state.judges or prediction is None:
-        return f"{names(state.shown, taxonomy, texts)} ✓"
-    return predicted(prediction, taxonomy, texts)
+        return f"{names(state.shown[:MOST_NAMED], taxonomy, texts)} ✓" + _left_out(state.shown)
+    shown = prediction.model_copy(update={"labels": prediction.labels[:MOST_NAMED]})
+    return predicted(shown, taxonomy, texts) + _left_out(prediction.labels)
+
+
+def _left_out(labels: Sequence[str]) -> str:
+    return f" +{len(labels) - MOST_NAMED}" if len(labels) > MOST_NAMED else ""
 
 
 def modal(
