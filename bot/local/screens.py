@@ -70,7 +70,7 @@ def check_screens(settings: BotSettings) -> str:
         for name, what, payload in screens(load_texts(language, settings.sign_emoji)):
             asked += 1
             try:
-                client.blocks_validate(**{what: payload})
+                client.blocks_validate(message=payload) if what == "message" else client.blocks_validate(view=payload)
             except SlackApiError as error:
                 if refusal(error) in {None, "unknown_method"}:
                     raise CheckFailed(f"blocks.validate cannot be asked at {settings.slack_api_url}: {refusal(error)}") from error
