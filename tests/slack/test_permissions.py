@@ -44,6 +44,8 @@ undo a change of labels         no      no      no      no      yes
 keep the shipped labels         no      no      no      no      yes
 begin with own labels           no      no      no      no      yes
 judge                           no      no      yes     yes     yes
+judge by a thumb                no      no      yes     yes     yes
+say that a label does not apply no      no      yes     yes     yes
 review                          no      no      yes     yes     yes
 be reminded of the review       no      no      yes     yes     yes
 remind a channel of the review  no      no      no      yes     yes

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDE = 520, NARROW = 330, HEIGHT = 220, LEFT = 44, BOTTOM = 46, TOP = 8;
+const WIDE = 520, NARROW = 330, HEIGHT = 240, LEFT = 44, BOTTOM = 62, TOP = 8;
 
 const svg = (tag, attributes, ...children) => {
   const node = document.createElementNS(SVG, tag);
