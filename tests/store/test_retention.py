@@ -3,13 +3,18 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from bot.outbox.context import OutboxContext
+from bot.outbox.erasure import ErasureSweep
 from model.judgements import Gesture, Kind
 from model.labels import seed_taxonomy
 from model.reactions import Reaction
 from model.schema import Message, Prediction, Source
+from model.settings import ModelSettings
 from model.store.database import now
 from model.store.outbox_row import State, reply_key
 from model.store.predictions import NewPrediction
@@ -209,6 +214,25 @@ def test_messages_are_removed_while_others_write_and_judge(store: Store) -> None
     store.retention.remove(400, MOST)  # the newest of the old ones, and what a sweep found locked by the other
     assert ids(store) == set(written)
     assert sum(removed) <= len(old)
+
+
+def test_the_sweep_goes_on_at_its_next_look_where_more_is_left(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade years may be left: the outbox's rows must not wait for that, nor the rest for another hour."""
+    store = sqlite_store
+    for n in range(3):
+        a_message(store, f"1.{n:06}")
+    last = a_message(store, "9.1", days_ago=0, text="hoy")
+    monkeypatch.setattr("bot.outbox.erasure.REMOVED_AT_ONCE", 2)
+    sweep = ErasureSweep(cast(OutboxContext, SimpleNamespace(store=store, settings=ModelSettings(), publish=lambda _: None)))
+    left = []
+    for _ in range(2):
+        sweep.run()
+        left.append(len(ids(store)))
+    assert left == [2, 1]
+    a_message(store, "8.1")
+    a_message(store, "9.2", days_ago=0, text="hoy")
+    sweep.run()
+    assert len(ids(store) - {last}) == 2  # until the hour is over
 
 
 def test_runs_do_not_wait_for_judgements_that_are_gone(store: Store) -> None:
