@@ -127,7 +127,7 @@ def running_town(
             processes["redis"] = machine.processes[0]
             for name, process in processes.items():
                 if name != "redis":
-                    machine.wait_ready(process, 60)
+                    machine.wait_ready(process, 300)
             with supervised(machine):
                 yield Town(thread.url, thread.simulator, thread.environment, machine, store, processes)
     finally:
