@@ -58,8 +58,8 @@ def open_reply(
 
 def unquiet_reply(connection: Connection, message_id: int) -> bool:
     """Have a quiet reply shown as any other, and return whether it was one: its message has come live after all."""
-    row = connection.execute(select(outbox.c.id, outbox.c.content).where(*of_message(message_id))).one()
-    if not (row.content or {}).get("quiet"):
+    row = connection.execute(select(outbox.c.id, outbox.c.content).where(*of_message(message_id))).one_or_none()
+    if row is None or not (row.content or {}).get("quiet"):
         return False
     connection.execute(outbox.update().where(outbox.c.id == row.id).values(content=None))
     mark_reply_due(connection, message_id)

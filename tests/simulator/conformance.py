@@ -201,6 +201,11 @@ async def _shared(slack: Slack) -> Json:
     return {"file": id_}
 
 
+def _step(slack: Slack) -> Json:
+    event = slack.simulator.apps[0].functions.execute("classify_text", {"text": "hola"})
+    return {"function_execution_id": event["function_execution_id"]}
+
+
 # A call of each method that succeeds and shows every field that the simulator serves.
 GOOD: dict[str, How] = {
     "api.test": How({"foo": "bar"}),
@@ -223,6 +228,8 @@ GOOD: dict[str, How] = {
     "files.completeUploadExternal": How({"channel_id": GENERAL}, _uploaded),
     "files.getUploadURLExternal": How({"filename": "a.txt", "length": 1}),
     "files.info": How({}, _shared),
+    "functions.completeError": How({"error": "no hay texto"}, _step),
+    "functions.completeSuccess": How({"outputs": {"confidence": 0.5, "sure": False}}, _step),
     "reactions.add": How({**HERE, "name": "x"}, _posted),
     "reactions.get": How(HERE, _react_once),
     "reactions.remove": How({**HERE, "name": "x"}, _react_once),
