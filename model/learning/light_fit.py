@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 # The baseline's; from the weights that are there a second fit takes a few steps.
 _INVERSE_REGULARISATION = 10.0
 _MOST_STEPS = 100
-_TOLERANCE = 1e-3
+_TOLERANCE = 1e-4
 # In nats, relative: less is no matter.
 _WORSE = 0.02
 # The head makes half as much of a label's logit as its judgements are new among all that it was learnt from, and so many more: a
@@ -120,7 +120,7 @@ class LightFitter:
             return parts
         known = self._known(reading)
         self._learn_terms([each.example.text for each in reading.judged.values()])
-        self._fit(known.train, taxonomy)
+        self._fit(known, taxonomy)
         losses = self._losses(known.check, taxonomy)
         means = None if losses is None else (float(losses[0].mean()), float(losses[1].mean()))
         if losses is not None and means is not None and _is_worse(*losses):
@@ -187,16 +187,17 @@ class LightFitter:
     def _learn_terms(self, texts: Sequence[str]) -> None:
         """Add the terms of these texts that the version has not met, as rare as a term can be.
 
-        Texts that are known by then keep their features: where one of them has such a term, it was too rare to be kept.
+        Texts that nobody judged have none of them: where one has such a term, it was too rare to be kept.
         """
         if not self._terms_of.issubset(texts):  # terms of what was taken back would weigh on
-            self._model, self._rows, self._fitted = self.before, {}, {}
-        self._terms_of = set(texts)
+            self._model, self._rows, self._fitted, self._terms_of = self.before, {}, {}, set()
         words, pieces = dict(self._model.words), dict(self._model.pieces)
         at = len(self._model.idf)
         for text in texts:
-            if text in self._rows:
+            if text in self._terms_of:
                 continue
+            self._terms_of.add(text)
+            self._rows.pop(text, None)
             simple = self._plain_of(text)
             for term in phrases_in(simple):
                 at += words.setdefault(term, at) == at
@@ -209,6 +210,7 @@ class LightFitter:
             model,
             words=words,
             pieces=pieces,
+            added=np.arange(at) >= len(self.before.idf),
             idf=np.concatenate([model.idf, np.full(new, model.idf.max(), np.float32)]),
             weights=np.concatenate([model.weights, np.zeros((new, len(model.labels)), np.float32)]),
         )
@@ -218,7 +220,8 @@ class LightFitter:
 
         for text in texts:
             if text not in self._rows:
-                parts = self._model.features(self._plain_of(text))
+                model = self._model if text in self._terms_of else self.before
+                parts = model.features(self._plain_of(text))
                 columns = np.concatenate([each for each, _ in parts]) if parts else np.zeros(0, np.int64)
                 values = np.concatenate([each for _, each in parts]) if parts else np.zeros(0)
                 self._rows[text] = columns, values
@@ -227,17 +230,23 @@ class LightFitter:
         columns, values = (np.concatenate(each) for each in zip(*rows, strict=True))
         return csr_matrix((values, columns, ends), shape=(len(texts), len(self._model.idf)))
 
-    def _fit(self, train: Sequence[Example], taxonomy: Taxonomy) -> None:
+    def _fit(self, known: _Known, taxonomy: Taxonomy) -> None:
+        """Fit the columns of labels of which something new is known; the others are as the version has them."""
         from sklearn.linear_model import LogisticRegression
 
-        texts = [example.text for example in train]
+        texts = [example.text for example in known.train]
         features = self._features(texts)
         weights, bias = self._model.weights.copy(), self._model.bias.copy()
         names = {at: name for name, columns in columns_of(self.before.labels, taxonomy).items() for at in columns}
         hashes = np.array([hash(text) for text in texts])
-        truth, known = truth_of(train, [names.get(at, "") for at in range(len(self.before.labels))])
+        truth, is_known = truth_of(known.train, [names.get(at, "") for at in range(len(self.before.labels))])
         for at in names:
-            here = np.flatnonzero(known[:, at])
+            here = np.flatnonzero(is_known[:, at])
+            if not is_known[len(texts) - known.new :, at].any():
+                if self._fitted.pop(at, None) is not None:
+                    weights[:, at], bias[at] = 0, self.before.bias[at]
+                    weights[: len(self.before.idf), at] = self.before.weights[:, at]
+                continue
             wanted = truth[here, at]
             # Terms are added at the end, so what was fitted on the same texts needs nothing new.
             on = hashes[here].tobytes() + wanted.tobytes()

@@ -4,15 +4,11 @@ The encoder is not touched. Where people judged the very same text, or one that 
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from model.learning.judged import JudgedSoFar
-from model.learning.light_fit import LightFitter, LightParts, Reading, columns_of
-from model.schema import Example
+from model.learning.light_fit import LightFitter, LightParts, Reading
+from model.learning.texts_so_far import TextsSoFar
 from model.serving.corrections import Corrections
-from model.serving.judged_texts import JudgedTexts, Sketch, gather, sketch
 from model.store.registry import Version
 from model.store.store import Store
 
@@ -35,8 +31,7 @@ class Refitter:
         self._fitter = LightFitter(store, version)
         self._judged = JudgedSoFar(store)
         self._parts: LightParts | None = None
-        self._said: dict[int, tuple[Example, Sketch, bytes]] = {}  # by message, with what was said for each label
-        self._said_of: tuple[Any, ...] = ()  # the labels at which that holds
+        self._texts = TextsSoFar()
 
     def refit(self) -> Refitted | None:
         """Fit anew from what is judged now; None where nothing is, and the version was taught every label.
@@ -67,34 +62,5 @@ class Refitter:
         parts = self._parts or LightParts()
         if not reading.judged and parts.described is None:
             return None
-        texts = self._judged_texts(reading, parts.speaks)
+        texts = self._texts.read(reading.judged, reading.taxonomy, self._fitter.before.labels, parts.speaks)
         return Corrections(reading.new, texts, lexical=parts.lexical, head=parts.head, described=parts.described)
-
-    def _judged_texts(self, reading: Reading, speaks: tuple[str, ...]) -> JudgedTexts:
-        taxonomy = reading.taxonomy
-        labels = self._fitter.before.labels
-        width = len(labels) + len(speaks)
-        said_of = taxonomy.labels, taxonomy.renamed, taxonomy.absent, speaks
-        if said_of != self._said_of:
-            self._said, self._said_of = {}, said_of
-        columns = columns_of(labels, taxonomy)
-        for at, name in enumerate(speaks, start=len(labels)):
-            columns.setdefault(name, []).append(at)
-        before, self._said = self._said, {}
-        for message_id, judged in reading.judged.items():
-            known = before.get(message_id)
-            if known is None or known[0] is not judged.example:  # most are as they were
-                known = judged.example, sketch(judged.example.text), _said(judged.example, columns, width)
-            self._said[message_id] = known
-        examples, sketches, said = zip(*self._said.values(), strict=True) if self._said else ((), (), ())
-        rows = np.frombuffer(b"".join(said), np.int8).reshape(len(said), width)
-        return gather(sketches, rows, [example.id or "" for example in examples])
-
-
-def _said(example: Example, columns: dict[str, list[int]], width: int) -> bytes:
-    """Return what was said of each column as a signed byte: 1, -1, or 0 where nothing."""
-    said = np.zeros(width, np.int8)
-    for name, places in columns.items():
-        if name not in example.unknown:
-            said[places] = 1 if name in example.labels else -1
-    return said.tobytes()

@@ -52,6 +52,8 @@ class Corrections:
                 "weights": self.lexical.weights[order].astype(np.float16),
                 "bias": self.lexical.bias.astype(np.float32),
             }
+            if self.lexical.added is not None:
+                tensors["added"] = self.lexical.added[order]
         if self.described is not None:
             tensors |= self.described.tensors()
         return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
@@ -75,6 +77,7 @@ def read_corrections(content: bytes) -> Corrections:
                 tensors["idf"],
                 tensors["weights"].astype(np.float32),
                 tensors["bias"],
+                tensors.get("added"),
             )
         of = {
             part: {name.removeprefix(f"{part}."): array for name, array in tensors.items() if name.startswith(f"{part}.")}

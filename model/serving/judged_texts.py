@@ -2,8 +2,9 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +69,13 @@ class JudgedTexts:
     smallest: NDArray[np.uint8]  # texts x _ORDERS
     said: NDArray[np.int8]  # texts x labels: 1, -1, 0
     sources: NDArray[np.bytes_]  # texts: where it was said, as "channel:ts"
-    _bands: NDArray[np.uint64] = field(init=False, repr=False, compare=False)
-    _rows: NDArray[np.int32] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Sort the bands of all texts, to be searched."""
+    @cached_property
+    def _index(self) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+        """The bands of all texts, sorted, and which text each is of: worked out where texts are looked for, and nowhere else."""
         bands = _bands(self.frames, self.smallest).ravel()
         order = np.argsort(bands, kind="stable")
-        object.__setattr__(self, "_bands", bands[order])
-        object.__setattr__(self, "_rows", (order // (_ORDERS // _BAND)).astype(np.int32))
+        return bands[order], (order // (_ORDERS // _BAND)).astype(np.int32)
 
     def __len__(self) -> int:
         """Return how many texts there are."""
@@ -91,8 +90,9 @@ class JudgedTexts:
         if at < len(self.keys) and self.keys[at] == asked.key:
             return self._repeated(at)
         wanted = _bands(np.array([asked.frame], np.uint32), asked.smallest[None])[0]
-        first, last = (np.searchsorted(self._bands, wanted, side) for side in ("left", "right"))
-        near = np.concatenate([self._rows[begin:end] for begin, end in zip(first, last, strict=True)])
+        bands, texts = self._index
+        first, last = (np.searchsorted(bands, wanted, side) for side in ("left", "right"))
+        near = np.concatenate([texts[begin:end] for begin, end in zip(first, last, strict=True)])
         if not len(near):
             return None
         alike = (self.smallest[near] == asked.smallest).sum(axis=1)
@@ -110,26 +110,53 @@ class JudgedTexts:
 
 
 def judged_texts(arrays: dict[str, NDArray[Any]], labels: int) -> JudgedTexts:
-    """Make of what `JudgedTexts.arrays` gave what it was."""
+    """Make of what `JudgedTexts.arrays` gave what it was, ready to be asked."""
     yes, no = (np.unpackbits(arrays[name], axis=1, count=labels).astype(np.int8) for name in ("yes", "no"))
     sources = np.ascontiguousarray(arrays["sources"])
-    return JudgedTexts(arrays["keys"], arrays["frames"], arrays["smallest"], yes - no, sources.view(f"S{sources.shape[1]}")[:, 0])
+    made = JudgedTexts(arrays["keys"], arrays["frames"], arrays["smallest"], yes - no, sources.view(f"S{sources.shape[1]}")[:, 0])
+    _ = made._index  # before a message waits for it
+    return made
+
+
+class Rows(NamedTuple):
+    """Arrays of judged texts, in any order, a key as often as texts have it; as in `JudgedTexts`."""
+
+    keys: NDArray[np.uint64]
+    frames: NDArray[np.uint32]
+    smallest: NDArray[np.uint8]
+    said: NDArray[np.int8]
+    sources: NDArray[np.bytes_]
+
+    def at(self, chosen: NDArray[Any]) -> "Rows":
+        """Return those at these places, or where this is true."""
+        return Rows(*(array[chosen] for array in self))
+
+    def and_then(self, others: "Rows") -> "Rows":
+        """Return these and the others behind them."""
+        return Rows(*map(np.concatenate, zip(self, others, strict=True)))
+
+    def gathered(self) -> JudgedTexts:
+        """Return the texts in the order of their keys; of those with the same key the last one counts."""
+        keys, last = np.unique(self.keys[::-1], return_index=True)
+        return JudgedTexts(keys, *self.at(len(self.keys) - 1 - last)[1:])
+
+
+def rows_of(sketches: Sequence[Sketch], said: NDArray[np.int8], sources: Sequence[str]) -> Rows:
+    """Put together what was said, texts x labels, and where."""
+    smallest = np.frombuffer(b"".join(each.smallest.tobytes() for each in sketches), np.uint8)
+    encoded = [source.encode("ascii", "replace") for source in sources] or np.zeros(0, "S1")
+    return Rows(
+        np.fromiter((each.key for each in sketches), np.uint64, len(sketches)),
+        np.fromiter((each.frame for each in sketches), np.uint32, len(sketches)),
+        smallest.reshape(len(sketches), _ORDERS),
+        said,
+        np.array(encoded, dtype=np.bytes_),
+    )
 
 
 def gather(sketches: Sequence[Sketch], said: NDArray[np.int8], sources: Sequence[str]) -> JudgedTexts:
     """Put together what was said, texts x labels, and where; of texts with the same key the last one counts."""
-    keys = np.fromiter((each.key for each in sketches), np.uint64, len(sketches))
-    keys, last = np.unique(keys[::-1], return_index=True)
-    order = len(sketches) - 1 - last
-    smallest = np.frombuffer(b"".join(each.smallest.tobytes() for each in sketches), np.uint8)
-    encoded = [source.encode("ascii", "replace") for source in sources] or np.zeros(0, "S1")
-    return JudgedTexts(
-        keys,
-        np.fromiter((each.frame for each in sketches), np.uint32, len(sketches))[order],
-        smallest.reshape(len(sketches), _ORDERS)[order],
-        said[order],
-        np.array(encoded, dtype=np.bytes_)[order],
-    )
+    return rows_of(sketches, said, sources).gathered()
 
 
 def _bands(frames: NDArray[np.uint32], smallest: NDArray[np.uint8]) -> NDArray[np.uint64]:

@@ -32,7 +32,10 @@ _WORD = re.compile(r"\b\w\w+\b")  # TfidfVectorizer's
 
 @dataclass(frozen=True)
 class LexicalModel:
-    """Fitted weights. `words` and `pieces` are terms with their columns, which for pieces begin where those of words end."""
+    """Fitted weights. `words` and `pieces` are terms with their columns, which for pieces begin where those of words end.
+
+    `added` says which terms the version was not trained with: beside them its own terms weigh what they weighed without.
+    """
 
     labels: tuple[str, ...]
     words: dict[str, int]
@@ -40,6 +43,7 @@ class LexicalModel:
     idf: NDArray[np.float32]  # terms
     weights: NDArray[np.float32]  # terms x labels
     bias: NDArray[np.float32]  # labels
+    added: NDArray[np.bool_] | None = None  # terms; None where none is
     _met: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def logits(self, texts: Sequence[str]) -> Matrix:
@@ -66,7 +70,10 @@ class LexicalModel:
             if each:
                 columns, counts = np.unique(each, return_counts=True)
                 values = (1 + np.log(counts)) * self.idf[columns]
-                found.append((columns, values / np.sqrt(values @ values)))
+                length = np.sqrt(values @ values)
+                if self.added is not None and (own := values[~self.added[columns]]).size:
+                    length = np.where(self.added[columns], length, np.sqrt(own @ own))
+                found.append((columns, values / length))
         return found
 
     def carried_by(self, words: Sequence[str]) -> Matrix:

@@ -241,7 +241,7 @@ def repeats(data: Path | None, base: str, as_json: bool) -> None:
 @click.option("--seed", default=0, show_default=True, help="Of the stream.")
 @as_json
 def forgetting(data: Path | None, base: str, seed: int, as_json: bool) -> None:
-    """Correct half of the labels 300 times, and score the other half before and after."""
+    """Correct one half of the labels 300 times, then the other, and score both before and after."""
     from tests.bench.repeats import forgetting as measure
 
     finish(measure(data=data, base=base, seed=seed), as_json)

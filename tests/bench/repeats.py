@@ -17,13 +17,13 @@ from model.labels import seed_taxonomy
 from model.learning.dataset import seed_examples
 from model.learning.refit import Refitter
 from model.learning.training import train
-from model.schema import Example, Message, Source
+from model.schema import Message, Source
 from model.serving import classifier
 from model.serving.classifier import Classifier
 from model.serving.corrections import read_corrections
 from model.settings import ModelSettings
 from model.store.store import Store
-from tests.bench.data import find_data
+from tests.bench.data import BenchData, find_data
 from tests.bench.learning import messages, own_name, team
 from tests.bench.machine import machine_facts
 from tests.town import publish_version
@@ -119,43 +119,44 @@ def _one_by_one(version: Classifier, folder: Path, corrections: Sequence[tuple[s
 
 
 def forgetting(*, data: Path | None, base: str, seed: int) -> dict[str, Any]:
-    """Return micro-F1 of each half of the labels before and after 300 corrections that speak of the first half alone.
+    """Return micro-F1 of each half of the labels before and after 300 corrections that speak of one half alone.
 
-    The version has learnt from 200 judgements of `bench learning`'s stream; the corrections are its next 300. What comes after
-    them is what both are scored on; `difference` is after minus before, with a 95 % interval by resampling the messages.
+    By `first_half` and `second_half` of the labels in their order, which these corrections spoke of: `corrected`, the scores on
+    the labels of that half, and `others`, on the others. The version has learnt from 200 judgements of `bench learning`'s
+    stream, whose texts it knows again; the corrections are its next 300. What comes after them is what all are scored on;
+    `difference` is after minus before, with a 95 % interval by resampling the messages.
     """
     found = find_data(data)
-    stream = messages([*found.learnt, *found.judged], seed, LEARNT + HALF_CORRECTIONS)
+    names = sorted(own_name(name) for name in found.taxonomy.names)
+    halves = {"first_half": set(names[: len(names) // 2]), "second_half": set(names[len(names) // 2 :])}
+    result = {}
+    for name, half in halves.items():
+        result[name] = _corrected_half(found, base, seed, half, set(names) - half)
+        click.echo(json.dumps({name: result[name]}), err=True)
+    return {"bench": "forgetting", "base": base, "seed": seed, **machine_facts(), **result}
+
+
+def _corrected_half(found: BenchData, base: str, seed: int, half: set[str], others: set[str]) -> dict[str, Any]:
+    examples = [*found.learnt, *found.judged]
     cache = ModelSettings().home_folder / "bench-learning"
+    stream = enumerate(messages(examples, seed, LEARNT + HALF_CORRECTIONS), 1)
+    judged = [(number, example) for number, (example, is_judged) in stream if is_judged]
     with team(found, base, cache) as our:
-        names = our.taxonomy.names
-        half = set(names[: len(names) // 2])
-        judged: list[Example] = []
-        serving = None
-        for number, (example, is_judged) in enumerate(stream, 1):
-            if not is_judged:
-                continue
-            if len(judged) < LEARNT:
-                our.judge(example, number)
-            else:
-                our.judge(example, number, silent=tuple(set(names) - half))
-            judged.append(example)
-            if len(judged) == LEARNT:
-                version = our.retrain()
-                serving = classifier.load(version.folder, device="cpu")
-        assert serving is not None
-        made = Refitter(our.store, version).refit()
-        assert made is not None
-        after = serving.corrected(read_corrections(made.corrections.to_bytes()))
-        known = {example.text for example in judged}
-        rest = [example for example in [*found.learnt, *found.judged] if example.text not in known]
+        for number, example in judged[:LEARNT]:
+            our.judge(example, number)
+        version = our.retrain()
+        refitter, serving = Refitter(our.store, version), classifier.load(version.folder, device="cpu")
+        before = _served(serving, refitter)
+        for number, example in judged[LEARNT:]:
+            our.judge(example, number, silent=tuple(others))
+        after = _served(serving, refitter)
+        known = {example.text for _, example in judged}
+        rest = [example for example in examples if example.text not in known]
         texts = [example.text for example in rest]
         gold = [{own_name(name) for name in example.labels} for example in rest]
-        given = [[set(each.labels) for each in system.predict(texts)] for system in (serving, after)]
-    halves = {"corrected_half": half, "other_half": set(names) - half}
-    result = {name: _before_and_after(gold, given, labels) for name, labels in halves.items()}
-    click.echo(json.dumps(result), err=True)
-    return {"bench": "forgetting", "base": base, "seed": seed, **machine_facts(), "messages": len(rest), **result}
+        given = [[set(each.labels) for each in system.predict(texts)] for system in (before, after)]
+    scored = {name: _before_and_after(gold, given, labels) for name, labels in {"corrected": half, "others": others}.items()}
+    return {"messages": len(rest), **scored}
 
 
 def _before_and_after(gold: Sequence[set[str]], given: Sequence[Sequence[set[str]]], labels: set[str]) -> dict[str, Any]:

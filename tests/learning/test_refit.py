@@ -198,6 +198,18 @@ def test_a_label_that_nobody_spoke_of_keeps_its_weights(store: Store, version: V
     assert not np.array_equal(before.weights[:, at], after.weights[:terms, at])
 
 
+def test_labels_that_nobody_spoke_of_say_what_they_said(store: Store, version: Version, served: Classifier) -> None:
+    """Also of a message full of words that were learnt for another label: a correction must not make it forget."""
+    for number, text in enumerate(OWN):
+        judge(store, text, "agencia", ts=f"{number}.1", kind=Kind.LABEL)
+    asked = [f"me clonaron la tarjeta, {OWN[0]} y {OWN[1]}", "no puedo entrar a la app", "gracias por el préstamo"]
+    pairs = zip(served.predict(asked), corrected(store, version, served).predict(asked), strict=True)
+    for before, after in pairs:
+        assert after.corrections == len(OWN)
+        for label in set(before.scores) - {"agencia"}:
+            assert after.scores[label] == pytest.approx(before.scores[label], abs=1e-3), label
+
+
 def test_refitting_on_and_on_leads_where_one_refit_leads(store: Store, version: Version, served: Classifier) -> None:
     """A worker that starts afresh, or another trainer, has the same corrections."""
     refitter = Refitter(store, version)
