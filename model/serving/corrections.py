@@ -53,7 +53,7 @@ class Corrections:
                 "bias": self.lexical.bias.astype(np.float32),
             }
             if self.lexical.added is not None:
-                tensors["added"] = self.lexical.added[order]
+                tensors["added"] = self.lexical.added[order].view(np.uint8)
         if self.described is not None:
             tensors |= self.described.tensors()
         return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
@@ -77,7 +77,7 @@ def read_corrections(content: bytes) -> Corrections:
                 tensors["idf"],
                 tensors["weights"].astype(np.float32),
                 tensors["bias"],
-                tensors.get("added"),
+                tensors["added"].view(np.bool_) if "added" in tensors else None,
             )
         of = {
             part: {name.removeprefix(f"{part}."): array for name, array in tensors.items() if name.startswith(f"{part}.")}

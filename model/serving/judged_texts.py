@@ -133,7 +133,7 @@ class Rows(NamedTuple):
 
     def and_then(self, others: "Rows") -> "Rows":
         """Return these and the others behind them."""
-        return Rows(*map(np.concatenate, zip(self, others, strict=True)))
+        return Rows(*(np.concatenate([ours, theirs]) for ours, theirs in zip(self, others, strict=True)))
 
     def gathered(self) -> JudgedTexts:
         """Return the texts in the order of their keys; of those with the same key the last one counts."""
