@@ -4,7 +4,7 @@ Slack's `blocks.validate` takes no token and posts nothing. What is sent are mad
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slack_sdk import WebClient
@@ -141,6 +141,7 @@ def _messages(taxonomy: Taxonomy, texts: Texts) -> Iterator[tuple[str, list[bloc
     yield "report", run_blocks.report(run, report, standing, [f"• {line}"] * 5, taxonomy, texts)[1]
     if scores := score_blocks.scores(report, taxonomy, texts):
         yield "scores", scores
+    yield "figures as charts", figure_blocks.charts(_figures(taxonomy), taxonomy, texts)[1]
     summary = _summary(taxonomy)
     yield (
         "summary",
@@ -184,10 +185,7 @@ def _views(taxonomy: Taxonomy, texts: Texts) -> Iterator[tuple[str, dict[str, An
     yield "how labels are shown", showing_blocks.showing_form(Showing(), taxonomy, texts, zone="America/Guayaquil", metadata="{}")
     archives = "https://example.slack.com/archives/"
     yield "summary", summary_blocks.modal(_summary(taxonomy), taxonomy, texts, archives=archives, days=6, metadata="{}")
-    counted = Counted(messages=9_999, unlabelled=1, judged=500, corrected=499, labels=dict.fromkeys(labels, 9_999))
-    learned = [figure_blocks.Learned(n, 9_999, 0.8, 0.7, 0.9, 300, 0.01) for n in range(30)]
-    figures = figure_blocks.Figures([(AT, counted)] * 8, learned, 30, None, [0.1] * 99, None)
-    yield "figures", figure_blocks.figures(figures, taxonomy, texts)
+    yield "figures", figure_blocks.figures(_figures(taxonomy), taxonomy, texts)
     spans = tuple((n, n + 1) for n in range(9))
     carried = [Carried(label=name, score=0.9, given=True, words=spans, against=spans) for name in labels]
     explained = Explanation(version=3, base="mini", corrections=12, revision=1, labels=tuple(carried))
@@ -195,7 +193,9 @@ def _views(taxonomy: Taxonomy, texts: Texts) -> Iterator[tuple[str, dict[str, An
     yield "why", why_blocks.explanation(
         explained, text.split(), state, taxonomy, texts, known=WORDS, near=near, asked=None, metadata="{}"
     )  # fmt: skip
-    workplace = home_blocks.Workplace(answers=WORDS, live=3, may_train=True, waiting=9, doubts=(WORDS,), counted=counted)
+    workplace = home_blocks.Workplace(
+        answers=WORDS, live=3, may_train=True, waiting=9, doubts=(WORDS,), counted=_counted(taxonomy)
+    )
     yield "home", home_blocks.home(workplace, taxonomy, texts, "beto")
 
 
@@ -235,5 +235,14 @@ def _summary(taxonomy: Taxonomy) -> Summary:
     labels, prediction = taxonomy.names, _prediction(taxonomy)
     state = fold([], names=labels, predicted=prediction.labels)
     seen = [Seen(n, f"179600000{n}.000001", WORDS * 9, state, prediction) for n in range(5)]
-    counted = Counted(messages=9_999, unlabelled=1, judged=500, corrected=499, labels=dict.fromkeys(labels, 9_999))
-    return Summary(CHANNEL, AT, counted, [(name, seen) for name in labels[:3]], seen)
+    return Summary(CHANNEL, AT, _counted(taxonomy), [(name, seen) for name in labels[:3]], seen)
+
+
+def _counted(taxonomy: Taxonomy) -> Counted:
+    return Counted(messages=9_999, unlabelled=1, judged=500, corrected=499, labels=dict.fromkeys(taxonomy.names, 9_999))
+
+
+def _figures(taxonomy: Taxonomy) -> figure_blocks.Figures:
+    learned = [figure_blocks.Learned(n, 9_999, 0.8, 0.7, 0.9, 300, 0.01) for n in range(30)]
+    weeks = [(AT + timedelta(weeks=n), _counted(taxonomy)) for n in range(8)]
+    return figure_blocks.Figures(weeks, learned, 30, None, [0.1] * 99, None)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.views.blocks import Block, context, escape, label_title, plain_text, section
+from bot.views.blocks import Block, button, context, escape, label_title, plain_text, section, shorten
+from bot.views.native import Native
 from bot.views.run_blocks import points
+from bot.views.score_blocks import MOST_ROWS, TITLE, short_words
 from bot.views.texts import Texts
 from model.drift import UNLABELLED, UNSURE, Drift
 from model.labels import Taxonomy
@@ -17,6 +19,9 @@ from model.summary import Counted
 
 # Slack's sections hold 3,000 characters; a row of a label is some 60 of them.
 MOST_LABELS = 30
+SEND_BUTTON = "figures_send"
+# Slack's charts have so many lines at most.
+MOST_SERIES = 6
 BARS = "▁▂▃▄▅▆▇█"
 # A gain of less than half a point is not worth a training.
 LEAST_GAIN = 0.005
@@ -47,11 +52,13 @@ class Figures:
     drift: Drift | None
 
 
-def figures(shown: Figures, taxonomy: Taxonomy, texts: Texts) -> dict[str, Any]:
-    """Render all of it as a screen."""
+def figures(shown: Figures, taxonomy: Taxonomy, texts: Texts, *, sent: bool = False) -> dict[str, Any]:
+    """Render all of it as a screen; `sent`: as charts it is in a direct message."""
     rows: list[Block] = [section(_weeks(shown.weeks, texts))]
     if labels := _labels(shown.weeks, taxonomy, texts):
         rows += [{"type": "divider"}, section(labels), context(texts("figures.labels_how"))]
+        send = {"type": "actions", "elements": [button(SEND_BUTTON, texts("figures.send"))]}
+        rows.append(context(texts("figures.sent")) if sent else send)
     rows += [{"type": "divider"}, section(_curve(shown.learned, texts))]
     told = [*_calibration(shown, texts), *_waits(shown.waits_s, texts)]
     if told:
@@ -64,6 +71,56 @@ def figures(shown: Figures, taxonomy: Taxonomy, texts: Texts) -> dict[str, Any]:
         "close": plain_text(texts("figures.close")),
         "blocks": rows,
     }
+
+
+def charts(shown: Figures, taxonomy: Taxonomy, texts: Texts) -> tuple[str, list[Block]]:
+    """Render what changes from week to week as a message of charts and a table, and its text for notifications."""
+    weeks = [f"{first:%m-%d}" for first, _ in shown.weeks]
+    by_label = _by_label(shown.weeks, taxonomy)
+    most = short_words([label_title(name, taxonomy, texts) for name in list(by_label)[:MOST_SERIES]])
+    labels = [(word, [float(each) for each in counts]) for word, counts in zip(most, by_label.values(), strict=False)]
+    quality = [
+        (texts("figures.unlabelled_share"), [_percent(each.unlabelled, each.messages) for _, each in shown.weeks]),
+        (texts("figures.corrected_share"), [_percent(each.corrected, each.judged) for _, each in shown.weeks]),
+    ]
+    rows = [[_cell(texts("run.table_label")), *(_cell(week) for week in weeks)]]
+    rows += [
+        [
+            _cell(label_title(name, taxonomy, texts)),
+            *({"type": "raw_number", "value": each, "text": str(each)} for each in counts),
+        ]
+        for name, counts in list(by_label.items())[:MOST_ROWS]
+    ]
+    title = texts("figures.title")
+    told = _labels(shown.weeks, taxonomy, texts)
+    shown_blocks = [section(f"*{title}*")]
+    if by_label:
+        table = {"type": "data_table", "caption": texts("figures.chart_labels"), "rows": rows, "page_size": 10}
+        shown_blocks.append(Native(_chart("line", texts("figures.chart_labels"), weeks, labels), section(told)))
+        shown_blocks.append(Native(table))
+    chart = _chart("line", texts("figures.chart_quality"), weeks, quality, y_label="%")
+    return title, [*shown_blocks, Native(chart, section(_weeks(shown.weeks, texts)))]
+
+
+def _chart(kind: str, title: str, weeks: list[str], series: list[tuple[str, list[float]]], **axis: str) -> Block:
+    drawn = [
+        {"name": name, "data": [{"label": week, "value": value} for week, value in zip(weeks, values, strict=True)]}
+        for name, values in series
+    ]
+    chart = {"type": kind, "series": drawn, "axis_config": {"categories": weeks, **axis}}
+    return {"type": "data_visualization", "title": shorten(title, TITLE), "chart": chart}
+
+
+def _cell(text: str) -> Block:
+    return {"type": "raw_text", "text": text}
+
+
+def _number(count: int) -> Block:
+    return {"type": "raw_number", "value": count, "text": str(count)}
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0
 
 
 def drift(found: Drift | None, version: int | None, taxonomy: Taxonomy, texts: Texts) -> str:
@@ -107,10 +164,8 @@ def _weeks(weeks: Sequence[tuple[datetime, Counted]], texts: Texts) -> str:
 
 def _labels(weeks: Sequence[tuple[datetime, Counted]], taxonomy: Taxonomy, texts: Texts) -> str:
     """Return a line for each label with its count in each week, drawn and in numbers, the most frequent first."""
-    by_label: dict[str, list[int]] = {
-        label.name: [counted.labels.get(label.name, 0) for _, counted in weeks] for label in taxonomy
-    }
-    known = sorted((name for name, counts in by_label.items() if any(counts)), key=lambda name: -sum(by_label[name]))
+    by_label = _by_label(weeks, taxonomy)
+    known = list(by_label)
     lines = []
     for name in known[:MOST_LABELS]:
         counts = by_label[name]
@@ -119,6 +174,13 @@ def _labels(weeks: Sequence[tuple[datetime, Counted]], taxonomy: Taxonomy, texts
     if len(known) > MOST_LABELS:
         lines.append(texts.counted("summary.more_labels", len(known) - MOST_LABELS))
     return "\n".join(lines)
+
+
+def _by_label(weeks: Sequence[tuple[datetime, Counted]], taxonomy: Taxonomy) -> dict[str, list[int]]:
+    """Return each label's counts, week by week, of those that any message carried, the most frequent first."""
+    counts = {label.name: [counted.labels.get(label.name, 0) for _, counted in weeks] for label in taxonomy}
+    known = sorted((name for name, each in counts.items() if any(each)), key=lambda name: -sum(counts[name]))
+    return {name: counts[name] for name in known}
 
 
 def bars(counts: Sequence[int]) -> str:

@@ -29,7 +29,7 @@ def _chart(report: Report, per_label: Mapping[str, LabelChange], title: str, tax
     drawn = both or per_label  # of the first version there is no before
     most = set(sorted(drawn, key=lambda name: -size_of_change(drawn[name]))[:MOST_CHARTED])
     charted = [name for name in drawn if name in most]
-    words = _words([label_title(name, taxonomy, texts) for name in charted])
+    words = short_words([label_title(name, taxonomy, texts) for name in charted])
     after = {
         "name": texts("run.picture_before", version=report.version),
         "data": _points(words, [drawn[n].after for n in charted]),
@@ -58,7 +58,7 @@ def _table(report: Report, per_label: Mapping[str, LabelChange], title: str, tax
     return {"type": "data_table", "caption": title, "rows": rows, "page_size": ROWS_A_PAGE}
 
 
-def _words(titles: list[str]) -> list[str]:
+def short_words(titles: list[str]) -> list[str]:
     """Return titles as short as a chart takes them, each once."""
     found: list[str] = []
     for title in titles:

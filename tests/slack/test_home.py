@@ -11,7 +11,7 @@ import pytest
 
 from bot.simulator.person import Person
 from bot.views import home_blocks, review_blocks
-from bot.views.figure_blocks import bars
+from bot.views.figure_blocks import SEND_BUTTON, bars
 from bot.views.home_blocks import Workplace, home
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind
@@ -170,6 +170,32 @@ def test_figures_say_of_how_many_they_are_in_the_reader_s_language(
         assert "Card" in shown
 
     visit(team, "ana", look)
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("refused", [False, True])
+def test_whoever_wants_the_figures_as_charts_has_them_in_a_message_of_their_own(
+    team: SimulatorThread, store: Store, trained_version: Path, refused: bool
+) -> None:
+    """A modal takes no charts; where the workspace takes none at all, the message has what the screen has."""
+    publish_version(store, trained_version)
+    came(store, 1, (ANA, ("tarjeta",)))
+    if refused:
+        team.simulator.faults.fail_next("chat.postMessage", "invalid_blocks")
+
+    async def send(ana: Person, changes: Any) -> None:
+        assert await ana.command("general", "/beto", "cifras")
+        shown = await until(changes, lambda change: change["type"] == "view" and SEND_BUTTON in str(change))
+        assert await ana.action(SEND_BUTTON, view_id=shown["view"]["id"])
+        post = await until(changes, lambda change: change["type"] == "message" and "Cifras" in str(change.get("message")))
+        types = [block["type"] for block in post["message"]["blocks"]]
+        charts = ["data_visualization", "data_table", "data_visualization"]
+        assert types == ["section", *(["section"] * 2 if refused else charts)]
+        assert str(post["channel"]).startswith("D")
+        assert "Tarjeta" in str(post["message"]["blocks"])
+        await until(changes, lambda change: change["type"] == "view" and "Te lo mandé" in str(change))
+
+    visit(team, "ana", send)
 
 
 def test_weeks_are_drawn_beside_each_other() -> None:

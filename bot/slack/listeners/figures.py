@@ -49,6 +49,16 @@ async def _fill(context: ListenerContext, user: str, view_id: str) -> None:
     await context.slack.views_update(view_id=view_id, view=figure_blocks.figures(shown, taxonomy, reader.texts))
 
 
+async def send(context: ListenerContext, user: str, view_id: str) -> None:
+    """Send it to this person as charts, in their direct messages, and say so on the screen."""
+    reader, taxonomy = await context.readers.of(user), await context.taxonomy()
+    shown = await asyncio.to_thread(_look, context.store, reader, taxonomy)
+    text, charts = figure_blocks.charts(shown, taxonomy, reader.texts)
+    await context.slack.chat_postMessage(channel=user, text=text, blocks=charts)
+    view = figure_blocks.figures(shown, taxonomy, reader.texts, sent=True)
+    await context.slack.views_update(view_id=view_id, view=view)
+
+
 def _look(store: Store, reader: Reader, taxonomy: Taxonomy) -> Figures:
     live = store.registry.live()
     scores = None if live is None else live.card.scores.get("test") or live.card.scores["dev"]

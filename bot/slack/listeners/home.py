@@ -16,7 +16,7 @@ from bot.slack.first_version import why_none
 from bot.slack.listeners import figures, labels, training
 from bot.slack.payloads import AppHomeOpened, ViewClick
 from bot.slack.readers import Reader
-from bot.views import blocks, home_blocks
+from bot.views import blocks, figure_blocks, home_blocks
 from bot.views.home_blocks import Workplace
 from model.store.standings import Span
 
@@ -52,6 +52,11 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     async def on_figures(ack: AsyncAck, parsed: ViewClick) -> None:
         await ack()
         context.after_ack(figures.open_for(context, parsed.user, parsed.trigger_id), what=home_blocks.FIGURES_BUTTON)
+
+    @app.action(figure_blocks.SEND_BUTTON)
+    async def on_send(ack: AsyncAck, parsed: ViewClick) -> None:
+        await ack()
+        context.after_ack(figures.send(context, parsed.user, parsed.view_id), what=figure_blocks.SEND_BUTTON)
 
     @app.action(home_blocks.RETRAIN_BUTTON)
     async def on_retrain(ack: AsyncAck, parsed: ViewClick) -> None:
