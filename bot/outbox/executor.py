@@ -8,6 +8,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot import queues
 from bot.metrics import DELIVERIES
+from bot.outbox.announcements import AnnouncementWork
 from bot.outbox.backfills import BackfillWork
 from bot.outbox.context import OutboxContext
 from bot.outbox.digests import DigestWork
@@ -15,7 +16,7 @@ from bot.outbox.doubts import DoubtWork
 from bot.outbox.emoji import EmojiWork
 from bot.outbox.explanations import ExplanationWork
 from bot.outbox.questions import QuestionWork
-from bot.outbox.replies import AnnouncementWork, ReplyWork
+from bot.outbox.replies import ReplyWork
 from bot.outbox.reports import PictureWork, ReportWork, StatusWork
 from bot.outbox.routing import RouteWork, WebhookWork
 from bot.outbox.states import (

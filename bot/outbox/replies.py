@@ -1,4 +1,4 @@
-"""Replies to messages, questions about labels in dispute, and announcements: what each of them shows."""
+"""Replies to messages: what each of them shows, and whom it tells."""
 
 import hashlib
 import logging
@@ -21,12 +21,12 @@ from bot.outbox.doubts import open_doubt
 from bot.outbox.routing import take_routes
 from bot.outbox.showing import Shown, judged_now, shown_of
 from bot.outbox.states import AGAIN_S, AmbiguousResult, Done, Facts, RateLimited, Subject, Write
-from bot.outbox.work import Content, Work
-from bot.views import announcements, blocks, review_blocks
+from bot.outbox.work import Content
+from bot.views import blocks
 from bot.views.native import classic_form
 from bot.views.texts import Texts
 from model.judgements import LabelState
-from model.labels import LabelEvent, Taxonomy, only
+from model.labels import Taxonomy, only
 from model.schema import Message, Prediction, Source
 from model.store.database import now
 from model.store.judged_messages import Judged
@@ -206,29 +206,6 @@ class ReplyWork(AboutMessage):
             )
         except (SlackApiError, RateLimited, AmbiguousResult) as error:  # they may have left; the labels stand there
             log.info("could not tell %s that their corrections do not count: %s", user, error)
-
-
-class AnnouncementWork(Work):
-    """A text of the locales, or a change that concerns all in the channel, told there."""
-
-    METADATA = "beto_announcement"
-    NAMED = "key"
-
-    def name(self) -> str:
-        """Return the row's key."""
-        return self.row.key
-
-    def render(self) -> Content:
-        """Return the text with its values, or what changed."""
-        content, texts = self.row.content, self.context.texts
-        if "promotion" in content:
-            return Content(announcements.promotion(content["promotion"], texts))
-        if "portion" in content:
-            return Content(*review_blocks.portion(texts, direct=content["portion"]["direct"]))
-        if "labels" in content:
-            events = [LabelEvent.model_validate(event) for event in content["labels"]]
-            return Content(announcements.labels(events, texts))
-        return Content(texts(content["text"], **content["values"]))
 
 
 def render_reply(
