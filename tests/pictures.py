@@ -126,7 +126,7 @@ async def correct_forty(town: Town) -> None:
 
 
 def take_report(window: Window, town: Town) -> None:
-    """Take the report of a retraining, with its picture, in the thread of its status."""
+    """Take the report of a retraining, with its chart, in the thread of its status."""
     print("retraining ...", flush=True)
     runs = town.store.runs
     wait_until(lambda: (run := runs.last()) is not None and run.over and is_told(town.store, run.id), 900, "the report")
@@ -134,8 +134,8 @@ def take_report(window: Window, town: Town) -> None:
     window.open("ana", "reclamos")
     window.click(f"{window.message('Listo')} [data-testid=replies]")
     window.see(THREAD, "Veredicto")
-    window.until(lambda: window.ask("one.naturalWidth", f"{THREAD} img") > 500, "the picture of the report")
-    begin_with(window, f"{THREAD} [data-testid=message]:has(img)")
+    window.see(f"{THREAD} .data_visualization", "F1")
+    begin_with(window, f"{THREAD} [data-testid=message]:has(.data_visualization)")
     save(window, "report")
 
 
