@@ -1,6 +1,7 @@
 """Fitting what is light in a version: its lexical model, a head on what the base makes of a text, and labels by their names."""
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -232,6 +233,7 @@ class LightFitter:
 
     def _fit(self, known: _Known, taxonomy: Taxonomy) -> None:
         """Fit the columns of labels of which something new is known; the others are as the version has them."""
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
         texts = [example.text for example in known.train]
@@ -257,7 +259,8 @@ class LightFitter:
                 C=_INVERSE_REGULARISATION, class_weight="balanced", max_iter=_MOST_STEPS, tol=_TOLERANCE, warm_start=True
             )
             model.classes_, model.coef_, model.intercept_ = np.array([0.0, 1.0]), weights[None, :, at].astype(float), bias[[at]]
-            with one_blas_thread():
+            with one_blas_thread(), warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # so many steps are enough where nothing fits well
                 model.fit(features[here], wanted)
             weights[:, at], bias[at] = model.coef_[0], model.intercept_[0]
         self._model = replace(self._model, weights=weights, bias=bias)
