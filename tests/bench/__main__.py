@@ -73,15 +73,15 @@ def noise(messages: int, base: str, as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--bare/--here", default=True, show_default=True, help="From a copy of the repository, or with the packages here.")
+@click.option("--here", is_flag=True, help="With the packages that are here, instead of from a copy of the repository.")
 @click.option("--base", default="e5", show_default=True, help="What to fine-tune: e5, mini, or a checkpoint.")
-@click.option("--labelled/--answered", default=True, show_default=True, help="Until a message has labels, or hola an answer.")
+@click.option("--answered", is_flag=True, help="Only until hola is answered, instead of until a message has labels.")
 @as_json
-def install(bare: bool, base: str, labelled: bool, as_json: bool) -> None:
+def install(here: bool, base: str, answered: bool, as_json: bool) -> None:
     """Install the bot as the README tells, and time each step until it answers in Slack."""
     from tests.bench.install import measure
 
-    finish(measure(bare=bare, base=base, labelled=labelled), as_json)
+    finish(measure(bare=not here, base=base, labelled=not answered), as_json)
 
 
 @bench.command()
