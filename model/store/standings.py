@@ -168,9 +168,20 @@ def _within(table: Any, span: Span, channel: str | None) -> Any:
 
 def _counted(connection: Connection, span: Span, channel: str | None) -> dict[str, int]:
     """Return how many messages carry each label, by the name that it had."""
-    there = _within(standing_labels, span, channel)
-    rows = connection.execute(select(standing_labels.c.label, func.count()).where(there).group_by(standing_labels.c.label))
-    return {str(name): int(count) for name, count in rows}
+    there, name = _within(standing_labels, span, channel), standing_labels.c.label
+    if channel is None:  # each name on its own stretch of the index, where SQLite would sort all that it counts
+        there = and_(there, name.in_(_names(connection)))
+    rows = connection.execute(select(name, func.count()).where(there).group_by(name))
+    return {str(each): int(counted) for each, counted in rows}
+
+
+def _names(connection: Connection) -> list[str]:
+    """Return the names of labels that stand somewhere: one look into the index for each."""
+    name = standing_labels.c.label
+    first = select(func.min(name).label("name")).cte("names", recursive=True)
+    after = select(func.min(name)).where(name > first.c.name).scalar_subquery()
+    names = first.union_all(select(after).where(first.c.name.is_not(None)))
+    return list(connection.execute(select(names.c.name).where(names.c.name.is_not(None))).scalars())
 
 
 def _carrying(connection: Connection, raw: Mapping[str, int], names: Sequence[str], span: Span, channel: str | None) -> int:

@@ -240,7 +240,7 @@ standing_labels = Table(
 # What is counted stands in the index: the rows themselves need not be read.
 Index("ix_standings_at", *(standings.c[name] for name in ("at", "labels", "judged", "corrected")))
 Index("ix_standings_channel", *(standings.c[name] for name in ("channel", "at", "labels", "judged", "corrected")))
-Index("ix_standing_labels_at", standing_labels.c.at, standing_labels.c.label)
+Index("ix_standing_labels_label", standing_labels.c.label, standing_labels.c.at)
 Index("ix_standing_labels_channel", standing_labels.c.channel, standing_labels.c.at, standing_labels.c.label)
 
 # What the labels themselves suggest: each question is asked once, and answered by whoever may change labels.
