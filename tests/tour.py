@@ -15,9 +15,10 @@ from pathlib import Path
 
 from PIL import Image
 from selenium.webdriver import Keys
+from selenium.webdriver.support.select import Select
 
 from bot.simulator.person import Person
-from bot.views import blocks, label_blocks
+from bot.views import blocks, label_blocks, run_blocks
 from model.labels import Label, LabelEvent
 from tests.journeys.browser import THREAD, Window, installed, running_browser
 from tests.outbox_rows import is_told
@@ -52,9 +53,10 @@ class Tour:
             self.window.resize(width, HEIGHT)
             for theme in THEMES:
                 self.window.script("document.documentElement.dataset.theme = arguments[0]", theme)
+                self.window.script("document.getAnimations().forEach((one) => { try { one.finish() } catch { one.cancel() } })")
                 with Image.open(io.BytesIO(self.window.chrome.get_screenshot_as_png())) as picture:
                     path = self.folder / f"{self.number:02}-{name}-{theme}-{width}.png"
-                    picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+                    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
                 self.serious += [f"{self.number:02}-{name} {theme} {width}: {each}" for each in self._axe()]
         self.window.script("document.documentElement.dataset.theme = 'light'")
         self.window.resize(WIDTHS[0], HEIGHT)
@@ -107,7 +109,12 @@ class Tour:
         message = self.window.message(text)
         self.window.until(lambda: self.window.script(f"return document.querySelector('{message} [data-testid=replies]')"),
                           "a reply", PATIENCE_S)  # fmt: skip
-        return self.window.labelled(message)
+        self.window.click(f"{message} [data-testid=replies]")
+        ts = self.window.ask("one.dataset.ts", message)
+        edit = f"{THREAD}:has([data-ts='{ts}']) [data-action-id={blocks.EDIT_ACTION}]"
+        self.see(edit)
+        reply = self.window.ask("one.closest('[data-testid=message]').dataset.ts", edit)
+        return f"{THREAD} [data-ts='{reply}']"
 
 
 def first_hour(tour: Tour) -> None:
@@ -160,9 +167,8 @@ def first_hour(tour: Tour) -> None:
     tour.see(THREAD, "Nómina")
     tour.shot("corrected")
     tour.press(blocks.WHY_ACTION, reply)
-    window.until(
-        lambda: not window.script(f"return document.querySelector('{MODAL}')?.innerText.includes('…')"), "why", PATIENCE_S
-    )
+    why = f"const one = document.querySelector('{MODAL} .dialog-body'); return Boolean(one) && !one.innerText.includes('…')"
+    window.until(lambda: window.script(why), "why", PATIENCE_S)
     tour.shot("why")
     tour.close_all()
 
@@ -191,10 +197,19 @@ def first_hour(tour: Tour) -> None:
     print(f"run {last and last.status}: {last and last.error}", flush=True)
     window.reload()
     tour.shot("retrained")
-    if last is not None and last.version is not None:
-        live = town.store.registry.live()
-        if live is None or live.number != last.version:
-            town.store.registry.promote(last.version, by="U0SIMUANA", reason="the tour goes on")
+    status = window.message("@ana")
+    window.click(f"{status} [data-testid=replies]")
+    tour.see(f"{THREAD} img")
+    tour.shot("report")
+    live, promote = town.store.registry.live(), f"{THREAD} [data-action-id={run_blocks.PROMOTE_ACTION}]"
+    if last is not None and last.version is not None and (live is None or live.number != last.version):
+        window.click(promote)
+        asked, sure = "return Boolean(document.querySelector('[data-testid=confirm-yes]'))", "[data-testid=confirm-yes]"
+        window.until(lambda: window.script(asked) or is_live(town, last.version), "a question, or the promotion", PATIENCE_S)
+        if window.script(asked):
+            tour.shot("sure")
+            window.click(sure)
+        wait_until(lambda: is_live(town, last.version), PATIENCE_S, "the promotion")
     reply = tour.say("Mi sueldo de este mes llegó incompleto, ¿revisan el rol de pagos?")
     tour.shot("new-label")
 
@@ -207,10 +222,11 @@ def first_hour(tour: Tour) -> None:
     tour.shot("menu")
     window.click("[data-value='merge:sueldos']")
     tour.see(f"{MODAL} [data-block-id=labels] select")
-    window.ask("one", f"{MODAL} [data-block-id=labels] select").send_keys("Nómina")
+    Select(window.ask("one", f"{MODAL} [data-block-id=labels] select")).select_by_index(1)
     tour.shot("merge")
     window.click(SUBMIT)
-    window.see_none(f"{MODAL} [data-block-id='label:sueldos']")
+    tour.see(f"{MODAL} [data-block-id='label:nomina']")
+    window.see_none(row)
     tour.shot("merged")
     tour.press(label_blocks.UNDO_BUTTON)
     tour.see(row)
@@ -224,6 +240,12 @@ def first_hour(tour: Tour) -> None:
     window.write("/beto vuelve")
     tour.see("[data-ephemeral]")
     tour.shot("rolled-back")
+
+
+def is_live(town: Town, version: int | None) -> bool:
+    """Return whether this version answers."""
+    live = town.store.registry.live()
+    return live is not None and live.number == version
 
 
 async def write_others(town: Town) -> None:

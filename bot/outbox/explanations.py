@@ -2,15 +2,19 @@
 
 import json
 import logging
+from dataclasses import replace
+from functools import cached_property
 
 from slack_sdk.errors import SlackApiError
 
 from bot.errors import refusal
 from bot.outbox.about import AboutMessage
+from bot.outbox.context import OutboxContext
 from bot.outbox.replies import known_from
 from bot.outbox.states import Done, Facts
 from bot.outbox.work import Content
 from bot.views import blocks, why_blocks
+from bot.views.texts import load_texts
 from bot.views.why_blocks import Near
 from model.labels import Taxonomy
 from model.schema import Explanation
@@ -39,7 +43,7 @@ class ExplanationWork(AboutMessage):
 
     def render(self) -> Content:
         """Return the answer, or why there is none any more."""
-        texts, stored, made = self.context.texts, self.stored, self.row.content.get("explanation")
+        texts, stored, made = self._context.texts, self.stored, self.row.content.get("explanation")
         taxonomy = self.context.store.labels.current()
         judged = self.context.store.judged.of(stored.id, taxonomy)
         if stored.deleted or judged is None:
@@ -60,10 +64,17 @@ class ExplanationWork(AboutMessage):
             log.info("%s is not shown: %s", self.row.key, refusal(error))
         return Done()
 
+    @cached_property
+    def _context(self) -> OutboxContext:
+        """The same, in the language of whoever asked."""
+        language = str(self.row.content["asked"].get("language") or self.context.texts.language)
+        return replace(self.context, texts=load_texts(language, self.context.settings.sign_emoji))
+
     def _explain(self, explained: Explanation, judged: Judged, taxonomy: Taxonomy) -> dict[str, object]:
-        context, stored, asked = self.context, self.stored, self.row.content["asked"]
+        context, stored, asked = self._context, self.stored, self.row.content["asked"]
         if explained.revision != stored.revision:
             return why_blocks.sentence(context.texts("why.changed"), context.texts)
+        version = context.store.registry.get(explained.version)
         return why_blocks.explanation(
             explained,
             normalise(stored.message.text).split(),
@@ -75,6 +86,7 @@ class ExplanationWork(AboutMessage):
             else known_from(context, explained.known_from, stored, taxonomy, is_member=bool(asked["is_member"])),
             near=self._near(explained, taxonomy),
             asked=asked.get("label"),
+            describes=version is not None and version.card.describes,
             metadata=json.dumps({"message": stored.id}),
         )
 

@@ -200,8 +200,8 @@ def _row(label: Label, standing: Standing, texts: Texts, *, may_edit: bool) -> B
     told = [texts(f"labels.{standing.state}")] if standing.state is not None else []
     if standing.judged:
         told.append(texts.counted("labels.judged", standing.judged))
-    if standing.scores is not None and standing.scores.support:
-        told.append(texts("labels.right", of_ten=round(standing.scores.f1 * 10)))
+    if (of_ten := standing.right_of_ten) is not None:
+        told.append(texts("labels.right", of_ten=of_ten))
     if standing.agreement is not None and standing.agreement.units >= ENOUGH:
         told.append(texts("labels.agreement", value=value(standing.agreement, texts)))
     lines = [f"{sign(label)}*{escape(texts.title(label))}*", escape(shorten(label.description, 150))]

@@ -36,3 +36,8 @@ class Standing:
         if self.scores.support == 0 or self.scores.support + self.judged < FEW:
             return "learning"
         return "sound" if self.scores.f1 >= SOUND_FROM else "weak"
+
+    @property
+    def right_of_ten(self) -> int | None:
+        """Return how many of ten the live version gets right; None where that rests on too little to be said."""
+        return round(self.scores.f1 * 10) if self.scores is not None and self.state in {"sound", "weak"} else None

@@ -63,11 +63,13 @@ def explanation(
     known: str,
     near: Sequence[Near],
     asked: str | None,
+    describes: bool,
     metadata: str,
 ) -> dict[str, Any]:
     """Render what carries each label that stands, that the version gives, or that was `asked` for.
 
     `words` are those that the spans count. `known` says whose word about another message decides, "" where none does.
+    `describes`: the version knows labels that it was not taught by what is written of them.
     """
     by_label = _in_names_of_today(explained, taxonomy)
     given = [name for name, carried in by_label.items() if carried.given]
@@ -78,7 +80,7 @@ def explanation(
     elif not wanted and (best := max(by_label.values(), key=lambda each: each.score, default=None)) is not None:
         wanted = [best.label] if best.score >= GUESS_FROM else []
     lines = [
-        "\n".join(_lines(name, by_label.get(name), state.labels.get(name), words, taxonomy, texts))
+        "\n".join(_lines(name, by_label.get(name), state.labels.get(name), words, taxonomy, texts, describes=describes))
         for name in wanted[:MOST_LABELS]
     ]
     shown: list[Block] = [section(texts("why.known", known=known))] if known else []
@@ -92,7 +94,8 @@ def explanation(
     others = [name for name in sorted(by_label, key=lambda name: -by_label[name].score) if name not in wanted[:MOST_LABELS]]
     if others:
         shown.append(_menu(others, taxonomy, texts))
-    how = [texts("why.how")]
+    carried = [by_label[name] for name in wanted[:MOST_LABELS] if name in by_label]
+    how = [texts("why.how")] if any(each.words or each.against for each in carried) else []
     how += [texts("why.in_parts")] if explained.in_parts else []
     how += [texts("reply.truncated")] if explained.truncated else []
     told_by = signature(explained.base, explained.version, explained.corrections, texts)
@@ -100,7 +103,14 @@ def explanation(
 
 
 def _lines(
-    name: str, carried: Carried | None, state: LabelState | None, words: Sequence[str], taxonomy: Taxonomy, texts: Texts
+    name: str,
+    carried: Carried | None,
+    state: LabelState | None,
+    words: Sequence[str],
+    taxonomy: Taxonomy,
+    texts: Texts,
+    *,
+    describes: bool,
 ) -> list[str]:
     title = escape(label_title(name, taxonomy, texts))
     lines = []
@@ -108,7 +118,7 @@ def _lines(
         for key, people in (("why.said_yes", state.yes), ("why.said_no", state.no)):
             lines += [texts(key, title=title, people=mentions(people))] if people else []
     if carried is None:
-        return [*lines, texts("why.unknown", title=title)]
+        return [*lines, texts("why.unknown" if describes else "why.untaught", title=title)]
     percent = texts.percent(carried.score)
     pro, contra = _phrases(carried.words, words), _phrases(carried.against, words)
     if carried.given:

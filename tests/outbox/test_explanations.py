@@ -49,6 +49,7 @@ def told(
     labels: tuple[Carried, ...] | None = FOUND,
     is_member: bool = True,
     label: str | None = None,
+    language: str = "",
     meanwhile: Any = lambda: None,
     **more: Any,
 ) -> str:
@@ -56,6 +57,7 @@ def told(
     views, store = slack.apps[0].views, context.store
     opened = context.slack.views_open(trigger_id=views.new_trigger("U0SIMUANA"), view=why_blocks.loading(context.texts))
     asked: dict[str, str | bool] = {"user": "U0SIMUANA", "view": opened["view"]["id"], "is_member": is_member}
+    asked |= {"language": language} if language else {}
     store.explanations.ask(KEY, message_id, CHANNEL, asked | ({"label": label} if label else {}))
     made = None
     if labels is not None:
@@ -97,7 +99,21 @@ def test_what_people_said_is_theirs(context: OutboxContext, replies_slack: Simul
     judge(context.store, CHANNEL, TS)
     found = told(context, replies_slack, message_id)
     assert "*Agencia y atención*: la pone <@U0SIMULUIS>" in found
+    assert "*Agencia y atención*: todavía no la he aprendido" in found, "mini does not know it by its description"
     assert "*Fraude*: no, según <@U0SIMULUIS>" in found
+
+
+@pytest.mark.parametrize(
+    ("labels", "says", "explains"), [(FOUND, "*Fraud* 87%: for «clonaron»", True), ((), "I see nothing of any label", False)]
+)
+@ON_SQLITE
+def test_it_is_told_in_the_language_of_whoever_asked(
+    labels: tuple[Carried, ...], says: str, explains: bool, context: OutboxContext, replies_slack: Simulator
+) -> None:
+    """And what the words are is explained where there are any."""
+    found = told(context, replies_slack, a_message(context.store), labels=labels, language="en")
+    assert says in found
+    assert ("The words are those" in found) == explains
 
 
 @pytest.mark.parametrize("what", ["erased", "deleted", "edited", "expired", "nothing to explain", "blind"])

@@ -30,6 +30,7 @@ def scored(f1: float, support: int) -> LabelScores:
 def test_a_label_stands_by_what_is_known_of_it(standing: Standing, state: str | None) -> None:
     """Nothing is called sound that was measured on a handful of messages, or weak where nothing serves."""
     assert standing.state == state
+    assert (standing.right_of_ten is None) == (state not in {"sound", "weak"}), "a share of two messages is no share"
 
 
 def test_labels_of_a_group_stand_together_in_the_choice_and_the_guide_is_beside_it() -> None:
