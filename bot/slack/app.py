@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import signal
+from collections.abc import Awaitable, Callable
 from http.server import ThreadingHTTPServer
 from typing import Any
 
@@ -20,7 +21,7 @@ from bot import metrics
 from bot.errors import StartRefused, refusal
 from bot.locks import TtlLock
 from bot.settings import EVENTS_PATH, BotSettings, misspelt
-from bot.slack import guard
+from bot.slack import guard, payloads
 from bot.slack.context import ListenerContext, build_context, kept_connections, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
 from bot.slack.listeners import (
@@ -81,6 +82,13 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         raise_error_for_unhandled_request=False,
     )
     guard.own_workspace_only(app, who.team_id)
+
+    @app.middleware
+    async def speak(parsed: payloads.Payload, next_: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
+        """Speak the language of whoever clicked or asked: what comes of it is for their eyes."""
+        context.speak_to(await context.readers.soon(parsed.user) if isinstance(parsed, payloads.FROM_A_PERSON) else None)
+        return await next_()
+
     for register in (
         messages.register, reactions.register, corrections.register, reply_buttons.register, explanations.register,
         commands.register, training.register, erasure.register, shortcuts.register, home.register, labels.register,
@@ -95,22 +103,21 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         await ack()
 
     # What stands in Slack since an earlier version, or what somebody added to the app there.
-    former = context.texts("command.former")
-
     @app.command(re.compile(".*"))
     async def on_former_command(ack: AsyncAck) -> None:
-        await ack(former)
+        await ack(context.texts("command.former"))
 
     @app.action(re.compile(".*"))
     @app.shortcut(re.compile(".*"))
     async def on_former_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         if response_url := body.get("response_url"):
+            former = context.texts("command.former")
             context.after_ack(context.answer(response_url, former, what="a former button"), what="a former button")
 
     @app.view(re.compile(".*"))
     async def on_former_view(ack: AsyncAck) -> None:
-        await ack(response_action="update", view=blocks.sorry(former, context.texts))
+        await ack(response_action="update", view=blocks.sorry(context.texts("command.former"), context.texts))
 
     @app.error
     async def refuse(error: Exception, body: dict[str, Any]) -> BoltResponse:

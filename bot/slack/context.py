@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -132,13 +132,20 @@ class Background:
             task.cancel()
 
 
+# The sentences that whoever clicked or asked reads: in what goes on for them, also after it is acknowledged.
+_READ: contextvars.ContextVar[Texts | None] = contextvars.ContextVar("read", default=None)
+
+
 @dataclass(frozen=True)
 class ListenerContext:
-    """Dependencies shared by all listeners."""
+    """Dependencies shared by all listeners.
+
+    `channel_texts` are the sentences of what stands in channels, in the workspace's language.
+    """
 
     settings: BotSettings
     store: Store
-    texts: Texts
+    channel_texts: Texts
     slack: SlackClient
     bot_user: str
     bot_name: str  # as people call it here
@@ -155,9 +162,14 @@ class ListenerContext:
         """Return the current labels (see `TaxonomyCache.current`)."""
         return await self.labels.current()
 
-    def read_by(self, reader: Reader) -> "ListenerContext":
-        """Return the same, speaking this person's language."""
-        return replace(self, texts=reader.texts)
+    @property
+    def texts(self) -> Texts:
+        """The sentences of whoever clicked or asked (see `speak_to`); where nobody did, those of channels."""
+        return _READ.get() or self.channel_texts
+
+    def speak_to(self, reader: Reader | None) -> None:
+        """Speak this person's language from now on in this coroutine, and in all that it starts; for None the workspace's."""
+        _READ.set(None if reader is None else reader.texts)
 
     async def used_labels(self, channel: str) -> tuple[str, ...] | None:
         """Return the labels that the channel uses, by their names of today; None for all."""
@@ -299,7 +311,7 @@ def build_context(
     return ListenerContext(
         settings=settings,
         store=store,
-        texts=texts,
+        channel_texts=texts,
         slack=slack,
         bot_user=bot_user,
         bot_name=bot_name,

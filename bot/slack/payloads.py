@@ -534,6 +534,8 @@ INTERACTIONS: dict[str | None, type[Payload]] = {
     "message_action": MessageShortcut,
     "block_suggestion": LabelSearch,
 }
+# What somebody did whom the answer is for, and nobody else.
+FROM_A_PERSON = (SlashCommand, ButtonClick, ViewClick, ViewSubmission, MessageShortcut, LabelSearch)
 
 
 def parse(body: object) -> Payload | None:

@@ -51,7 +51,7 @@ async def show(context: ListenerContext, call: Call) -> str:
 
 async def _tell(context: ListenerContext, parsed: ViewSubmission, channel: str, chosen: tuple[str, ...]) -> None:
     """Tell the channel which labels it uses from now on, who chose them, and how that is changed."""
-    key, texts = change_key(parsed.view_id), context.texts
+    key, texts = change_key(parsed.view_id), context.channel_texts
     told = {"user": f"<@{parsed.user}>", "labels": blocks.names(chosen, await context.taxonomy(), texts)}
     text_key = "labels.told_channel" if chosen else "labels.told_channel_all"
     await asyncio.to_thread(context.store.outbox.announce, key, channel, text_key, told)

@@ -75,15 +75,14 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 
 async def _answer(context: ListenerContext, word: str, call: Call) -> str:
-    """Return the answer, in the language of whoever asks."""
-    speaking = context.read_by(await context.readers.soon(call.user))
+    """Return the answer."""
     answer = WORDS.get(word.lower())
     if answer is not None:
-        return await answer(speaking, call)
+        return await answer(context, call)
     shown = blocks.escape(word[:50]).replace("`", "'")
     likely = difflib.get_close_matches(word.lower()[:50], [each for each in WORDS if each], n=1)
     key = "command.unknown_likely" if likely else "command.unknown"
-    return speaking.texts(key, word=shown, likely="".join(likely))
+    return context.texts(key, word=shown, likely="".join(likely))
 
 
 async def _answer_later(context: ListenerContext, call: Call, answering: "asyncio.Future[str]") -> None:

@@ -107,7 +107,7 @@ async def _ask(
         await _in_modal(context, view["id"])(why_not)
         return
     key = why_key(trigger_id)
-    asked: dict[str, str | bool] = {"user": user, "view": view["id"]}
+    asked: dict[str, str | bool] = {"user": user, "view": view["id"], "language": texts.language}
     asked["is_member"] = await context.visibility.is_full_member(user)
     if label is not None:
         asked["label"] = label

@@ -66,23 +66,22 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 async def _open_labels(context: ListenerContext, parsed: ViewClick) -> None:
     call = Call(channel="", user=parsed.user, rest="", trigger_id=parsed.trigger_id, response_url="")
-    await labels.show(context.read_by(await context.readers.soon(parsed.user)), call)
+    await labels.show(context, call)
 
 
 async def _retrain(context: ListenerContext, parsed: ViewClick) -> None:
     """Begin a run, told in this person's direct messages with the bot; or say in a modal why not."""
-    speaking = context.read_by(await context.readers.soon(parsed.user))
     direct = str((await context.slack.conversations_open(users=parsed.user))["channel"]["id"])
     call = Call(channel=direct, user=parsed.user, rest="", trigger_id=parsed.trigger_id, response_url="")
-    if why_not := await training.retrain(speaking, call):
-        await context.slack.views_open(trigger_id=parsed.trigger_id, view=blocks.sorry(why_not, speaking.texts))
+    if why_not := await training.retrain(context, call):
+        await context.slack.views_open(trigger_id=parsed.trigger_id, view=blocks.sorry(why_not, context.texts))
     await _show(context, parsed.user)
 
 
 async def _show(context: ListenerContext, user: str) -> None:
     reader = await context.readers.of(user)
-    speaking = context.read_by(reader)
-    shown = await _look(speaking, reader, user)
+    context.speak_to(reader)
+    shown = await _look(context, reader, user)
     view = home_blocks.home(shown, await context.taxonomy(), reader.texts, context.bot_name)
     for pause_s in AGAIN_S:
         try:

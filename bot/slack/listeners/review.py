@@ -376,7 +376,7 @@ def _decide(
     context.store.gestures.add(gesture, channel=message.channel, item_ts=message.ts)
     told = {
         "user": f"<@{parsed.user}>",
-        "label": blocks.names([name], taxonomy, context.texts),
+        "label": blocks.names([name], taxonomy, context.channel_texts),
         "people": blocks.mentions(tuple(user for user in (*label.yes, *label.no) if user != parsed.user)),
     }
     context.store.outbox.announce(

@@ -192,7 +192,7 @@ async def _announce(context: ListenerContext, before: StoredRoute, after: Stored
         route = after.route
         others = [each for each in _places(route) if each != channel]
         public = [await context.visibility.is_public(each) for each in others]
-        what = route_blocks.told(route, taxonomy, context.texts, hidden=not all(public))
+        what = route_blocks.told(route, taxonomy, context.channel_texts, hidden=not all(public))
         key = change_key(f"{trigger_id}:{channel}")
         values: dict[str, str | int] = {"user": f"<@{user}>", "number": after.id, "what": what}
         await asyncio.to_thread(context.store.outbox.announce, key, channel, told, values)

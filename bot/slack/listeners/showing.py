@@ -134,4 +134,4 @@ async def _fill_screen(context: ListenerContext, view_id: str, call: Call) -> No
 
 async def _announce_showing(context: ListenerContext, call: Call) -> None:
     showing = await asyncio.to_thread(context.store.channels.showing, call.channel)
-    await context.announce(call, "showing.told", what=showing_blocks.told(showing, context.texts))
+    await context.announce(call, "showing.told", what=showing_blocks.told(showing, context.channel_texts))
