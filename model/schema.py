@@ -381,7 +381,7 @@ class Reason(Frozen):
     """One reason of a verdict, for it (`good`) or against it; the locale files have its sentence."""
 
     code: Literal[
-        "first", "live_broken", "wins", "gains", "equal", "loses", "label_falls", "recall_falls", "precision_falls",
+        "first", "live_broken", "untested", "wins", "gains", "equal", "loses", "label_falls", "recall_falls", "precision_falls",
         "miscalibrated", "baseline_ahead", "test_set_reused",
     ]  # fmt: skip
     good: bool
@@ -439,7 +439,7 @@ class Report(Frozen):
     @property
     def undecided(self) -> bool:
         """Return whether there was nothing to compare with, so that people have to decide."""
-        return any(reason.code == "live_broken" for reason in self.verdict.reasons)
+        return any(reason.code in {"live_broken", "untested"} for reason in self.verdict.reasons)
 
     @property
     def found_worse(self) -> bool:

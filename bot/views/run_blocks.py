@@ -294,6 +294,8 @@ def _learned(report: Report, texts: Texts) -> str:
 def _scores(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
     """Return every number, with its limits, and what speaks for the verdict."""
     found = report.comparison
+    if not found.texts:
+        return [texts("run.untested"), *(texts("run.note_batch", note=escape(note)) for note in report.notes)]
     scores = [texts("run.scores", texts=found.texts)]
     for name, value, gain in (("micro-F1", found.micro, found.micro_gain), ("macro-F1", found.macro, found.macro_gain)):
         against = (

@@ -56,13 +56,24 @@ def compare(
     systems on the same texts (Koehn 2004, "Statistical significance tests for machine translation evaluation"; Efron and
     Tibshirani 1993, chapter 13). `truth` and `known` are 0/1, texts x labels. Labels of `preferences` are compared a second
     time, at the thresholds at which they serve; all else is without preferences, since unlike thresholds compare nothing.
+    Texts on which nothing is known of these labels count for nobody; where no other is left, `texts` is 0.
     """
+    if not len(truth):
+        raise ValueError("there is no test text to compare on")
+    if not (told := known.any(1)).any():
+        none = Interval(value=0, low=0, high=0)
+        gain, ece = (None, None) if live is None else (none, 0.0)
+        return Comparison(
+            texts=0, right=0, right_live=None if live is None else 0, micro=none, macro=none, micro_gain=gain, macro_gain=gain,
+            micro_baseline=0, macro_baseline=0, ece=0, ece_live=ece, per_label={},
+        )  # fmt: skip
+    if not told.all():
+        truth, known, candidate, baseline = truth[told], known[told], _of(candidate, told), _of(baseline, told)
+        live = None if live is None else _of(live, told)
     rng = np.random.default_rng(SEED)
     texts = len(truth)
     # How often each resample holds each text; the first row is the test split itself.
-    weights = np.vstack([np.ones(texts), rng.multinomial(texts, np.full(texts, 1 / texts), size=RESAMPLES)]) if texts else None
-    if weights is None:
-        raise ValueError("there is no test text to compare on")
+    weights = np.vstack([np.ones(texts), rng.multinomial(texts, np.full(texts, 1 / texts), size=RESAMPLES)])
     ours = _f1(weights, truth, known, candidate.given)
     theirs = None if live is None else _f1(weights, truth, known, live.given)
     reference = _f1(weights[:1], truth, known, baseline.given)
@@ -107,10 +118,13 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0, live_i
     which recall or precision is preferred by F2 or F0.5 where it then is. The baseline decides
     nothing: a network may be wanted for its speed of learning, but the report says where the baseline is ahead. `uses` is
     how many candidates were evaluated on these test texts before. `live_is_broken` is true where versions were live before
-    and none of them can be loaded: then there is nothing to compare with, and people have to decide.
+    and none of them can be loaded: then there is nothing to compare with, and people have to decide; so they have where no
+    test text tells of a label that both know, as after a team has begun with labels of its own.
     """
     reasons = []
-    if comparison.micro_gain is None or comparison.macro_gain is None:
+    if not comparison.texts and comparison.micro_gain is not None:
+        reasons.append(Reason(code="untested", good=False))
+    elif comparison.micro_gain is None or comparison.macro_gain is None:
         reasons.append(Reason(code="live_broken", good=False) if live_is_broken else Reason(code="first", good=True))
     else:
         gains = {"micro": comparison.micro_gain, "macro": comparison.macro_gain}
@@ -137,6 +151,13 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0, live_i
     if uses >= REUSED_AFTER:
         reasons.append(Reason(code="test_set_reused", good=True, values={"uses": uses}))
     return Verdict(promote=promote, reasons=tuple(reasons))
+
+
+def _of(answers: Answers, texts: Matrix) -> Answers:
+    """Return what was answered to these texts."""
+    return Answers(
+        answers.given[texts], answers.scores[texts], None if answers.preferred is None else answers.preferred[texts]
+    )  # fmt: skip
 
 
 def _preferred(

@@ -58,6 +58,23 @@ def test_what_nobody_judged_counts_neither_for_nor_against() -> None:
     assert compare(truth, known, LABELS, answers(other), None, answers(truth)).micro == right.micro
 
 
+def test_where_no_text_tells_of_a_shared_label_people_decide() -> None:
+    """A team that begins with labels of its own is examined on the shipped messages, which tell nothing of them."""
+    truth, known = np.zeros((286, 3)), np.zeros((286, 3))
+    for width in (0, 3):  # versions that share no label; labels of which nothing is known
+        given = answers(truth[:, :width])
+        found = compare(truth[:, :width], known[:, :width], LABELS[:width], given, given, given)
+        assert (found.texts, found.right, found.right_live) == (0, 0, 0), "286 of 286 would be no merit"
+        verdict = decide(found, label_margin=0.15)
+        assert not verdict.promote
+        assert codes(verdict.reasons) == {"untested"}
+        first = compare(truth[:, :width], known[:, :width], LABELS[:width], given, None, given)
+        assert decide(first, label_margin=0.15).promote, "the first version goes live all the same"
+    known[:20, 0] = 1
+    found = compare(truth, known, LABELS, answers(truth), answers(1 - truth), answers(truth))
+    assert (found.texts, found.right, found.right_live) == (20, 20, 0)
+
+
 def test_a_better_candidate_goes_live_and_a_worse_one_does_not() -> None:
     """The one rule that everything else serves."""
     truth = some_texts(200)

@@ -73,6 +73,7 @@ def _look(store: Store, reader: Reader, taxonomy: Taxonomy) -> Figures:
             gain=None if each.report.comparison.micro_gain is None else each.report.comparison.micro_gain.value,
         )
         for each in store.insight.learnt()
+        if each.report.comparison.texts
     ]
     return Figures(
         weeks=[(first, store.standings.count(span, taxonomy)) for first, span in _weeks(reader)],
@@ -103,6 +104,6 @@ def proposal_of(store: Store) -> Proposal | None:
     brought = [
         Brought(after.judgements - before.judgements, after.report.comparison.micro_gain.value)
         for before, after in itertools.pairwise(learnt)
-        if after.report.comparison.micro_gain is not None
+        if after.report.comparison.micro_gain is not None and after.report.comparison.texts
     ]
     return propose(store.runs.new_judgements(), brought)
