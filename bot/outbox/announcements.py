@@ -24,5 +24,5 @@ class AnnouncementWork(Work):
             return Content(*review_blocks.portion(texts, direct=content["portion"]["direct"]))
         if "labels" in content:
             events = [LabelEvent.model_validate(event) for event in content["labels"]]
-            return Content(announcements.labels(events, texts))
+            return Content(announcements.labels(events, self.context.store.labels.current(), texts))
         return Content(texts(content["text"], **content["values"]))

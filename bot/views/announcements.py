@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.views.blocks import escape
 from bot.views.texts import Texts
-from model.labels import LabelEvent
+from model.labels import LabelEvent, Taxonomy
 
 # Of the changes that one file makes, so many are told one by one.
 SHOWN = 10
@@ -23,18 +23,18 @@ def promotion(content: Mapping[str, Any], texts: Texts) -> str:
     return texts("told.learnt", who=person(content["by"], texts), **values)
 
 
-def labels(events: Sequence[LabelEvent], texts: Texts) -> str:
+def labels(events: Sequence[LabelEvent], taxonomy: Taxonomy, texts: Texts) -> str:
     """Tell what changed in the set of labels, who did it, and whom to ask to undo it: a line for each, of many the first."""
-    lines = [_label(event, texts) for event in events[:SHOWN]]
+    lines = [_label(event, taxonomy, texts) for event in events[:SHOWN]]
     if len(events) > SHOWN:
         lines.append(texts.counted("told.labels_more", len(events) - SHOWN))
     return "\n".join(lines)
 
 
-def _label(event: LabelEvent, texts: Texts) -> str:
-    who, before = person(event.by, texts), escape(event.name)
+def _label(event: LabelEvent, taxonomy: Taxonomy, texts: Texts) -> str:
+    who, before = person(event.by, texts), _titled(event.name, taxonomy, texts)
     if event.kind == "merge":
-        return texts("told.label_merge", who=who, before=before, label=escape(event.into or ""))
+        return texts("told.label_merge", who=who, before=before, label=_titled(event.into or "", taxonomy, texts))
     if event.kind == "restore":
         return texts("told.label_restore", who=who, before=before)
     if event.kind == "empty":
@@ -44,9 +44,14 @@ def _label(event: LabelEvent, texts: Texts) -> str:
     sign = f":{event.label.emoji}: " if event.label.emoji else ""
     label = f"{sign}*{escape(texts.title(event.label))}*"
     prefers = texts(f"told.label_prefers_{event.label.prefer}") if event.label.prefer in {"recall", "precision"} else ""
-    if event.kind == "change":
-        return texts("told.label_change", who=who, before=before, label=label) + prefers
+    if event.kind == "change":  # what it was called is not kept: its name is, which never changes
+        return texts("told.label_change", who=who, before=escape(event.name), label=label) + prefers
     return texts("told.label_add", who=who, label=label) + prefers
+
+
+def _titled(name: str, taxonomy: Taxonomy, texts: Texts) -> str:
+    label = taxonomy[name] if name in taxonomy else taxonomy.former.get(name)
+    return escape(name if label is None else texts.title(label))
 
 
 def person(by: str, texts: Texts) -> str:

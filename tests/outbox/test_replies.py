@@ -738,7 +738,7 @@ def test_a_change_is_told_where_every_message_is_labelled(context: OutboxContext
     assert row is not None
     assert row.ts is not None
     posted = replies_slack.workspace.channel(CHANNEL).messages[row.ts]
-    assert posted["text"] == "La etiqueta «app» ya no se usa. La retiró <@U0SIMUANA>: para recuperarla, pídanselo."
+    assert posted["text"] == "La etiqueta «App y web» ya no se usa. La retiró <@U0SIMUANA>: para recuperarla, pídanselo."
 
 
 @ON_SQLITE
