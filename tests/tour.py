@@ -27,6 +27,7 @@ from tests.town import Town, running_town, wait_until
 AXE = Path(__file__).parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS, THEMES, HEIGHT = (1280, 400), ("light", "dark"), 900
 MODAL, SUBMIT, CLOSE = "[data-testid=modal]", "[data-testid=modal-submit]", "[data-testid=modal-close]"
+UNDO = f"{MODAL} [data-action-id={label_blocks.UNDO_BUTTON}]"
 PATIENCE_S = 240
 FIRST = "¿Cuándo depositan la nómina de este mes?"
 OTHERS = (
@@ -228,7 +229,9 @@ def first_hour(tour: Tour) -> None:
     tour.see(f"{MODAL} [data-block-id='label:nomina']")
     window.see_none(row)
     tour.shot("merged")
-    tour.press(label_blocks.UNDO_BUTTON)
+    blocks_of = "return [...document.querySelectorAll(arguments[0])].map((one) => one.closest('[data-block-id]').dataset.blockId)"
+    newest = window.script(blocks_of, UNDO)[0]
+    window.click(f"{MODAL} [data-block-id='{newest}'] [data-action-id={label_blocks.UNDO_BUTTON}]")
     tour.see(row)
     tour.shot("undone")
     tour.close_all()
