@@ -44,7 +44,7 @@ def evaluate(
     kept = _evaluate_gestures(store, expected, report)
     _evaluate_corrections(store, expected, report)
     runs = _evaluate_registry(store, home, report)
-    routes = {} if hook is None else evaluate_routes(store, workspace, hook, report)
+    routes = {} if hook is None else evaluate_routes(store, workspace, hook, label_sets(store), report)
     names = ["lost", "doubled", "wrong_state", "stray", "gestures_lost", "gestures_doubled", "uncorrected", "registry"]
     names += ["routes_lost", "routes_doubled", "routes_forged", "routes_wrong"]
     return {
@@ -69,7 +69,7 @@ def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedStat
     """
     posted, given_up = _posted(workspace), []
     heard, deleted, texts = _heard_messages(expected)
-    label_sets = _label_sets(store)
+    sets = label_sets(store)
     for place in expected.written:
         found, stored = posted.get(place, []), store.messages.find(*place)
         if place in deleted:
@@ -84,7 +84,7 @@ def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedStat
         elif len(found) > 1:
             report("doubled", f"{place} has {found}")
         else:
-            _evaluate_reply(store, workspace, stored, found[0], texts.get(place), label_sets, report)
+            _evaluate_reply(store, workspace, stored, found[0], texts.get(place), sets, report)
     return len(given_up)
 
 
@@ -125,7 +125,7 @@ def _evaluate_reply(
     stored: StoredMessage,
     at: Place,
     text: str | None,
-    label_sets: Sequence[Taxonomy],
+    sets: Sequence[Taxonomy],
     report: Any,
 ) -> None:
     """Report where the reply `at` this place does not show what the store says of the words that stand there."""
@@ -138,12 +138,12 @@ def _evaluate_reply(
     if shown.get("thread_ts") != message.ts:
         report("stray", f"{place} is answered outside its thread")
     found = list(_without_source(_words(shown.get("blocks"))))
-    expected = [list(_words(form)) for taxonomy in label_sets for form in _expected(store, stored, taxonomy)]
+    expected = [list(_words(form)) for taxonomy in sets for form in _expected(store, stored, taxonomy)]
     if not any(expected) or found not in expected:
         report("wrong_state", f"{place} shows {found}, not {expected[-2:]}")
 
 
-def _label_sets(store: Store) -> list[Taxonomy]:
+def label_sets(store: Store) -> list[Taxonomy]:
     """Return the sets of labels that there were, the newest last: a reply is in those of the moment when it was rendered."""
     events = store.labels.events()
     return [fold_labels(seed_taxonomy(), events[:upto]) for upto in range(len(events) + 1)]
@@ -183,7 +183,11 @@ def _words(blocks: Any) -> Iterator[str]:
 
 
 def _evaluate_gestures(store: Store, expected: ExpectedState, report: Any) -> int:
-    """Report gestures that were acknowledged and are not kept exactly once; return how many are kept."""
+    """Report gestures that were acknowledged and are not kept exactly once; return how many are kept.
+
+    An emoji is one in the labels of the moment when it was heard: surely where it has a meaning in all that there were.
+    """
+    sets = label_sets(store)
     with store.database.reading() as connection:
         rows = connection.execute(select(gestures)).all()
     kept = Counter(
@@ -192,9 +196,10 @@ def _evaluate_gestures(store: Store, expected: ExpectedState, report: Any) -> in
     made = set()
     for event in [*expected.heard.get("reaction_added", ()), *expected.heard.get("reaction_removed", ())]:
         parsed = parse_event(event)
-        found = parsed.reaction(seed_taxonomy(), Signs(), bot_user="") if isinstance(parsed, ReactionEvent) else None
-        if found is not None and found[1].kind is not None:
-            (channel, item), reaction = found
+        meant = [parsed.reaction(each, Signs(), bot_user="") for each in sets] if isinstance(parsed, ReactionEvent) else []
+        found = [each for each in meant if each is not None and each[1].kind is not None]
+        if found and len(found) == len(sets):
+            (channel, item), reaction = found[0]
             made.add((channel, item, reaction.user, reaction.handle, reaction.at, reaction.withdrawn))
     for key in made:
         if not kept[key]:

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from slack_sdk.signature import SignatureVerifier
@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from bot.outbox.routing import RouteWork, idempotency_key
 from bot.simulator.workspace import Workspace
+from model.labels import Taxonomy
 from model.routes import Route
 from model.store.outbox_row import Kind, State, webhook_key
 from model.store.routes import StoredRoute
@@ -44,8 +45,14 @@ def is_anything_owed(store: Store) -> bool:
         return connection.execute(waits).first() is not None
 
 
-def evaluate_routes(store: Store, workspace: Workspace, hook: Hook, report: Callable[[str, object], None]) -> dict[str, int]:
-    """Report each route that was not taken once, or taken by nobody's right; return how many were, by kind."""
+def evaluate_routes(
+    store: Store, workspace: Workspace, hook: Hook, sets: Sequence[Taxonomy], report: Callable[[str, object], None]
+) -> dict[str, int]:
+    """Report each route that was not taken once, or taken by nobody's right; return how many were, by kind.
+
+    `sets` are the labels that there were, the newest last. A route is taken in those of the moment when the message is shown:
+    where they do not agree whether it leads there, both are right.
+    """
     posted: dict[str, list[str]] = defaultdict(list)
     for channel in workspace.channels.values():
         for ts, metadata in channel.metadata.items():
@@ -59,19 +66,26 @@ def evaluate_routes(store: Store, workspace: Workspace, hook: Hook, report: Call
         ids = list(connection.execute(select(messages.c.id).where(messages.c.source != "command")).scalars())
         states = {row.key: row.state for row in connection.execute(select(outbox.c.key, outbox.c.state))}
     for message_id in ids:
-        stored, judged = store.messages.get(message_id), store.judged.of(message_id, store.labels.current())
-        if stored is None or judged is None:
+        stored = store.messages.get(message_id)
+        each_judged = [store.judged.of(message_id, taxonomy) for taxonomy in sets]
+        judged_in = [judged for judged in each_judged if judged is not None]
+        if stored is None or len(judged_in) < len(sets):
             continue
         for each in known:
             about = f"{team}:{stored.message.channel}:{stored.message.ts}:{each.id}"
-            leads = not stored.deleted and bool(each.route.taken_for(judged.state, judged.prediction))
+            leading = {not stored.deleted and bool(each.route.taken_for(one.state, one.prediction)) for one in judged_in}
             rightful.add(about)
+            expected.update({idempotency_key(webhook_key(each.id, message_id))} if each.route.webhook else ())
+            if len(leading) > 1:
+                if len(posted[about]) > 1:
+                    report("routes_doubled", f"{about}: {posted[about]}")
+                continue
+            [leads] = leading
             if each.route.posts:
                 counts["cards"] += bool(posted[about])
                 _evaluate_card(about, posted[about], leads, stored.deleted, report)
             if each.route.webhook:
                 key = webhook_key(each.id, message_id)
-                expected.add(idempotency_key(key))
                 if leads and (states.get(key) != State.SHOWN or not calls[idempotency_key(key)]):
                     report("routes_lost", f"{key} is {states.get(key)}, called {calls[idempotency_key(key)]} times")
                 counts["webhooks"] += bool(calls[idempotency_key(key)])
