@@ -191,7 +191,7 @@ def _views(taxonomy: Taxonomy, texts: Texts) -> Iterator[tuple[str, dict[str, An
     explained = Explanation(version=3, base="mini", corrections=12, revision=1, labels=tuple(carried))
     near = [why_blocks.Near(f"<https://example.com|{blocks.snippet(text)}>", labels[:9], PEOPLE)] * 3
     yield "why", why_blocks.explanation(
-        explained, text.split(), state, taxonomy, texts, known=WORDS, near=near, asked=None, metadata="{}"
+        explained, text.split(), state, taxonomy, texts, known=WORDS, near=near, asked=None, describes=True, metadata="{}"
     )  # fmt: skip
     workplace = home_blocks.Workplace(
         answers=WORDS, live=3, may_train=True, waiting=9, doubts=(WORDS,), counted=_counted(taxonomy)

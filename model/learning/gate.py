@@ -6,7 +6,7 @@ What people never judged counts neither for nor against anybody.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -60,7 +60,8 @@ def compare(
     """
     if not len(truth):
         raise ValueError("there is no test text to compare on")
-    if not (told := known.any(1)).any():
+    told: Any = known.any(1)  # a mask of the texts
+    if not told.any():
         none = Interval(value=0, low=0, high=0)
         gain, ece = (None, None) if live is None else (none, 0.0)
         return Comparison(
@@ -153,7 +154,7 @@ def decide(comparison: Comparison, *, label_margin: float, uses: int = 0, live_i
     return Verdict(promote=promote, reasons=tuple(reasons))
 
 
-def _of(answers: Answers, texts: Matrix) -> Answers:
+def _of(answers: Answers, texts: Any) -> Answers:
     """Return what was answered to these texts."""
     return Answers(
         answers.given[texts], answers.scores[texts], None if answers.preferred is None else answers.preferred[texts]

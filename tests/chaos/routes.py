@@ -61,7 +61,7 @@ def evaluate_routes(
     calls = Counter(headers["idempotency-key"] for headers, _ in hook.heard)
     taken = Counter(body for body in hook.taken)
     known, team = store.routes.all(), workspace.team_id
-    counts, rightful, expected = Counter[str](), set(), set()
+    counts, rightful, expected = Counter[str](), set[str](), set[str]()
     with store.database.reading() as connection:
         ids = list(connection.execute(select(messages.c.id).where(messages.c.source != "command")).scalars())
         states = {row.key: row.state for row in connection.execute(select(outbox.c.key, outbox.c.state))}
