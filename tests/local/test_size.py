@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent.parent
 MESSAGES = 2000
 # Seconds between two messages of a long run: a prime, so that channels, labels and kinds take turns.
 APART_S = 2879
+DAYS = 130
 
 
 def rows_of(store: Store) -> Rows:
@@ -54,7 +55,7 @@ def test_a_database_is_as_large_as_was_foretold(store: Store, labels: int) -> No
 
 
 def test_a_database_stops_growing_where_that_was_foretold(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two hundred days in which texts are kept for ten, messages for forty and what people judged for eighty."""
+    """Some months in which texts are kept for ten, messages for forty and what people judged for eighty."""
     names = [f"etiqueta_{n}" for n in range(14)]
     a_day, step = 86_400 // APART_S, 10
     kept, sizes, number = Kept(texts=10, judged_texts=80, messages=40), [], 0
@@ -62,7 +63,7 @@ def test_a_database_stops_growing_where_that_was_foretold(store: Store, monkeypa
     def look(seconds: int) -> datetime:
         return BEGAN + timedelta(seconds=seconds)
 
-    for _ in range(0, 200, step):
+    for _ in range(0, DAYS, step):
         new = [APART_S * (number + each) for each in range(1, a_day * step + 1)]
         fill(store, new, judged_every=10 * APART_S, prediction=lambda n: as_stored(a_prediction(names, n)))
         number += len(new)
@@ -74,7 +75,7 @@ def test_a_database_stops_growing_where_that_was_foretold(store: Store, monkeypa
     # So many days are there at most: the messages of a step come before the old ones go.
     there = Kept(texts=step, judged_texts=80 + step, messages=40 + step)
     foretold = bytes_after(
-        rows, 200, there, messages_a_day=a_day, judged=0.1, labels=names, text_bytes=TEXT_BYTES, versions=0
+        rows, DAYS, there, messages_a_day=a_day, judged=0.1, labels=names, text_bytes=TEXT_BYTES, versions=0
     )  # fmt: skip
     assert sizes[-1] == pytest.approx(foretold, rel=0.15)
     ended, last = sizes[90 // step], sizes[-1]
