@@ -126,8 +126,9 @@ class PictureWork(InThread):
         self._uploads = int(self.row.content.get("uploads", 0))
 
     def facts(self, *, in_turn: bool) -> Facts:
-        """Return what is known before the first call."""
-        return replace(super().facts(in_turn=in_turn), uploads=self._uploads)
+        """Return what is known before the first call; where no label was measured there is nothing to draw."""
+        subject = Subject.PRESENT if self.report.comparison.per_label else Subject.CLOSED
+        return replace(super().facts(in_turn=in_turn), subject=subject, uploads=self._uploads)
 
     def is_ours(self, message: Message) -> bool:
         """Return whether this message in Slack has the scores: an upload carries no metadata, but its file has a name."""

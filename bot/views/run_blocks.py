@@ -51,7 +51,8 @@ def _line(run: Run, texts: Texts, standing: Standing) -> str:
         case "done":
             assert run.report is not None
             # Somebody may have put it to work since, or another in its place.
-            key = "run.promoted" if standing.is_live else "run.replaced" if standing.was_live else "run.kept"
+            waits = "run.waiting" if _waits(run, run.report, standing) else "run.kept"
+            key = "run.promoted" if standing.is_live else "run.replaced" if standing.was_live else waits
             return texts(key, version=run.report.version)
         case "failed":
             return texts("run.failed", error=escape(shorten(run.error or "?", 1000)))
@@ -133,7 +134,7 @@ def report(
     """Render the report of a run: the verdict and what answers now, how often it is right, which labels rose and which fell,
     and only then what it learnt from and all the scores. `flips` are lines of mrkdwn.
     """
-    waits = not (standing.was_live or run.dry or run.decided or report.found_worse)
+    waits = _waits(run, report, standing)
     against = [_reason(reason, taxonomy, texts) for reason in report.verdict.reasons if not reason.good]
     verdict = [_verdict(report, texts), *(f"• {reason}" for reason in against)]
     verdict += _now(run, standing, texts, waits=waits)
@@ -211,6 +212,11 @@ def _verdict(report: Report, texts: Texts) -> str:
     return texts("run.verdict_likely" if by_chance else "run.verdict_yes", live=report.live)
 
 
+def _waits(run: Run, report: Report, standing: Standing) -> bool:
+    """Return whether somebody has to decide what becomes of the version."""
+    return not (standing.is_live or standing.was_live or run.dry or run.decided or report.found_worse)
+
+
 def _now(run: Run, standing: Standing, texts: Texts, *, waits: bool) -> list[str]:
     """Return whether the version answers now, and who decided that."""
     who = None if standing.by is None else announcements.person(standing.by, texts)
@@ -241,7 +247,11 @@ def _right(report: Report, texts: Texts) -> list[str]:
 
 
 def _changes(report: Report, taxonomy: Taxonomy, texts: Texts) -> list[str]:
-    """Return which labels fell and which rose for certain, and which may have by chance, the largest changes first."""
+    """Return which labels fell and which rose for certain, and which may have by chance, the largest changes first; nothing
+    where none was measured.
+    """
+    if not report.comparison.per_label:
+        return []
     rose: list[tuple[int, str]] = []
     fell: list[tuple[int, str]] = []
     unsure: list[tuple[int, str]] = []

@@ -87,7 +87,7 @@ def test_a_decision_is_shown_with_all_links_whatever_becomes_of_them(
     assert status.ts is not None
     before = str(channel.messages[report.ts]["blocks"])
     assert "run_promote" in before
-    assert "se guarda y no responde" in channel.messages[status.ts]["text"]
+    assert "espera a que alguien decida" in channel.messages[status.ts]["text"]
 
     store.registry.promote(2, by="U0SIMUANA", reason="button")
     if fault:

@@ -72,6 +72,16 @@ def bench(context: OutboxContext, replies_slack: Simulator, monkeypatch: pytest.
 
 
 @ON_SQLITE
+def test_a_report_without_scores_comes_without_a_picture(bench: Bench) -> None:
+    """Axes without a dot told nobody anything; the report waited for them."""
+    comparison = a_report(2, flips=()).comparison.model_copy(update={"texts": 0, "per_label": {}})
+    run_id = bench.ran(comparison=comparison)
+    picture = bench.context.store.outbox.get(picture_key(run_id))
+    assert picture is None or picture.ts is None
+    assert bench.shown(report_key(run_id))
+
+
+@ON_SQLITE
 def test_a_report_tells_only_of_its_own_channel_and_of_public_ones(bench: Bench) -> None:
     """Whoever read the report of #atencion learnt the labels of the private #fraudes, and had links to its messages."""
     ids = [bench.said(HERE, "aquí"), bench.said(PUBLIC, "público"), bench.said(PRIVATE, "secreto"), bench.said(PRIVATE, "otro")]
@@ -218,7 +228,7 @@ def test_what_stands_in_slack_says_what_is_true_after_every_promotion(bench: Ben
         bench.tell(run_id)
         return bench.shown(status_key(run_id)), bench.shown(report_key(run_id))
 
-    assert all("se guarda y no responde" in told(run_id)[0] for run_id in (1, 2))
+    assert all("espera a que alguien decida" in told(run_id)[0] for run_id in (1, 2))
     registry.promote(1, by="U0SIMUANA", reason="button under run 1")
     status, report = told(1)
     assert "desde ahora responde la versión 1" in status

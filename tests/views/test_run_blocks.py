@@ -149,6 +149,16 @@ def test_the_verdict_says_what_is_known_and_whether_people_have_to_decide(
     assert text.splitlines()[0] == ES(f"run.{verdict}", live=live)
     assert (ES("run.waits") in words_of(shown)) == waits
     assert (run_blocks.KEEP_ACTION in buttons(shown)) == waits
+    over = run.__class__(**vars(run) | {"status": "done", "report": report(code, promote=promote, live=live)})
+    assert ES("run.waiting" if waits else "run.kept", version=2) in run_blocks.status(over, ES)[0]
+
+
+def test_where_no_label_was_measured_none_is_said_to_stay_as_it_was(run: Run) -> None:
+    """A team's own labels, of which no exam message tells anything yet: "no label rises or falls" was said of them."""
+    made = report("untested", promote=False)
+    nothing = made.comparison.model_copy(update={"texts": 0, "per_label": {}})
+    _, shown = rendered(run, made.model_copy(update={"comparison": nothing}), Standing())
+    assert ES("run.no_change") not in words_of(shown)
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
