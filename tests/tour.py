@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -28,6 +29,8 @@ AXE = Path(__file__).parent / "javascript" / "node_modules" / "axe-core" / "axe.
 WIDTHS, THEMES, HEIGHT = (1280, 400), ("light", "dark"), 900
 MODAL, SUBMIT, CLOSE = "[data-testid=modal]", "[data-testid=modal-submit]", "[data-testid=modal-close]"
 UNDO = f"{MODAL} [data-action-id={label_blocks.UNDO_BUTTON}]"
+# What people chose for themselves: the bot's own language is that of what a channel reads.
+LOCALES = {"es": "es-LA", "en": "en-US"}
 PATIENCE_S = 240
 FIRST = "¿Cuándo depositan la nómina de este mes?"
 OTHERS = (
@@ -280,6 +283,9 @@ def running(trained: Path | None, language: str) -> Iterator[tuple[Town, Window]
             ) as town,
             running_browser(*paths, home / "profile") as chrome,
         ):
+            users = town.slack.workspace.users
+            for user in list(users.values()):
+                users[user.id] = replace(user, locale=LOCALES[language])
             window = Window(chrome, town.url)
             window.resize(WIDTHS[0], HEIGHT)
             chrome.set_script_timeout(PATIENCE_S)
