@@ -38,7 +38,10 @@ class BotSettings(WorkerSettings):
         validation_alias=AliasChoices("SLACK_API_URL"),
         description="another only for the simulator",
     )
-    language: Literal["es", "en"] = Field(default="es", description="of what people read in Slack")
+    language: Literal["es", "en"] = Field(
+        default="es",
+        description="of what stands in channels, and of what people see whose Slack is in neither Spanish nor English",
+    )
     judges: str = Field(
         default="", description="whose corrections count: user ids and one user group's id, by commas; empty: everybody's"
     )
