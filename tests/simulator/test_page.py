@@ -154,7 +154,7 @@ def test_a_reply_that_has_learnt_and_its_reasons_can_be_read_by_everybody(
     explained = Explanation(version=3, base="mini", corrections=12, revision=1, labels=tuple(carried))
     near = [why_blocks.Near("<https://example.com|me robaron la tarjeta en el cajero>", ("fraude",), ("U0SIMULUIS",))]
     modal = why_blocks.explanation(
-        explained, words.split(), state, taxonomy, texts, known=known, near=near, asked=None, metadata="{}"
+        explained, words.split(), state, taxonomy, texts, known=known, near=near, asked=None, describes=True, metadata="{}"
     )
 
     async def write(person: Person) -> str:
