@@ -221,7 +221,8 @@ class Outbox:
     ) -> None:
         """Give the claim back with nothing done; the sweep takes the row up again after `retry_in_s`.
 
-        `in_doubt`: something may have been posted, so the next claim is in doubt too.
+        `in_doubt`: something may have been posted, so the next claim is in doubt too; also where whoever had the row before
+        has recorded meanwhile that nothing is left to do.
         """
         with self._database.writing() as connection:
             moment = now()
@@ -233,6 +234,8 @@ class Outbox:
                 values |= {"claimed_until": moment} if in_doubt else {"claimed_by": None, "claimed_until": None}
                 if row.state in CLAIMABLE:
                     values |= {"state": state, "reason": reason}
+                elif in_doubt and _is_looked_at_again(row):
+                    values |= {"state": State.DUE, "retry_at": moment + timedelta(seconds=retry_in_s)}
             if values:
                 connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
 
@@ -447,6 +450,11 @@ def _has_gestures(connection: Connection, channel: str, item_ts: str | None) -> 
 def _give_back(connection: Connection, row_id: int, owner: str, *, in_doubt: bool) -> None:
     values = {"claimed_until": now()} if in_doubt else {"claimed_by": None, "claimed_until": None}
     connection.execute(outbox.update().where(outbox.c.id == row_id, outbox.c.claimed_by == owner).values(**values))
+
+
+def _is_looked_at_again(row: Any) -> bool:
+    """Return whether a doubt makes a settled row due: not what Slack refused, nor what is said once and stands nowhere."""
+    return row.reason is None and (row.state == State.GONE or (row.state == State.SHOWN and row.ts is not None))
 
 
 def _is_claimable(row: Any, moment: datetime) -> bool:
