@@ -30,6 +30,7 @@ class Clock:
     def __init__(self, scale: float = 1.0) -> None:
         self._scale = scale
         self._stepped_s = 0.0
+        self._stamped_s = 0.0  # what of it counts for timestamps
         self._since = (time.monotonic(), 0.0)  # our time and Slack's when the scale was last set
         self._waiting: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
@@ -42,7 +43,7 @@ class Clock:
 
     def unix(self) -> float:
         """Return the seconds since 1970."""
-        return time.time() + self._stepped_s
+        return time.time() + self._stamped_s
 
     def seconds(self) -> float:
         """Return Slack's seconds since the start."""
@@ -57,15 +58,19 @@ class Clock:
         self._scale = scale
         self._set_alarm()
 
-    def step(self, seconds: float) -> None:
-        """Skip so many seconds at once; calls scheduled for that time run in their order, each at its own time."""
+    def step(self, seconds: float, *, stamps: bool = True) -> None:
+        """Skip so many seconds at once; calls scheduled for that time run in their order, each at its own time.
+
+        Without `stamps` only waits are skipped: timestamps stay the real time, as an app needs that compares them with its own.
+        """
         if seconds < 0:
             raise ValueError("a clock cannot be set back")
-        end_s = self._stepped_s + seconds
-        while self._waiting and (ahead_s := self._waiting[0][0] - self.seconds()) <= end_s - self._stepped_s:
-            self._stepped_s += max(0.0, ahead_s)
+        left_s = seconds
+        while self._waiting and (ahead_s := max(0.0, self._waiting[0][0] - self.seconds())) <= left_s:
+            self._skip(ahead_s, stamps)
+            left_s -= ahead_s
             self._ring()
-        self._stepped_s = end_s
+        self._skip(left_s, stamps)
         self._set_alarm()
 
     def later(self, seconds: float, call: Callable[..., None], *args: Any) -> Timer:
@@ -87,6 +92,10 @@ class Clock:
         self._waiting.clear()
         if self._alarm is not None:
             self._alarm.cancel()
+
+    def _skip(self, seconds: float, stamps: bool) -> None:
+        self._stepped_s += seconds
+        self._stamped_s += seconds if stamps else 0.0
 
     def _ring(self) -> None:
         now = self.seconds()

@@ -1,7 +1,6 @@
 """Commands, buttons, shortcuts and modals: what people do, sent to the app, and what the app answers."""
 
 import json
-import time
 from collections.abc import Callable
 
 from bot.simulator import blocks, composer, inputs
@@ -245,7 +244,7 @@ class Interactions:
     def _action(self, block: Json, element: Json, chosen: Json) -> Json:
         kind = element["type"]
         action: Json = {"action_id": element["action_id"], "block_id": block["block_id"], "type": kind}
-        action["action_ts"] = f"{time.time():.6f}"
+        action["action_ts"] = self._workspace.next_ts()
         if kind == "button":
             return action | {name: element[name] for name in ("text", "value", "style", "url") if name in element}
         if kind == "icon_button":

@@ -1,6 +1,7 @@
 """Slack's time in the simulator: faster than real time, and set forward at will."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -48,6 +49,16 @@ async def test_stamps_go_along_with_a_step() -> None:
     before = clock.unix()
     clock.step(86_400)
     assert clock.unix() - before >= 86_400
+
+
+async def test_waits_are_skipped_alone_where_stamps_are_to_stay() -> None:
+    """An app that compares them with its own clock would take what follows for messages of the future."""
+    clock, done = Clock(), asyncio.Event()
+    clock.later(1800, done.set)
+    clock.step(86_400, stamps=False)
+    assert done.is_set()
+    assert clock.unix() - time.time() < 60
+    assert clock.seconds() >= 86_400
 
 
 @pytest.mark.parametrize("scale", [0, -1])

@@ -209,6 +209,7 @@ async def test_a_thumb_tells_the_app_which_it_was_every_time() -> None:
     slack = SimulatorThread()
     heard: list[dict[str, Any]] = []
     try:
+        slack.simulator.clock.step(60)  # Slack's clock and ours differ; nothing waits yet
         token, url = slack.simulator.bot_token, slack.environment["SLACK_API_URL"]
         app = AsyncApp(client=AsyncWebClient(token=token, base_url=url))
 
@@ -235,6 +236,8 @@ async def test_a_thumb_tells_the_app_which_it_was_every_time() -> None:
     assert [(each["type"], each["value"], each["text"]["text"]) for each in actions] == [
         ("feedback_buttons", "yes", "Sí"), ("feedback_buttons", "yes", "Sí"), ("feedback_buttons", "no", "No"),
     ]  # fmt: skip
+    stamps = [posted["ts"], *(each["action_ts"] for each in actions)]
+    assert stamps == sorted(set(stamps), key=float)  # on the clock of the messages, each later than the last
     assert len({body["trigger_id"] for body in heard}) == 3  # each may open a modal
     assert all(body["response_url"] for body in heard)
 
