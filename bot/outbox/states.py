@@ -380,13 +380,12 @@ TRANSITIONS: tuple[tuple[State, State, str], ...] = (
     (State.IN_DIGEST, State.AWAITING_PREDICTION, "edited"),
     (State.SHOWN, State.DUE, "to look different, or deleted"),
     (State.SHOWN, State.AWAITING_PREDICTION, "edited"),
-    (State.SHOWN, State.UNSURE, "a second post is recorded, or given back late in doubt"),
+    (State.SHOWN, State.UNSURE, "a second post is recorded"),
     (State.REFUSED, State.DUE, "tried again, or to look different"),
     (State.REFUSED, State.CLAIMED, "tried again"),
     (State.REFUSED, State.AWAITING_PREDICTION, "edited"),
     (State.REFUSED, State.GONE, "the text expired"),
     (State.GONE, State.DUE, "deleted"),
-    (State.GONE, State.UNSURE, "given back late in doubt"),
     (State.GONE, State.AWAITING_PREDICTION, "edited"),
 )
 

@@ -119,13 +119,15 @@ class Outbox:
             is_reply, is_first = row.kind == Kind.REPLY, ts is not None and row.ts != ts
             early = is_reply and is_first and _has_gestures(connection, row.channel, ts)
             is_current = row.wanted == wanted and not early
+            # Whoever took over may die or be unable to look: on a settled row the doubt would stay, and nobody would come.
+            settles = is_current and not _is_in_other_hands(row, owner, state, ts)
             values: dict[str, Any] = {
                 "ts": ts,
                 "wanted": row.wanted + early,
                 "rendered_at": moment,
                 "asked": questions_of(row.asked) | dict(questions or {}),
                 "reason": reason,
-                **_after_record(row, state if is_current else State.DUE, retry_in_s if is_current else RETRY_AFTER_S, moment),
+                **_after_record(row, state if settles else State.DUE, retry_in_s if settles else RETRY_AFTER_S, moment),
                 # Also when the lease ran out meanwhile: the post is there, whoever holds the claim by now.
                 "claimed_by": case((outbox.c.claimed_by == owner, None), else_=outbox.c.claimed_by),
                 "claimed_until": case((outbox.c.claimed_by == owner, None), else_=outbox.c.claimed_until),
@@ -221,8 +223,7 @@ class Outbox:
     ) -> None:
         """Give the claim back with nothing done; the sweep takes the row up again after `retry_in_s`.
 
-        `in_doubt`: something may have been posted, so the next claim is in doubt too; also where whoever had the row before
-        has recorded meanwhile that nothing is left to do.
+        `in_doubt`: something may have been posted, so the next claim is in doubt too.
         """
         with self._database.writing() as connection:
             moment = now()
@@ -234,8 +235,6 @@ class Outbox:
                 values |= {"claimed_until": moment} if in_doubt else {"claimed_by": None, "claimed_until": None}
                 if row.state in CLAIMABLE:
                     values |= {"state": state, "reason": reason}
-                elif in_doubt and _is_looked_at_again(row):
-                    values |= {"state": State.DUE, "retry_at": moment + timedelta(seconds=retry_in_s)}
             if values:
                 connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
 
@@ -452,9 +451,10 @@ def _give_back(connection: Connection, row_id: int, owner: str, *, in_doubt: boo
     connection.execute(outbox.update().where(outbox.c.id == row_id, outbox.c.claimed_by == owner).values(**values))
 
 
-def _is_looked_at_again(row: Any) -> bool:
-    """Return whether a doubt makes a settled row due: not what Slack refused, nor what is said once and stands nowhere."""
-    return row.reason is None and (row.state == State.GONE or (row.state == State.SHOWN and row.ts is not None))
+def _is_in_other_hands(row: Any, owner: str, state: State, ts: str | None) -> bool:
+    """Return whether somebody has taken the row over, in doubt, and can be left to settle it: not what is said but once."""
+    looks = state is State.GONE or (state is State.SHOWN and ts is not None)
+    return looks and row.claimed_by not in (None, owner)
 
 
 def _is_claimable(row: Any, moment: datetime) -> bool:

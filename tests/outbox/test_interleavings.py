@@ -280,9 +280,9 @@ def evenings(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Store,
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(EVENTS, max_size=40))
-# Whoever took over could not look, and gives the row back after the first has recorded that all is done.
+# Whoever took over cannot look, or dies, and the one before records late that all is done.
 @example(events=[("first", ""), ("first", ""), ("lease ends", ""), ("second", ""), ("second", "ratelimited")])
-@example(events=[("delete", ""), ("first", ""), ("lease ends", ""), ("second", ""), ("second", "ratelimited")])
+@example(events=[("delete", ""), ("second", ""), ("lease ends", ""), ("first", ""), ("first dies", ""), ("second", "")])
 def test_whatever_happens_slack_shows_one_reply_in_the_end(
     evenings: tuple[Store, Clock, list[int]], events: list[tuple[str, str]]
 ) -> None:
