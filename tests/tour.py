@@ -115,9 +115,9 @@ class Tour:
                           "a reply", PATIENCE_S)  # fmt: skip
         self.window.click(f"{message} [data-testid=replies]")
         ts = self.window.ask("one.dataset.ts", message)
-        edit = f"{THREAD}:has([data-ts='{ts}']) [data-action-id={blocks.EDIT_ACTION}]"
-        self.see(edit)
-        reply = self.window.ask("one.closest('[data-testid=message]').dataset.ts", edit)
+        thumbs = f"{THREAD}:has([data-ts='{ts}']) [data-action-id={blocks.FEEDBACK_ACTION}]"
+        self.see(thumbs)
+        reply = self.window.ask("one.closest('[data-testid=message]').dataset.ts", thumbs)
         return f"{THREAD} [data-ts='{reply}']"
 
 
