@@ -11,7 +11,7 @@ from bot import webhooks
 from bot.outbox.about import AboutMessage
 from bot.outbox.context import OutboxContext
 from bot.outbox.showing import judged_now
-from bot.outbox.states import Done, Facts, RateLimited, Subject
+from bot.outbox.states import AGAIN_S, Done, Facts, RateLimited, Subject
 from bot.outbox.work import Content
 from bot.views import route_blocks
 from model.judgements import MessageState
@@ -87,6 +87,8 @@ class RouteWork(AboutMessage):
         facts = super().facts(in_turn=in_turn)
         if self.stored.deleted:
             return replace(facts, subject=Subject.GONE)
+        if _is_read_anew(self):
+            return replace(facts, waits_s=AGAIN_S)
         is_on = self._route is not None and self._route.status == "on"
         stands = bool(self.row.content["stands"])
         return facts if stands and (is_on or self.row.ts is not None) else replace(facts, subject=Subject.CLOSED)
@@ -95,9 +97,18 @@ class RouteWork(AboutMessage):
         """Return the card as the message's labels stand."""
         context, stored, taxonomy = self.context, self.stored, self.context.store.labels.current()
         assert self._route is not None  # routes are never deleted
-        judged = judged_now(context, stored)
         prediction = None if self.claim.prediction is None else taxonomy.read(self.claim.prediction)
-        labels = self._route.route.taken_for(judged.state, prediction)
+        noted: str = self.row.content["stands"]
+        while True:
+            judged = judged_now(context, stored)
+            labels = self._route.route.taken_for(judged.state, prediction)
+            stands = _how_it_stands(labels, judged.state, hidden=_is_hidden(stored, judged.state)) if labels else ""
+            if stands == noted:
+                break
+            # Noted before it is said, and looked at once more: whoever takes the route later compares with what the card says,
+            # also where the labels are again what they were when it was taken.
+            context.store.outbox.note(self.row.key, **{**self.row.content, "stands": stands})
+            noted = stands
         message = stored.message
         here = message.channel == self.row.channel
         words = route_blocks.words(message.text) if here else context.texts("routes.card_link")
@@ -137,6 +148,8 @@ class WebhookWork(AboutMessage):
         facts = super().facts(in_turn=in_turn)
         if self.stored.deleted or route is None or route.status != "on" or not self.row.content["stands"]:
             return replace(facts, subject=Subject.UNKNOWN)
+        if _is_read_anew(self):
+            return replace(facts, waits_s=AGAIN_S)
         self._route: StoredRoute = route
         waits_s = 0.0 if route.try_at is None else max((route.try_at - now()).total_seconds(), 0.0)
         return replace(facts, waits_s=waits_s)
@@ -195,6 +208,11 @@ def idempotency_key(row_key: str) -> str:
 def _is_hidden(stored: StoredMessage, state: MessageState) -> bool:
     """Return whether the message's labels are told nobody yet."""
     return stored.message.blind and not state.judges
+
+
+def _is_read_anew(work: AboutMessage) -> bool:
+    """Return whether the message's text was changed and is still to be labelled: nothing of it is known until then."""
+    return work.claim.prediction is None and bool(work.stored.message.text.strip())
 
 
 def _how_it_stands(labels: tuple[str, ...], state: MessageState, *, hidden: bool) -> str:

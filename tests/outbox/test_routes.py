@@ -14,7 +14,7 @@ from bot.outbox.executor import deliver
 from bot.outbox.routing import RouteWork
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Workspace
-from model.judgements import Kind
+from model.judgements import Gesture, Kind
 from model.routes import Route
 from model.schema import Message, Prediction, Source
 from model.store.database import now
@@ -143,6 +143,41 @@ def test_a_card_is_posted_once_whatever_slack_does(fault: str | int, led: Outbox
         go(led, message_id, route_key(route_id, message_id))
     assert len(cards(replies_slack.workspace)) == 1
     assert row(led, route_key(route_id, message_id)).state is State.SHOWN
+
+
+def test_a_card_says_what_stands_in_the_end_also_where_it_was_so_before(led: OutboxContext, workspace: Workspace) -> None:
+    """Somebody objects while the card is on its way, and takes that back: it said for ever that it is not theirs any more."""
+    route_id = a_route(led, card_in=CARDS)
+    ts = said_by_ana(workspace)
+    message_id = a_predicted_message(led.store, ts)
+    key = route_key(route_id, message_id)
+    go(led, message_id)  # the route is taken
+    objection = Gesture(user="U0SIMULUIS", handle="no", at=1_900_000_000_000_000, kind=Kind.NONE)
+    led.store.gestures.add(objection, channel=CHANNEL, item_ts=ts)
+    deliver(led, key)
+    assert "~" in cards(workspace)[0]
+    taken_back = objection.model_copy(update={"at": objection.at + 1, "withdrawn": True})
+    led.store.gestures.add(taken_back, channel=CHANNEL, item_ts=ts)
+    go(led, message_id, key)
+    assert len(cards(workspace)) == 1
+    assert "~" not in cards(workspace)[0]
+
+
+def test_a_card_waits_for_the_labels_of_a_text_that_was_changed(led: OutboxContext, workspace: Workspace) -> None:
+    """Between an edit and its labels nothing is known of the message: that it leads there no more would be a guess."""
+    route_id = a_route(led, card_in=CARDS)
+    ts = said_by_ana(workspace)
+    message_id = a_predicted_message(led.store, ts)
+    key = route_key(route_id, message_id)
+    go(led, message_id)
+    led.store.messages.edit(CHANNEL, ts, "perdí la tarjeta de débito", edited_at=1_800_000_000_000_000)
+    deliver(led, key)
+    assert not cards(workspace)
+    prediction = Prediction(version=1, base="mini", scores={"tarjeta": 0.9, "app": 0.2}, labels=("tarjeta",))
+    led.store.predictions.save([NewPrediction(message_id, 2, prediction, 0.01)])
+    go(led, message_id, key)
+    assert len(cards(workspace)) == 1
+    assert "~" not in cards(workspace)[0]
 
 
 def test_a_card_whose_process_died_before_it_was_recorded_is_found(led: OutboxContext, workspace: Workspace) -> None:
