@@ -203,7 +203,7 @@ def first_hour(tour: Tour) -> None:
     tour.shot("retrained")
     status = window.message("@ana")
     window.click(f"{status} [data-testid=replies]")
-    tour.see(f"{THREAD} img")
+    tour.see(f"{THREAD} [data-action-id={run_blocks.DETAILS_ACTION}]")
     tour.shot("report")
     live, promote = town.store.registry.live(), f"{THREAD} [data-action-id={run_blocks.PROMOTE_ACTION}]"
     if last is not None and last.version is not None and (live is None or live.number != last.version):
