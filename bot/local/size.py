@@ -6,6 +6,7 @@ What a message takes was measured (docs/operations.md, Sizing): rows with their 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from model.digits import shortened
 from model.schema import Prediction
@@ -120,8 +121,8 @@ def bytes_after(
     said = messages_a_day * judged * min(days, kept.judged_days or days)
     removes = bool(kept.unjudged_days and days > kept.unjudged_days)
     ratio = said / messages if messages else 0.0
-    more = {"labels": labels, "text_bytes": text_bytes, "versions": versions}
-    return expected_bytes(rows, messages=messages, judged=ratio, gaps=removes, **more)  # type: ignore[arg-type]  # of many kinds
+    more: dict[str, Any] = {"labels": labels, "text_bytes": text_bytes, "versions": versions}
+    return expected_bytes(rows, messages=messages, judged=ratio, gaps=removes, **more)
 
 
 def a_prediction(labels: Sequence[str], number: int = 0) -> Prediction:
@@ -152,9 +153,9 @@ def told(
     for name, rows in (("SQLite", SQLITE), ("PostgreSQL", POSTGRESQL)):
 
         def size(after: int, rows: Rows = rows) -> float:
-            given = {"messages_a_day": messages_a_day, "judged": judged_percent / 100, "labels": labels}
-            more = {"text_bytes": text_bytes, "versions": versions}
-            return bytes_after(rows, after, kept, **given, **more) / 1e6  # type: ignore[arg-type]  # of many kinds
+            given: dict[str, Any] = {"messages_a_day": messages_a_day, "judged": judged_percent / 100, "labels": labels}
+            more: dict[str, Any] = {"text_bytes": text_bytes, "versions": versions}
+            return bytes_after(rows, after, kept, **given, **more) / 1e6
 
         line = f"{name:<10} {size(days):>10,.0f} MB after {days} days"
         if kept.unjudged_days and kept.judged_days:

@@ -46,11 +46,12 @@ class DigestWork(Work):
     def render(self) -> Content:
         """Return a line for each message."""
         context, store = self.context, self.context.store
+        found = [(store.messages.get(message_id), store.predictions.latest(message_id)) for message_id in self._members]
+        store.labels.catch_up({name for _, prediction in found if prediction is not None for name in prediction.learning})
         taxonomy = store.labels.current()
         lines, stamps = [], []
         standing = []
-        for message_id in self._members:
-            stored, prediction = store.messages.get(message_id), store.predictions.latest(message_id)
+        for stored, prediction in found:
             if stored is None or prediction is None or stored.deleted:
                 continue
             message = stored.message

@@ -85,6 +85,9 @@ def deliver(context: OutboxContext, key: str, *, in_turn: bool = False) -> None:
 def _deliver(context: OutboxContext, key: str, *, in_turn: bool) -> None:
     owner, outbox = uuid.uuid4().hex, context.store.outbox
     while (claim := outbox.claim(key, owner, LEASE_S)) is not None:
+        if claim.prediction is not None:
+            # A worker may have learnt of a label a moment before this process looks at the labels again.
+            context.store.labels.catch_up(claim.prediction.learning)
         work = WORK[claim.row.kind](context, claim)
         work.prepare()
         write = _carry_out(work, in_turn=in_turn)

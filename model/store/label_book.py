@@ -3,7 +3,7 @@
 import difflib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, select, text
 
@@ -50,6 +50,11 @@ class LabelBook:
         """Read the labels anew when they are asked for next: who acts because they changed must not act on those of before."""
         with self._lock:
             self._read_at = 0.0
+
+    def catch_up(self, names: Collection[str]) -> None:
+        """Read the labels anew when they are asked for next, where one of these is not among those known: it came just now."""
+        if not set(names) <= set(self.current().names):
+            self.read_anew()
 
     def recorded(self) -> Taxonomy:
         """Return the labels of today with their own emoji, as changes are made to them; StoreUnavailable where nobody knows."""

@@ -51,6 +51,27 @@ TEAM = "T0SIMULADOR"
 NAMES = seed_taxonomy().names
 
 
+def test_a_label_that_was_added_a_moment_ago_is_named_as_people_named_it(
+    context: OutboxContext, workspace: Workspace, store_url: str, tmp_path: Path
+) -> None:
+    """A worker had learnt of it, and this process looked at the labels seconds before: it was shown as one that is no more."""
+    assert "impresoras" not in context.store.labels.current().names
+    label = Label(
+        name="impresoras", title="Las impresoras", title_en="Printers", emoji="printer", description="La impresora, el tóner"
+    )
+    others = Store(store_url, tmp_path)
+    others.labels.record(LabelEvent(kind="add", name=label.name, label=label, at=1, by="U0SIMUANA"))
+    others.close()
+    ts = said_by_ana(workspace)
+    source = Message(channel=CHANNEL, ts=ts, user="U0SIMUANA", text="hojas atascadas", source=Source.CHANNEL)
+    message_id, _ = context.store.messages.save(source)
+    said = Prediction(version=1, base="mini", scores={"impresoras": 0.75}, labels=("impresoras",), learning=("impresoras",))
+    context.store.predictions.save([NewPrediction(message_id, 1, said, 0.01)])
+    reply_now(context, message_id)
+    shown = workspace.message(workspace.channel("atencion"), bots_posts(context, ts)[0])
+    assert "Las impresoras" in shown["text"]
+
+
 def test_a_reply_whose_process_died_before_recording_it_is_adopted(context: OutboxContext, workspace: Workspace) -> None:
     """Killed between the post and its record: the next one must find it in the thread, not post a second."""
     ts = said_by_ana(workspace)

@@ -356,12 +356,13 @@ def test_a_run_under_way_is_a_plan_of_tasks(
 
 def test_a_run_that_is_over_or_cancelled_is_one_line(run: Run) -> None:
     """Four ticks under "version 3 answers now" would say nothing more."""
-    for changes in (
+    each: list[dict[str, Any]] = [
         {"status": "done"},
         {"status": "cancelled", "cancelled_by": "U1"},
         {"status": "running", "cancelled_by": "U1"},
-    ):
-        _, shown = run_blocks.status(replace(run, **changes), ES)  # type: ignore[arg-type]  # of several kinds
+    ]
+    for changes in each:
+        _, shown = run_blocks.status(replace(run, **changes), ES)
         assert "plan" not in [block["type"] for block in shown]
 
 

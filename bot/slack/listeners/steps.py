@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from typing import Any
 
 import aiohttp
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -87,13 +88,13 @@ async def _linked(context: ListenerContext, link: str) -> str:
 
 async def _read(context: ListenerContext, ref: MessageRef, thread: "re.Match[str] | None") -> str:
     """Return the text of the message, as Slack has it now."""
-    one = {"channel": ref.channel, "oldest": ref.ts, "latest": ref.ts, "inclusive": True, "limit": 1}
+    one: dict[str, Any] = {"channel": ref.channel, "oldest": ref.ts, "latest": ref.ts, "inclusive": True, "limit": 1}
     try:
         if thread is not None and thread[1] != ref.ts:
             # Every page has the thread's first message before its replies.
-            answer = await context.slack.conversations_replies(ts=thread[1], **one | {"limit": 2})  # type: ignore[arg-type]  # of many kinds
+            answer = await context.slack.conversations_replies(ts=thread[1], **one | {"limit": 2})
         else:
-            answer = await context.slack.conversations_history(**one)  # type: ignore[arg-type]  # likewise
+            answer = await context.slack.conversations_history(**one)
     except SlackApiError as error:
         if refusal(error) in {"thread_not_found", "message_not_found", "channel_not_found", "not_in_channel"}:
             raise _NoText("step.gone") from error
