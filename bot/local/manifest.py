@@ -18,6 +18,7 @@ OPTIONAL: dict[tuple[str, ...], str] = {
     ("mpim:history", "mpim:read"): "messages of group direct messages",
     ("usergroups:read",): "user groups in BETO_JUDGES, BETO_TRAINERS and the like",
     ("files:write",): "the picture in a retraining's report",
+    ("assistant:write",): "suggestions of what to ask, in direct messages with the bot",
 }
 # The scope that an event comes with, for those that come with an optional one.
 _EVENT_SCOPES = {
@@ -45,6 +46,8 @@ def read_manifest(*, http: str = "", without: Collection[str] = ()) -> Manifest:
     scopes, events = manifest["oauth_config"]["scopes"], manifest["settings"]["event_subscriptions"]
     scopes["bot"] = [scope for scope in scopes["bot"] if scope not in left_out]
     events["bot_events"] = [event for event in events["bot_events"] if _EVENT_SCOPES.get(event) not in left_out]
+    if "assistant:write" in left_out:
+        del manifest["features"]["agent_view"]
     if http:
         manifest["settings"]["socket_mode_enabled"] = False
         events["request_url"] = http

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from bot.simulator.assistant import Assistant
 from bot.simulator.clock import Clock
 from bot.simulator.delivery import Transport
 from bot.simulator.errors import Json, SlackError
@@ -64,11 +65,13 @@ class App(Installation):
             self.workspace, bot, self.views, self.response_urls, self.transport, manifest, screens.tell
         )
         self.functions = Functions(bot, manifest, clock.unix)
+        self.assistant = Assistant(self, manifest, clock, screens.renew)
         limits = RateLimits(clock.unix)
         self.limits = limits if rate_limits else None
         self._app_base = app_base
         self.methods: Mapping[str, Method] = (
             self.functions.methods
+            | self.assistant.methods
             | Methods(
                 self,
                 self.views,

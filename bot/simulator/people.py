@@ -337,6 +337,12 @@ class People:
             "id": channel.id, "name": channel.name, "is_private": channel.kind != "channel", "is_im": channel.kind == "im",
             "is_archived": channel.is_archived, "members": list(channel.members),
         }  # fmt: skip
+        for app in self._apps:
+            shown = app.assistant.shown(channel)
+            described.setdefault("statuses", []).extend(
+                {"user": app.user.id, "thread_ts": ts, "status": words} for ts, words in shown["statuses"].items()
+            )
+            described |= {"prompts": shown["prompts"]} if "prompts" in shown else {}
         if channel.kind == "im":
             described["user"] = next((one for one in channel.members if one != me.id), me.id)
             described["name"] = self._workspace.users[described["user"]].name

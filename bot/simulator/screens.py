@@ -7,7 +7,7 @@ from aiohttp import WSCloseCode, web
 
 from bot.simulator.errors import Json
 from bot.simulator.wire import Transfer, Wire
-from bot.simulator.workspace import Change, User, Workspace
+from bot.simulator.workspace import Change, Channel, User, Workspace
 
 _BACKLOG = 10_000  # frames; a page that is further behind is disconnected and loads again
 
@@ -54,6 +54,12 @@ class Screens:
         screens = self._screens.get(user_id)
         if screens:
             self._send(screens, json.dumps(frame))
+
+    def renew(self, channel: Channel) -> None:
+        """Have the pages of whoever sees this channel ask for its state anew."""
+        for user_id in list(self._screens):
+            if self.workspace.can_see(self.workspace.users[user_id], channel):
+                self.tell(user_id, {"type": "state"})
 
     def _listen(self, screen: _Screen, *, on: bool) -> None:
         """Start or stop sending the page what travels between Slack and the app; costs nothing while no page asks."""

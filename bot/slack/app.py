@@ -25,6 +25,7 @@ from bot.slack import guard, payloads
 from bot.slack.context import ListenerContext, build_context, kept_connections, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
 from bot.slack.listeners import (
+    addressed,
     channel_labels,
     commands,
     corrections,
@@ -93,7 +94,7 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         messages.register, reactions.register, corrections.register, reply_buttons.register, explanations.register,
         commands.register, training.register, erasure.register, shortcuts.register, home.register, labels.register,
         channel_labels.register, guide.register, review.register, summaries.register, routes.register, showing.register,
-        steps.register, workspace.register,
+        steps.register, addressed.register, workspace.register,
     ):  # fmt: skip
         register(app, context)
 

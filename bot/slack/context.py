@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from bot.forms import Forms
 from bot.locks import TtlLock
 from bot.settings import BotSettings
 from bot.slack import people
+from bot.slack.courtesies import Courtesies
 from bot.slack.readers import Reader, Readers
 from bot.slack.retries import SlackClient, retry_handlers
 from bot.slack.visibility import Visibility
@@ -153,6 +154,7 @@ class ListenerContext:
     labels: TaxonomyCache
     visibility: Visibility
     readers: Readers
+    courtesies: Courtesies
     team: str | None = None  # the workspace's id
     late_s: float = LATE_S
     background: Background = field(default_factory=Background)
@@ -246,13 +248,22 @@ class ListenerContext:
             log.warning("%s could not be answered: %r", what, error)
         metrics.count_call("response_url", outcome, time.perf_counter() - began)
 
-    async def tell(self, text: str, *, channel: str, user: str, thread_ts: str | None = None, response_url: str | None) -> None:
-        """Show `text` to this person alone, in the thread that they are in; by the address where Slack refuses that.
+    async def tell(
+        self,
+        text: str,
+        *,
+        channel: str,
+        user: str,
+        thread_ts: str | None = None,
+        response_url: str | None,
+        blocks: Sequence[dict[str, Any]] | None = None,
+    ) -> None:
+        """Show `text`, or `blocks`, to this person alone, in their thread; by the address where Slack refuses that.
 
         Where the answer was lost it may have been shown, and is not shown again.
         """
         try:
-            await self.slack.chat_postEphemeral(text=text, channel=channel, user=user, thread_ts=thread_ts)
+            await self.slack.chat_postEphemeral(text=text, channel=channel, user=user, thread_ts=thread_ts, blocks=blocks)
         except (SlackApiError, aiohttp.ClientConnectorError) as error:
             is_lost = isinstance(error, SlackApiError) and refusal(error) is None
             if response_url is None or is_lost:
@@ -319,5 +330,6 @@ def build_context(
         labels=TaxonomyCache(store.labels.current),
         visibility=Visibility(slack, settings, team),
         readers=Readers(slack, texts, settings.sign_emoji),
+        courtesies=Courtesies(slack, TtlLock(settings.redis_url), wanted=settings.screens == "native"),
         team=team,
     )

@@ -20,8 +20,9 @@ async def why_none(context: ListenerContext) -> str:
     return "" if first is None else first_version.sentence(first, context.texts)
 
 
-async def tell_who_asked(context: ListenerContext, message: Message) -> None:
-    """Tell whoever mentioned the bot, or wrote to it, why nothing comes; do nothing where a version answers."""
+async def tell_who_asked(context: ListenerContext, message: Message) -> bool:
+    """Tell whoever mentioned the bot, or wrote to it, why nothing comes, and return True; False where a version answers."""
+    why = ""
     try:
         if why := await why_none(context):
             await context.tell(
@@ -29,3 +30,4 @@ async def tell_who_asked(context: ListenerContext, message: Message) -> None:
             )  # fmt: skip
     except (SlackApiError, OSError, aiohttp.ClientError, TimeoutError, StoreUnavailable) as error:
         log.warning("somebody was not told that there is no version yet: %r", error)
+    return bool(why)

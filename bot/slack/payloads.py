@@ -262,9 +262,10 @@ class AppUninstalled(Payload):
 
 
 class AppHomeOpened(Payload):
-    """`app_home_opened`, by its tab."""
+    """`app_home_opened`, by its tab; `channel` are the direct messages."""
 
     user: Id
+    channel: Id | None = None
     tab: str | None = None
 
 

@@ -33,6 +33,7 @@ NOT_ACTION = "labels_not_"
 EDIT_ACTION = "labels_edit"
 WHY_ACTION = "labels_why"
 GUIDE_BUTTON = "guide_open"
+SCREEN_BUTTON = "screen_open"
 EDIT_VIEW = "labels_view"
 FORGET_VIEW = "forget_view"
 CHOICE = "labels"
@@ -226,6 +227,13 @@ def digest(lines: list[str], texts: Texts) -> tuple[str, list[Block]]:
 def button(action: str, text: str) -> Block:
     """Build a plain button; what it is about is looked up from the message that it stands on, never read from the button."""
     return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": text, "emoji": True}}
+
+
+def offer_screen(word: str, texts: Texts) -> tuple[str, list[Block]]:
+    """Build what opens the window of this word of `/beto` by a click: the text for notifications, and the blocks."""
+    said = texts("prompts.opens")
+    offered = {**button(SCREEN_BUTTON, texts("prompts.open")), "value": word}
+    return said, [section(said), {"type": "actions", "elements": [offered]}]
 
 
 def base_name(base: str) -> str:

@@ -1,4 +1,4 @@
-// Some lines of Bolt for JavaScript: a message, a command, a thumb and a workflow's step are answered. Says "ready" once it is connected.
+// Some lines of Bolt for JavaScript: a message, a command, a thumb and a workflow's step are answered, prompts and a status shown. Says "ready" once it is connected.
 import bolt from "@slack/bolt";
 
 const app = new bolt.App({
@@ -24,6 +24,17 @@ app.message("pulgares", async ({ message, say, client }) => {
   const blocks = [{ type: "context_actions", elements: [feedback] }];
   const { ok } = await client.blocks.validate({ blocks });
   await say({ text: `válido: ${ok}`, blocks, thread_ts: message.ts });
+});
+
+app.event("app_home_opened", async ({ event, client }) => {
+  if (event.tab !== "messages") return;
+  const prompts = [{ title: "Saluda", message: "hola" }];
+  await client.assistant.threads.setSuggestedPrompts({ channel_id: event.channel, prompts });
+});
+
+app.message("piensa", async ({ message, client }) => {
+  const status = { channel_id: message.channel, thread_ts: message.ts, status: "piensa…", loading_messages: ["una", "otra"] };
+  await client.assistant.threads.setStatus(status);
 });
 
 app.action({ type: "block_actions", action_id: "thumbs" }, async ({ ack, action, body, say }) => {

@@ -81,6 +81,10 @@ class Slack:
         """Post a message of Ana in #general and return its ts."""
         return str(self.workspace.post_as_person(self.workspace.users[ANA], self.general, "hola")["ts"])
 
+    def direct(self) -> str:
+        """Open the direct messages of Ana with the bot and return their channel."""
+        return self.workspace.direct_channel(self.workspace.users[ANA], self.workspace.users[BETO]).id
+
     def archive(self) -> None:
         """Archive #general."""
         self.workspace.archive(self.general, self.workspace.users[ANA])
@@ -211,6 +215,10 @@ GOOD: dict[str, How] = {
     "api.test": How({"foo": "bar"}),
     "blocks.validate": How({"blocks": [{"type": "divider"}]}),
     "apps.connections.open": How(),
+    "assistant.threads.setStatus": How({"channel_id": GENERAL, "status": "lee…"}, lambda slack: {"thread_ts": slack.say()}),
+    "assistant.threads.setSuggestedPrompts": How(
+        {"prompts": [{"title": "Ayuda", "message": "ayuda"}]}, lambda slack: {"channel_id": slack.direct()}
+    ),
     "auth.test": How(),
     "bots.info": How({"bot": "B0SIMUBETO"}),
     "chat.delete": How(HERE, _mine),

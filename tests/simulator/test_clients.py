@@ -33,6 +33,7 @@ JAVASCRIPT = Path(__file__).parent.parent / "javascript"
 
 BLOCK = {"type": "section", "text": {"type": "mrkdwn", "text": "hola"}}
 TS = "the ts of the first post"
+DIRECT = "the direct messages with Ana"
 # Calls of every kind: with JSON, forms, files and pages.
 TOUR: list[tuple[str, dict[str, Any]]] = [
     ("auth_test", {}),
@@ -44,6 +45,11 @@ TOUR: list[tuple[str, dict[str, Any]]] = [
     ("conversations_replies", {"channel": GENERAL, "ts": TS}),
     ("users_info", {"user": ANA}),
     ("users_list", {"limit": 1}),
+    (
+        "assistant_threads_setStatus",
+        {"channel_id": GENERAL, "thread_ts": TS, "status": "lee…", "loading_messages": ["uno"]},
+    ),
+    ("assistant_threads_setSuggestedPrompts", {"channel_id": DIRECT, "prompts": [{"title": "Ayuda", "message": "ayuda"}]}),
     ("files_upload_v2", {"channel": GENERAL, "filename": "a.txt", "content": "hola"}),
     ("views_publish", {"user_id": ANA, "view": {"type": "home", "blocks": [BLOCK]}}),
     ("chat_delete", {"channel": GENERAL, "ts": TS}),
@@ -53,8 +59,9 @@ TOUR: list[tuple[str, dict[str, Any]]] = [
 async def travel(call: Callable[[str, dict[str, Any]], Awaitable[Any]]) -> list[tuple[str, bool, list[str]]]:
     """Make the calls of the tour; return for each the method, whether it succeeded, and the fields of the reply."""
     ts, stations = "", []
+    direct = (await call("conversations_open", {"users": ANA}))["channel"]["id"]
     for name, arguments in TOUR:
-        answer = await call(name, {key: ts if value is TS else value for key, value in arguments.items()})
+        answer = await call(name, {key: {TS: ts, DIRECT: direct}.get(str(value), value) for key, value in arguments.items()})
         ts = ts or answer.get("ts", "")
         stations.append((name, bool(answer["ok"]), sorted(answer.data)))
     return stations
@@ -150,6 +157,20 @@ async def converse(ana: Person, echo: str, answer: str) -> None:
                 return
 
 
+async def see_beside(simulator: Simulator, ana: Person) -> None:
+    """Check that the app offers prompts in its direct messages, and says that it works on what it was asked."""
+    assistant, channels = simulator.apps[0].assistant, simulator.workspace.channels
+    changes = ana.changes()
+    direct, ts = await ana.open_dm("beto"), await ana.message("general", "piensa")
+    async with asyncio.timeout(10):
+        async for change in changes:  # the page is told that there is something else to see
+            shown = assistant.shown(channels[GENERAL])["statuses"]
+            if change["type"] == "state" and shown and "prompts" in assistant.shown(channels[direct]):
+                break
+    assert assistant.shown(channels[direct])["prompts"]["prompts"] == [{"title": "Saluda", "message": "hola"}]
+    assert assistant.shown(channels[GENERAL])["statuses"] == {ts: "piensa…"}
+
+
 # --- Bolt for JavaScript ---
 
 
@@ -191,6 +212,7 @@ async def test_bolt_for_javascript_lives_here_too(transport: str) -> None:
                     async for change in changes:
                         if change["type"] == "message" and change["message"]["text"] == "feedback_buttons: bad":
                             break
+                await see_beside(simulator, ana)
                 done = await ana.step(await ana.run_step("classify_text", {"text": "tarjeta"}))
                 assert (done["status"], done["outputs"]["labels"]) == ("success", "tarjeta")
                 assert await ana.step(await ana.run_step("classify_text", {})) == {"status": "error", "error": "no hay texto"}

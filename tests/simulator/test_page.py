@@ -219,6 +219,27 @@ def test_the_newer_blocks_are_drawn_for_everybody(slack: SimulatorThread, ana: W
     )
 
 
+def test_prompts_and_the_line_that_says_that_an_app_works_stand_above_the_composer(slack: SimulatorThread, ana: Window) -> None:
+    """In the app's direct messages; a prompt is sent by a click, as by the person, and the line goes with the answer."""
+    for theme, width in itertools.product(("light", "dark"), (400, 1280)):
+        ana.resize(width, 900)
+        ana.open("ana", "beto", theme=theme)
+        direct = slack.simulator.workspace.direct_channel(
+            slack.simulator.workspace.user("ana"), slack.simulator.workspace.user("beto")
+        ).id
+        prompts = [{"title": f"¿Pregunta número {number}?", "message": f"ayuda {number}"} for number in range(4)]
+        call(slack, "assistant.threads.setSuggestedPrompts", channel_id=direct, title="Por ejemplo:", prompts=json.dumps(prompts))
+        ana.see("[data-testid=prompts]", "¿Pregunta número 3?")
+        ana.click("[data-testid=prompt][data-message='ayuda 2']")
+        ana.see(".message:last-of-type", "ayuda 2")
+        ts = str(next(reversed(slack.simulator.workspace.channels[direct].messages)))
+        call(slack, "assistant.threads.setStatus", channel_id=direct, thread_ts=ts, status="está leyendo el mensaje…")
+        ana.see("[data-testid=status]", "beto está leyendo el mensaje…")
+        assert (serious_findings(ana), ana.too_wide(), ana.faint_words()) == ([], [], [])
+        call(slack, "chat.postMessage", channel=direct, thread_ts=ts, text="listo")
+        ana.see_none(".assistant-status")
+
+
 async def a_trigger(slack: SimulatorThread) -> str:
     """Something that Ana did lately, by which the app may open a modal."""
     return slack.simulator.apps[0].views.new_trigger("U0SIMUANA")

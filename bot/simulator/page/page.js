@@ -1,6 +1,7 @@
 // The chat page of the simulator: one person's live view of the workspace. This file connects the parts;
 // each part has a file beside it. The address holds what is shown: ?user=ana&channel=general&thread=TS.
 
+import { Assistant } from "./assistant.js";
 import { Composer } from "./composer.js";
 import { h, icon, iconButton, permalinkTarget } from "./dom.js";
 import { loadEmoji } from "./emoji.js";
@@ -28,7 +29,7 @@ const modals = new Modals();
 const home = new Home();
 let connection = null;
 let tellLost = 0;
-let feed, threadFeed, composer, threadComposer, tools;
+let feed, threadFeed, composer, threadComposer, tools, beside, threadBeside;
 
 const theChannel = () => workspace.channels.get(here.channel);
 
@@ -51,6 +52,8 @@ function renderAll() {
   renderNav();
   renderTop();
   renderStage();
+  beside.render(theChannel());
+  threadBeside.render(theChannel(), here.thread);
 }
 
 function renderNav() {
@@ -70,7 +73,7 @@ function renderStage() {
   if (mode === "home") return stage.replaceChildren(home.element);
   const join = h("div", { class: "join" }, h("span", { text: t("join_why", { name: titleOf(channel) }) }),
     h("button", { type: "button", class: "button primary", dataset: { testid: "join" }, onclick: () => tryTo("invite", { channel: here.channel, member: workspace.me.id }) }, t("join")));
-  return stage.replaceChildren(feed.element, mode === "write" ? composer.element : join);
+  return stage.replaceChildren(feed.element, ...(mode === "write" ? [beside.element, composer.element] : [join]));
 }
 
 // ---- navigation
@@ -122,7 +125,8 @@ async function openThread(ts, { push = true, focus = true } = {}) {
   side.replaceChildren(
     h("header", { class: "head" }, h("div", { class: "head-title" }, h("h2", { text: t("thread") }), h("span", { class: "hint", text: titleOf(theChannel()) })),
       h("span", { class: "grow" }), iconButton("close", t("close"), () => closeThread(), { dataset: { testid: "close-thread" } })),
-    threadFeed.element, isMember(theChannel()) ? threadComposer.element : "");
+    threadFeed.element, threadBeside.element, isMember(theChannel()) ? threadComposer.element : "");
+  threadBeside.render(theChannel(), ts);
   threadComposer.show(`${workspace.me.id}/${here.channel}/${ts}`, t("reply_placeholder"));
   updateAddress(push);
   if (focus) threadComposer.focus();
@@ -279,6 +283,8 @@ function makeParts() {
   feed = new Feed(host(() => composer.focus()), t("messages"));
   threadFeed = new Feed(host(() => threadComposer.focus()), t("thread"));
   composer = new Composer("composer", (text) => send(text), { up: () => feed.editLast(), leave: () => feed.focus() });
+  beside = new Assistant((text) => send(text));
+  threadBeside = new Assistant((text) => send(text, here.thread));
   tools?.element.remove();
   tools = new Tools((on) => connection?.listen(on));
   document.body.append(tools.element);

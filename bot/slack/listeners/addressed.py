@@ -1,17 +1,32 @@
 """Answers to what people write to the bot itself, by a mention or a direct message, instead of labels for it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot import queues
 from bot.slack import asked, history
 from bot.slack.asked import Asked
-from bot.slack.context import Call, ListenerContext, Tell
-from bot.slack.listeners import commands, training
-from bot.slack.payloads import MessageEvent, Payload
+from bot.slack.context import Call, ListenerContext
+from bot.slack.listeners import commands, figures, guide, labels, review, routes, summaries, training
+from bot.slack.payloads import ButtonClick, MessageEvent, Payload
 from bot.views import blocks
 from model.schema import Message, Source
 from model.store.outbox_row import help_key
+
+# What opens a window, whatever stands behind the word.
+SCREENS = frozenset({figures.show, guide.show, labels.show, review.show, routes.show, summaries.show})
+
+
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register the button that opens the window which somebody asked for by a message."""
+
+    @app.action(blocks.SCREEN_BUTTON)
+    async def on_open(ack: AsyncAck, parsed: ButtonClick) -> None:
+        await ack()
+        context.after_ack(_open(context, parsed), what=blocks.SCREEN_BUTTON, response_url=parsed.response_url)
 
 
 def read(context: ListenerContext, parsed: Payload, message: object) -> Asked | None:
@@ -36,16 +51,43 @@ async def answer(context: ListenerContext, parsed: Payload, message: Message, wi
         await context.publish(queues.deliver(key))
     elif message.source is Source.DIRECT or (isinstance(parsed, MessageEvent) and parsed.type == "app_mention"):
 
-        async def tell(text: str) -> None:
+        async def tell(text: str, shown: list[blocks.Block] | None = None) -> None:
             await context.tell(
-                text, channel=message.channel, user=message.user, thread_ts=message.thread_ts, response_url=None
-            )  # fmt: skip
+                text,
+                channel=message.channel,
+                user=message.user,
+                thread_ts=message.thread_ts,
+                response_url=None,
+                blocks=shown,
+            )
 
         context.after_ack(_tell(context, message, wish, tell), what=f"a mention with {wish.word!r}", tell=tell)
 
 
-async def _tell(context: ListenerContext, message: Message, wish: Asked, tell: Tell) -> None:
-    await tell(await _told(context, message, wish))
+async def _tell(context: ListenerContext, message: Message, wish: Asked, tell: Callable[..., Awaitable[None]]) -> None:
+    context.speak_to(await context.readers.of(message.user))
+    if wish.what == "word" and commands.WORDS[wish.word] in SCREENS:
+        # Slack gives a message nothing to open a window with, and a click on a button does.
+        await tell(*blocks.offer_screen(wish.word, context.texts))
+    else:
+        await tell(await _told(context, message, wish))
+
+
+async def _open(context: ListenerContext, parsed: ButtonClick) -> None:
+    opens = commands.WORDS.get(parsed.value)
+    if opens not in SCREENS:
+        await _answer_click(context, parsed, context.texts("command.former"))
+        return
+    call = Call(
+        channel=parsed.channel, user=parsed.user, rest="", trigger_id=parsed.trigger_id, response_url=parsed.response_url or ""
+    )
+    if said := await opens(context, call):
+        await _answer_click(context, parsed, said)
+
+
+async def _answer_click(context: ListenerContext, parsed: ButtonClick, text: str) -> None:
+    if parsed.response_url is not None:
+        await context.answer(parsed.response_url, text, what=blocks.SCREEN_BUTTON)
 
 
 async def _told(context: ListenerContext, message: Message, wish: Asked) -> str:

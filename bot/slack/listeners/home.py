@@ -42,6 +42,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
                 await context.slack.views_publish(user_id=parsed.user, view=view)
 
             context.after_ack(_show(context, parsed.user), what="app_home_opened", tell=tell)
+        elif parsed.tab == "messages" and parsed.channel is not None:
+            context.after_ack(_offer(context, parsed.user, parsed.channel), what="app_home_opened")
 
     @app.action(home_blocks.LABELS_BUTTON)
     async def on_labels(ack: AsyncAck, parsed: ViewClick) -> None:
@@ -62,6 +64,10 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     async def on_retrain(ack: AsyncAck, parsed: ViewClick) -> None:
         await ack()
         context.after_ack(_retrain(context, parsed), what=home_blocks.RETRAIN_BUTTON)
+
+
+async def _offer(context: ListenerContext, user: str, channel: str) -> None:
+    await context.courtesies.offer_prompts(channel, (await context.readers.of(user)).texts)
 
 
 async def _open_labels(context: ListenerContext, parsed: ViewClick) -> None:

@@ -51,7 +51,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
                     log.info("saved, posted in %s at %s", message.channel, message.ts)
                     await context.publish(queues.classify_and_reply(message_id, 1, priority=priority.of(message.channel)))
                     if message.source is not Source.CHANNEL:
-                        context.after_ack(tell_who_asked(context, message), what="a mention")
+                        context.after_ack(_wait_with(context, message, message_id), what="a mention")
             case Edit() as edit:
                 edited = await asyncio.to_thread(save_edit, context.store, edit, context.settings.blind_percent)
                 if edited is not None:
@@ -74,6 +74,19 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
     @app.event("channel_id_changed")
     async def on_channel_id(parsed: ChannelIdChanged) -> None:
         await asyncio.to_thread(context.store.channels.rename, parsed.old_channel_id, parsed.new_channel_id)
+
+
+async def _wait_with(context: ListenerContext, message: Message, message_id: int) -> None:
+    """Tell whoever asked why nothing comes, or where something does, that it is under way."""
+    if await tell_who_asked(context, message):
+        return
+    direct = message.source is Source.DIRECT
+    texts = (await context.readers.of(message.user)).texts if direct else context.channel_texts
+
+    async def is_answered() -> bool:
+        return await asyncio.to_thread(context.store.outbox.reply_ts, message_id) is not None
+
+    context.courtesies.show_work(message.channel, message.thread_ts or message.ts, texts("prompts.working"), is_answered)
 
 
 def _read(parsed: Payload, bot_user: str) -> Message | Edit | Deletion | None:
