@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bot.outbox.replies import ReplyWork, render_reply
+from bot.outbox.replies import render_reply
 from bot.simulator.workspace import Workspace
 from bot.slack.payloads import ReactionEvent, microseconds, parse_event
 from bot.views.native import Block, classic_form
@@ -21,7 +21,7 @@ from model.store.store import Store
 from model.store.stored_message import StoredMessage
 from model.store.tables import gestures
 from model.text_key import text_key
-from tests.chaos.expected_state import ExpectedState, Place
+from tests.chaos.expected_state import REPLIES, ExpectedState, Place
 from tests.chaos.routes import evaluate_routes
 from tests.https import Hook
 
@@ -93,7 +93,7 @@ def _posted(workspace: Workspace) -> dict[Place, list[Place]]:
     posted: dict[Place, list[Place]] = {}
     for channel in workspace.channels.values():
         for ts, metadata in channel.metadata.items():
-            if metadata.get("event_type") in {ReplyWork.METADATA, "beto_reply"} and ts in channel.messages:
+            if metadata.get("event_type") in REPLIES and ts in channel.messages:
                 _, where, of = metadata["event_payload"]["message"].split(":")
                 posted.setdefault((where, of), []).append((channel.id, ts))
     return posted

@@ -11,6 +11,8 @@ from bot.simulator.workspace import Change
 
 Place = tuple[str, str]  # channel, ts
 
+REPLIES = frozenset({ReplyWork.METADATA, "beto_reply"})  # the metadata of a reply, today and in older releases
+
 
 class ExpectedState:
     """What people did, and what of it the bot acknowledged."""
@@ -60,7 +62,7 @@ class ExpectedState:
         message = change.message
         if change.kind == "posted" and message.get("user") == self._bot:
             payload = change.channel.metadata.get(message["ts"], {})
-            if payload.get("event_type") == ReplyWork.METADATA:
+            if payload.get("event_type") in REPLIES:
                 _, channel, ts = payload["event_payload"]["message"].split(":")
                 self.replies[channel, ts] = message["ts"]
                 self._unanswered.discard((channel, ts))

@@ -96,9 +96,12 @@ class FaultInjector:
         if isinstance(cluster, Upgrade):  # in the middle, with as much before as after
             order = sorted(cluster.ours())
             self._rng.shuffle(order)
+            order.sort(key=lambda name: not name.startswith("bot"))  # as docs/operations.md tells
             third = len(schedule) // 3
-            among = [*schedule[third:-third], *(("upgrade", name) for name in order)]
+            among = [*schedule[third:-third], *(("upgrade", "") for _ in order)]
             self._rng.shuffle(among)
+            upgrades = iter(order)
+            among = [(what, next(upgrades) if what == "upgrade" else whom) for what, whom in among]
             schedule = [*schedule[:third], *among, *schedule[-third:]]
         self.schedule = schedule
         self.deaf = Deafness(cluster, simulator)
