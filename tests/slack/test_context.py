@@ -132,11 +132,18 @@ async def test_everything_is_acknowledged_in_time_however_long_slacks_own_calls_
     dispatch = dispatcher(slow_slack, known, tmp_path, published, context=context, wait=False)
     slow = {name: body for name, body in surfaces(TEAM).items() if not name.startswith("/beto") or name in SLOW_WORDS}
     late = {}
-    for name, body in slow.items():
+
+    async def timed(name: str) -> None:
         began = time.monotonic()
-        await dispatch(body)
+        await dispatch(slow[name])
         if (took_s := time.monotonic() - began) > IN_TIME_S - 0.5:
             late[name] = took_s
+
+    # All wait for Slack beside each other, as people do, and seldom for the processor.
+    async with asyncio.TaskGroup() as requests:
+        for name in slow:
+            requests.create_task(timed(name))
+            await asyncio.sleep(0.03)
     await context.background.finish(0)
     assert not late
 
