@@ -10,6 +10,7 @@ import celery
 from celery import Celery
 
 from model.errors import StoreUnavailable
+from worker.broker import use_kept_clients
 from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Task(celery.Task):  # type: ignore[type-arg]  # generic for checkers alone
             log.warning("%s waits for the sweep: %s", self.name, exc)
 
 
+use_kept_clients()
 app = App("beto", task_cls=Task)
 app.add_defaults(lambda: _CONFIGURATION)
 
