@@ -57,6 +57,10 @@ class Showing:
         return max(rest_s, left.total_seconds(), 0.0)
 
 
+# Where nobody chose.
+NOT_CHOSEN = Showing()
+
+
 def read_rest(begins: str, ends: str, zone: str) -> Rest | None:
     """Return the rest that a person described; None where they left both hours out.
 

@@ -1,6 +1,7 @@
 """Work on a row that is about a message: the base of replies, and of what is asked in their threads."""
 
 from bot.outbox.work import Work
+from model.labels import Taxonomy
 from model.store.stored_message import StoredMessage
 
 
@@ -21,5 +22,8 @@ class AboutMessage(Work):
 
     def is_muted(self) -> bool:
         """Return whether somebody wants nothing more said about the message."""
-        message = self.stored.message
-        return bool(self.context.store.mutes.of(message.channel, message.ts))
+        return self.claim.is_muted
+
+    def used_labels(self, taxonomy: Taxonomy) -> tuple[str, ...] | None:
+        """Return the labels that the message's channel uses, by their names of today; None for all."""
+        return None if self.claim.labels is None else taxonomy.today(self.claim.labels)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from slack_sdk.errors import SlackApiError
 
 from bot.outbox.about import AboutMessage
-from bot.outbox.context import OutboxContext, used_labels
+from bot.outbox.context import OutboxContext
 from bot.outbox.states import AmbiguousResult, Facts, RateLimited, Subject
 from bot.outbox.work import Content
 from bot.views import blocks
@@ -66,7 +66,7 @@ class DoubtWork(AboutMessage):
             return Content(texts("doubt.thanks"))
         taxonomy, prediction = self.context.store.labels.current(), self.claim.prediction
         assert prediction is not None  # else it is not open
-        scores = only(taxonomy.read(prediction), used_labels(self.context, self.stored.message.channel, taxonomy)).scores
+        scores = only(taxonomy.read(prediction), self.used_labels(taxonomy)).scores
         near = sorted((name for name in scores if name in taxonomy), key=lambda name: abs(scores[name] - 0.5))
         doubtful = [name for name in near if 1 - blocks.SURE_FROM <= scores[name] < blocks.SURE_FROM][:NAMED_LABELS]
         key = "doubt.ask" if doubtful else "doubt.ask_any"

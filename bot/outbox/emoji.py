@@ -40,7 +40,7 @@ class EmojiWork(AboutMessage):
         facts = super().facts(in_turn=in_turn)
         if self.stored.deleted or self.claim.prediction is None:
             return replace(facts, subject=Subject.UNKNOWN)
-        self._shown = shown_of(self.context, self.stored, self.claim.prediction, self._reply_ts())
+        self._shown = shown_of(self.context, self.claim, self.stored, self._reply_ts())
         return replace(facts, waits_s=self._shown.wait_s)
 
     def render(self) -> Content:

@@ -16,7 +16,7 @@ from bot.metrics import SHOWN_SECONDS, count_call
 from bot.outbox.about import AboutMessage
 from bot.outbox.client import Message as SlackMessage
 from bot.outbox.client import has_metadata
-from bot.outbox.context import OutboxContext, used_labels
+from bot.outbox.context import OutboxContext
 from bot.outbox.doubts import open_doubt
 from bot.outbox.routing import take_routes
 from bot.outbox.showing import Shown, judged_now, shown_of
@@ -63,7 +63,7 @@ class ReplyWork(AboutMessage):
         if self.row.content.get("quiet") and not self.stored.asked:
             self._shown = Shown(thread=False)  # written long before: nobody waits for it, and no route leads it anywhere
             return
-        self._shown = shown_of(self.context, self.stored, self.claim.prediction, self.row.ts)
+        self._shown = shown_of(self.context, self.claim, self.stored, self.row.ts)
         outbox, message = self.context.store.outbox, self.stored.message
         try:
             routed = take_routes(self.context, self.stored, self.claim.prediction)
@@ -138,7 +138,7 @@ class ReplyWork(AboutMessage):
             self.standing = Standing.of(self.stored, judged.state)
             self.questions = {label: _how_it_stands(judged.state.labels.get(label)) for label in sorted(labels)}
         known = known_from(self.context, prediction.known_from, self.stored, taxonomy)
-        among = used_labels(self.context, self.stored.message.channel, taxonomy)
+        among = self.used_labels(taxonomy)
         if judged.state.judges or not self.stored.message.blind:
             self._told = {"labels": list(judged.state.shown), "judged": bool(judged.state.judges), "version": prediction.version}
         text, shown = render_reply(
@@ -186,7 +186,7 @@ class ReplyWork(AboutMessage):
         if prediction is None or message.blind or not self._shown.offers:
             return
         taxonomy = self.context.store.labels.current()
-        scores = only(taxonomy.read(prediction), used_labels(self.context, message.channel, taxonomy)).scores
+        scores = only(taxonomy.read(prediction), self.used_labels(taxonomy)).scores
         likely = sorted(
             (name for name in scores if name in taxonomy and scores[name] >= SEED_FROM), key=lambda name: -scores[name]
         )

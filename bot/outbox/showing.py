@@ -11,6 +11,7 @@ from model.judgements import MessageState
 from model.schema import Prediction, Source
 from model.store.database import now
 from model.store.judged_messages import Judged
+from model.store.outbox_row import Claim
 from model.store.stored_message import StoredMessage
 
 # On one message so many emoji of labels, at most.
@@ -28,18 +29,19 @@ class Shown:
     muted_by: tuple[str, ...] = ()
 
 
-def shown_of(context: OutboxContext, stored: StoredMessage, prediction: Prediction | None, reply_ts: str | None) -> Shown:
-    """Return what is to be shown of a message now.
+def shown_of(context: OutboxContext, claim: Claim, stored: StoredMessage, reply_ts: str | None) -> Shown:
+    """Return what is to be shown now of the message that is claimed.
 
     Whoever asks for labels gets them in the thread, at once and at any hour. With emoji the thread is for what people said
     otherwise than the network; where nothing is shown not even for that. Nobody waits for what changes a reply that stands.
     """
-    message, store = stored.message, context.store
+    message = stored.message
     if message.source is Source.COMMAND or message.channel.startswith("D"):
         return Shown()
-    if muted_by := tuple(store.mutes.of(message.channel, message.ts, *([reply_ts] if reply_ts else []))):
+    places = [message.ts, *([reply_ts] if reply_ts else [])]
+    if claim.is_muted and (muted_by := tuple(context.store.mutes.of(message.channel, *places))):
         return Shown(thread=False, muted_by=muted_by)
-    showing = store.channels.showing(message.channel)
+    showing = claim.showing
     emoji = showing.display == "emoji"
     if stored.asked or message.source is not Source.CHANNEL:
         return Shown(emoji=emoji, offers=showing.offers and not emoji)
@@ -50,7 +52,7 @@ def shown_of(context: OutboxContext, stored: StoredMessage, prediction: Predicti
         except (SlackApiError, RateLimited, AmbiguousResult):
             return Shown(thread=reply_ts is not None, wait_s=AGAIN_S)  # whose word counts is not known yet
     acted = judged is not None and bool(judged.state.judges)
-    thread = showing.display == "thread" or (emoji and judged is not None and _says_otherwise(judged.state, prediction))
+    thread = showing.display == "thread" or (emoji and judged is not None and _says_otherwise(judged.state, claim.prediction))
     wait_s = 0.0 if reply_ts is not None else showing.wait_s(stored.received_at, now(), acted=acted)
     return Shown(thread, emoji, showing.offers and not emoji, wait_s)
 

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from model.schema import Message
-from model.store.database import Database, now
-from model.store.outbox_changes import insert_or_ignore, open_reply
+from model.store.database import Database, insert_or_ignore, now
+from model.store.outbox_changes import open_reply
 from model.store.outbox_row import Kind, State, backfill_key
 from model.store.tables import messages, outbox
 
@@ -34,7 +34,7 @@ class Backfills:
             if running is not None:
                 return key if running == key else None
             connection.execute(
-                insert_or_ignore(connection).values(
+                insert_or_ignore(connection, outbox).values(
                     # It is told to the person, in their direct messages.
                     key=key, kind=Kind.BACKFILL, channel=user, state=State.DUE, wanted=1, retry_at=now(), content=content,
                 )

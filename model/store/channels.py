@@ -7,17 +7,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import false, func, select
+from sqlalchemy import bindparam, false, func, select
 
 from model.reactions import Place
-from model.showing import DISPLAYS, Display, Rest, Showing, rest_of
-from model.store.channel_labels import chosen_labels
+from model.showing import Display, Rest, Showing
+from model.store.channel_choices import chosen_labels, read_showing
 from model.store.database import Database, aware, now
 from model.store.outbox_changes import mark_archived_due, mark_refused_due, settle_channel
 from model.store.tables import channels, gestures, messages, mutes, outbox, runs, standing_labels, standings, training_texts
 
 Mode = Literal["auto", "mention"]
 Frequency = Literal["daily", "weekly"]
+
+_CHANNEL = select(channels).where(channels.c.channel == bindparam("of_channel"))
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Channels:
     def mode(self, channel: str) -> Mode:
         """Return `auto` (every message is labelled) or `mention` (where nobody chose: only those that ask for it)."""
         with self._database.reading() as connection:
-            mode = connection.execute(select(channels.c.mode).where(channels.c.channel == channel)).scalar_one_or_none()
-            return "auto" if mode == "auto" else "mention"
+            row = connection.execute(_CHANNEL, {"of_channel": channel}).one_or_none()
+            return "auto" if row is not None and row.mode == "auto" else "mention"
 
     def set_mode(self, channel: str, mode: Mode) -> bool:
         """Set the channel's mode; return whether it had another."""
@@ -62,11 +64,7 @@ class Channels:
     def showing(self, channel: str) -> Showing:
         """Return how labels are shown in this channel: in threads and at once where nobody chose."""
         with self._database.reading() as connection:
-            row = connection.execute(select(channels).where(channels.c.channel == channel)).one_or_none()
-        if row is None:
-            return Showing()
-        display: Display = row.display if row.display in DISPLAYS else "thread"
-        return Showing(display, row.delay_minutes, rest_of(row.rest), row.seeds)
+            return read_showing(connection.execute(_CHANNEL, {"of_channel": channel}).one_or_none())
 
     def set_showing(self, channel: str, display: Display, *, delay_minutes: int | None = None, rest: Rest | None = None) -> bool:
         """Set how labels are shown from now on; return whether that was otherwise. Without a delay, delay and rest stay."""

@@ -3,6 +3,7 @@
 `StoreUnavailable` is raised when the database does not answer; nothing was changed then, and the call may be repeated.
 """
 
+import functools
 import importlib
 import json
 import logging
@@ -204,7 +205,18 @@ class Database:
 
     def insert_or_ignore(self, table: Any) -> Any:
         """Return an insert that leaves a row with the same key as it is."""
-        return self.insert(table).on_conflict_do_nothing()
+        return _insert_or_ignore(self.engine.dialect.name, table, None)
+
+
+def insert_or_ignore(connection: Connection, table: Any, *, returning: str | None = None) -> Any:
+    """Return an insert of this connection's own kind that leaves a row with the same key as it is, and may return a column."""
+    return _insert_or_ignore(connection.dialect.name, table, returning)
+
+
+@functools.cache  # to build one takes longer than to carry it out
+def _insert_or_ignore(dialect: str, table: Any, returning: str | None) -> Any:
+    ignoring = (postgresql if dialect == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
+    return ignoring if returning is None else ignoring.returning(table.c[returning])
 
 
 def lock_channel(connection: Connection, channel: str) -> None:

@@ -11,9 +11,8 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from model.schema import Explanation, Source
-from model.store.database import Database, now
+from model.store.database import Database, insert_or_ignore, now
 from model.store.judged_messages import judged_ids
-from model.store.outbox_changes import insert_or_ignore
 from model.store.outbox_row import RETRY_AFTER_S, Kind, State
 from model.store.tables import messages, outbox
 
@@ -37,7 +36,7 @@ class Explanations:
         """Save that somebody wants to know why; `asked` says who it is shown to, and where."""
         with self._database.writing() as connection:
             connection.execute(
-                insert_or_ignore(connection).values(
+                insert_or_ignore(connection, outbox).values(
                     key=key,
                     kind=Kind.EXPLANATION,
                     message_id=message_id,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, select
 from model.judgements import VIA_SETTLE, Gesture, Kind
 from model.labels import Taxonomy, canonical_emoji
 from model.reactions import Reaction
-from model.store.channel_labels import chosen_labels
+from model.store.channel_choices import chosen_labels
 from model.store.database import Database, lock_channel, now
 from model.store.outbox_changes import mark_reply_due
 from model.store.outbox_row import Kind as OutboxKind

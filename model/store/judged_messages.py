@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, TextClause, and_, func, or_, select, text, union
+from sqlalchemy import ColumnElement, Connection, Row, TextClause, and_, bindparam, func, or_, select, text, union
 
 from model.judgements import VIA_SETTLE, Kind, MessageState, fold
 from model.labels import Taxonomy, only
 from model.schema import Prediction
-from model.store.channel_labels import chosen_labels
+from model.store.channel_choices import chosen_labels
 from model.store.database import Database, aware, now
 from model.store.outbox_changes import of_message
 from model.store.people import KNOWN_FOR, known_people
 from model.store.stored_gesture import StoredGesture, gestures_of, predictions_of
-from model.store.tables import gestures, messages, outbox, review_cards
+from model.store.tables import channels, gestures, messages, outbox, review_cards
 
 # PostgreSQL may show a gesture after a later one, and what it is about may be recorded after it: so many are looked at again.
 LATE_GESTURES = 50
@@ -29,6 +29,13 @@ EDITED_LATE_US = 3600 * 10**6
 OWN_WORDS = {Kind.LABEL, Kind.SET, Kind.NONE}
 # How a gesture of the review is marked where it was made without seeing any labels.
 VIA_BLIND_REVIEW = "blind_review"
+
+# Built once: to build a query takes longer than to ask it.
+_MESSAGE = (
+    select(messages, channels.c.labels.label("used_labels"))
+    .outerjoin(channels, channels.c.channel == messages.c.channel)
+    .where(messages.c.id == bindparam("of_id"))
+)
 
 
 @dataclass(frozen=True)
@@ -74,13 +81,13 @@ class JudgedMessages:
     def of(self, message_id: int, taxonomy: Taxonomy) -> Judged | None:
         """Return how the labels of `taxonomy` stand for the message's present text; whatever is older is read in its names."""
         with self._database.reading() as connection:
-            row = connection.execute(select(messages).where(messages.c.id == message_id)).one_or_none()
+            row = connection.execute(_MESSAGE, {"of_id": message_id}).one_or_none()
             if row is None:
                 return None
             given = predictions_of(connection, [row])[row.id]
             said = gestures_of(connection, [row], taxonomy, given={row.id: given})[row.id]
             known = known_people(connection, {each.gesture.user for each in said})
-            used = chosen_labels(connection, [row.channel])
+        used = {} if row.used_labels is None else {row.channel: tuple(row.used_labels)}
         latest = _newest(given, row, taxonomy, used)
         fresh = _with_meaning([each for each in said if not each.stale], blind=row.blind)
         moment = now()

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from model.schema import Message, Source
-from model.store.database import Database, now, tally
+from model.store.database import Database, insert_or_ignore, now, tally
 from model.store.outbox_changes import (
     await_prediction,
     awaiting_prediction,
@@ -38,16 +38,8 @@ class Messages:
         message = message.model_copy(update={"text": self._mask(message.text)})
         with self._database.writing() as connection:
             moment = now()
-            row = connection.execute(
-                self._database.insert_or_ignore(messages)
-                .values(
-                    **message.model_dump(mode="json"),
-                    received_at=moment,
-                    edited_at=edited_at,
-                    revision=1,
-                )
-                .returning(messages.c.id)
-            ).one_or_none()
+            values = {**message.model_dump(mode="json"), "received_at": moment, "edited_at": edited_at, "revision": 1}
+            row = connection.execute(insert_or_ignore(connection, messages, returning="id"), values).one_or_none()
             if row is not None:
                 open_reply(connection, row.id, message.channel, message.thread_ts or message.ts)
                 return row.id, True

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text
+from sqlalchemy import Connection, and_, bindparam, case, exists, or_, select, text
 
-from model.schema import Prediction, Source
-from model.store.database import Database, aware, lock_channel, now
-from model.store.outbox_changes import insert_or_ignore, mark_due, mark_refused_due, of_message
+from model.schema import Source
+from model.store.about_message import read_about
+from model.store.database import Database, aware, insert_or_ignore, lock_channel, now
+from model.store.outbox_changes import mark_due, mark_refused_due, of_message
 from model.store.outbox_row import (
     CLAIMABLE,
     RETRY_AFTER_S,
@@ -31,10 +32,16 @@ from model.store.outbox_row import (
     thanks_key,
 )
 from model.store.standing import Standing, forget_standing, keep_standing
-from model.store.stored_message import StoredMessage
-from model.store.tables import gestures, messages, outbox, predictions
+from model.store.tables import gestures, messages, outbox
 
 Recorded = Literal["recorded", "moved on", "surplus"]
+
+# What every reply asks, built once: to build a query takes longer than to ask it.
+_ROW = select(outbox).where(outbox.c.key == bindparam("of_key"))
+_LOCKED = _ROW.with_for_update()
+_on_new_post = exists().where(gestures.c.channel == outbox.c.channel, gestures.c.item_ts == bindparam("new_ts"))
+_RECORDED = select(outbox, _on_new_post.label("has_gestures")).where(outbox.c.key == bindparam("of_key"))
+_CHANGE = outbox.update().where(outbox.c.id == bindparam("row_id"))
 
 
 class Outbox:
@@ -46,7 +53,7 @@ class Outbox:
     def get(self, key: str) -> Row | None:
         """Return the row as it is now."""
         with self._database.reading() as connection:
-            row = connection.execute(select(outbox).where(outbox.c.key == key)).one_or_none()
+            row = connection.execute(_ROW, {"of_key": key}).one_or_none()
             return None if row is None else Row.of(row)
 
     def claim(self, key: str, owner: str, lease_s: float) -> Claim | None:
@@ -55,30 +62,17 @@ class Outbox:
         Until then `owner` alone may call Slack for it.
         """
         with self._database.writing() as connection:
-            row = connection.execute(select(outbox).where(outbox.c.key == key).with_for_update()).one_or_none()
+            row = connection.execute(_LOCKED, {"of_key": key}).one_or_none()
             moment = now()
             if row is None or not _is_claimable(row, moment):
                 return None
             claim: dict[str, Any] = {"claimed_by": owner, "claimed_until": moment + timedelta(seconds=lease_s)}
             if row.state == State.REFUSED:
                 claim |= {"state": State.DUE, "retry_at": moment + timedelta(seconds=RETRY_AFTER_S)}
-            connection.execute(outbox.update().where(outbox.c.id == row.id).values(**claim))
-            message, prediction = None, None
-            if row.message_id is not None:
-                # A second statement, because it must see what was there when the lock was got, not when it was asked for.
-                latest = (
-                    select(predictions.c.prediction)
-                    .where(predictions.c.message_id == messages.c.id, predictions.c.revision == messages.c.revision)
-                    .order_by(predictions.c.id.desc())
-                    .limit(1)
-                )
-                found = connection.execute(
-                    select(messages, latest.scalar_subquery().label("latest")).where(messages.c.id == row.message_id)
-                ).one()
-                message = StoredMessage.of(found)
-                if found.latest is not None and not message.deleted:
-                    prediction = Prediction.model_validate(found.latest)
-            return Claim(Row.of(row), in_doubt=row.claimed_by is not None, message=message, prediction=prediction)
+            connection.execute(_CHANGE, {"row_id": row.id, **claim})
+            # A statement of its own: it must see what was there when the lock was got, not when it was asked for.
+            about = {} if row.message_id is None else vars(read_about(connection, row.message_id))
+            return Claim(Row.of(row), in_doubt=row.claimed_by is not None, **about)
 
     def record(
         self,
@@ -102,8 +96,8 @@ class Outbox:
         post, which counts, and `ts` is to be deleted.
         """
         with self._database.writing() as connection:
-            where = select(outbox).where(outbox.c.key == key)
-            row = connection.execute(where).one()
+            what = {"of_key": key, "new_ts": ts}
+            row = connection.execute(_RECORDED, what).one()
             dissolves = row.kind == Kind.DIGEST and state is State.REFUSED and ts is None and retry_in_s is None
             if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
                 if row.kind == Kind.REPLY:
@@ -111,13 +105,13 @@ class Outbox:
                 if dissolves:
                     members = select(outbox.c.id).where(outbox.c.digest_id == row.id)
                     connection.execute(members.order_by(outbox.c.id).with_for_update())
-                row = connection.execute(where.with_for_update()).one()
+                row = connection.execute(_RECORDED.with_for_update(of=outbox), what).one()
             moment = now()
             if row.ts not in (None, before, ts):
                 return self._record_surplus(connection, row, owner, ts, moment)
             # Somebody may have reacted to the reply before we knew it by its ts.
             is_reply, is_first = row.kind == Kind.REPLY, ts is not None and row.ts != ts
-            early = is_reply and is_first and _has_gestures(connection, row.channel, ts)
+            early = is_reply and is_first and row.has_gestures
             is_current = row.wanted == wanted and not early
             # Whoever took over may die or be unable to look: on a settled row the doubt would stay, and nobody would come.
             settles = is_current and not _is_in_other_hands(row, owner, state, ts)
@@ -128,20 +122,20 @@ class Outbox:
                 "asked": questions_of(row.asked) | dict(questions or {}),
                 "reason": reason,
                 **_after_record(row, state if settles else State.DUE, retry_in_s if settles else RETRY_AFTER_S, moment),
-                # Also when the lease ran out meanwhile: the post is there, whoever holds the claim by now.
-                "claimed_by": case((outbox.c.claimed_by == owner, None), else_=outbox.c.claimed_by),
-                "claimed_until": case((outbox.c.claimed_by == owner, None), else_=outbox.c.claimed_until),
             }
+            # Also when the lease ran out meanwhile it is recorded: the post is there, whoever holds the claim by now.
+            if row.claimed_by == owner:
+                values |= {"claimed_by": None, "claimed_until": None}
             if state is not State.REFUSED:
                 values["shown"] = wanted
-            if ts is not None or state is State.SHOWN:
-                values["posted_at"] = func.coalesce(outbox.c.posted_at, moment)
+            if row.posted_at is None and (ts is not None or state is State.SHOWN):
+                values["posted_at"] = moment
             leaves_digest = row.digest_id is not None and ts is not None
             if leaves_digest:
                 values["digest_id"] = None
             if row.kind in (Kind.EXPLANATION, Kind.STEP) and state in SETTLED:
                 values["content"] = None  # it was for one person, or one workflow, once
-            connection.execute(outbox.update().where(outbox.c.id == row.id).values(**values))
+            connection.execute(_CHANGE, {"row_id": row.id, **values})
             if leaves_digest:
                 mark_due(connection, outbox.c.id == row.digest_id)
             if is_reply:
@@ -195,7 +189,7 @@ class Outbox:
         for label in sorted(questions):
             if label not in before:
                 connection.execute(
-                    insert_or_ignore(connection).values(
+                    insert_or_ignore(connection, outbox).values(
                         key=question_key(row.message_id, label),
                         kind=Kind.QUESTION,
                         message_id=row.message_id,
@@ -391,7 +385,7 @@ class Outbox:
         A greeting means that the bot is in the channel now: what was refused there is due again.
         """
         with self._database.writing() as connection:
-            row = insert_or_ignore(connection).values(
+            row = insert_or_ignore(connection, outbox).values(
                 key=key,
                 kind=Kind.ANNOUNCEMENT,
                 channel=channel,
@@ -416,7 +410,7 @@ class Outbox:
 
     def _open(self, key: str, kind: Kind, channel: str, content: Mapping[str, Any]) -> bool:
         with self._database.writing() as connection:
-            row = insert_or_ignore(connection).values(
+            row = insert_or_ignore(connection, outbox).values(
                 key=key, kind=kind, channel=channel, state=State.DUE, wanted=1, retry_at=now(), content=dict(content)
             )
             return connection.execute(row.returning(outbox.c.id)).one_or_none() is not None
@@ -439,11 +433,6 @@ def _after_record(row: Any, state: State, retry_in_s: float | None, moment: date
     # Where a later state had been shown before, what was just rendered hides it: it is due again.
     values = {"state": state, "retry_at": None if retry_in_s is None else moment + timedelta(seconds=retry_in_s)}
     return values | ({"tries": 0} if state in {State.SHOWN, State.GONE} else {})
-
-
-def _has_gestures(connection: Connection, channel: str, item_ts: str | None) -> bool:
-    on_item = (gestures.c.channel == channel, gestures.c.item_ts == item_ts)
-    return connection.execute(select(gestures.c.id).where(*on_item).limit(1)).first() is not None
 
 
 def _give_back(connection: Connection, row_id: int, owner: str, *, in_doubt: bool) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, case, cast, func, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BindParameter, Connection, String, and_, bindparam, case, cast, func, select, text
 
-from model.store.database import now
+from model.store.database import insert_or_ignore, now
 from model.store.outbox_row import (
     CLAIMABLE,
     RETRY_AFTER_S,
@@ -28,6 +27,20 @@ from model.store.tables import messages, outbox, predictions, runs, standing_lab
 # A summary tells of so many days at most.
 SUMMARY_DAYS = 7
 
+# What every prediction asks, built once: to build a query takes longer than to ask it.
+_ids: BindParameter[int] = bindparam("ids", expanding=True)
+_PREDICTED = (
+    select(outbox.c.id)
+    .where(outbox.c.message_id.in_(_ids), outbox.c.kind == Kind.REPLY.value, outbox.c.state != State.GONE)
+    .order_by(outbox.c.id)
+    .with_for_update()
+)
+_DUE = (
+    outbox.update()
+    .where(outbox.c.id.in_(_ids))
+    .values(wanted=outbox.c.wanted + 1, state=State.DUE, tries=0, retry_at=bindparam("at"))
+)
+
 
 def of_message(message_id: Any) -> tuple[Any, Any]:
     """Return the condition for the reply of this message, or of the message in this column."""
@@ -41,19 +54,18 @@ def open_reply(
 
     `quiet`: it is shown nobody who does not ask for it.
     """
-    connection.execute(
-        insert_or_ignore(connection).values(
-            key=reply_key(message_id),
-            kind=Kind.REPLY,
-            message_id=message_id,
-            channel=channel,
-            thread_ts=thread_ts,
-            state=State.GONE if gone else State.AWAITING_PREDICTION,
-            wanted=1,
-            retry_at=None if gone else now() + timedelta(seconds=RETRY_AFTER_S),
-            content={"quiet": True} if quiet else None,
-        )
-    )
+    values = {
+        "key": reply_key(message_id),
+        "kind": Kind.REPLY,
+        "message_id": message_id,
+        "channel": channel,
+        "thread_ts": thread_ts,
+        "state": State.GONE if gone else State.AWAITING_PREDICTION,
+        "wanted": 1,
+        "retry_at": None if gone else now() + timedelta(seconds=RETRY_AFTER_S),
+        "content": {"quiet": True} if quiet else None,
+    }
+    connection.execute(insert_or_ignore(connection, outbox), values)
 
 
 def unquiet_reply(connection: Connection, message_id: int) -> bool:
@@ -97,8 +109,8 @@ def retry_predictions(connection: Connection) -> None:
 
 def mark_predicted(connection: Connection, message_ids: Iterable[int]) -> None:
     """Make the replies of these messages due: they have a new prediction."""
-    replies = (outbox.c.message_id.in_(list(message_ids)), outbox.c.kind == Kind.REPLY.value, outbox.c.state != State.GONE)
-    _mark_in_order(connection, *replies)
+    if ids := list(connection.execute(_PREDICTED, {"ids": list(message_ids)}).scalars()):
+        connection.execute(_DUE, {"ids": ids, "at": now() + timedelta(seconds=RETRY_AFTER_S)})
 
 
 def mark_reply_due(connection: Connection, message_id: int) -> None:
@@ -201,7 +213,7 @@ def settle_channel(connection: Connection, channel: str, message_ids: Sequence[i
 
 def _open_of_run(connection: Connection, key: str, kind: Kind, run_id: int, channel: str) -> None:
     connection.execute(
-        insert_or_ignore(connection).values(
+        insert_or_ignore(connection, outbox).values(
             key=key, kind=kind, run_id=run_id, channel=channel, state=State.DUE, wanted=1, retry_at=now()
         )
     )
@@ -218,12 +230,6 @@ def count_waiting(connection: Connection) -> dict[str, int]:
         )
     ).one()
     return {"prediction": row.prediction, "reply": row.reply}
-
-
-def insert_or_ignore(connection: Connection) -> Any:
-    """Return an insert that leaves a row with the same key as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(outbox).on_conflict_do_nothing()
 
 
 def mark_due(connection: Connection, which: Any, *, retry_in_s: float = RETRY_AFTER_S) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from model.schema import Prediction
+from model.showing import NOT_CHOSEN, Showing
 from model.store.database import aware
 from model.store.stored_message import StoredMessage
 
@@ -224,13 +225,17 @@ class Claim:
     """The right to bring one row up to date until the lease ends.
 
     `in_doubt`: an earlier claim ended without a word, so a post that nobody recorded may stand in Slack. `message` is the one
-    that the row is about; `prediction` is of its present text, None where it is gone or not predicted.
+    that the row is about; `prediction` is of its present text, None where it is gone or not predicted. What its channel chose
+    is `showing`, and `labels` by their names of then, None for all.
     """
 
     row: Row
     in_doubt: bool
     message: StoredMessage | None = None
     prediction: Prediction | None = None
+    is_muted: bool = False
+    showing: Showing = NOT_CHOSEN
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, and_, bindparam, func, select
 
 from model.schema import Prediction
-from model.store.database import Database, aware, now
+from model.store.database import Database, aware, insert_or_ignore, now
 from model.store.outbox_changes import mark_predicted
 from model.store.tables import messages, predictions
 
@@ -33,6 +33,31 @@ class Unpredicted:
     received_at: datetime
 
 
+# What every message asks, built once: to build a query takes longer than to ask it.
+_ids: BindParameter[int] = bindparam("ids", expanding=True)
+_by_version = and_(
+    predictions.c.message_id == messages.c.id,
+    predictions.c.revision == messages.c.revision,
+    predictions.c.version == bindparam("by"),
+)
+_TEXTS = (
+    select(messages.c.id, messages.c.revision, messages.c.text, messages.c.received_at)
+    .outerjoin(predictions, _by_version)
+    .where(messages.c.id.in_(_ids), messages.c.deleted_at.is_(None), predictions.c.id.is_(None))
+)
+_CURRENT = (
+    select(messages.c.id, messages.c.revision)
+    .where(messages.c.id.in_(_ids), messages.c.deleted_at.is_(None))
+    .order_by(messages.c.id)
+    .with_for_update()
+)
+_LATEST = (
+    select(predictions.c.message_id, predictions.c.revision, func.max(predictions.c.version).label("version"))
+    .where(predictions.c.message_id.in_(_ids))
+    .group_by(predictions.c.message_id, predictions.c.revision)
+)
+
+
 class Predictions:
     """The predictions of one database."""
 
@@ -45,20 +70,7 @@ class Predictions:
         That is where the message is gone, has another text by now, or was labelled by this version.
         """
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(messages.c.id, messages.c.revision, messages.c.text, messages.c.received_at)
-                .outerjoin(
-                    predictions,
-                    (predictions.c.message_id == messages.c.id)
-                    & (predictions.c.revision == messages.c.revision)
-                    & (predictions.c.version == version),
-                )
-                .where(
-                    messages.c.id.in_([message_id for message_id, _ in wanted]),
-                    messages.c.deleted_at.is_(None),
-                    predictions.c.id.is_(None),
-                )
-            ).all()
+            rows = connection.execute(_TEXTS, {"ids": [message_id for message_id, _ in wanted], "by": version}).all()
         texts = {(row.id, row.revision): Unpredicted(row.text, aware(row.received_at)) for row in rows}
         return [texts.get(each) for each in wanted]
 
@@ -71,21 +83,11 @@ class Predictions:
             moment = now()
             # In the order of their ids, as everywhere: two workers that lock the same rows must not wait for each other.
             current = {
-                (row.id, row.revision)
-                for row in connection.execute(
-                    select(messages.c.id, messages.c.revision)
-                    .where(messages.c.id.in_([each.message_id for each in made]), messages.c.deleted_at.is_(None))
-                    .order_by(messages.c.id)
-                    .with_for_update()
-                )
+                (row.id, row.revision) for row in connection.execute(_CURRENT, {"ids": [each.message_id for each in made]})
             }
             latest = {
                 (row.message_id, row.revision): row.version
-                for row in connection.execute(
-                    select(predictions.c.message_id, predictions.c.revision, func.max(predictions.c.version).label("version"))
-                    .where(predictions.c.message_id.in_([message_id for message_id, _ in current]))
-                    .group_by(predictions.c.message_id, predictions.c.revision)
-                )
+                for row in connection.execute(_LATEST, {"ids": [message_id for message_id, _ in current]})
             }
             current -= {
                 (each.message_id, each.revision)
@@ -107,8 +109,7 @@ class Predictions:
             ]
             if not rows:
                 return [False] * len(made)
-            inserted = self._database.insert_or_ignore(predictions).values(rows).returning(predictions.c.message_id)
-            added = set(connection.execute(inserted).scalars())
+            added = set(connection.execute(insert_or_ignore(connection, predictions, returning="message_id"), rows).scalars())
             mark_predicted(connection, added)
             return [(each.message_id, each.revision) in current and each.message_id in added for each in made]
 

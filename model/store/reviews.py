@@ -15,9 +15,8 @@ from sqlalchemy import Connection, Row, and_, func, not_, or_, select, text
 
 from model.review_order import most_teaching, uncertainty
 from model.schema import Prediction, Source
-from model.store.database import Database, now
+from model.store.database import Database, insert_or_ignore, now
 from model.store.judged_messages import is_judged
-from model.store.outbox_changes import insert_or_ignore
 from model.store.outbox_row import RETRY_AFTER_S, Kind, State, doubt_key
 from model.store.tables import gestures, messages, outbox, predictions, review_cards, suspicions
 
@@ -225,7 +224,7 @@ class Reviews:
                 return None
             for number in range(a_day):
                 key = doubt_key(_today(), number)
-                opened = insert_or_ignore(connection).values(
+                opened = insert_or_ignore(connection, outbox).values(
                     key=key,
                     kind=Kind.DOUBT,
                     message_id=message_id,

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam
 
 from model.judgements import MessageState
+from model.store.database import insert_or_ignore
 from model.store.stored_message import StoredMessage
 from model.store.tables import standing_labels, standings
+
+_FORGET = standings.delete().where(standings.c.message_id == bindparam("of_message"))
+_FORGET_LABELS = standing_labels.delete().where(standing_labels.c.message_id == bindparam("of_message"))
 
 
 @dataclass(frozen=True)
@@ -35,19 +38,17 @@ class Standing:
 
 def keep_standing(connection: Connection, message_id: int, channel: str, standing: Standing) -> None:
     """Keep what stands under a message in place of what was kept of it."""
-    if connection.execute(standings.delete().where(standings.c.message_id == message_id)).rowcount:
-        connection.execute(standing_labels.delete().where(standing_labels.c.message_id == message_id))
+    if connection.execute(_FORGET, {"of_message": message_id}).rowcount:
+        connection.execute(_FORGET_LABELS, {"of_message": message_id})
     if standing.labels is None:
         return
     where = {"message_id": message_id, "channel": channel, "at": standing.at}
     said = {"judged": standing.judged, "corrected": standing.corrected}
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # Whoever else keeps it at this moment keeps the same.
-    row = dialect.insert(standings).values(**where, labels=len(standing.labels), **said)
-    connection.execute(row.on_conflict_do_nothing())
+    connection.execute(insert_or_ignore(connection, standings), {**where, "labels": len(standing.labels), **said})
     if standing.labels:
         rows = [{**where, "label": name} for name in standing.labels]
-        connection.execute(dialect.insert(standing_labels).on_conflict_do_nothing(), rows)
+        connection.execute(insert_or_ignore(connection, standing_labels), rows)
 
 
 def forget_standing(connection: Connection, message_ids: Iterable[int]) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from model.schema import Prediction
-from model.store.database import Database, now
-from model.store.outbox_changes import insert_or_ignore
+from model.store.database import Database, insert_or_ignore, now
 from model.store.outbox_row import RETRY_AFTER_S, Kind, State, step_key
 from model.store.tables import outbox
 
@@ -64,7 +63,7 @@ class Steps:
         key = step_key(execution)
         values = {"key": key, "kind": Kind.STEP, "channel": channel, "state": state, "wanted": 1, "content": dict(content)}
         with self._database.writing() as connection:
-            row = insert_or_ignore(connection).values(**values, retry_at=now() + timedelta(seconds=RETRY_AFTER_S))
+            row = insert_or_ignore(connection, outbox).values(**values, retry_at=now() + timedelta(seconds=RETRY_AFTER_S))
             return key, connection.execute(row.returning(outbox.c.id)).one_or_none() is not None
 
     def _settle(self, key: str, made: Mapping[str, Any]) -> None:

@@ -5,13 +5,30 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, select, union_all
+from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, select, union_all
 
 from model.judgements import Gesture, Kind
 from model.labels import Taxonomy
 from model.store.database import aware
 from model.store.outbox_changes import of_message
 from model.store.tables import gestures, messages, outbox, predictions
+
+# What every reply asks, built once: to build a query takes longer than to ask it.
+_ids: BindParameter[int] = bindparam("ids", expanding=True)
+_here = gestures.c.channel == messages.c.channel
+_on_message = messages.join(gestures, and_(_here, gestures.c.item_ts == messages.c.ts))
+_on_reply = messages.join(outbox, and_(*of_message(messages.c.id))).join(gestures, and_(_here, gestures.c.item_ts == outbox.c.ts))
+_GESTURES = union_all(
+    *(
+        select(gestures, messages.c.id.label("message_id")).select_from(joined).where(messages.c.id.in_(_ids))
+        for joined in (_on_message, _on_reply)
+    )
+)
+_PREDICTIONS: Select[Any] = (
+    select(predictions.c.id, predictions.c.message_id, predictions.c.revision, predictions.c.prediction)
+    .where(predictions.c.message_id.in_(_ids))
+    .order_by(predictions.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -69,19 +86,8 @@ def gestures_of(
 ) -> dict[int, list[StoredGesture]]:
     """Return by message its gestures in Slack's order of time; each with the labels that the network had `given` by then."""
     own = {row.id: row for row in rows}
-    here = gestures.c.channel == messages.c.channel
-    on_message = messages.join(gestures, and_(here, gestures.c.item_ts == messages.c.ts))
-    on_reply = messages.join(outbox, and_(*of_message(messages.c.id))).join(
-        gestures, and_(here, gestures.c.item_ts == outbox.c.ts)
-    )
-    both = union_all(
-        *(
-            select(gestures, messages.c.id.label("message_id")).select_from(joined).where(messages.c.id.in_(own))
-            for joined in (on_message, on_reply)
-        )
-    )
     found: dict[int, list[Row[Any]]] = {message_id: [] for message_id in own}
-    for row in sorted(connection.execute(both), key=lambda row: (row.at, row.id)):
+    for row in sorted(connection.execute(_GESTURES, {"ids": list(own)}), key=lambda row: (row.at, row.id)):
         found[row.message_id].append(row)
     labels: dict[int, tuple[str, ...]] = {}
     first: dict[int, tuple[str, ...]] = {}
@@ -103,9 +109,7 @@ def gestures_of(
 def predictions_of(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, list[Row[Any]]]:
     """Return by message what the versions said of it, of earlier texts too, oldest first."""
     found: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
-    columns = (predictions.c.id, predictions.c.message_id, predictions.c.revision, predictions.c.prediction)
-    query: Select[Any] = select(*columns).where(predictions.c.message_id.in_(found)).order_by(predictions.c.id)
-    for row in connection.execute(query):
+    for row in connection.execute(_PREDICTIONS, {"ids": list(found)}):
         found[row.message_id].append(row)
     return found
 
