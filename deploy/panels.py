@@ -93,6 +93,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Messages in a pass", "short", quantiles("beto_batch_messages")),
         Panel("Tokens in a pass", "short", quantiles("beto_batch_tokens")),
         Panel("Seconds of a pass", "s", quantiles("beto_batch_seconds")),
+        Panel("Cores in the network", "short", (("sum(rate(beto_network_cpu_seconds_total[5m]))", "busy"),)),
         Panel(
             "Version, and corrections in effect",
             "short",

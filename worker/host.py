@@ -140,9 +140,10 @@ class Host:
         classifier = batch[0].classifier
         if any(each.classifier is not classifier for each in batch):  # some were encoded before a promotion, some after
             return [answer for each in batch for answer in self._answer([each])]
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.thread_time()
         predictions = classifier.predict_encoded([each.text for each in batch])
         seconds = time.perf_counter() - began
+        metrics.NETWORK_CPU_SECONDS.inc(time.thread_time() - busy)
         metrics.BATCH_SECONDS.observe(seconds)
         metrics.BATCH_MESSAGES.observe(len(batch))
         metrics.BATCH_TOKENS.observe(sum(min(len(each.text.ids), classifier.max_tokens) for each in batch))

@@ -71,6 +71,9 @@ BATCH_TOKENS = Histogram(
     buckets=(16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
 )
 BATCH_SECONDS = Histogram("beto_batch_seconds", "Seconds of one pass through the network.", registry=SERVING, buckets=QUICK_S)
+NETWORK_CPU_SECONDS = Counter(
+    "beto_network_cpu_seconds_total", "Seconds of the processor that passes through the network took.", registry=SERVING
+)
 VERSION = Gauge("beto_version", "Number of the version in memory; 0: none yet.", registry=SERVING)
 CORRECTIONS = Gauge("beto_corrections", "Corrections in effect beyond what the version has learnt.", registry=SERVING)
 

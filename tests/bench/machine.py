@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import redis
+from prometheus_client.parser import text_string_to_metric_families
+
 from bot.local.demo import start_simulator, wait_for_training
 from bot.local.environment import child_environment
 from bot.local.supervisor import Supervisor
@@ -22,6 +25,7 @@ from model.settings import ModelSettings
 from model.store.store import Store
 from tests.bench import shape
 
+_COMMANDS = "total_commands_processed"
 CHANNELS = ("general", "atencion", "reclamos")  # where people write
 IN_FLIGHT = 64  # messages or reactions at a time, at saturation
 
@@ -96,6 +100,22 @@ def cpu_seconds(machine: Supervisor) -> dict[str, float]:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
         spent[name] = (int(fields[11]) + int(fields[12])) / tick
     return spent
+
+
+def counts(machine: Supervisor) -> dict[str, float]:
+    """Return what was counted so far: transactions of each process, Redis' commands, the network's seconds of the processor."""
+    found = {"redis commands": float(redis.Redis.from_url(machine.environment["BETO_REDIS_URL"]).info("stats")[_COMMANDS])}
+    for process in machine.processes:
+        if process.name not in {"bot", "worker", "replies"}:
+            continue
+        with urlopen(f"http://127.0.0.1:{process.port}/metrics", timeout=10) as page:  # of this machine
+            families = list(text_string_to_metric_families(page.read().decode()))
+        samples = [sample for family in families for sample in family.samples]
+        transactions = (sample.value for sample in samples if sample.name == "beto_database_seconds_count")
+        found[f"{process.name} transactions"] = sum(transactions)
+        network = [sample.value for sample in samples if sample.name == "beto_network_cpu_seconds_total"]
+        found |= {"network": network[0]} if network else {}
+    return found
 
 
 def milliseconds(values: Iterable[float], percentile: int) -> float:

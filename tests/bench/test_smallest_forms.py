@@ -61,7 +61,9 @@ def test_the_journey_times_each_message_to_its_reply(fresh: Town, monkeypatch: p
     in_model = journey.model_seconds(fresh.store)
     for phase in (light, saturated):
         assert all(0 < in_model[ts] < seconds for ts, seconds in phase.latencies.items())
-        assert set(phase.cpu) == {*fresh.processes, "people"}
+        assert set(phase.cpu) == {*fresh.processes, "people", "network"}
+        assert 0 < phase.cpu["network"] <= sum(in_model[ts] for ts in phase.latencies) + 0.01
+        assert phase.counted["replies transactions"] >= len(phase.latencies)
         assert phase.cpu["people"] > 0
 
 
