@@ -14,7 +14,6 @@ SOURCES = sorted(path for package in ("bot", "worker", "model") for path in (ROO
 LONG = 300  # lines
 # Product files that are longer, each with the one noun that it holds.
 NOUNS = {
-    "bot/cli.py": "the command line",
     "bot/outbox/states.py": "the states of what is owed to Slack",
     "bot/simulator/blocks.py": "Block Kit as Slack checks it",
     "bot/simulator/people.py": "the person API",

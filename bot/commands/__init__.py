@@ -1,0 +1,1 @@
+"""Commands of `beto`, a file for each thing that they are about. Each imports what it needs when it runs."""
