@@ -34,6 +34,7 @@ from model.judgements import Gesture, Kind, fold
 from model.labels import Label, Taxonomy
 from model.routes import Route
 from model.schema import (
+    Card,
     Carried,
     Comparison,
     Explanation,
@@ -160,12 +161,16 @@ def _views(taxonomy: Taxonomy, texts: Texts) -> Iterator[tuple[str, dict[str, An
     yield "loading", blocks.loading(texts)
     yield "sorry", blocks.sorry(text[:3000], texts)
     yield "notice", blocks.notice(text[:3000], texts)
-    yield "forget", blocks.forget_modal(text, texts, metadata="{}")
+    yield "forget", blocks.forget_modal(text[:2900], texts, metadata="{}", quoted=text)
     yield "promote", run_blocks.promote_modal(report, taxonomy, texts, metadata="{}")
+    yield "details of a run", run_blocks.details(report, _card(), taxonomy, texts)
     yield "guide", guide_blocks.guide(taxonomy, texts, warning=warning)
     yield "list of labels", label_blocks.label_list(taxonomy, {}, [], texts, refused=None, warning=warning)
     for label in (None, *list(taxonomy)[:1]):
         yield "form of a label", label_blocks.label_form(label, texts, metadata="{}", touches=warning)
+        if label is not None:
+            yield "retire a label", label_blocks.retire_form(label, warning, texts, metadata="{}")
+            yield "merge a label", label_blocks.merge_form(label, taxonomy, warning, texts, metadata="{}")
     yield "labels of a channel", label_blocks.channel_form(taxonomy, labels[:20], texts, metadata="{}")
     for blind in (False, True):
         notes, link = [(PEOPLE[0], WORDS * 9)], "https://example.com"
@@ -228,6 +233,14 @@ def _report(taxonomy: Taxonomy) -> Report:
     return Report(
         version=9_999, live=9_998, comparison=comparison, verdict=Verdict(promote=False, reasons=reasons), promoted=False,
         texts={"train": 9_999, "dev": 99, "test": 300}, corrections=999, judges=PEOPLE * 9, flips=(), notes=(WORDS,) * 3,
+    )  # fmt: skip
+
+
+def _card() -> Card:
+    settings = {f"setting_{n}": WORDS for n in range(40)}
+    return Card(
+        base="x" * 80, labels=(), thresholds={}, seed=7, settings=settings, data_sha256="0" * 64, texts={"train": 9_999},
+        scores={}, baseline={}, seconds=9_999.9, created_at=AT.isoformat(), code_version="0.0.0", parent=9_998,
     )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ EDIT_VIEW = "labels_view"
 FORGET_VIEW = "forget_view"
 CHOICE = "labels"
 NOTE = "note"
+# Of a message that somebody asks to have erased.
+QUOTED = 300
 # Slack shows so many options, of a menu that comes whole and of an answer to what somebody typed.
 MOST_OPTIONS = 100
 # Slack takes so many characters of an option, and of its description.
@@ -108,6 +110,13 @@ def warn(text: str) -> Block:
     """Build a warning in a modal, of mrkdwn."""
     alert = {"type": "alert", "level": "warning", "text": {"type": "mrkdwn", "text": text[:3000]}}
     return Native(alert, section(f":warning: {text}"))
+
+
+def quote(text: str, most: int) -> Native:
+    """Build a quotation of at most so many characters of what somebody wrote, in which nothing calls anybody."""
+    words = shorten(text, most)
+    lines = [f"&gt; {line}" for line in escape(words).splitlines()]
+    return Native(rich_text(words, "rich_text_quote"), section("\n".join(lines) or "&gt; …"))
 
 
 def plain_text(text: str) -> Block:
@@ -324,7 +333,6 @@ def labels_modal(
     choice |= menu_of(offered, texts, taxonomy)
     if initial := [option for option in options if option["value"] in chosen]:
         choice["initial_options"] = initial
-    quoted = escape(shorten(text, 600))
     said = who_said_what(state, taxonomy, texts) if state is not None else []
     if not taxonomy.labels:
         return sorry(texts("labels.none_yet"), texts)
@@ -337,10 +345,7 @@ def labels_modal(
         "close": plain_text(texts("modal.close")),
         "blocks": [
             *([warn(warning)] if warning else []),
-            Native(
-                rich_text(shorten(text, 600), "rich_text_quote"),
-                section("\n".join(f"&gt; {line}" for line in quoted.splitlines()) or "&gt;"),
-            ),
+            quote(text, 600),
             *([context("\n".join(said))] if said else []),
             {"type": "actions", "elements": [button(GUIDE_BUTTON, texts("guide.open"))]},
             {
@@ -399,7 +404,7 @@ def label_options(typed: str, taxonomy: Taxonomy, texts: Texts) -> list[Block]:
     return [label_option(name, taxonomy, texts) for name in (in_title + elsewhere)[:MOST_OPTIONS]]
 
 
-def forget_modal(question: str, texts: Texts, *, metadata: str) -> dict[str, Any]:
+def forget_modal(question: str, texts: Texts, *, metadata: str, quoted: str = "") -> dict[str, Any]:
     """Render the question before something is erased; Slack keeps `metadata`, and nobody else can write it."""
     return {
         "type": "modal",
@@ -408,7 +413,7 @@ def forget_modal(question: str, texts: Texts, *, metadata: str) -> dict[str, Any
         "title": plain_text(texts("forget.title")),
         "submit": plain_text(texts("forget.submit")),
         "close": plain_text(texts("forget.close")),
-        "blocks": [section(question), context(texts("forget.what"))],
+        "blocks": [section(question), *([quote(quoted, QUOTED)] if quoted else []), context(texts("forget.what"))],
     }
 
 

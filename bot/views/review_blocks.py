@@ -18,6 +18,7 @@ from bot.views.blocks import (
     menu_of,
     names,
     plain_text,
+    quote,
     section,
     shorten,
     warn,
@@ -82,7 +83,6 @@ def card(
     standing = () if shown.blind else shown.state.shown
     likely = [] if shown.blind else _likely(shown, taxonomy)
     place = f"<#{shown.channel}>" + (f" · <{shown.link}|{texts('review.link')}>" if shown.link else "")
-    quoted = "\n".join(f"&gt; {line}" for line in escape(shorten(shown.text, 1500)).splitlines())
     said = [] if shown.blind else who_said_what(shown.state, taxonomy, texts)
     notes = [texts("review.noted", user=f"<@{who}>", note=escape(shorten(what, 300))) for who, what in shown.notes]
     to_settle = shown.state.disputed[:MOST_SETTLED] if shown.may_settle else ()
@@ -102,7 +102,7 @@ def card(
         "blocks": [
             *([warn(warning)] if warning else []),
             context(f"{told(progress, texts)} · {place}"),
-            section(quoted or "&gt; …"),
+            quote(shown.text, 1500),
             context("\n".join([_why(shown, taxonomy, texts), *notes, *said])),
             {"type": "actions", "elements": _buttons(shown, standing, taxonomy, texts, may_go_back=may_go_back)},
             *settling,

@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.views import announcements
 from bot.views.blocks import Block, button, context, escape, label_title, mentions, plain_text, section, shorten
-from bot.views.native import Native, rich_text
+from bot.views.native import Native, folded, rich_text
 from bot.views.texts import Texts
 from model.labels import Taxonomy
 from model.schema import Card, Reason, Report, Run, Standing, TriedForm
@@ -150,7 +150,9 @@ def report(
     if flips:
         shown.append(section("\n".join([texts("run.flips"), *flips])))
     learned = _learned(report, texts)
-    shown += [section(learned), section("\n".join(_scores(report, taxonomy, texts)))]
+    more = [section(learned), section("\n".join(_scores(report, taxonomy, texts)))]
+    # Who finds nothing measured is to see that, and not to look for it.
+    shown += [folded(texts("run.folded"), *more)] if report.comparison.texts else more
     buttons = []
     if standing.is_live and standing.before is not None:
         buttons.append(button(GO_BACK_ACTION, texts("run.go_back", version=standing.before)))

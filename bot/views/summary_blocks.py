@@ -18,6 +18,7 @@ from bot.views.blocks import (
     snippet,
 )
 from bot.views.label_blocks import sign
+from bot.views.native import folded
 from bot.views.texts import Texts
 from model.judgements import MessageState
 from model.labels import Taxonomy
@@ -81,11 +82,14 @@ def post(summary: Summary, taxonomy: Taxonomy, texts: Texts, *, archives: str, e
         told = [_count(name, summary.counted.labels[name], taxonomy, texts)]
         told += [_line(each, summary, taxonomy, texts, archives) for each in lines]
         rows.append(section("\n".join(told)))
+    more = []
     if told_others := _others(summary, taxonomy, texts):
-        rows.append(section(told_others))
+        more.append(section(told_others))
     if summary.others:
         newest = [_line(each, summary, taxonomy, texts, archives) for each in summary.others]
-        rows.append(section("\n".join([texts("summary.newest"), *newest])))
+        more.append(section("\n".join([texts("summary.newest"), *newest])))
+    # What matters first is open; where nothing does, all the rest is what they want to see.
+    rows += [folded(texts("summary.folded"), *more)] if summary.first and more else more
     rows.append({"type": "actions", "elements": [button(OPEN_ACTION, texts("summary.open"))]})
     rows.append(context(texts("summary.post_how")))
     return f"{title}: {texts.counted('summary.messages', summary.counted.messages)}", rows

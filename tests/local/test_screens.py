@@ -29,6 +29,13 @@ def test_every_screen_is_such_as_slack_takes_in_both_forms(language: str) -> Non
         except SlackError as error:
             wrong.append(f"{name}: {error.code} {error.details}")
     assert wrong == []
+    asked = {
+        "details of a run, many labels",
+        "retire a label, many labels",
+        "merge a label, few labels",
+        "forget, few labels, classic",
+    }
+    assert asked <= {*names}
     assert {"reply, many labels", "reply, many labels, classic", "labels, many labels, classic", "home, none labels"} <= {*names}
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.simulator.blocks import check_message, check_view, elements
-from bot.views import blocks, home_blocks, run_blocks
+from bot.views import blocks, home_blocks, review_blocks, run_blocks
 from bot.views.home_blocks import Workplace
 from bot.views.native import classic_form
 from bot.views.texts import load_texts
@@ -47,10 +47,18 @@ def harmless(shown: Any) -> None:
 @settings(max_examples=150, deadline=None)
 def test_a_quoted_text_stays_a_quotation(text: str, warning: str) -> None:
     """The modals quote a message, a permalink and what changed; escaped, cut to fit, and never empty."""
-    view = blocks.labels_modal(text, (), None, SEEDS, ES, metadata="{}", warning=blocks.escape(warning))
-    harmless(view["blocks"])
-    check_view(view, "modal")
-    assert [each["type"] for each in view["blocks"]].count("actions") == 1  # the guide
+    nobody = fold([], names=SEEDS.names, predicted=())
+    shown = review_blocks.CardShown(text, "C1", "", "teaches", False, nobody, {}, [])
+    card = review_blocks.card(shown, 1, review_blocks.Progress(1, 2), SEEDS, ES, metadata="{}", may_go_back=True)
+    forget = blocks.forget_modal("¿Borrar?", ES, metadata="{}", quoted=text)
+    labels = blocks.labels_modal(text, (), None, SEEDS, ES, metadata="{}", warning=blocks.escape(warning))
+    assert [each["type"] for each in labels["blocks"]].count("actions") == 1  # the guide
+    for view in (labels, card, forget):
+        quotes = [each for each in view["blocks"] if each["type"] == "rich_text"]
+        assert [each["elements"][0]["type"] for each in quotes] == ["rich_text_quote"] * (1 if text or view is not forget else 0)
+        for form in (view["blocks"], classic_form(view["blocks"])):
+            harmless([each for each in form if view is not card or each["type"] != "context"])  # which says where it is
+            check_view({**view, "blocks": form}, "modal")
 
 
 @given(HOSTILE, HOSTILE, HOSTILE)

@@ -96,6 +96,23 @@ def buttons(shown: list[Any]) -> dict[str, Any]:
     return {element["action_id"]: element for block in shown if block["type"] == "actions" for element in block["elements"]}
 
 
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_numbers_of_a_report_are_folded_and_stand_open_in_the_classic_form(run: Run, language: str) -> None:
+    """Who reads a channel wants the verdict; who looks for a number finds it where it always was. Untested is no detail."""
+    _, shown = rendered(run, report("wins"), language=language)
+    (box,) = [block for block in shown if block["type"] == "container"]
+    assert (box["is_collapsible"], box["default_collapsed"]) == (True, True)
+    assert "macro-F1" in words_of(box["child_blocks"])
+    assert "macro-F1" not in words_of([block for block in shown if block is not box])
+    classic = classic_form(shown)
+    check_message(classic)
+    at = shown.index(box)
+    assert classic == [*shown[:at], *box["child_blocks"], *shown[at + 1 :]]
+    nothing = report("wins")
+    nothing = nothing.model_copy(update={"comparison": nothing.comparison.model_copy(update={"texts": 0})})
+    assert not [block for block in rendered(run, nothing)[1] if block["type"] == "container"]
+
+
 @pytest.mark.parametrize(
     ("corrections", "absorbed", "live", "told"),
     [

@@ -26,8 +26,6 @@ _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 MYSELF = {"yo", "me", "mí", "mi", "mis mensajes", "mine", "my messages", "myself"}
 FOREVER = {"siempre", "forever"}
 CORRECTED = {"corregidos", "corrected"}
-# So much of what would be erased is shown before it is.
-QUOTED = 300
 # A year that nobody lives to see is no number of days.
 MOST_DAYS = 36_500
 
@@ -70,7 +68,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 async def erase(context: ListenerContext, call: Call) -> str:
     """Ask in a modal whether this message, or all of this person's, is really to be erased."""
-    store, texts = context.store, context.texts
+    store, texts, quoted = context.store, context.texts, ""
     person = _PERSON.fullmatch(call.rest)
     if person or call.rest.lower() in MYSELF:
         user = person[1] if person else call.user
@@ -94,12 +92,11 @@ async def erase(context: ListenerContext, call: Call) -> str:
             return texts("forget.refused" if sees else "forget.unknown")
         if sees:
             question = texts("forget.ask_message", message=await history.named(context, message), user=f"<@{message.user}>")
-            if message.text:  # else it was kept long enough
-                question += f"\n&gt; {blocks.snippet(message.text, QUOTED)}"
+            quoted = message.text  # "" where it was kept long enough
         else:  # they may have it erased, and are told nothing of it
             question = texts("forget.ask_hidden")
         metadata = {"message": message_id}
-    view = blocks.forget_modal(question, texts, metadata=json.dumps(metadata))
+    view = blocks.forget_modal(question, texts, metadata=json.dumps(metadata), quoted=quoted)
     await context.slack.views_open(trigger_id=call.trigger_id, view=view)
     return ""
 
