@@ -5,10 +5,28 @@ import re
 import unicodedata
 
 
+class _Plain(dict[int, str]):
+    """What each character is to a text without accents, signs and digits of its own, found once for each."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if unicodedata.combining(character):
+            plain = ""
+        elif re.match(r"\d", character):
+            plain = "0"
+        else:
+            plain = character if re.match(r"[^\W_]", character) else " "
+        self[code] = plain
+        return plain
+
+
+_PLAIN = _Plain()
+
+
 def canonical_text(text: str) -> str:
     """Return the text without what does not change its meaning: case, accents, signs, spacing, and which digits."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return " ".join(re.sub(r"\d", "0", re.sub(r"[^\w]+|_+", " ", plain)).split()) or text.strip()
+    plain = unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+    return " ".join(plain.split()) or text.strip()
 
 
 def text_key(text: str) -> str:

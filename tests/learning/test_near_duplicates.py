@@ -1,6 +1,8 @@
 """What says nearly the same is found, all of it, and fast."""
 
 import random
+import re
+import unicodedata
 from collections.abc import Sequence
 
 import pytest
@@ -46,7 +48,9 @@ def variants(count: int, seed: int) -> list[str]:
 def test_exactly_those_are_found_that_comparing_all_with_all_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pair that is missed is a test text that was trained on, and scores that promise too much."""
     monkeypatch.setattr(duplicates, "_BLOCK", 100)  # so that there are several of each here too
-    monkeypatch.setattr(duplicates, "_AT_ONCE", 30)
+    monkeypatch.setattr(duplicates, "_PAIRS", 500)
+    monkeypatch.setattr(duplicates, "_COUNTED", 20)
+    monkeypatch.setattr(duplicates, "_CHARACTERS", 2000)
     texts = variants(640, seed)
     firsts, pairs = by_comparing_all(texts)
     assert sum(0.5 <= much < 0.6 for much in pairs) > 50  # else nothing is proved
@@ -68,9 +72,9 @@ def test_a_text_sent_ten_thousand_times_costs_as_much_as_once(monkeypatch: pytes
     counted: list[int] = []
     make = duplicates._Sets.__init__
 
-    def count(self: duplicates._Sets, sets: list[object]) -> None:
-        counted.append(len(sets))
-        make(self, sets)
+    def count(self: duplicates._Sets, texts: Sequence[str]) -> None:
+        counted.append(len(texts))
+        make(self, texts)
 
     monkeypatch.setattr(duplicates._Sets, "__init__", count)
     firsts = first_near_duplicates([f"Alerta {n % 90 + 10}: el servidor de la agencia no responde" for n in range(10_000)])
@@ -83,6 +87,15 @@ def test_case_accents_signs_and_amounts_do_not_make_a_new_text() -> None:
     assert canonical_text("¡Me COBRARON $45,20!") == canonical_text("me cobraron 99.10") == "me cobraron 00 00"
     assert canonical_text("👍") == "👍"
     assert split_of("¿Qué pasó?") == split_of("que paso")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=20))
+def test_the_canonical_text_is_the_one_under_which_splits_are_stored(text: str) -> None:
+    """However fast it is found: another one would move texts from test to train."""
+    plain = "".join(each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each))
+    words = re.sub(r"\d", "0", re.sub(r"[^\w]+|_+", " ", plain)).split()
+    assert canonical_text(text) == (" ".join(words) or text.strip())
 
 
 def test_near_duplicates_stand_on_one_side() -> None:
