@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +20,8 @@ PACK = 256
 # There attention alone is padded, to the longest text: what is padded may be as much again as what is needed, and this
 # much more (squares of tokens), which costs less than another pass.
 _FREE_SQUARES = 1 << 15
+# Bytes of a graph that is held a second time, for a lone message: e5 takes 34 MiB more, and BETO would take 134.
+_HELD_TWICE = 64 << 20
 
 
 class Engine(Protocol):
@@ -44,22 +48,22 @@ class Engine(Protocol):
 class OnnxEngine:
     """The packed graph of a version (`graph.write`) on this machine's processor, by ONNX Runtime.
 
-    A pass runs in the thread that asks for it, and as many passes as there are cores run at a time: on two cores 127
-    messages of BETO's shape a second, 95 where each pass had both cores, whose threads wait for each other at every matrix.
+    A pass runs in the thread that asks for it, on one core, and as many passes as there are cores run at a time: passes
+    that share cores wait for each other at every matrix. Only a lone message has nobody to share with, and is answered by
+    all cores, where its weights are small enough to be held a second time for it.
     """
 
     def __init__(self, file: Path) -> None:
-        import onnxruntime
-
         self.pass_tokens = PACK
         self.device = "cpu"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        widths = {output.name: int(output.shape[1]) for output in self._session.get_outputs()}
+        self._of_one_core = self._of_all_cores = _session(file, 1)
+        widths = {output.name: int(output.shape[1]) for output in self._of_one_core.get_outputs()}
         self._labels, self.width = widths["logits"], widths.get("meanings", 0)
-        self.form = self._session.get_modelmeta().custom_metadata_map["form"]
+        self.form = self._of_one_core.get_modelmeta().custom_metadata_map["form"]
+        if self.form == "int8" and file.stat().st_size <= _HELD_TWICE and cores() > 1:
+            self._of_all_cores = _session(file, cores())
+        self._counting = Lock()
+        self._passes = 0  # that run now
 
     def logits(self, encoded: Sequence[list[int]]) -> Matrix:
         """Return what `Engine` promises."""
@@ -81,7 +85,8 @@ class OnnxEngine:
         asked = {"wants_meanings": np.array("meanings" in wanted)} if self.width else {}
 
         def run(batch: list[int]) -> None:
-            made = self._session.run(list(wanted), packed([encoded[at] for at in batch]) | asked)
+            with self._session_for(batch) as session:
+                made = session.run(list(wanted), packed([encoded[at] for at in batch]) | asked)
             for name, rows in zip(wanted, made, strict=True):
                 found[name][batch] = rows
 
@@ -92,6 +97,28 @@ class OnnxEngine:
             with ThreadPoolExecutor(cores()) as pool:
                 list(pool.map(run, batches))
         return found
+
+    @contextmanager
+    def _session_for(self, batch: Sequence[int]) -> Iterator[Any]:
+        """Yield the session of all cores for a text that is alone, and the other for texts that others wait beside."""
+        with self._counting:
+            self._passes += 1
+            alone = self._passes == 1 and len(batch) == 1
+        try:
+            yield self._of_all_cores if alone else self._of_one_core
+        finally:
+            with self._counting:
+                self._passes -= 1
+
+
+def _session(file: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # between passes its threads sleep
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 def cores() -> int:

@@ -5,7 +5,7 @@ out as texts x longest, and taken back. In the last layer only the first token o
 that is read of it. `com.microsoft` operators are ONNX Runtime's own (its docs/ContribOperators.md).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -75,16 +75,14 @@ def frozen_name(name: str) -> str:
 
 def _add_layer(graph: "_Graph", x: str, layer: str, *, last: bool, heads: int, width: int, epsilon: float) -> str:
     """Add a layer; the last one works out the first token of each text alone."""
-    attention = f"{layer}.attention.self"
+    attention = [f"{layer}.attention.self.{name}" for name in ("query", "key", "value")]
     if last:
-        keys = graph.gather(graph.linear(x, f"{attention}.key", f"{attention}.value"), "rows")
-        key, value = graph.split(keys, 2)
+        key, value = (graph.gather(graph.product(x, name), "rows") for name in attention[1:])
         x = graph.gather(x, "first")
-        query = graph.node("Unsqueeze", graph.linear(x, f"{attention}.query"), graph.constant(np.array([1])))
+        query = graph.node("Unsqueeze", graph.product(x, attention[0]), graph.constant(np.array([1])))
     else:
-        all_three = graph.linear(x, *(f"{attention}.{name}" for name in ("query", "key", "value")))
-        query, key, value = graph.split(graph.gather(all_three, "rows"), 3)
-    seen = graph.contrib("MultiHeadAttention", query, key, value, "", "lengths", num_heads=heads)
+        query, key, value = (graph.gather(graph.product(x, name), "rows") for name in attention)
+    seen = graph.contrib("MultiHeadAttention", query, key, value, graph.bias(*attention), "lengths", num_heads=heads)
     seen = graph.node("Reshape", seen, graph.constant(np.array([-1, width])))
     if not last:
         seen = graph.gather(seen, "back")
@@ -104,6 +102,7 @@ class _Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._names = 0  # given so far: they are unique in branches too
         self._constants: dict[bytes, onnx.TensorProto] = {}
+        self._in_steps: dict[str, tuple[str, str]] = {}
 
     def finished(self, labels: int, form: Form, *, width: int = 0) -> onnx.ModelProto:
         """Return the whole model, with its form in its metadata; `width` is that of the meanings, 0 where there are none."""
@@ -181,13 +180,6 @@ class _Graph:
         """Add a choice of rows of `data`."""
         return self.node("Gather", data, indices)
 
-    def split(self, data: str, parts: int) -> Sequence[str]:
-        """Split the last axis into equal parts."""
-        name = self._name()
-        outputs = [f"{name}_{part}" for part in range(parts)]
-        self._nodes.append(helper.make_node("Split", [data], outputs, axis=-1, num_outputs=parts))
-        return outputs
-
     def norm(self, name: str) -> tuple[str, str]:
         """Return a layer norm's weight and bias."""
         return self.constant(self._weights[f"{name}.weight"]), self.constant(self._weights[f"{name}.bias"])
@@ -204,36 +196,32 @@ class _Graph:
 
     def exact_linear(self, x: str, name: str) -> str:
         """Add a linear layer that is fp32 in any form: the two behind the last layer cost nothing."""
-        return self.add(self.node("MatMul", x, self.constant(self._weights[f"{name}.weight"].T)), self._bias(name))
-
-    def linear(self, x: str, *names: str) -> str:
-        """Add linear layers that read the same, side by side."""
-        return self.add(self._product(x, *names), self._bias(*names))
+        return self.add(self.node("MatMul", x, self.constant(self._weights[f"{name}.weight"].T)), self.bias(name))
 
     def linear_and_norm(self, x: str, beside: str, name: str, norm: str, epsilon: float) -> str:
-        """Add a linear layer, its residual connection and its layer norm."""
-        product, bias = self._product(x, name), self._bias(name)
-        return self.contrib("SkipLayerNormalization", product, beside, *self.norm(norm), bias, epsilon=epsilon)
+        """Add a linear layer, its residual connection and its layer norm.
+
+        `SkipLayerNormalization`, which is all of it but the product, takes four times as long on a CPU.
+        """
+        summed = self.add(self.add(self.product(x, name), self.bias(name)), beside)
+        return self.node("LayerNormalization", summed, *self.norm(norm), axis=-1, epsilon=epsilon)
 
     def gelu(self, x: str, name: str) -> str:
         """Add a linear layer with its activation."""
-        return self.contrib("BiasGelu", self._product(x, name), self._bias(name))
+        return self.contrib("BiasGelu", self.product(x, name), self.bias(name))
 
-    def _bias(self, *names: str) -> str:
+    def bias(self, *names: str) -> str:
+        """Return the biases of linear layers, side by side."""
         return self.constant(np.concatenate([self._weights[f"{name}.bias"] for name in names]))
 
-    def _product(self, x: str, *names: str) -> str:
-        matrix = np.concatenate([self._weights[f"{name}.weight"] for name in names])
+    def product(self, x: str, name: str) -> str:
+        """Add a linear layer without its bias."""
+        matrix = self._weights[f"{name}.weight"]
         if not self._int8:
             return self.node("MatMul", x, self.constant(matrix.T))
         scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / 127
         rounded = np.round(matrix / scale[:, None]).astype(np.int8)
-        largest = self.node("ReduceMax", self.node("Abs", x), self.constant(np.array([-1])), keepdims=1)
-        step = self.node("Mul", largest, self.constant(np.float32(1 / 127)))
-        step = self.node("Max", step, self.constant(np.float32(1e-12)))
-        steps = self.node("Squeeze", step, self.constant(np.array([-1])))
-        zeros = self.node("Expand", self.constant(np.uint8(_ZERO_POINT)), self.node("Shape", steps))
-        quantised = self.node("QuantizeLinear", x, steps, zeros, axis=0)
+        quantised, step = self._quantised(x)
         product = self.contrib(
             "MatMulIntegerToFloat",
             quantised,
@@ -243,3 +231,14 @@ class _Graph:
             self.constant(np.uint8(_ZERO_POINT)),
         )
         return self.node("Mul", product, step)
+
+    def _quantised(self, x: str) -> tuple[str, str]:
+        """Return a value in whole steps of each token's own size, and the steps; of one that is asked for again, the same."""
+        if x not in self._in_steps:
+            largest = self.node("ReduceMax", self.node("Abs", x), self.constant(np.array([-1])), keepdims=1)
+            step = self.node("Mul", largest, self.constant(np.float32(1 / 127)))
+            step = self.node("Max", step, self.constant(np.float32(1e-12)))
+            steps = self.node("Squeeze", step, self.constant(np.array([-1])))
+            zeros = self.node("Expand", self.constant(np.uint8(_ZERO_POINT)), self.node("Shape", steps))
+            self._in_steps[x] = self.node("QuantizeLinear", x, steps, zeros, axis=0), step
+        return self._in_steps[x]

@@ -1,8 +1,10 @@
 """The packed graph says what the network says, whoever shares the pass, and is not served where it strays."""
 
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,22 @@ def test_strangers_in_a_pass_change_nothing_in_int8(tmp_path: Path) -> None:
     together = engine.logits(texts(*LENGTHS))
     alone = np.concatenate([engine.logits([text]) for text in texts(*LENGTHS)])
     assert np.abs(together - alone).max() < 1e-6
+
+
+@pytest.mark.parametrize("form", ["fp32", "int8"])
+def test_many_who_ask_at_once_are_told_what_one_core_tells_one(tmp_path: Path, form: graph.Form) -> None:
+    """How many cores a machine has, and who else asks meanwhile, is no reason for another answer."""
+    many = served(network(), tmp_path / ENGINE_FILE, form)
+    all_cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_cores)})
+    try:
+        one = OnnxEngine(tmp_path / ENGINE_FILE)
+        alone = [one.logits([text]) for text in texts(*LENGTHS)]
+    finally:
+        os.sched_setaffinity(0, all_cores)
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda text: many.logits([text]), texts(*LENGTHS)))
+    assert np.abs(np.concatenate(at_once) - np.concatenate(alone)).max() < 1e-5
 
 
 def test_a_form_that_strays_is_not_served(tmp_path: Path) -> None:
