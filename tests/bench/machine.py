@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -54,8 +55,8 @@ def everything(base: str, *, rtt_ms: float | None = None) -> Iterator[tuple[Supe
 
     With `rtt_ms` it speaks TLS with them, and a round trip takes so long.
     """
-    folder = "bench-shape" if base == shape.NAME else "bench"
-    home = BotSettings().home_folder.absolute() / folder
+    # Each base has its own, else what is measured is the version that is there.
+    home = BotSettings().home_folder.absolute() / f"bench-{re.sub(r'[^a-z0-9]+', '-', base.lower())}"
     environment = child_environment(
         None, BETO_HOME=str(home), BETO_BASE=base, BETO_BLIND_PERCENT="0", BETO_ASK_A_DAY="0", BETO_SLACK_RATE="0"
     )
