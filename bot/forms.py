@@ -61,7 +61,7 @@ class Forms:
         self._taken: set[tuple[str, ...]] = set()
 
     def plan(self, options: Mapping[str, Any]) -> Plan:
-        """Return how to send a call with these options of slack_sdk's; asks Redis only where native blocks are among them.
+        """Return how to send a call with these options of slack_sdk's; asks Redis only of native blocks that were not taken yet.
 
         Raises NoClassicForm where it must not be sent at all.
         """
@@ -100,7 +100,10 @@ class Forms:
         self._locks.lock(self._key(types), REMEMBERED_S)
 
     def _takes(self, types: tuple[str, ...]) -> bool:
-        return self._screens == "native" and not (types and self._locks.is_locked(self._key(types)))
+        if self._screens != "native":
+            return False
+        # What was taken here is not asked for again: whether another process was refused it since, this one's next call shows.
+        return not types or types in self._taken or not self._locks.is_locked(self._key(types))
 
     def _key(self, types: tuple[str, ...]) -> str:
         return f"classic/{self._release}/{'+'.join(types)}"
