@@ -18,6 +18,7 @@ OPTIONAL: dict[tuple[str, ...], str] = {
     ("mpim:history", "mpim:read"): "messages of group direct messages",
     ("usergroups:read",): "user groups in BETO_JUDGES, BETO_TRAINERS and the like",
     ("files:write",): "the picture in a retraining's report",
+    ("canvases:write",): "the label guide as a canvas of a channel",
     ("assistant:write",): "suggestions of what to ask, in direct messages with the bot",
 }
 # The scope that an event comes with, for those that come with an optional one.

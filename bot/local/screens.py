@@ -148,6 +148,7 @@ def _messages(taxonomy: Taxonomy, texts: Texts) -> Iterator[tuple[str, list[bloc
         "summary",
         summary_blocks.post(summary, taxonomy, texts, archives="https://example.slack.com/archives/", every="daily")[1],
     )
+    yield "backfill", blocks.backfill((WORDS * 60)[:2900], texts, is_running=True)
     yield "daily reminder", review_blocks.portion(texts, direct=False)[1]
 
 

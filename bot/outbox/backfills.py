@@ -12,6 +12,7 @@ from bot.errors import refusal
 from bot.outbox.states import AGAIN_S, AmbiguousResult, Facts, RateLimited
 from bot.outbox.thanks import ThanksWork
 from bot.outbox.work import Content
+from bot.views import blocks
 from bot.views.blocks import moment
 from model.schema import Message, Source, plain_text
 
@@ -87,7 +88,9 @@ class BackfillWork(ThanksWork):
             reason=progress.get("reason", ""),
         )
         slow = self._limited or self._pause_s > LIMITED_PAGE
-        return Content(said + (f"\n{texts('backfill.slowly')}" if slow and progress["state"] == "running" else ""))
+        is_running = progress["state"] == "running"
+        said += f"\n{texts('backfill.slowly')}" if slow and is_running else ""
+        return Content(said, blocks.backfill(said, texts, is_running=is_running))
 
     def _read(self, channel: str, message: dict[str, Any]) -> Message | None:
         """Return what would have been labelled had the channel been watched; None for the rest.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from bot.simulator.assistant import Assistant
+from bot.simulator.canvases import Canvases
 from bot.simulator.clock import Clock
 from bot.simulator.delivery import Transport
 from bot.simulator.errors import Json, SlackError
@@ -65,6 +66,7 @@ class App(Installation):
             self.workspace, bot, self.views, self.response_urls, self.transport, manifest, screens.tell
         )
         self.functions = Functions(bot, manifest, clock.unix)
+        self.canvases = Canvases(self, screens)
         self.assistant = Assistant(self, manifest, clock, screens.renew)
         limits = RateLimits(clock.unix)
         self.limits = limits if rate_limits else None
@@ -72,6 +74,7 @@ class App(Installation):
         self.methods: Mapping[str, Method] = (
             self.functions.methods
             | self.assistant.methods
+            | self.canvases.methods
             | Methods(
                 self,
                 self.views,

@@ -100,9 +100,14 @@ class People:
         team = {"id": workspace.team_id, "name": workspace.team_name, "domain": workspace.domain}
         commands = {name: one for app in self._apps for name, one in app.interactions.commands.items()}
         shortcuts = [{**one, "app_id": app.bot.app_id} for app in self._apps for one in app.interactions.shortcuts.values()]
+        steps = [
+            {"callback_id": name, "app_id": app.bot.app_id, **{key: one.get(key, {}) for key in ("title", "input_parameters")}}
+            for app in self._apps
+            for name, one in app.functions.by_callback_id.items()
+        ]
         state = {
             "ok": True, "team": team, "me": me.id, "users": users, "channels": channels, "commands": list(commands.values()),
-            "shortcuts": shortcuts,
+            "shortcuts": shortcuts, "steps": steps,
         }  # fmt: skip
         return web.json_response(state)
 
@@ -335,6 +340,7 @@ class People:
     def _describe(self, me: User, channel: Channel) -> Json:
         described: Json = {
             "id": channel.id, "name": channel.name, "is_private": channel.kind != "channel", "is_im": channel.kind == "im",
+            "is_mpim": channel.kind == "mpim",
             "is_archived": channel.is_archived, "members": list(channel.members),
         }  # fmt: skip
         for app in self._apps:
@@ -343,6 +349,7 @@ class People:
                 {"user": app.user.id, "thread_ts": ts, "status": words} for ts, words in shown["statuses"].items()
             )
             described |= {"prompts": shown["prompts"]} if "prompts" in shown else {}
+            described.setdefault("canvases", []).extend(app.canvases.shown(channel))
         if channel.kind == "im":
             described["user"] = next((one for one in channel.members if one != me.id), me.id)
             described["name"] = self._workspace.users[described["user"]].name

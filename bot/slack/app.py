@@ -26,6 +26,7 @@ from bot.slack.context import ListenerContext, build_context, kept_connections, 
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
 from bot.slack.listeners import (
     addressed,
+    backfills,
     channel_labels,
     commands,
     corrections,
@@ -94,7 +95,7 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
         messages.register, reactions.register, corrections.register, reply_buttons.register, explanations.register,
         commands.register, training.register, erasure.register, shortcuts.register, home.register, labels.register,
         channel_labels.register, guide.register, review.register, summaries.register, routes.register, showing.register,
-        steps.register, addressed.register, workspace.register,
+        steps.register, addressed.register, backfills.register, workspace.register,
     ):  # fmt: skip
         register(app, context)
 

@@ -34,6 +34,7 @@ EDIT_ACTION = "labels_edit"
 WHY_ACTION = "labels_why"
 GUIDE_BUTTON = "guide_open"
 SCREEN_BUTTON = "screen_open"
+STOP_BACKFILL_ACTION = "backfill_stop"
 EDIT_VIEW = "labels_view"
 FORGET_VIEW = "forget_view"
 CHOICE = "labels"
@@ -236,6 +237,12 @@ def digest(lines: list[str], texts: Texts) -> tuple[str, list[Block]]:
 def button(action: str, text: str) -> Block:
     """Build a plain button; what it is about is looked up from the message that it stands on, never read from the button."""
     return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": text, "emoji": True}}
+
+
+def backfill(said: str, texts: Texts, *, is_running: bool) -> list[Block]:
+    """Build how far a backfill is, with the button that stops it while it goes on."""
+    stop = {"type": "actions", "elements": [button(STOP_BACKFILL_ACTION, texts("backfill.stop"))]}
+    return [section(said), *([stop] if is_running else [])]
 
 
 def offer_screen(word: str, texts: Texts) -> tuple[str, list[Block]]:

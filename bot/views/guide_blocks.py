@@ -1,5 +1,6 @@
 """The guide: when each label applies, with messages that carry it and messages that only seem to. Pure, as `blocks` is."""
 
+import re
 from typing import Any
 
 from bot.views.blocks import Block, context, escape, plain_text, section, shorten, warn
@@ -10,6 +11,9 @@ from model.labels import Label, Taxonomy
 MOST_LABELS = 70
 # Of each kind of example.
 SHOWN = 5
+# A canvas holds 1,048,576.
+MOST_CHARACTERS = 900_000
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+\-.!|~:@$]")
 
 
 def guide(taxonomy: Taxonomy, texts: Texts, *, only: Label | None = None, warning: str = "") -> dict[str, Any]:
@@ -30,6 +34,30 @@ def guide(taxonomy: Taxonomy, texts: Texts, *, only: Label | None = None, warnin
         "close": plain_text(texts("guide.close")),
         "blocks": shown,
     }
+
+
+def markdown(taxonomy: Taxonomy, texts: Texts) -> str:
+    """Render the guide as the markdown of a canvas, at most MOST_CHARACTERS of it; what people wrote stays words in it."""
+    told, length = [texts("canvas.intro")], 0
+    for group, labels in grouped(taxonomy):
+        sections = [f"# {plain(group)}"] if group else []
+        for label in labels:
+            sign = f":{label.emoji}: " if label.emoji else ""
+            lines = [f"## {sign}{plain(texts.title(label))}", plain(label.description) or texts("canvas.nothing_written")]
+            lines += [f"- {texts('canvas.good', example=plain(example))}" for example in label.examples[:SHOWN]]
+            lines += [f"- {texts('canvas.bad', example=plain(example))}" for example in label.counterexamples[:SHOWN]]
+            sections.append("\n".join(lines))
+        for each in sections:
+            if length + len(each) > MOST_CHARACTERS:
+                return "\n\n".join([*told, texts("canvas.more")])
+            length += len(each) + 2
+            told.append(each)
+    return "\n\n".join(told)
+
+
+def plain(text: str) -> str:
+    """Return the text with every sign that markdown would read as something else put behind a backslash, on one line."""
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def grouped(taxonomy: Taxonomy) -> list[tuple[str, list[Label]]]:

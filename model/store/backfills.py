@@ -46,6 +46,12 @@ class Backfills:
         with self._database.reading() as connection:
             return self._running(connection, channel)
 
+    def of_post(self, user: str, ts: str) -> str | None:
+        """Return the key of the one of which this person reads in this post, in their direct messages with the bot."""
+        this = (outbox.c.kind == Kind.BACKFILL, outbox.c.channel == user, outbox.c.ts == ts)
+        with self._database.reading() as connection:
+            return connection.execute(select(outbox.c.key).where(*this)).scalar_one_or_none()
+
     def progress(self, key: str) -> dict[str, Any]:
         """Return how far it is: `state` ("running", "done", "cancelled", "refused"), and messages `read` and `saved`."""
         with self._database.reading() as connection:

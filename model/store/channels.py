@@ -141,6 +141,23 @@ class Channels:
             connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"labels": kept}))
             return before != names
 
+    def canvas(self, channel: str) -> str | None:
+        """Return Slack's id of the canvas with the label guide in this channel; None where there is none."""
+        with self._database.reading() as connection:
+            return connection.execute(select(channels.c.canvas).where(channels.c.channel == channel)).scalar_one_or_none()
+
+    def keep_canvas(self, channel: str, made: str, *, instead_of: str | None) -> str:
+        """Keep the canvas that was made there; return the one that is kept, another where somebody made one meanwhile."""
+        with self._database.writing() as connection:
+            insert = self._database.insert(channels).values(channel=channel, mode="mention", canvas=None)
+            connection.execute(insert.on_conflict_do_nothing(index_elements=["channel"]))
+            there = select(channels.c.canvas).where(channels.c.channel == channel).with_for_update()
+            kept = connection.execute(there).scalar_one()
+            if kept not in (None, instead_of):
+                return str(kept)
+            connection.execute(channels.update().where(channels.c.channel == channel).values(canvas=made))
+            return made
+
     def delete(self, channel: str) -> int:
         """Remove the texts of a channel that is gone, and expect nothing more to be posted there; return how many there were."""
         with self._database.writing() as connection:

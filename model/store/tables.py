@@ -43,6 +43,7 @@ channels = Table(
     Column("delay_minutes", Integer, nullable=False, server_default="0"),
     Column("rest", JSON(none_as_null=True)),  # `showing.Rest`
     Column("labels", JSON(none_as_null=True)),  # that are used there; empty: all, new ones too
+    Column("canvas", String(32)),  # Slack's id of the one with the label guide; empty: nobody asked for one
 )
 
 messages = Table(

@@ -194,3 +194,24 @@ def test_it_ends_where_somebody_or_slack_says_so(
     go_on(context, key)
     assert ("Detenido" if how == "cancelled" else "not_in_channel") in told(context, replies_slack)[0]
     assert context.store.backfills.running(CHANNEL) is None
+
+
+@ON_SQLITE
+def test_the_post_can_be_stopped_from_itself_while_it_goes_on(
+    context: OutboxContext, replies_slack: Simulator, workspace: Workspace
+) -> None:
+    """Whoever asked is in their direct messages, not in the channel; what is over has no button."""
+    write(workspace, PAGE + 1)
+    key = begin(context, workspace)
+    go_on(context, key)
+    row = context.store.outbox.get(key)
+    assert row is not None
+    assert row.ts is not None
+    direct = workspace.direct_channel(workspace.user("luis"), workspace.user("beto"))
+    assert "backfill_stop" in str(direct.messages[row.ts]["blocks"])
+    assert context.store.backfills.of_post(ANA, row.ts) is None  # nobody stops what another one asked for
+    assert context.store.backfills.of_post(LUIS, row.ts) == key
+    assert context.store.backfills.end(key, "cancelled")
+    go_on(context, key)
+    assert "Detenido" in told(context, replies_slack)[0]
+    assert "backfill_stop" not in str(direct.messages[row.ts]["blocks"])

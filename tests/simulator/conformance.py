@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
+from bot.simulator.arguments import Arguments
 from bot.simulator.errors import Json
 from bot.simulator.rate_limits import PER_MINUTE
 from bot.simulator.server import MANIFEST, Simulator, read_manifest
@@ -85,6 +86,11 @@ class Slack:
         """Open the direct messages of Ana with the bot and return their channel."""
         return self.workspace.direct_channel(self.workspace.users[ANA], self.workspace.users[BETO]).id
 
+    def canvas(self) -> str:
+        """Make a canvas in #general and return its id."""
+        made = self.simulator.methods["canvases.create"].run(Arguments({"channel_id": GENERAL}, ""))
+        return str(made["canvas_id"])
+
     def archive(self) -> None:
         """Archive #general."""
         self.workspace.archive(self.general, self.workspace.users[ANA])
@@ -130,6 +136,7 @@ BEASTS = [
     "cat", "mouse", "hamster", "rabbit", "bear", "panda_face", "koala", "tiger", "lion", "cow", "pig", "frog", "monkey",
 ]  # fmt: skip
 HERE: Json = {"channel": GENERAL}
+GUIDE: Json = {"type": "markdown", "markdown": "# Hola"}
 LOST: Json = {"channel": "C404"}
 OUTSIDE: Json = {"channel": "C0SIMURECLAMOS"}
 EVENT = {"event_type": "e", "event_payload": {}}
@@ -221,6 +228,11 @@ GOOD: dict[str, How] = {
     ),
     "auth.test": How(),
     "bots.info": How({"bot": "B0SIMUBETO"}),
+    "canvases.create": How({"channel_id": GENERAL, "title": "Guía", "document_content": GUIDE}),
+    "canvases.delete": How({}, lambda slack: {"canvas_id": slack.canvas()}),
+    "canvases.edit": How(
+        {"changes": [{"operation": "replace", "document_content": GUIDE}]}, lambda slack: {"canvas_id": slack.canvas()}
+    ),
     "chat.delete": How(HERE, _mine),
     "chat.getPermalink": How(HERE, lambda slack: {"message_ts": slack.post()}),
     "chat.postEphemeral": How({**HERE, "user": ANA, "text": "hola"}),

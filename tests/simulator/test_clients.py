@@ -34,6 +34,8 @@ JAVASCRIPT = Path(__file__).parent.parent / "javascript"
 BLOCK = {"type": "section", "text": {"type": "mrkdwn", "text": "hola"}}
 TS = "the ts of the first post"
 DIRECT = "the direct messages with Ana"
+CANVAS = "the canvas that was made"
+GUIDE = {"type": "markdown", "markdown": "# Guía"}
 # Calls of every kind: with JSON, forms, files and pages.
 TOUR: list[tuple[str, dict[str, Any]]] = [
     ("auth_test", {}),
@@ -50,6 +52,9 @@ TOUR: list[tuple[str, dict[str, Any]]] = [
         {"channel_id": GENERAL, "thread_ts": TS, "status": "lee…", "loading_messages": ["uno"]},
     ),
     ("assistant_threads_setSuggestedPrompts", {"channel_id": DIRECT, "prompts": [{"title": "Ayuda", "message": "ayuda"}]}),
+    ("canvases_create", {"channel_id": GENERAL, "title": "Guía", "document_content": GUIDE}),
+    ("canvases_edit", {"canvas_id": CANVAS, "changes": [{"operation": "replace", "document_content": GUIDE}]}),
+    ("canvases_delete", {"canvas_id": CANVAS}),
     ("files_upload_v2", {"channel": GENERAL, "filename": "a.txt", "content": "hola"}),
     ("views_publish", {"user_id": ANA, "view": {"type": "home", "blocks": [BLOCK]}}),
     ("chat_delete", {"channel": GENERAL, "ts": TS}),
@@ -58,11 +63,12 @@ TOUR: list[tuple[str, dict[str, Any]]] = [
 
 async def travel(call: Callable[[str, dict[str, Any]], Awaitable[Any]]) -> list[tuple[str, bool, list[str]]]:
     """Make the calls of the tour; return for each the method, whether it succeeded, and the fields of the reply."""
-    ts, stations = "", []
+    ts, canvas, stations = "", "", []
     direct = (await call("conversations_open", {"users": ANA}))["channel"]["id"]
     for name, arguments in TOUR:
-        answer = await call(name, {key: {TS: ts, DIRECT: direct}.get(str(value), value) for key, value in arguments.items()})
-        ts = ts or answer.get("ts", "")
+        known = {TS: ts, DIRECT: direct, CANVAS: canvas}
+        answer = await call(name, {key: known.get(str(value), value) for key, value in arguments.items()})
+        ts, canvas = ts or answer.get("ts", ""), canvas or answer.get("canvas_id", "")
         stations.append((name, bool(answer["ok"]), sorted(answer.data)))
     return stations
 

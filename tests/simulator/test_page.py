@@ -240,6 +240,56 @@ def test_prompts_and_the_line_that_says_that_an_app_works_stand_above_the_compos
         ana.see_none(".assistant-status")
 
 
+def test_a_canvas_is_opened_from_above_the_conversation(slack: SimulatorThread, ana: Window) -> None:
+    """Headings, items and what people wrote, signs and all; it closes by the keyboard."""
+    slack.as_person("ana", lambda person: person.invite("general", "beto"))
+    content = {
+        "type": "markdown",
+        "markdown": "Al comienzo\n\n# Grupo\n\n## :credit_card: Tarjeta\n\\# no \\[es\\] título\n- uno\n- dos",
+    }
+    call(slack, "canvases.create", channel_id="C0SIMUGENERAL", title="Guía", document_content=json.dumps(content))
+    for theme, width in itertools.product(("light", "dark"), (400, 1280)):
+        ana.resize(width, 900)
+        ana.open("ana", "general", theme=theme)
+        assert ana.too_wide() == []
+        ana.click("[data-testid=canvas-tab]")
+        assert "💳 Tarjeta" in ana.see("[data-testid=canvas] h4", "Tarjeta")
+        ana.see("[data-testid=canvas] p", "# no [es] título")
+        assert ana.script("return document.querySelectorAll('[data-testid=canvas] li').length") == 2
+        assert (serious_findings(ana), ana.too_wide(), ana.faint_words()) == ([], [], [])
+        ana.press(Keys.ESCAPE)
+        ana.see_none("[data-testid=canvas]")
+
+
+def test_a_newcomer_runs_a_step_and_writes_to_a_group(slack: SimulatorThread, ana: Window) -> None:
+    """Workflow Builder and group messages are tried here before anybody pays for Slack."""
+    for width, theme in ((400, "dark"), (1280, "light")):
+        ana.resize(width, 900)
+        ana.open("ana", "general", theme=theme)
+        if width == 400:
+            ana.click("[data-testid=burger]")
+        ana.click("[data-testid=open-group]")
+        ana.click("[data-testid=group-luis]")
+        ana.click("[data-testid=group-beto]")
+        assert (serious_findings(ana), ana.faint_words()) == ([], [])
+        ana.click("[data-testid=group-open]")
+        assert "luis" in ana.see("[data-testid=channel-name]", "beto")
+        if width == 400:
+            ana.click("[data-testid=burger]")
+        ana.click("[data-testid=open-tools]")
+        ana.click("[data-testid=tools-steps]")
+        ana.see("[data-testid=step-text]")
+        ana.script("document.querySelector('[data-testid=step-text]').value = 'me robaron'")
+        ana.click("[data-testid=step-run]")
+        ana.see("[data-testid=step-result]", "…")
+        assert (serious_findings(ana), ana.too_wide(), ana.faint_words()) == ([], [], [])
+        functions = slack.simulator.apps[0].functions
+        execution = next(reversed(functions.executions))
+        assert functions.executions[execution]["inputs"] == {"text": "me robaron"}
+        call(slack, "functions.completeError", function_execution_id=execution, error="no hay versión")
+        ana.see("[data-testid=step-result]", "no hay versión")
+
+
 async def a_trigger(slack: SimulatorThread) -> str:
     """Something that Ana did lately, by which the app may open a modal."""
     return slack.simulator.apps[0].views.new_trigger("U0SIMUANA")

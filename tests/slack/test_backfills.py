@@ -87,3 +87,24 @@ def test_a_span_is_read_as_people_write_it() -> None:
     assert read_span("2w") == 14 * day
     for none in ("", "7", "d", "-3d", "7 meses", "7d hoy"):
         assert read_span(none) is None
+
+
+async def test_whoever_asked_stops_it_by_the_button_of_its_post(
+    say: Any, inside: SimulatorThread, store: Store, tmp_path: Path, published: list[str]
+) -> None:
+    """Nobody else's click stops it, whatever it says that it stands on."""
+    await say("7d", trigger="9.9")
+    (row,) = rows(store, Kind.BACKFILL)
+    with store.database.writing() as connection:
+        connection.execute(outbox.update().where(outbox.c.key == row.key).values(ts="5.000005"))
+    dispatch = dispatcher(inside, store, tmp_path, published, context=a_context(inside, store, tmp_path, published))
+    for user, goes_on in ((GUEST, True), (MEMBER, False)):
+        body = {
+            "type": "block_actions", "team": {"id": TEAM}, "user": {"id": user, "team_id": TEAM}, "trigger_id": "1.1",
+            "api_app_id": "A1", "container": {"type": "message", "channel_id": DIRECT, "message_ts": "5.000005"},
+            "channel": {"id": DIRECT}, "response_url": "http://127.0.0.1:1/",
+            "actions": [{"type": "button", "action_id": "backfill_stop", "block_id": "b", "action_ts": "9.9"}],
+        }  # fmt: skip
+        assert (await dispatch(body)).status == 200
+        assert (store.backfills.running(CHANNEL) is not None) is goes_on
+    assert published[-1] == "bot.deliver"

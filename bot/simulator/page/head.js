@@ -1,5 +1,6 @@
 // The line above the conversation: its name, the app's tabs, members, language, theme and keys.
 
+import { canvasButtons } from "./canvas.js";
 import { avatar, fill, h, icon, iconButton } from "./dom.js";
 import { popup } from "./floating.js";
 import { tryTo } from "./gestures.js";
@@ -33,10 +34,11 @@ export function renderHead(head, channel, view) {
   fill(head,
     iconButton("menu", t("menu"), view.showSidebar, { class: "icon-button burger", dataset: { testid: "burger" } }),
     h("div", { class: "head-title" },
-      other ? avatar(other, "small") : icon(channel.is_private ? "lock" : "hash"),
+      other ? avatar(other, "small") : icon(channel.is_mpim ? "users" : channel.is_private ? "lock" : "hash"),
       h("h1", { text: other ? nameOf(other) : channel.name, dataset: { testid: "channel-name" } }),
       other?.is_bot ? h("span", { class: "badge", text: t("app") }) : null),
     other?.is_bot ? h("div", { class: "tabs", role: "tablist" }, tab("home", t("home")), tab("messages", t("messages"))) : null,
+    canvasButtons(channel),
     h("span", { class: "grow" }),
     !channel.is_im && bot && isMember(channel) && !channel.members.includes(bot.id)
       ? h("button", { type: "button", class: "button invite", dataset: { testid: "invite-bot" }, onclick: () => tryTo("invite", { channel: channel.id, member: bot.id }) },

@@ -57,7 +57,7 @@ function renderAll() {
 }
 
 function renderNav() {
-  renderSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, switchPerson, openTools: () => { showSidebar(false); tools.toggle(); } });
+  renderSidebar(nav, { channel: here.channel, unread, openChannel, openPerson, openGroup, switchPerson, openTools: () => { showSidebar(false); tools.toggle(); } });
 }
 
 function renderTop() {
@@ -104,6 +104,13 @@ async function openPerson(user) {
   if (!id) return;
   if (!workspace.channels.has(id.id ?? id)) await refreshState();
   openChannel(id.id ?? id);
+}
+
+async function openGroup(others) {
+  const opened = await tryTo("open_group_dm", { others });
+  if (!opened) return;
+  await refreshState();
+  openChannel(opened.channel);
 }
 
 function openTab(name) {

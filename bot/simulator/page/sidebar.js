@@ -2,6 +2,7 @@
 
 import { avatar, h, icon } from "./dom.js";
 import { menu } from "./floating.js";
+import { askForGroup } from "./group.js";
 import { bots, findChannel, isMember, nameOf, people, theBot, workspace } from "./workspace.js";
 import { t } from "./words.js";
 
@@ -32,7 +33,7 @@ function personMenu(anchor, switchPerson) {
 
 /** Render the workspace in `nav`. `view` is {channel, unread, openChannel(id), openPerson(user), switchPerson(user), openTools()}. */
 export function renderSidebar(nav, view) {
-  const channels = [...workspace.channels.values()].filter((channel) => !channel.is_im)
+  const channels = [...workspace.channels.values()].filter((channel) => !channel.is_im && !channel.is_mpim)
     .sort((a, b) => Number(a.is_private) - Number(b.is_private) || 0);
   const me = workspace.me;
   const who = h("button", {
@@ -52,6 +53,7 @@ export function renderSidebar(nav, view) {
     badge ? h("span", { class: "count", text: badge }) : messages ? h("span", { class: "dot" }) : null));
   };
   const section = (title, entries) => h("section", {}, h("h2", { text: title }), h("ul", { role: "list" }, entries));
+  const groups = [...workspace.channels.values()].filter((channel) => channel.is_mpim);
   const direct = (user) => entry({
     channel: findDirect(user), user, name: nameOf(user), picture: avatar(user, "tiny"), open: () => view.openPerson(user) });
   const focused = nav.contains(document.activeElement) ? document.activeElement.dataset : null;
@@ -62,7 +64,11 @@ export function renderSidebar(nav, view) {
     h("div", { class: "entries" },
       section(t("channels"), channels.map((channel) => entry({
         channel, name: channel.name, picture: icon(channel.is_private ? "lock" : "hash"), open: () => view.openChannel(channel.id), quiet: !isMember(channel) }))),
-      section(t("direct"), people().filter((user) => user.id !== me.id).map(direct)),
+      section(t("direct"), [
+        ...people().filter((user) => user.id !== me.id).map(direct),
+        ...groups.map((channel) => entry({ channel, name: channel.name, picture: icon("users"), open: () => view.openChannel(channel.id) })),
+        h("li", {}, h("button", { type: "button", class: "entry quiet", dataset: { testid: "open-group" }, onclick: (event) => askForGroup(event.currentTarget, view.openGroup) },
+          icon("users"), h("span", { class: "entry-name", text: t("group") })))]),
       theBot() ? section(t("apps"), bots().map((bot) => direct(bot))) : null),
     h("div", { class: "local" }, h("p", { dataset: { testid: "simulator-note" } }, icon("lock"), h("span", { text: t("simulator") })),
       h("button", { type: "button", class: "entry quiet", dataset: { testid: "open-tools" }, onclick: view.openTools }, icon("code"), h("span", { class: "entry-name", text: t("tools") }))));

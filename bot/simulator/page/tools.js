@@ -2,6 +2,7 @@
 
 import { fill, h, icon, iconButton } from "./dom.js";
 import { toast } from "./floating.js";
+import { Steps } from "./steps.js";
 import { control, Refused } from "./wire.js";
 import { clock, t } from "./words.js";
 
@@ -25,18 +26,20 @@ export class Tools {
     const log = h("div", { class: "tools-pane" }, h("div", { class: "tools-row" }, search,
       h("button", { type: "button", class: "button", dataset: { testid: "wire-copy" }, onclick: () => copy(this.#matching().map((one) => JSON.stringify(one)).join("\n")) }, t("wire_copy"))), this.list);
     const faults = h("div", { class: "tools-pane", hidden: true }, this.#faults(), this.waiting);
-    const tabs = [["wire", log], ["faults", faults]].map(([name, pane]) => h("button", {
+    const steps = new Steps();
+    const panes = [log, faults, steps.element];
+    const tabs = [["wire", log], ["faults", faults], ["steps", steps.element]].map(([name, pane]) => h("button", {
       type: "button", class: "tab", role: "tab", "aria-selected": String(pane === log), dataset: { testid: `tools-${name}` },
       onclick: (event) => {
         for (const one of tabs) one.setAttribute("aria-selected", String(one === event.currentTarget));
-        log.hidden = pane !== log;
-        faults.hidden = pane !== faults;
+        for (const one of panes) one.hidden = pane !== one;
         if (pane === faults) this.#order();
+        if (pane === steps.element) steps.render();
       } }, t(name)));
     this.element = h("section", { class: "tools", "aria-label": t("tools"), hidden: true, dataset: { testid: "tools" } },
       h("header", { class: "head" }, h("h2", { text: t("tools") }), h("div", { class: "tabs", role: "tablist" }, tabs), h("span", { class: "grow" }),
         iconButton("close", t("close"), () => this.toggle(false), { dataset: { testid: "close-tools" } })),
-      log, faults);
+      panes);
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();

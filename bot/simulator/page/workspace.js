@@ -9,6 +9,7 @@ export const workspace = {
   channels: new Map(), // id -> channel that this person may see
   commands: [],
   shortcuts: [],
+  steps: [], // of workflows
 };
 
 /** Replace the copy by `state`. */
@@ -18,6 +19,7 @@ export function setState(state) {
   workspace.channels = new Map(state.channels.map((channel) => [channel.id, channel]));
   workspace.commands = state.commands ?? [];
   workspace.shortcuts = (state.shortcuts ?? []).filter((shortcut) => shortcut.type === "message");
+  workspace.steps = state.steps ?? [];
   workspace.me = workspace.users.get(state.me?.id ?? state.me) ?? findUser(state.me?.name ?? state.me);
 }
 
@@ -51,6 +53,7 @@ export const nameOf = (user) => (user?.is_bot ? user.name : user?.real_name || u
 /** Return the title of a channel: "#general", "Luis Andrade". */
 export function titleOf(channel) {
   if (!channel) return "";
+  if (channel.is_mpim) return channel.name;
   return channel.is_im ? nameOf(workspace.users.get(channel.user)) : `#${channel.name}`;
 }
 

@@ -4,10 +4,13 @@ import asyncio
 import re
 import time
 
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
 from bot import queues
 from bot.slack import people
 from bot.slack.context import Call, ListenerContext
 from bot.slack.first_version import why_none
+from bot.slack.payloads import ButtonClick
 from bot.views import blocks
 
 # How far back one may go; nothing is labelled whose text would be removed at once.
@@ -16,6 +19,27 @@ DAY_S = 86_400
 _UNITS = {"h": 3600, "d": DAY_S, "s": 7 * DAY_S, "w": 7 * DAY_S}
 _SPAN = re.compile(r"(\d{1,4})\s*(h|hora|horas|hours?|d|d[ií]as?|days?|s|semanas?|w|weeks?)")
 STOP = {"para", "parar", "cancela", "cancelar", "stop", "cancel"}
+
+
+def register(app: AsyncApp, context: ListenerContext) -> None:
+    """Register the button in the direct message that tells how far it is."""
+
+    @app.action(blocks.STOP_BACKFILL_ACTION)
+    async def on_stop(ack: AsyncAck, parsed: ButtonClick) -> None:
+        await ack()
+        context.after_ack(_stop(context, parsed), what=blocks.STOP_BACKFILL_ACTION, response_url=parsed.response_url)
+
+
+async def _stop(context: ListenerContext, parsed: ButtonClick) -> None:
+    """Stop the one that whoever clicked has asked for; no other is told of there."""
+    backfills = context.store.backfills
+    key = await asyncio.to_thread(backfills.of_post, parsed.user, parsed.ts)
+    stopped = key is not None and await asyncio.to_thread(backfills.end, key, "cancelled")
+    if stopped and key is not None:
+        await context.publish(queues.deliver(key))
+    if parsed.response_url is not None:
+        said = context.texts("backfill.stopped" if stopped else "backfill.over")
+        await context.answer(parsed.response_url, said, what=blocks.STOP_BACKFILL_ACTION)
 
 
 async def label_history(context: ListenerContext, call: Call) -> str:

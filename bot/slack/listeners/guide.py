@@ -3,6 +3,7 @@
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.slack.context import Call, ListenerContext
+from bot.slack.listeners import canvas
 from bot.slack.payloads import ViewClick
 from bot.views import blocks, guide_blocks
 
@@ -17,7 +18,9 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 
 async def show(context: ListenerContext, call: Call) -> str:
-    """Open the guide; with a label's name or title behind it, of that label alone."""
+    """Open the guide; with a label's name or title behind it, of that label alone; or with "canvas" put it into the channel."""
+    if call.rest.lower() in canvas.WORDS:
+        return await canvas.put(context, call)
     taxonomy, texts = await context.taxonomy(), context.texts
     only, warning = None, ""
     if call.rest:

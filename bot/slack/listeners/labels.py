@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext, Tell
-from bot.slack.listeners import channel_labels, label_questions
+from bot.slack.listeners import canvas, channel_labels, label_questions
 from bot.slack.listeners.agreement import look as look_at_agreement
 from bot.slack.listeners.label_form import label_of, what_is_wrong
 from bot.slack.payloads import ViewClick, ViewSubmission
@@ -72,6 +72,8 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
 async def show(context: ListenerContext, call: Call) -> str:
     """Open the list of the team's labels, or the choice of those that this channel uses."""
+    if call.rest.lower() in canvas.WORDS:
+        return await canvas.put(context, call)
     if call.rest.lower() in {"canal", "channel"}:
         return await channel_labels.show(context, call)
     opened = await context.slack.views_open(trigger_id=call.trigger_id, view=blocks.loading(context.texts))
