@@ -1,4 +1,4 @@
-// Some lines of Bolt for JavaScript: a message, a command, a thumb and a workflow's step are answered, prompts and a status shown. Says "ready" once it is connected.
+// Some lines of Bolt for JavaScript: a message, a command, a thumb and a workflow's step are answered, prompts, a status and a canvas shown. Says "ready" once it is connected.
 import bolt from "@slack/bolt";
 
 const app = new bolt.App({
@@ -35,6 +35,13 @@ app.event("app_home_opened", async ({ event, client }) => {
 app.message("piensa", async ({ message, client }) => {
   const status = { channel_id: message.channel, thread_ts: message.ts, status: "piensa…", loading_messages: ["una", "otra"] };
   await client.assistant.threads.setStatus(status);
+});
+
+app.message("guía", async ({ message, client, say }) => {
+  const document_content = { type: "markdown", markdown: "# Guía" };
+  const { canvas_id } = await client.canvases.create({ channel_id: message.channel, title: "Guía", document_content });
+  await client.canvases.edit({ canvas_id, changes: [{ operation: "replace", document_content }] });
+  await say({ text: `canvas ${canvas_id}`, thread_ts: message.ts });
 });
 
 app.action({ type: "block_actions", action_id: "thumbs" }, async ({ ack, action, body, say }) => {

@@ -164,7 +164,7 @@ async def converse(ana: Person, echo: str, answer: str) -> None:
 
 
 async def see_beside(simulator: Simulator, ana: Person) -> None:
-    """Check that the app offers prompts in its direct messages, and says that it works on what it was asked."""
+    """Check that the app offers prompts in its direct messages, says that it works on what it was asked, and makes a canvas."""
     assistant, channels = simulator.apps[0].assistant, simulator.workspace.channels
     changes = ana.changes()
     direct, ts = await ana.open_dm("beto"), await ana.message("general", "piensa")
@@ -175,6 +175,8 @@ async def see_beside(simulator: Simulator, ana: Person) -> None:
                 break
     assert assistant.shown(channels[direct])["prompts"]["prompts"] == [{"title": "Saluda", "message": "hola"}]
     assert assistant.shown(channels[GENERAL])["statuses"] == {ts: "piensa…"}
+    made = (await ana.wait_for_reply("general", await ana.message("general", "guía")))["text"]
+    assert [f"canvas {one['id']}" for one in simulator.apps[0].canvases.shown(channels[GENERAL])] == [made]
 
 
 # --- Bolt for JavaScript ---
