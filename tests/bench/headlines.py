@@ -62,7 +62,8 @@ QUICK: Mapping[tuple[str, ...], tuple[Headline, ...]] = {
 def measure(last: Path | None) -> dict[str, Any]:
     """Run each bench in a process of its own, and return the ratios; a fall against those in `last` is told.
 
-    `last` is then replaced. A bench that fails is told and has no ratio: the others are run.
+    `last` is then replaced. A bench that fails, or does not end, is told and has no ratio: the others are run. In `last` stays
+    what it had last, so that the next run is compared with it.
     """
     ratios: dict[str, float] = {}
     seconds: dict[str, float] = {}
@@ -80,7 +81,7 @@ def measure(last: Path | None) -> dict[str, Any]:
         click.echo(sentence, err=True)
     found = {"bench": "all", "quick": True, **machine_facts(), "ratios": ratios, "seconds": seconds}
     if last is not None:
-        last.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        last.write_text(json.dumps({**found, "ratios": before | ratios}, indent=2) + "\n", encoding="utf-8")
     return found
 
 
@@ -97,11 +98,14 @@ def falls(before: Mapping[str, float], now: Mapping[str, float]) -> list[str]:
 
 def _run(command: tuple[str, ...]) -> Any:
     """Return what the bench tells as JSON; None where it failed, which is told."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", *command, "--json"], capture_output=True, text=True, check=False, timeout=PATIENCE_S
-    )
-    if done.returncode:
-        click.echo(f"FAILED  {' '.join(command)}: {done.stderr.strip()[-2000:]}", err=True)
+    arguments = [sys.executable, "-m", "tests.bench", *command, "--json"]
+    try:
+        done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+    except subprocess.CalledProcessError as error:
+        click.echo(f"FAILED  {' '.join(command)}: {error.stderr.strip()[-2000:]}", err=True)
+        return None
+    except subprocess.TimeoutExpired:
+        click.echo(f"FAILED  {' '.join(command)}: not over after {PATIENCE_S} s", err=True)
         return None
     return json.loads(done.stdout.splitlines()[-1])
 

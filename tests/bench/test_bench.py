@@ -1,8 +1,11 @@
 """What the benches measure with is what they say it is."""
 
+import json
 import statistics
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
@@ -39,6 +42,21 @@ def test_a_ratio_that_fell_by_a_fifth_is_told() -> None:
     before = {"same": 2.0, "a little less": 10.0, "fell": 10.0, "gone": 1.0}
     now = {"same": 2.0, "a little less": 8.5, "fell": 7.9, "new": 1.0}
     assert headlines.falls(before, now) == ["FELL  fell: 10.00 -> 7.90", "NOT MEASURED  gone (last time 1.00)"]
+
+
+def test_a_bench_that_does_not_end_is_told_and_compared_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the others' ratios were lost with it, and its own fall was never seen."""
+    monkeypatch.setattr(headlines, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(headlines, "QUICK", {("serving",): (headlines.Headline("speed", float),)})
+    last = tmp_path / "last.json"
+    last.write_text(json.dumps({"ratios": {"speed": 9.0}}), encoding="utf-8")
+    assert headlines.measure(last)["ratios"] == {}
+    told = capsys.readouterr().err
+    assert "FAILED  serving: not over after 0.01 s" in told
+    assert "NOT MEASURED  speed (last time 9.00)" in told
+    assert json.loads(last.read_text("utf-8"))["ratios"] == {"speed": 9.0}
 
 
 def test_each_quick_form_is_one_that_its_bench_takes() -> None:
