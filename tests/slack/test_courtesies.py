@@ -145,13 +145,19 @@ async def test_an_answer_that_is_there_at_once_costs_no_call(
     """A line that flashes up tells nobody anything, and a second call for each answer would halve what Slack lets through."""
     serve(monkeypatch, store)
     context, since = courteous(inside, store, tmp_path, published), len(inside.simulator.transcript)
-    monkeypatch.setattr(context.courtesies, "_after_s", 0.5)
-    await mention(inside, store, tmp_path, published, context, TS)
+    asked_for: list[Any] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(context.courtesies, "show_work", lambda *given: asked_for.append(given))
+        await mention(inside, store, tmp_path, published, context, TS)
+        await context.background.finish(10)
+    (given,) = asked_for
     stored = store.messages.find(CHANNEL, TS)
     assert stored is not None
+    assert not await given[-1]()
     said = Prediction(version=1, base="mini", scores={"fraude": 0.97}, labels=("fraude",))
     store.predictions.save([NewPrediction(stored.id, 1, said, 0.1)])
     answer(store, stored.id, "1716400000.000010")
+    context.courtesies.show_work(*given)
     await settle(context)
     assert calls(inside, SET_STATUS, since) == []
 
