@@ -48,6 +48,8 @@ def take_routes(context: OutboxContext, stored: StoredMessage, prediction: Predi
         return Routed()
     # What led along a route that is off by now stands as it is.
     on = [each for each in known if each.status == "on" and message.channel in each.route.channels]
+    if not on:
+        return Routed()
     judged = judged_now(context, stored)
     read = None if prediction is None else context.store.labels.current().read(prediction)
     hidden = _is_hidden(stored, judged.state)
