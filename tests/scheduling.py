@@ -14,6 +14,7 @@ LONGEST = (
     "tests/journeys/test_retraining_journey.py",
     "http-postgresql",
     "tests/learning/test_retraining_kills.py",
+    "tests/journeys/test_gesture_flood.py",
     "socket-sqlite",
     "tests/journeys/test_no_hub.py",
     "tests/learning/test_training.py",
@@ -24,7 +25,6 @@ LONGEST = (
     "tests/learning/test_retraining.py",
     "tests/learning/test_refit.py",
     "tests/worker/test_consumer.py",
-    "tests/slack/test_retries.py",
     "tests/slack/test_security.py",
     "tests/slack/test_asking_authors.py",
     "tests/slack/test_hearing.py",
@@ -33,7 +33,6 @@ LONGEST = (
     "tests/test_compose.py",
     "tests/local/test_up.py",
     "tests/test_cli.py",
-    "tests/journeys/test_gesture_flood.py",
     "tests/local/test_doctor.py",
     "tests/slack/test_leaks.py",
 )
