@@ -20,8 +20,8 @@ PACK = 256
 # There attention alone is padded, to the longest text: what is padded may be as much again as what is needed, and this
 # much more (squares of tokens), which costs less than another pass.
 _FREE_SQUARES = 1 << 15
-# Bytes of a graph that is held a second time, for a lone message: e5 takes 34 MiB more, and BETO would take 134.
-_HELD_TWICE = 64 << 20
+# Bytes of a graph that is held a second time, for a lone message: e5 takes some 70 MiB more, and BETO would take 134.
+_HELD_TWICE = 96 << 20
 
 
 class Engine(Protocol):
