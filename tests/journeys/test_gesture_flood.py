@@ -2,7 +2,7 @@
 
 The events are signed and POSTed as Slack does, duplicated under new ids, dropped and sent again, and out of order. What the
 store then holds is compared with a reference model that was written apart from the product's. BETO_FLOOD sets the number of
-gestures (10000 for the long form; 1000 here).
+gestures (10000 for the long form; 500 here).
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from model.store.store import Store
 from tests.rows import count as rows
 from tests.town import Town, running_town
 
-GESTURES = int(os.environ.get("BETO_FLOOD", "1000"))
-MESSAGES = max(50, GESTURES // 20)
+GESTURES = int(os.environ.get("BETO_FLOOD", "500"))
+MESSAGES = max(25, GESTURES // 20)
 PEOPLE = [f"U0FLOOD{n:02}" for n in range(20)]
 CHANNEL, TEAM = "C0SIMUATENCION", "T0SIMULADOR"
 LABELS = {label.emoji: label.name for label in seed_taxonomy()}
