@@ -19,7 +19,6 @@ NOUNS = {
     "bot/simulator/people.py": "the person API",
     "bot/simulator/server.py": "the simulator's HTTP server",
     "bot/simulator/workspace.py": "the simulated workspace",
-    "bot/slack/listeners/review.py": "the review",
     "bot/slack/context.py": "what listeners work with",
     "bot/slack/payloads.py": "what Slack sends",
     "bot/views/blocks.py": "a reply's blocks",
