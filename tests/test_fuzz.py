@@ -29,7 +29,10 @@ from bot.outbox.names import Names
 from bot.outbox.public_channels import PublicChannels
 from bot.outbox.rate_limit import RateLimiter
 from bot.settings import BotSettings
-from bot.slack.payloads import MessageChanged, MessageEvent, MessageShortcut, ReactionEvent, ViewSubmission, parse
+from bot.slack.payloads.events import MessageChanged, MessageEvent, ReactionEvent
+from bot.slack.payloads.interactions import MessageShortcut
+from bot.slack.payloads.parsing import parse
+from bot.slack.payloads.views import ViewSubmission
 from bot.views.texts import load_texts
 from model.errors import BadData, BrokenVersion
 from model.labels import seed_taxonomy

@@ -21,7 +21,7 @@ from bot import metrics
 from bot.errors import StartRefused, refusal
 from bot.locks import TtlLock
 from bot.settings import EVENTS_PATH, BotSettings, misspelt
-from bot.slack import guard, payloads
+from bot.slack import guard
 from bot.slack.context import ListenerContext, build_context, kept_connections, slack_client
 from bot.slack.hearing import PING_EVERY_S, Hearing, Missed
 from bot.slack.listeners import (
@@ -47,6 +47,8 @@ from bot.slack.listeners import (
     training,
     workspace,
 )
+from bot.slack.payloads.parsing import FROM_A_PERSON
+from bot.slack.payloads.payload import Payload
 from bot.views import blocks
 from model.store.store import Store
 from worker import health
@@ -86,9 +88,9 @@ def build_app(context: ListenerContext, who: AuthorizeResult) -> AsyncApp:
     guard.own_workspace_only(app, who.team_id)
 
     @app.middleware
-    async def speak(parsed: payloads.Payload, next_: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
+    async def speak(parsed: Payload, next_: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
         """Speak the language of whoever clicked or asked: what comes of it is for their eyes."""
-        context.speak_to(await context.readers.soon(parsed.user) if isinstance(parsed, payloads.FROM_A_PERSON) else None)
+        context.speak_to(await context.readers.soon(parsed.user) if isinstance(parsed, FROM_A_PERSON) else None)
         return await next_()
 
     for register in (

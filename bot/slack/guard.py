@@ -18,7 +18,7 @@ from slack_sdk.signature import SignatureVerifier
 from bot.forms import Forms
 from bot.locks import TtlLock
 from bot.metrics import EVENT_SECONDS, EVENTS
-from bot.slack import payloads
+from bot.slack.payloads import parsing
 from worker import traces
 from worker.logs import about
 
@@ -40,13 +40,13 @@ class ValidatingApp(AsyncApp):
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
         """Return Bolt's answer to what can be read; 200 for all the rest, since Slack would only repeat it."""
-        parsed = payloads.parse(req.body)
+        parsed = parsing.parse(req.body)
         if parsed is None:
             EVENTS.labels("other", "left alone").inc()
             return left_alone("a request that lacks what Slack always sends")
         req.context["parsed"] = parsed
         req.context["ack"] = _Ack(self._forms)
-        kind, began = payloads.kind_of(parsed, req.body), time.perf_counter()
+        kind, began = parsing.kind_of(parsed, req.body), time.perf_counter()
         with traces.span(f"event {kind}"), about(**_ids(req.body)):
             try:
                 answer = await super().async_dispatch(req)

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.context import ListenerContext
-from bot.slack.payloads import MessageRef
+from bot.slack.payloads.payload import MessageRef
 from bot.views import blocks
 from bot.views.texts import Texts
 from model.gesture_handles import denied_label

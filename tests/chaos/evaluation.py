@@ -9,7 +9,9 @@ from sqlalchemy import select
 
 from bot.outbox.replies import render_reply
 from bot.simulator.workspace import Workspace
-from bot.slack.payloads import ReactionEvent, microseconds, parse_event
+from bot.slack.payloads.events import ReactionEvent
+from bot.slack.payloads.parsing import parse_event
+from bot.slack.payloads.payload import microseconds
 from bot.views.native import Block, classic_form
 from bot.views.texts import load_texts
 from model.errors import BrokenVersion

@@ -16,7 +16,7 @@ from bot.outbox.context import build_context
 from bot.outbox.executor import deliver
 from bot.settings import BotSettings
 from bot.slack.listeners import commands
-from bot.slack.payloads import INTERACTIONS
+from bot.slack.payloads.parsing import INTERACTIONS
 from bot.views import blocks, run_blocks, summary_blocks
 from model.agreement import ENOUGH
 from model.judgements import Gesture, Kind

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.slack.listeners.messages import save_deletion, save_edit, save_if_wanted
-from bot.slack.payloads import Deletion, Edit, microseconds
+from bot.slack.listeners.messages import is_sampled, save_deletion, save_edit, save_if_wanted
+from bot.slack.payloads.events import Deletion, Edit
+from bot.slack.payloads.payload import microseconds
 from model.schema import Message, Source
 from model.store.outbox_row import State
 from model.store.store import Store
@@ -99,3 +100,15 @@ def test_an_edit_in_a_channel_that_is_not_watched_is_left_alone(store: Store) ->
     """An invited bot must not talk unasked."""
     assert save_edit(store, an_edit("adiós", 5), 0) is None
     assert store.messages.find(CHANNEL, TS) is None
+
+
+def test_a_few_messages_are_sampled_to_be_blind_and_always_the_same() -> None:
+    """About the share that is set, and by no choice of anybody's."""
+
+    def a_message(ts: str, text: str = "hola", user: str = "U1") -> Message:
+        return Message(channel="C1", ts=ts, user=user, text=text, source=Source.CHANNEL)
+
+    sampled = [is_sampled(a_message(f"1700000000.{n:06d}"), 2.0) for n in range(5000)]
+    assert 60 <= sum(sampled) <= 140
+    assert is_sampled(a_message("1700000000.000007", "otra", "U2"), 2.0) == sampled[7]
+    assert not any(is_sampled(a_message(f"1.{n}"), 0) for n in range(500))

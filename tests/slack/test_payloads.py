@@ -5,24 +5,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.slack.payloads import (
-    ButtonClick,
-    Deletion,
-    Edit,
-    LabelSearch,
-    MessageChanged,
-    MessageDeleted,
-    MessageEvent,
-    MessageShortcut,
-    Other,
-    Payload,
-    ReactionEvent,
-    SlashCommand,
-    ViewSubmission,
-    is_sampled,
-    parse,
-    parse_event,
-)
+from bot.slack.payloads.events import Deletion, Edit, MessageChanged, MessageDeleted, MessageEvent, ReactionEvent
+from bot.slack.payloads.interactions import ButtonClick, LabelSearch, MessageShortcut, SlashCommand
+from bot.slack.payloads.parsing import Other, parse, parse_event
+from bot.slack.payloads.payload import Payload
+from bot.slack.payloads.views import ViewSubmission
 from model.judgements import Kind
 from model.labels import seed_taxonomy
 from model.reactions import Signs
@@ -269,18 +256,6 @@ def test_no_error_of_a_payload_quotes_what_people_wrote() -> None:
         parse_event({"type": "message", "channel": "C1", "ts": {"x": "hunter2"}, "text": ["hunter2"]})
     assert "hunter2" not in str(refused.value)
     assert "hooks.example" not in repr(parse(A_COMMAND)) + repr(parse(a_shortcut(text="x")))
-
-
-def test_a_few_messages_are_sampled_to_be_blind_and_always_the_same() -> None:
-    """About the share that is set, and by no choice of anybody's."""
-
-    def a_message(ts: str, text: str = "hola", user: str = "U1") -> Message:
-        return Message(channel="C1", ts=ts, user=user, text=text, source=Source.CHANNEL)
-
-    sampled = [is_sampled(a_message(f"1700000000.{n:06d}"), 2.0) for n in range(5000)]
-    assert 60 <= sum(sampled) <= 140
-    assert is_sampled(a_message("1700000000.000007", "otra", "U2"), 2.0) == sampled[7]
-    assert not any(is_sampled(a_message(f"1.{n}"), 0) for n in range(500))
 
 
 def test_every_payload_refuses_to_be_changed() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.slack.context import ListenerContext
-from bot.slack.payloads import EVENTS, Other
+from bot.slack.payloads.parsing import EVENTS, Other
 from model.labels import seed_taxonomy
 from model.schema import Message, Source
 from model.store.outbox_row import State, reply_key

@@ -11,7 +11,9 @@ from bot.slack import asked, history
 from bot.slack.asked import Asked
 from bot.slack.context import Call, ListenerContext
 from bot.slack.listeners import commands, figures, guide, labels, review, routes, summaries, training
-from bot.slack.payloads import ButtonClick, MessageEvent, Payload
+from bot.slack.payloads.events import MessageEvent
+from bot.slack.payloads.interactions import ButtonClick
+from bot.slack.payloads.payload import Payload
 from bot.views import blocks
 from model.schema import Message, Source
 from model.store.outbox_row import help_key

@@ -10,7 +10,7 @@ from bot import queues
 from bot.slack import people
 from bot.slack.context import Call, ListenerContext
 from bot.slack.first_version import why_none
-from bot.slack.payloads import ButtonClick
+from bot.slack.payloads.interactions import ButtonClick
 from bot.views import blocks
 
 # How far back one may go; nothing is labelled whose text would be removed at once.

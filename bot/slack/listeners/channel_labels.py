@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot import queues
 from bot.slack import people
 from bot.slack.context import Call, ListenerContext
-from bot.slack.payloads import ViewSubmission
+from bot.slack.payloads.views import ViewSubmission
 from bot.views import blocks, label_blocks
 from bot.views.blocks import CHOICE
 from model.errors import StoreUnavailable

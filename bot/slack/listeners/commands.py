@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot import queues
-from bot.slack import history, payloads, people
+from bot.slack import history, people
 from bot.slack.answering import who_answers
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.listeners import (
@@ -26,7 +26,8 @@ from bot.slack.listeners import (
     summaries,
     training,
 )
-from bot.slack.payloads import SlashCommand
+from bot.slack.payloads.interactions import SlashCommand
+from bot.slack.payloads.payload import LONGEST
 from bot.views import blocks, first_version, showing_blocks
 from model.first_training import FirstTraining
 from model.reactions import Place
@@ -107,7 +108,7 @@ async def classify(context: ListenerContext, call: Call) -> str:
         # Unique for this gesture, and no longer the trigger itself.
         ts=f"command-{hashlib.sha256(call.trigger_id.encode()).hexdigest()[:32]}",
         user=call.user,
-        text=call.rest[: payloads.LONGEST],
+        text=call.rest[:LONGEST],
         source=Source.COMMAND,
         response_url=call.response_url,
     )

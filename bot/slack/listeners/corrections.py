@@ -16,7 +16,8 @@ from slack_sdk.errors import SlackApiError
 from bot import queues
 from bot.slack import summaries
 from bot.slack.context import ANSWER_WITHIN_S, ListenerContext
-from bot.slack.payloads import ButtonClick, LabelSearch, MessageShortcut, ViewClick, ViewSubmission
+from bot.slack.payloads.interactions import ButtonClick, LabelSearch, MessageShortcut
+from bot.slack.payloads.views import ViewClick, ViewSubmission
 from bot.views import blocks
 from model import gesture_handles
 from model.errors import StoreUnavailable

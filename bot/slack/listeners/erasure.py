@@ -14,7 +14,7 @@ from bot import queues
 from bot.errors import refusal
 from bot.slack import history
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
-from bot.slack.payloads import ViewSubmission
+from bot.slack.payloads.views import ViewSubmission
 from bot.views import blocks
 from model.errors import StoreUnavailable
 from model.schema import Message

@@ -12,7 +12,9 @@ from bot import queues
 from bot.slack import history
 from bot.slack.context import Call, ListenerContext, Tell
 from bot.slack.first_version import why_none
-from bot.slack.payloads import ButtonClick, MessageRef, MessageShortcut, ViewClick
+from bot.slack.payloads.interactions import ButtonClick, MessageShortcut
+from bot.slack.payloads.payload import MessageRef
+from bot.slack.payloads.views import ViewClick
 from bot.views import blocks, why_blocks
 from model.labels import Taxonomy
 from model.store.outbox_row import State, why_key

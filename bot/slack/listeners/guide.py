@@ -4,7 +4,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.slack.context import Call, ListenerContext
 from bot.slack.listeners import canvas
-from bot.slack.payloads import ViewClick
+from bot.slack.payloads.views import ViewClick
 from bot.views import blocks, guide_blocks
 
 

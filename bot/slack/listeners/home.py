@@ -14,7 +14,8 @@ from bot.slack.answering import who_answers
 from bot.slack.context import Call, ListenerContext
 from bot.slack.first_version import why_none
 from bot.slack.listeners import figures, labels, training
-from bot.slack.payloads import AppHomeOpened, ViewClick
+from bot.slack.payloads.events import AppHomeOpened
+from bot.slack.payloads.views import ViewClick
 from bot.slack.readers import Reader
 from bot.views import blocks, figure_blocks, home_blocks
 from bot.views.home_blocks import Workplace

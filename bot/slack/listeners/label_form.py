@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from bot.slack.context import ListenerContext
-from bot.slack.payloads import ViewSubmission
+from bot.slack.payloads.views import ViewSubmission
 from bot.views import label_blocks
 from model.labels import Label, Taxonomy, slack_name
 

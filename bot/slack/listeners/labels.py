@@ -16,7 +16,7 @@ from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext, Tell
 from bot.slack.listeners import canvas, channel_labels, label_questions
 from bot.slack.listeners.agreement import look as look_at_agreement
 from bot.slack.listeners.label_form import label_of, what_is_wrong
-from bot.slack.payloads import ViewClick, ViewSubmission
+from bot.slack.payloads.views import ViewClick, ViewSubmission
 from bot.views import blocks, label_blocks
 from bot.views.blocks import CHOICE
 from bot.views.label_blocks import Undoable

@@ -1,6 +1,7 @@
 """Messages as they are written, edited and deleted, and what happens to the channels that they stand in."""
 
 import asyncio
+import hashlib
 import logging
 import time
 
@@ -8,11 +9,10 @@ from slack_bolt.async_app import AsyncApp
 
 from bot import queues
 from bot.metrics import SAVED_SECONDS
-from bot.slack import payloads
 from bot.slack.context import ListenerContext
 from bot.slack.first_version import tell_who_asked
 from bot.slack.listeners import addressed
-from bot.slack.payloads import (
+from bot.slack.payloads.events import (
     ChannelIdChanged,
     ChannelJoined,
     Deletion,
@@ -20,8 +20,9 @@ from bot.slack.payloads import (
     MessageChanged,
     MessageDeleted,
     MessageEvent,
-    Payload,
+    may_overtake,
 )
+from bot.slack.payloads.payload import Payload, microseconds
 from bot.slack.priority import ChannelPriority
 from model.schema import Message, Source
 from model.store.outbox_row import greeting_key
@@ -46,7 +47,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             case Message() as message:
                 message_id = await asyncio.to_thread(save_if_wanted, context.store, message, context.settings.blind_percent)
                 if message_id is not None:
-                    SAVED_SECONDS.observe(max(time.time() - payloads.microseconds(message.ts) / 1e6, 0.0))
+                    SAVED_SECONDS.observe(max(time.time() - microseconds(message.ts) / 1e6, 0.0))
                     add_about(message_id=message_id)
                     log.info("saved, posted in %s at %s", message.channel, message.ts)
                     await context.publish(queues.classify_and_reply(message_id, 1, priority=priority.of(message.channel)))
@@ -110,7 +111,7 @@ def save_if_wanted(store: Store, message: Message, blind_percent: float, edited_
         if in_thread or store.channels.mode(message.channel) != "auto":
             return None
         # What is hidden is asked about in the thread, which only some channels want.
-        if payloads.is_sampled(message, blind_percent) and store.channels.showing(message.channel).display == "thread":
+        if is_sampled(message, blind_percent) and store.channels.showing(message.channel).display == "thread":
             message = message.model_copy(update={"blind": True})
     message_id, new = store.messages.save(message, edited_at)
     return message_id if new else None
@@ -125,7 +126,7 @@ def save_edit(store: Store, edit: Edit, blind_percent: float) -> tuple[int, int]
         return None if stored is None else (stored.id, stored.revision)
 
     changed = change()
-    if changed is not None or edit.whole is None or not payloads.may_overtake(edit):
+    if changed is not None or edit.whole is None or not may_overtake(edit):
         return changed
     message_id = save_if_wanted(store, edit.whole, blind_percent, edit.at)
     # The message itself may have come between our two looks.
@@ -134,4 +135,10 @@ def save_edit(store: Store, edit: Edit, blind_percent: float) -> tuple[int, int]
 
 def save_deletion(store: Store, gone: Deletion) -> int | None:
     """Save that the message is gone; return its id if we knew it."""
-    return store.messages.delete(gone.channel, gone.ts, may_overtake=payloads.may_overtake(gone))
+    return store.messages.delete(gone.channel, gone.ts, may_overtake=may_overtake(gone))
+
+
+def is_sampled(message: Message, percent: float) -> bool:
+    """Return whether a message is among `percent` of all, by chance, and the same however often Slack sends it."""
+    key = f"{message.channel}:{message.ts}"
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64 < percent / 100

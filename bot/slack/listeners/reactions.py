@@ -7,7 +7,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot import queues
 from bot.slack.context import ListenerContext
-from bot.slack.payloads import ReactionEvent
+from bot.slack.payloads.events import ReactionEvent
 from model.reactions import mutes
 
 

@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot import queues
 from bot.slack.context import ListenerContext
 from bot.slack.listeners import corrections
-from bot.slack.payloads import ButtonClick
+from bot.slack.payloads.interactions import ButtonClick
 from bot.views import blocks
 from model import gesture_handles
 from model.judgements import Gesture, Kind

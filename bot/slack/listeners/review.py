@@ -10,7 +10,8 @@ from bot.slack.context import Call, ListenerContext
 from bot.slack.listeners import portions, review_answers, review_cards
 from bot.slack.listeners.review_answers import Came
 from bot.slack.listeners.review_cards import Screen, in_modal
-from bot.slack.payloads import ButtonClick, ViewClick, ViewSubmission
+from bot.slack.payloads.interactions import ButtonClick
+from bot.slack.payloads.views import ViewClick, ViewSubmission
 from bot.views import review_blocks
 from model.errors import StoreUnavailable
 

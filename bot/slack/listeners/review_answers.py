@@ -8,7 +8,7 @@ from bot.slack.context import ListenerContext
 from bot.slack.listeners import review_cards
 from bot.slack.listeners.corrections import fingerprint, sees_in_time
 from bot.slack.listeners.review_cards import Screen
-from bot.slack.payloads import Opened, ViewClick
+from bot.slack.payloads.views import Opened, ViewClick
 from bot.views import blocks
 from model import gesture_handles
 from model.judgements import VIA_SETTLE, Gesture, Kind

@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from bot import queues, webhooks
 from bot.slack import people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext, Tell
-from bot.slack.payloads import ViewClick, ViewSubmission
+from bot.slack.payloads.views import ViewClick, ViewSubmission
 from bot.views import blocks, route_blocks
 from bot.views.route_blocks import CARD, CHANNELS, EMOJI, EXAMPLES, GROUP, LEAST_FIELD, PEOPLE, TEXT, WEBHOOK, Listed
 from model.errors import StoreUnavailable

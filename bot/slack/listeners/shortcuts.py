@@ -8,7 +8,7 @@ from bot import queues
 from bot.slack import history, people
 from bot.slack.context import ANSWER_WITHIN_S, ListenerContext
 from bot.slack.first_version import why_none
-from bot.slack.payloads import MessageShortcut
+from bot.slack.payloads.interactions import MessageShortcut
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:

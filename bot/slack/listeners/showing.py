@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from bot.slack import people
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.first_version import why_none
-from bot.slack.payloads import ViewSubmission
+from bot.slack.payloads.views import ViewSubmission
 from bot.views import blocks, showing_blocks
 from model.errors import BadData
 from model.showing import DISPLAYS, Display, read_rest

@@ -11,9 +11,10 @@ from slack_sdk.errors import SlackApiError
 
 from bot import queues
 from bot.errors import refusal
-from bot.slack import history, payloads, people
+from bot.slack import history, people
 from bot.slack.context import ListenerContext
-from bot.slack.payloads import FunctionExecuted, MessageRef
+from bot.slack.payloads.events import FunctionExecuted
+from bot.slack.payloads.payload import LONGEST, MessageRef
 from model.schema import plain_text
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ async def _text(context: ListenerContext, parsed: FunctionExecuted) -> str:
             raise _NoText("step.unread") from error
     if not text:
         raise _NoText("step.no_text")
-    return text[: payloads.LONGEST]
+    return text[:LONGEST]
 
 
 async def _linked(context: ListenerContext, link: str) -> str:

@@ -11,7 +11,8 @@ from bot import queues
 from bot.slack import people, summaries
 from bot.slack.context import Call, ListenerContext, Tell
 from bot.slack.listeners.corrections import edit_on_summary
-from bot.slack.payloads import ButtonClick, ViewClick
+from bot.slack.payloads.interactions import ButtonClick
+from bot.slack.payloads.views import ViewClick
 from bot.views import blocks, summary_blocks
 from model.store.channels import Frequency
 from model.store.outbox_row import change_key

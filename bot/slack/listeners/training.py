@@ -14,7 +14,8 @@ from bot.errors import refusal
 from bot.slack import people
 from bot.slack.context import Call, ListenerContext
 from bot.slack.history import link_to
-from bot.slack.payloads import ButtonClick, ViewSubmission
+from bot.slack.payloads.interactions import ButtonClick
+from bot.slack.payloads.views import ViewSubmission
 from bot.views import blocks, run_blocks
 from model.errors import BrokenVersion
 from model.schema import Report, Run

@@ -6,7 +6,7 @@ import logging
 from slack_bolt.async_app import AsyncApp
 
 from bot.slack.context import ListenerContext
-from bot.slack.payloads import AppUninstalled, ChannelChanged, ChannelRenamed, TokensRevoked, UserChanged
+from bot.slack.payloads.events import AppUninstalled, ChannelChanged, ChannelRenamed, TokensRevoked, UserChanged
 
 log = logging.getLogger(__name__)
 
