@@ -20,7 +20,6 @@ NOUNS = {
     "bot/simulator/server.py": "the simulator's HTTP server",
     "bot/simulator/workspace.py": "the simulated workspace",
     "bot/slack/context.py": "what listeners work with",
-    "bot/views/blocks.py": "a reply's blocks",
     "bot/views/run_blocks.py": "the screens of a run",
     "model/labels.py": "the labels",
     "model/learning/light_fit.py": "the fit of the light parts",

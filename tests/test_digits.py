@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from model.digits import shortened
 
 PROBABILITIES = st.floats(0, 1)
-# What limits in the code look like, such as `blocks.SURE_FROM` and the least probability of a route.
+# What limits in the code look like, such as `reply_blocks.SURE_FROM` and the least probability of a route.
 FIXED = st.integers(0, 10**5).map(lambda n: n / 10**5)
 
 

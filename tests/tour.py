@@ -19,7 +19,7 @@ from selenium.webdriver import Keys
 from selenium.webdriver.support.select import Select
 
 from bot.simulator.person import Person
-from bot.views import blocks, label_blocks, run_blocks
+from bot.views import guide_blocks, label_blocks, reply_blocks, run_blocks
 from model.labels import Label, LabelEvent
 from tests.journeys.browser import THREAD, Window, installed, running_browser
 from tests.outbox_rows import is_told
@@ -115,7 +115,7 @@ class Tour:
                           "a reply", PATIENCE_S)  # fmt: skip
         self.window.click(f"{message} [data-testid=replies]")
         ts = self.window.ask("one.dataset.ts", message)
-        thumbs = f"{THREAD}:has([data-ts='{ts}']) [data-action-id={blocks.FEEDBACK_ACTION}]"
+        thumbs = f"{THREAD}:has([data-ts='{ts}']) [data-action-id={reply_blocks.FEEDBACK_ACTION}]"
         self.see(thumbs)
         reply = self.window.ask("one.closest('[data-testid=message]').dataset.ts", thumbs)
         return f"{THREAD} [data-ts='{reply}']"
@@ -156,9 +156,9 @@ def first_hour(tour: Tour) -> None:
 
     reply = tour.say(FIRST)
     tour.shot("first-reply")
-    window.click(f"{reply} [data-action-id={blocks.FEEDBACK_ACTION}][data-value={blocks.Thumb.DOWN}]")
+    window.click(f"{reply} [data-action-id={reply_blocks.FEEDBACK_ACTION}][data-value={reply_blocks.Thumb.DOWN}]")
     tour.see(f"{MODAL} .multi-open")
-    tour.press(blocks.GUIDE_BUTTON)
+    tour.press(guide_blocks.GUIDE_BUTTON)
     tour.see(MODAL, "Sueldos, roles de pago")
     tour.shot("guide")
     window.click(CLOSE)
@@ -170,7 +170,7 @@ def first_hour(tour: Tour) -> None:
     window.click(SUBMIT)
     tour.see(THREAD, "Nómina")
     tour.shot("corrected")
-    tour.press(blocks.WHY_ACTION, reply)
+    tour.press(reply_blocks.WHY_ACTION, reply)
     why = f"const one = document.querySelector('{MODAL} .dialog-body'); return Boolean(one) && !one.innerText.includes('…')"
     window.until(lambda: window.script(why), "why", PATIENCE_S)
     tour.shot("why")

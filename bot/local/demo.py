@@ -21,7 +21,7 @@ from bot.local.supervisor import Stopped, Supervisor, until_stopped
 from bot.settings import BotSettings
 from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
-from bot.views import blocks
+from bot.views import reply_blocks
 from model.errors import ModelError
 from model.settings import ModelSettings
 from model.store.store import Store
@@ -147,7 +147,7 @@ def wait_for_training(home: Path, base: str, stopped: Callable[[], bool]) -> Non
             return
         own = bool(ModelSettings().labels)
         learns = "lo que dicen sus etiquetas" if own else "los mensajes que vienen con el producto"
-        click.echo(f"Primera vez: entreno la versión 1 ({blocks.base_name(base)}) con {learns}.")
+        click.echo(f"Primera vez: entreno la versión 1 ({reply_blocks.base_name(base)}) con {learns}.")
         began = time.monotonic()
         with click.progressbar(length=100, label="entrenando", show_eta=False) as bar:
             failed_since: float | None = None

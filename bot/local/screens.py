@@ -16,10 +16,13 @@ from bot.local.slack_checks import WITHIN_S, CheckFailed
 from bot.settings import BotSettings
 from bot.views import (
     blocks,
+    correction_blocks,
+    erasure_blocks,
     figure_blocks,
     guide_blocks,
     home_blocks,
     label_blocks,
+    reply_blocks,
     review_blocks,
     route_blocks,
     run_blocks,
@@ -127,14 +130,14 @@ def _messages(taxonomy: Taxonomy, texts: Texts) -> Iterator[tuple[str, list[bloc
     said = [Gesture(user=user, handle=user, at=n, kind=Kind.SET, labels=labels[:n]) for n, user in enumerate(PEOPLE)]
     for name, gestures in (("reply", []), ("judged reply", said[1:2]), ("disputed reply", said[:2])):
         state = fold(gestures, names=labels, predicted=prediction.labels)
-        yield name, blocks.reply(prediction, state, taxonomy, texts, stale=3, older=True, known=WORDS)[1]
+        yield name, reply_blocks.reply(prediction, state, taxonomy, texts, stale=3, older=True, known=WORDS)[1]
     for n in (1, 2, 3):
         short = prediction.model_copy(update={"labels": labels[:n]})
-        yield f"reply with {n}", blocks.reply(short, fold([], names=labels, predicted=short.labels), taxonomy, texts)[1]
-    yield "blind reply", blocks.blind(texts)[1]
-    yield "muted reply", blocks.muted(PEOPLE * 3, texts)[1]
+        yield f"reply with {n}", reply_blocks.reply(short, fold([], names=labels, predicted=short.labels), taxonomy, texts)[1]
+    yield "blind reply", reply_blocks.blind(texts)[1]
+    yield "muted reply", reply_blocks.muted(PEOPLE * 3, texts)[1]
     line = f"• <https://example.slack.com/archives/{CHANNEL}/p1796000000000000|{blocks.snippet(WORDS * 9)}> Tarjeta, Fraude"
-    yield "digest", blocks.digest([line] * 40, texts)[1]
+    yield "digest", reply_blocks.digest([line] * 40, texts)[1]
     for name, run in _runs():
         yield f"status of a run, {name}", run_blocks.status(run, texts)[1]
     report, run = _report(taxonomy), next(_runs())[1]
@@ -158,11 +161,11 @@ def _views(taxonomy: Taxonomy, texts: Texts) -> Iterator[tuple[str, dict[str, An
         [Gesture(user=PEOPLE[0], handle="h", at=1, kind=Kind.SET, labels=labels[:20])], names=labels, predicted=labels[:9]
     )
     prediction, report, warning = _prediction(taxonomy), _report(taxonomy), WORDS
-    yield "labels", blocks.labels_modal(text, labels[:20], state, taxonomy, texts, metadata="{}", warning=warning)
+    yield "labels", correction_blocks.labels_modal(text, labels[:20], state, taxonomy, texts, metadata="{}", warning=warning)
     yield "loading", blocks.loading(texts)
     yield "sorry", blocks.sorry(text[:3000], texts)
-    yield "notice", blocks.notice(text[:3000], texts)
-    yield "forget", blocks.forget_modal(text[:2900], texts, metadata="{}", quoted=text)
+    yield "notice", erasure_blocks.notice(text[:3000], texts)
+    yield "forget", erasure_blocks.forget_modal(text[:2900], texts, metadata="{}", quoted=text)
     yield "promote", run_blocks.promote_modal(report, taxonomy, texts, metadata="{}")
     yield "details of a run", run_blocks.details(report, _card(), taxonomy, texts)
     yield "guide", guide_blocks.guide(taxonomy, texts, warning=warning)

@@ -8,7 +8,7 @@ from bot.outbox.client import Message
 from bot.outbox.context import used_labels
 from bot.outbox.states import Facts, Subject, Write
 from bot.outbox.work import Content, Work
-from bot.views import blocks
+from bot.views import blocks, reply_blocks
 from model.labels import only
 from model.store.outbox_row import State
 from model.store.standing import Standing, microseconds
@@ -60,10 +60,10 @@ class DigestWork(Work):
             read = only(taxonomy.read(prediction), used_labels(context, message.channel, taxonomy))
             at, labels = microseconds(message.ts), read.labels
             standing.append((stored, Standing(at, None if message.blind else labels)))
-            told = "…" if message.blind else blocks.predicted(read, taxonomy, context.texts)
+            told = "…" if message.blind else reply_blocks.predicted(read, taxonomy, context.texts)
             lines.append(context.texts("digest.line", link=link, labels=told))
         self._stamps, self._standing = stamps, standing
-        text, shown_blocks = blocks.digest(lines, context.texts)
+        text, shown_blocks = reply_blocks.digest(lines, context.texts)
         return Content(text, shown_blocks)
 
     def follow(self, write: Write) -> None:

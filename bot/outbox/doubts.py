@@ -9,7 +9,7 @@ from bot.outbox.about import AboutMessage
 from bot.outbox.context import OutboxContext
 from bot.outbox.states import AmbiguousResult, Facts, RateLimited, Subject
 from bot.outbox.work import Content
-from bot.views import blocks
+from bot.views import label_names, reply_blocks
 from model.labels import only
 from model.schema import Prediction, Source
 from model.store.stored_message import StoredMessage
@@ -68,9 +68,9 @@ class DoubtWork(AboutMessage):
         assert prediction is not None  # else it is not open
         scores = only(taxonomy.read(prediction), self.used_labels(taxonomy)).scores
         near = sorted((name for name in scores if name in taxonomy), key=lambda name: abs(scores[name] - 0.5))
-        doubtful = [name for name in near if 1 - blocks.SURE_FROM <= scores[name] < blocks.SURE_FROM][:NAMED_LABELS]
+        doubtful = [name for name in near if 1 - reply_blocks.SURE_FROM <= scores[name] < reply_blocks.SURE_FROM][:NAMED_LABELS]
         key = "doubt.ask" if doubtful else "doubt.ask_any"
-        return Content(texts(key, user=f"<@{user}>", labels=blocks.names(doubtful, taxonomy, texts)))
+        return Content(texts(key, user=f"<@{user}>", labels=label_names.names(doubtful, taxonomy, texts)))
 
     def _is_open(self) -> bool:
         """Return whether there is a prediction, and nobody has judged it."""

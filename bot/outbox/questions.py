@@ -6,7 +6,7 @@ from bot.metrics import DISPUTES
 from bot.outbox.about import AboutMessage
 from bot.outbox.states import Facts, Subject, Write
 from bot.outbox.work import Content
-from bot.views import blocks
+from bot.views import reply_blocks
 from model.judgements import LabelState
 
 
@@ -38,8 +38,8 @@ class QuestionWork(AboutMessage):
         taxonomy, label = self.context.store.labels.current(), self._judged()
         self._is_open = label is not None and label.status == "disputed"
         if label is not None and self._is_open:
-            return Content(blocks.dispute(self.label, label, taxonomy, self.context.texts))
-        return Content(blocks.settled(self.label, label, taxonomy, self.context.texts))
+            return Content(reply_blocks.dispute(self.label, label, taxonomy, self.context.texts))
+        return Content(reply_blocks.settled(self.label, label, taxonomy, self.context.texts))
 
     def follow(self, write: Write) -> None:
         """Count the dispute when the thread is asked, or asked once more, and when it is settled; not when it is drawn again."""

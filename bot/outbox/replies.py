@@ -22,7 +22,7 @@ from bot.outbox.routing import take_routes
 from bot.outbox.showing import Shown, judged_now, shown_of
 from bot.outbox.states import AGAIN_S, AmbiguousResult, Done, Facts, RateLimited, Subject, Write
 from bot.outbox.work import Content
-from bot.views import blocks
+from bot.views import blocks, reply_blocks
 from bot.views.native import classic_form
 from bot.views.texts import Texts
 from model.judgements import LabelState
@@ -130,7 +130,7 @@ class ReplyWork(AboutMessage):
         taxonomy = self.context.store.labels.current()
         self._told = {}
         if self._shown.muted_by:
-            return Content(*blocks.muted(self._shown.muted_by, self.context.texts))
+            return Content(*reply_blocks.muted(self._shown.muted_by, self.context.texts))
         judged = judged_now(self.context, self.stored)
         self._strangers = judged.strangers
         if self.stored.message.source is not Source.COMMAND:
@@ -223,12 +223,14 @@ def render_reply(
     Of what the network says, only the labels that are `among` those of the channel; None for all.
     """
     if message.blind and not judged.state.judges:
-        return blocks.blind(texts)
+        return reply_blocks.blind(texts)
     read = taxonomy.read(prediction)
     older = set(read.scores) != set(taxonomy.names)
     private = message.source is Source.COMMAND
     read = only(read, among)
-    return blocks.reply(read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older, known=known)
+    return reply_blocks.reply(
+        read, judged.state, taxonomy, texts, stale=judged.stale, buttons=not private, older=older, known=known
+    )
 
 
 def known_from(

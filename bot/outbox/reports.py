@@ -21,7 +21,7 @@ from bot.outbox.states import (
     Write,
 )
 from bot.outbox.work import Content, Work
-from bot.views import blocks, run_blocks, score_blocks
+from bot.views import blocks, label_names, run_blocks, score_blocks
 from bot.views.charts import draw
 from model.schema import Report, Run
 from model.store.outbox_row import SETTLED, State, picture_key, report_key, status_key
@@ -206,7 +206,7 @@ class ReportWork(InThread):
             if not self._may_be_told_of(message.channel):
                 hidden += 1
                 continue
-            before, after = (blocks.names(labels, taxonomy, texts) for labels in (flip.before, flip.after))
+            before, after = (label_names.names(labels, taxonomy, texts) for labels in (flip.before, flip.after))
             link = self._quoted(message.channel, message.ts, message.text)
             lines.append(texts("run.flip", link=link, before=before, after=after))
         if hidden:

@@ -6,7 +6,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.outbox.context import OutboxContext
 from bot.outbox.states import AGAIN_S, AmbiguousResult, RateLimited
-from bot.views.blocks import SURE_FROM
+from bot.views.reply_blocks import SURE_FROM
 from model.judgements import MessageState
 from model.schema import Prediction, Source
 from model.store.database import now

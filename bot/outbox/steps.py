@@ -9,7 +9,7 @@ from bot.errors import refusal
 from bot.outbox.context import OutboxContext
 from bot.outbox.states import Done, Facts
 from bot.outbox.work import Content, Work
-from bot.views.blocks import SURE_FROM
+from bot.views.reply_blocks import SURE_FROM
 from model.schema import Prediction
 
 log = logging.getLogger(__name__)

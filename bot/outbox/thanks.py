@@ -6,7 +6,8 @@ from typing import Any
 from bot.outbox.client import NO_UNFURL, find_messages
 from bot.outbox.states import Done
 from bot.outbox.work import Content, Work
-from bot.views.blocks import escape, label_title
+from bot.views.blocks import escape
+from bot.views.label_names import label_title
 from bot.views.texts import Texts, load_texts
 
 

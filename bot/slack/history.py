@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.context import ListenerContext
 from bot.slack.payloads.payload import MessageRef
-from bot.views import blocks
+from bot.views import blocks, label_names, reply_blocks
 from bot.views.texts import Texts
 from model.gesture_handles import denied_label
 from model.judgements import Gesture, Kind
@@ -35,7 +35,7 @@ def phrase(gesture: Gesture, taxonomy: Taxonomy, texts: Texts) -> str:
     """Return what this gesture said, as a phrase that follows a name."""
     denied = denied_label(gesture.handle)
     key, labels = (GESTURE_KEYS[gesture.kind], gesture.labels) if denied is None else ("command.gesture_not", (denied,))
-    what = texts(key, labels=blocks.names(labels, taxonomy, texts))
+    what = texts(key, labels=label_names.names(labels, taxonomy, texts))
     return texts("command.gesture_withdrawn", what=what) if gesture.withdrawn else what
 
 
@@ -80,9 +80,9 @@ async def tell(context: ListenerContext, message_id: int | None, *, asked_by: st
             texts(
                 "command.history_prediction",
                 at=blocks.moment(at),
-                base=blocks.escape(blocks.base_name(prediction.base)),
+                base=blocks.escape(reply_blocks.base_name(prediction.base)),
                 version=prediction.version,
-                labels=blocks.names(prediction.labels, taxonomy, texts),
+                labels=label_names.names(prediction.labels, taxonomy, texts),
             ),
         )
         for at, prediction in predicted

@@ -1,6 +1,7 @@
 """How far people agree, in words. Pure, as `blocks` is."""
 
-from bot.views.blocks import escape, label_title
+from bot.views.blocks import escape
+from bot.views.label_names import label_title
 from bot.views.texts import Texts
 from model.agreement import ENOUGH, Agreement, Alpha
 from model.labels import Taxonomy

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from bot.views.blocks import label_title
+from bot.views.label_names import label_title
 from bot.views.texts import Texts
 from model.labels import Taxonomy
 from model.schema import LabelChange, Report

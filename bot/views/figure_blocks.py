@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.views.blocks import Block, button, context, escape, label_title, plain_text, section, shorten
+from bot.views.blocks import Block, button, context, escape, plain_text, section, shorten
+from bot.views.label_names import label_title
 from bot.views.native import Native
 from bot.views.run_blocks import points
 from bot.views.score_blocks import MOST_ROWS, TITLE, short_words

@@ -7,6 +7,7 @@ from bot.views.blocks import Block, context, escape, plain_text, section, shorte
 from bot.views.texts import Texts
 from model.labels import Label, Taxonomy
 
+GUIDE_BUTTON = "guide_open"
 # A modal has a hundred blocks; some are headings.
 MOST_LABELS = 70
 # Of each kind of example.

@@ -13,8 +13,6 @@ from bot.views.blocks import (
     button,
     context,
     escape,
-    label_option,
-    menu_of,
     plain_text,
     section,
     shorten,
@@ -22,6 +20,7 @@ from bot.views.blocks import (
     warn,
 )
 from bot.views.guide_blocks import grouped
+from bot.views.label_names import label_option, menu_of
 from bot.views.label_standing import Standing
 from bot.views.texts import Texts
 from model.agreement import ENOUGH

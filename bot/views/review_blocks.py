@@ -4,26 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.views.blocks import (
-    CHOICE,
-    GUIDE_BUTTON,
-    NOTE,
-    SURE_FROM,
-    Block,
-    button,
-    context,
-    escape,
-    label_option,
-    label_title,
-    menu_of,
-    names,
-    plain_text,
-    quote,
-    section,
-    shorten,
-    warn,
-    who_said_what,
-)
+from bot.views.blocks import CHOICE, NOTE, Block, button, context, escape, plain_text, quote, section, shorten, warn
+from bot.views.guide_blocks import GUIDE_BUTTON
+from bot.views.label_names import label_option, label_title, menu_of, names
+from bot.views.reply_blocks import SURE_FROM, who_said_what
 from bot.views.texts import Texts
 from model.judgements import MessageState
 from model.labels import Taxonomy

@@ -11,16 +11,14 @@ from bot.views.blocks import (
     button,
     context,
     escape,
-    label_option,
-    label_title,
     mentions,
-    names,
     plain_text,
     section,
     snippet,
     sorry,
     warn,
 )
+from bot.views.label_names import label_option, label_title, names
 from bot.views.texts import Texts
 from model.judgements import MessageState
 from model.labels import Taxonomy

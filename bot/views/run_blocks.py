@@ -3,7 +3,8 @@
 from typing import Any
 
 from bot.views import announcements
-from bot.views.blocks import Block, button, context, escape, label_title, mentions, plain_text, section, shorten
+from bot.views.blocks import Block, button, context, escape, mentions, plain_text, section, shorten
+from bot.views.label_names import label_title
 from bot.views.native import Native, folded, rich_text
 from bot.views.texts import Texts
 from model.labels import Taxonomy

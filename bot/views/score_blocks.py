@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from bot.views.blocks import Block, label_title, shorten
+from bot.views.blocks import Block, shorten
 from bot.views.charts import size_of_change
+from bot.views.label_names import label_title
 from bot.views.native import Native
 from bot.views.run_blocks import points
 from bot.views.texts import Texts

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from bot.views.blocks import moment, signature
+from bot.views.blocks import moment
+from bot.views.reply_blocks import signature
 from bot.views.texts import Texts
 
 

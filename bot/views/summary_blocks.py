@@ -4,21 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
-from bot.views.blocks import (
-    Block,
-    button,
-    context,
-    escape,
-    label_title,
-    moment,
-    names,
-    plain_text,
-    predicted,
-    section,
-    snippet,
-)
+from bot.views.blocks import Block, button, context, escape, moment, plain_text, section, snippet
 from bot.views.label_blocks import sign
+from bot.views.label_names import label_title, names
 from bot.views.native import folded
+from bot.views.reply_blocks import predicted
 from bot.views.texts import Texts
 from model.judgements import MessageState
 from model.labels import Taxonomy

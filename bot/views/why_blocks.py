@@ -5,20 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.views.blocks import (
-    GUESS_FROM,
-    MOST_OPTIONS,
-    OPTION_LENGTH,
-    Block,
-    context,
-    escape,
-    label_title,
-    mentions,
-    plain_text,
-    section,
-    shorten,
-    signature,
-)
+from bot.views.blocks import MOST_OPTIONS, OPTION_LENGTH, Block, context, escape, mentions, plain_text, section, shorten
+from bot.views.label_names import label_title
+from bot.views.reply_blocks import GUESS_FROM, signature
 from bot.views.texts import Texts
 from model.judgements import LabelState, MessageState
 from model.labels import Taxonomy

@@ -11,7 +11,7 @@ from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
 from bot.simulator.workspace import Channel, User, Workspace
-from bot.views import blocks
+from bot.views import reply_blocks
 from model.errors import BadData, StoreUnavailable
 from model.labels import LabelEvent, seed_taxonomy
 from model.learning.dataset import seed_messages
@@ -179,9 +179,11 @@ class LoadGenerator:
             async with Person(self.simulator.url, user.id) as person:
                 with suppress(SlackError):
                     if "feedback_buttons" in str(channel.messages[ts].get("blocks")):
-                        heard = await person.action(blocks.FEEDBACK_ACTION, channel=channel.id, ts=ts, value=blocks.Thumb.UP)
+                        heard = await person.action(
+                            reply_blocks.FEEDBACK_ACTION, channel=channel.id, ts=ts, value=reply_blocks.Thumb.UP
+                        )
                     else:
-                        heard = await person.action(blocks.CORRECT_ACTION, channel=channel.id, ts=ts)
+                        heard = await person.action(reply_blocks.CORRECT_ACTION, channel=channel.id, ts=ts)
                     self.expected.pressed(channel.id, ts, user.id, heard=heard)
 
         task = asyncio.create_task(press())

@@ -15,7 +15,7 @@ from bot.simulator.blocks import check_view
 from bot.simulator.errors import Json
 from bot.simulator.server import Simulator
 from bot.slack.context import slack_client
-from bot.views import blocks
+from bot.views import blocks, correction_blocks
 from bot.views.native import Native, classic_form
 from model.labels import seed_taxonomy
 from model.schema import Message, Prediction, Source
@@ -156,7 +156,9 @@ def test_quoted_words_are_a_quotation_of_slacks_where_nobody_wants_the_classic_f
     context: OutboxContext, screens: forms.Screens
 ) -> None:
     """Every workspace takes them, so nothing need be asked; what somebody wrote is never read as markup."""
-    modal = blocks.labels_modal("<!channel> *no*", (), None, seed_taxonomy(), context.texts, metadata="{}", warning="ojo")
+    modal = correction_blocks.labels_modal(
+        "<!channel> *no*", (), None, seed_taxonomy(), context.texts, metadata="{}", warning="ojo"
+    )
     chosen = Forms(context.locks, screens)
     assert chosen.matter({"json": {"view": modal}})
     shown = chosen.plan({"json": {"view": modal}}).first["json"]["view"]["blocks"]

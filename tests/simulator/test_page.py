@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.simulator.person import Person
 from bot.simulator.pytest_plugin import SimulatorThread
 from bot.simulator.server import PAGE, Simulator
-from bot.views import blocks, why_blocks
+from bot.views import reply_blocks, why_blocks
 from bot.views.texts import load_texts
 from model.judgements import fold
 from model.labels import seed_taxonomy
@@ -148,7 +148,7 @@ def test_a_reply_that_has_learnt_and_its_reasons_can_be_read_by_everybody(
     answer = Prediction(version=3, base="mini", scores=scores, labels=given, corrections=12, learning=("agencia",))
     state = fold([], names=taxonomy.names, predicted=given)
     known = texts("reply.known", link="<https://example.com|otro mensaje>", people="@Luis")
-    _, reply = blocks.reply(answer, state, taxonomy, texts, known=known)
+    _, reply = reply_blocks.reply(answer, state, taxonomy, texts, known=known)
     spans = ((1, 2), (3, 4))
     carried = [Carried(label=name, score=each, given=name in given, words=spans, against=()) for name, each in scores.items()]
     explained = Explanation(version=3, base="mini", corrections=12, revision=1, labels=tuple(carried))

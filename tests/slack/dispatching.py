@@ -20,6 +20,7 @@ from bot.slack.listeners import commands
 from bot.slack.listeners.commands import WORDS
 from bot.views import (
     blocks,
+    guide_blocks,
     home_blocks,
     label_blocks,
     review_blocks,
@@ -178,7 +179,7 @@ def surfaces(team: str, *, response_url: str = "http://127.0.0.1:1/") -> dict[st
         (home_blocks.LABELS_BUTTON, ""), (home_blocks.FIGURES_BUTTON, ""), (home_blocks.RETRAIN_BUTTON, ""),
         (review_blocks.BACK_BUTTON, ""), (review_blocks.SETTLE_YES_BUTTON, "app"), (review_blocks.SETTLE_NO_BUTTON, "app"),
         (label_blocks.YES_BUTTON, "1"), (label_blocks.NO_BUTTON, "1"),
-        (blocks.GUIDE_BUTTON, ""), (label_blocks.BANK_BUTTON, ""), (label_blocks.OWN_BUTTON, ""),
+        (guide_blocks.GUIDE_BUTTON, ""), (label_blocks.BANK_BUTTON, ""), (label_blocks.OWN_BUTTON, ""),
         (why_blocks.MENU, "tarjeta"),
         (route_blocks.ADD_BUTTON, ""), *((route_blocks.MENU, f"{act}:1") for act in ("on", "remove", "test")),
     ):  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.simulator.person import Person
-from bot.views import blocks, label_blocks, review_blocks, showing_blocks
+from bot.views import guide_blocks, label_blocks, review_blocks, showing_blocks
 from model.schema import Message, Prediction, Source
 from model.store.predictions import NewPrediction
 from model.store.store import Store
@@ -64,7 +64,9 @@ def test_whoever_reads_slack_in_english_finds_each_screen_behind_a_button_in_eng
         await luis.shortcut(GENERAL, ts, "edit_labels")
         edited = await shown("Labels", "¿Y la mía?")
         assert "Which labels does this message carry?" in str(edited)
-        await luis.action(blocks.GUIDE_BUTTON, view_id=str(edited["id"]), block_id=block_of(edited, blocks.GUIDE_BUTTON))
+        await luis.action(
+            guide_blocks.GUIDE_BUTTON, view_id=str(edited["id"]), block_id=block_of(edited, guide_blocks.GUIDE_BUTTON)
+        )
         await shown("Guide", "When each label applies")
 
         assert await luis.command("general", "/beto", "review")

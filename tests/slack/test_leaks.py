@@ -17,7 +17,7 @@ from bot.outbox.executor import deliver
 from bot.settings import BotSettings
 from bot.slack.listeners import commands
 from bot.slack.payloads.parsing import INTERACTIONS
-from bot.views import blocks, run_blocks, summary_blocks
+from bot.views import blocks, erasure_blocks, reply_blocks, run_blocks, summary_blocks
 from model.agreement import ENOUGH
 from model.judgements import Gesture, Kind
 from model.routes import Route
@@ -126,7 +126,7 @@ def mention(told: Told, channel: str, user: str, _: int) -> dict[str, Any]:
 
 # Why not yet, since there is no version; what comes else is tested with the process that shows it.
 WHY_TOLD = "falta el proceso `trainer`"
-FORGET = view(blocks.FORGET_VIEW, "")
+FORGET = view(erasure_blocks.FORGET_VIEW, "")
 SURFACES = {
     "historial": Surface(command("historial {link}"), "Fraude"),
     "historial of an erased message": Surface(command("historial {link}"), "Ese mensaje ya no está", erase),
@@ -135,14 +135,14 @@ SURFACES = {
     "olvida": Surface(command("olvida {link}"), WORDS),
     "olvida of an erased message": Surface(command("olvida {link}"), "", erase),
     "olvida, confirmed": Surface(FORGET, "Olvidado: 1 mensaje"),
-    "¿Por qué?": Surface(button(blocks.WHY_ACTION), WHY_TOLD, direct=False),
+    "¿Por qué?": Surface(button(reply_blocks.WHY_ACTION), WHY_TOLD, direct=False),
     "¿Por qué? by shortcut": Surface(shortcut("explain_labels"), WHY_TOLD),
     "por qué": Surface(command("por qué {link}"), WHY_TOLD),
     "por qué, of an erased message": Surface(command("por qué {link}"), "", erase),
     "Clasificar": Surface(shortcut("classify_message"), "ya tiene sus etiquetas"),
     "Corregir etiquetas": Surface(shortcut("edit_labels"), WORDS),
-    "Editar etiquetas": Surface(button(blocks.EDIT_ACTION), WORDS, direct=False),
-    "a thumb down": Surface(button(blocks.FEEDBACK_ACTION, value=blocks.Thumb.DOWN), WORDS, direct=False),
+    "Editar etiquetas": Surface(button(reply_blocks.EDIT_ACTION), WORDS, direct=False),
+    "a thumb down": Surface(button(reply_blocks.FEEDBACK_ACTION, value=reply_blocks.Thumb.DOWN), WORDS, direct=False),
     "modal, sent late": Surface(view(blocks.EDIT_VIEW, "what was there long ago"), WORDS),
     "modal of an erased message": Surface(view(blocks.EDIT_VIEW, "then"), "", erase),
     "revisa": Surface(command("revisa"), WORDS, unjudge),
@@ -288,11 +288,11 @@ def test_the_table_has_every_word_button_and_shortcut() -> None:
     actions = {
         name for module in (blocks, run_blocks, summary_blocks) for each, name in vars(module).items() if each.endswith("_ACTION")
     }
-    tells_nothing = {blocks.CORRECT_ACTION, blocks.NOT_ACTION}
+    tells_nothing = {reply_blocks.CORRECT_ACTION, reply_blocks.NOT_ACTION}
     assert actions - tells_nothing == {
-        blocks.EDIT_ACTION,
-        blocks.FEEDBACK_ACTION,
-        blocks.WHY_ACTION,
+        reply_blocks.EDIT_ACTION,
+        reply_blocks.FEEDBACK_ACTION,
+        reply_blocks.WHY_ACTION,
         summary_blocks.OPEN_ACTION,
         *(n for v, n in vars(run_blocks).items() if v.endswith("_ACTION")),
     }

@@ -9,7 +9,7 @@ from bot.local.ports import free_port
 from bot.slack.context import Publisher
 from bot.slack.listeners import corrections
 from bot.slack.listeners.commands import WORDS
-from bot.views import blocks, run_blocks, summary_blocks
+from bot.views import blocks, erasure_blocks, reply_blocks, run_blocks, summary_blocks
 from bot.views.texts import load_texts
 from model.store.outbox_row import Kind, State
 from model.store.store import Store
@@ -108,19 +108,19 @@ INSIDE: dict[str, Request] = {
     "a direct message": direct("me robaron la tarjeta"),
     "the Home tab": home,
     "a reaction on a reply that was removed": on_a_removed_reply,
-    "Correcto": button(blocks.CORRECT_ACTION),
-    "Correcto on what is no reply": button(blocks.CORRECT_ACTION, "1.1"),
-    "a thumb up": button(blocks.FEEDBACK_ACTION, value=blocks.Thumb.UP),
-    "a thumb down": button(blocks.FEEDBACK_ACTION, value=blocks.Thumb.DOWN),
-    "a thumb down on what is no reply": button(blocks.FEEDBACK_ACTION, "1.1", blocks.Thumb.DOWN),
-    "a label that does not apply": button(f"{blocks.NOT_ACTION}0", value="fraude"),
-    "a label that is there no more": button(f"{blocks.NOT_ACTION}0", value="antigua"),
-    "a label on what is no reply": button(f"{blocks.NOT_ACTION}0", "1.1", "fraude"),
-    "¿Por qué?": button(blocks.WHY_ACTION),
-    "¿Por qué? on what is no reply": button(blocks.WHY_ACTION, "1.1"),
-    "Editar etiquetas": button(blocks.EDIT_ACTION),
+    "Correcto": button(reply_blocks.CORRECT_ACTION),
+    "Correcto on what is no reply": button(reply_blocks.CORRECT_ACTION, "1.1"),
+    "a thumb up": button(reply_blocks.FEEDBACK_ACTION, value=reply_blocks.Thumb.UP),
+    "a thumb down": button(reply_blocks.FEEDBACK_ACTION, value=reply_blocks.Thumb.DOWN),
+    "a thumb down on what is no reply": button(reply_blocks.FEEDBACK_ACTION, "1.1", reply_blocks.Thumb.DOWN),
+    "a label that does not apply": button(f"{reply_blocks.NOT_ACTION}0", value="fraude"),
+    "a label that is there no more": button(f"{reply_blocks.NOT_ACTION}0", value="antigua"),
+    "a label on what is no reply": button(f"{reply_blocks.NOT_ACTION}0", "1.1", "fraude"),
+    "¿Por qué?": button(reply_blocks.WHY_ACTION),
+    "¿Por qué? on what is no reply": button(reply_blocks.WHY_ACTION, "1.1"),
+    "Editar etiquetas": button(reply_blocks.EDIT_ACTION),
     "Ver y corregir": button(summary_blocks.OPEN_ACTION),
-    "Editar etiquetas on what is no reply": button(blocks.EDIT_ACTION, "1.1"),
+    "Editar etiquetas on what is no reply": button(reply_blocks.EDIT_ACTION, "1.1"),
     "a former button": button("labels_something"),
     **{
         f"{name}{where}": button(name, ts)
@@ -129,7 +129,7 @@ INSIDE: dict[str, Request] = {
         for where, ts in (("", REPORT_TS), (" on what is no report", "1.1"))
     },
     "the modal of labels": view(blocks.EDIT_VIEW, ""),
-    "the question before erasing": view(blocks.FORGET_VIEW, ""),
+    "the question before erasing": view(erasure_blocks.FORGET_VIEW, ""),
     "a former modal": view("something_view", ""),
 }
 # Where, by whom and without what: (channel, person).

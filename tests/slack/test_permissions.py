@@ -11,7 +11,7 @@ import pytest
 
 from bot.simulator.workspace import User
 from bot.slack.listeners.corrections import fingerprint
-from bot.views import blocks, label_blocks, review_blocks, route_blocks
+from bot.views import label_blocks, reply_blocks, review_blocks, route_blocks
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind
 from model.labels import LabelEvent
@@ -193,17 +193,19 @@ ACTS: dict[str, Act] = {
         lambda cell: take_back_all(cell) or cell.press(label_blocks.OWN_BUTTON, ""), lambda cell: cell.labels == ()
     ),
     "judge": (
-        lambda cell: take_back_all(cell) or button(blocks.CORRECT_ACTION, REPLY_TS)(cell.told, PUBLIC, cell.user, cell.message),
+        lambda cell: (
+            take_back_all(cell) or button(reply_blocks.CORRECT_ACTION, REPLY_TS)(cell.told, PUBLIC, cell.user, cell.message)
+        ),
         refused("judge.refused"),
     ),
     "judge by a thumb": (
         lambda cell: take_back_all(cell)
-        or button(blocks.FEEDBACK_ACTION, REPLY_TS, blocks.Thumb.UP)(cell.told, PUBLIC, cell.user, cell.message),
+        or button(reply_blocks.FEEDBACK_ACTION, REPLY_TS, reply_blocks.Thumb.UP)(cell.told, PUBLIC, cell.user, cell.message),
         refused("judge.refused"),
     ),
     "say that a label does not apply": (
         lambda cell: take_back_all(cell)
-        or button(f"{blocks.NOT_ACTION}0", REPLY_TS, "tarjeta")(cell.told, PUBLIC, cell.user, cell.message),
+        or button(f"{reply_blocks.NOT_ACTION}0", REPLY_TS, "tarjeta")(cell.told, PUBLIC, cell.user, cell.message),
         refused("judge.refused"),
     ),
     "review": (lambda cell: cell.command("revisa"), refused("judge.refused", "review.refused_guest")),

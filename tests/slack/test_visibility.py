@@ -11,7 +11,7 @@ import pytest
 from bot.settings import BotSettings
 from bot.slack.context import slack_client
 from bot.slack.visibility import KNOWN_FOR_S, Visibility
-from bot.views import blocks
+from bot.views import blocks, erasure_blocks, reply_blocks
 from model.schema import Message, Source
 from model.store.store import Store
 from tests.slack.dispatching import TEAM, a_context, dispatcher, published, slack
@@ -68,8 +68,8 @@ async def test_a_guests_modal_says_at_once_that_their_word_does_not_count(
     """It took the work, closed, and dropped it."""
     told.slack.as_person("ana", lambda ana: ana.invite("reclamos", "carlos"))
     try:
-        guest = await ask(button(blocks.EDIT_ACTION), told, store, tmp_path, published, channel=PUBLIC, user=GUEST)
-        member = await ask(button(blocks.EDIT_ACTION), told, store, tmp_path, published, channel=PUBLIC, user=MEMBER)
+        guest = await ask(button(reply_blocks.EDIT_ACTION), told, store, tmp_path, published, channel=PUBLIC, user=GUEST)
+        member = await ask(button(reply_blocks.EDIT_ACTION), told, store, tmp_path, published, channel=PUBLIC, user=MEMBER)
     finally:
         told.slack.as_person("ana", lambda ana: ana.kick("reclamos", "carlos"))
     assert "tus correcciones no cuentan" in guest
@@ -85,7 +85,9 @@ async def test_who_may_erase_what_they_cannot_read_is_told_nothing_of_it(
     )
     assert "¿Olvido el mensaje de ese enlace?" in asked
     context = a_context(told.slack, store, tmp_path, published, trainers=STRANGER)
-    await dispatcher(told.slack, store, tmp_path, published, context=context)(view(blocks.FORGET_VIEW, "")(told, "", STRANGER, 1))
+    await dispatcher(told.slack, store, tmp_path, published, context=context)(
+        view(erasure_blocks.FORGET_VIEW, "")(told, "", STRANGER, 1)
+    )
     stored = store.messages.get(1)
     assert stored is not None
     assert stored.deleted

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.views import blocks, home_blocks
+from bot.views import blocks, correction_blocks, home_blocks, label_names, reply_blocks
 from bot.views.home_blocks import Workplace
 from bot.views.texts import load_texts
 from model.judgements import Gesture, Kind, LabelState, fold
@@ -21,7 +21,7 @@ def reply(language: str = "es", *gestures: Gesture, **changes: object) -> tuple[
         version=3, base="mini", scores={"tarjeta": 0.923, "fraude": 0.61, "app": 0.004}, labels=("tarjeta", "fraude")
     ).model_copy(update=changes)
     state = fold(gestures, names=seed_taxonomy().names, predicted=prediction.labels)
-    text, shown = blocks.reply(prediction, state, seed_taxonomy(), load_texts(language))
+    text, shown = reply_blocks.reply(prediction, state, seed_taxonomy(), load_texts(language))
     return text, json.dumps(shown, ensure_ascii=False)
 
 
@@ -35,7 +35,7 @@ def test_labels_stand_strongest_first_with_emoji_and_per_cent() -> None:
 
 def blocks_of(prediction: Prediction, *gestures: Gesture, language: str = "es") -> tuple[str, list[blocks.Block]]:
     state = fold(gestures, names=seed_taxonomy().names, predicted=prediction.labels)
-    return blocks.reply(prediction, state, seed_taxonomy(), load_texts(language))
+    return reply_blocks.reply(prediction, state, seed_taxonomy(), load_texts(language))
 
 
 @pytest.mark.parametrize(("language", "asks"), [("es", "¿App y web?"), ("en", "App and web?")])
@@ -116,13 +116,13 @@ def test_a_settled_question_says_how_it_was_settled(language: str) -> None:
         "settled_open": LabelState("predicted", None),
     }
     for key, state in cases.items():
-        told = blocks.settled("fraude", state, taxonomy, texts)
+        told = reply_blocks.settled("fraude", state, taxonomy, texts)
         assert told.startswith(texts.sentences[f"reply.{key}"].split("{")[0])
         assert ("<@UANA>, <@ULUIS>" in told) == (state.applies is not None)
         assert texts("reply.settled_by_experts") not in told
     outweighed = LabelState("confirmed", True, ("UANA",), ("ULUIS", "UMARIA"))
-    assert texts("reply.settled_by_experts") in blocks.settled("fraude", outweighed, taxonomy, texts)
-    assert "retirada" in blocks.settled("retirada", None, taxonomy, texts)
+    assert texts("reply.settled_by_experts") in reply_blocks.settled("fraude", outweighed, taxonomy, texts)
+    assert "retirada" in reply_blocks.settled("retirada", None, taxonomy, texts)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_what_is_shortened_fits(text: str, most: int) -> None:
 
 def test_descriptions_beside_the_labels_are_cut_after_a_word() -> None:
     """Slack takes 75 characters; in mid-word they look broken."""
-    options = blocks.label_options("", seed_taxonomy(), load_texts("es"))
+    options = label_names.label_options("", seed_taxonomy(), load_texts("es"))
     for option in options:
         short, whole = option["description"]["text"], seed_taxonomy()[option["value"]].description
         assert len(short) <= 75
@@ -245,7 +245,7 @@ def test_a_version_of_an_older_set_of_labels_says_so() -> None:
     prediction = Prediction(version=3, base="mini", scores={"app": 0.9}, labels=("app",))
     state = fold((), names=seed_taxonomy().names, predicted=prediction.labels)
     for older in (False, True):
-        _, shown = blocks.reply(prediction, state, seed_taxonomy(), load_texts("es"), older=older)
+        _, shown = reply_blocks.reply(prediction, state, seed_taxonomy(), load_texts("es"), older=older)
         assert ("aprendió con las etiquetas de antes" in str(shown[-1])) == older
 
 
@@ -260,14 +260,14 @@ def test_a_label_without_an_emoji_shows_none_anywhere() -> None:
     disputed = fold(said_no_and_yes, names=taxonomy.names, predicted=())
     shown: dict[str, object] = {
         "the Home tab": home_blocks.home(Workplace(), taxonomy, texts, "beto"),
-        "the modal": blocks.labels_modal("hola", (), None, taxonomy, texts, metadata=""),
-        "a search": blocks.label_options("cheque", taxonomy, texts),
-        "a question": blocks.dispute("cheque", disputed.labels["cheque"], taxonomy, texts),
+        "the modal": correction_blocks.labels_modal("hola", (), None, taxonomy, texts, metadata=""),
+        "a search": label_names.label_options("cheque", taxonomy, texts),
+        "a question": reply_blocks.dispute("cheque", disputed.labels["cheque"], taxonomy, texts),
     }
     for name, labels in {"a label": ("cheque",), "a guess": ()}.items():
         prediction = Prediction(version=1, base="mini", scores={"cheque": 0.9}, labels=labels)
         state = fold((), names=taxonomy.names, predicted=labels)
-        shown[f"a reply with {name}"] = blocks.reply(prediction, state, taxonomy, texts)
+        shown[f"a reply with {name}"] = reply_blocks.reply(prediction, state, taxonomy, texts)
     for where, what in shown.items():
         words = json.dumps(what, ensure_ascii=False)
         assert "Cheques" in words, where
@@ -283,7 +283,7 @@ def test_labels_are_found_by_what_people_type_in_any_case_and_without_accents() 
     taxonomy = seed_taxonomy()
 
     def found(typed: str, language: str = "es") -> list[str]:
-        return [option["value"] for option in blocks.label_options(typed, taxonomy, load_texts(language))]
+        return [option["value"] for option in label_names.label_options(typed, taxonomy, load_texts(language))]
 
     assert found("") == list(taxonomy.names)
     assert found("  INVERSION ahorro ") == ["ahorro"]
@@ -298,7 +298,7 @@ def test_a_match_in_the_title_comes_before_one_in_a_description() -> None:
     labels = [
         Label(name=f"n{n}", title=f"T{n}", title_en="x", emoji="", description="como un cheque") for n in range(150)
     ] + [Label(name="c", title="Cheque", title_en="Check", emoji="", description="")]  # fmt: skip
-    options = blocks.label_options("cheque", Taxonomy(labels), load_texts("es"))
+    options = label_names.label_options("cheque", Taxonomy(labels), load_texts("es"))
     assert [option["value"] for option in options] == ["c", *(f"n{n}" for n in range(99))]
 
 
@@ -323,11 +323,11 @@ def test_the_signs_are_shown_as_the_workspace_set_them(language: str) -> None:
     prediction = Prediction(version=3, base="mini", scores={"tarjeta": 0.9}, labels=("tarjeta",))
     state = fold((), names=seed_taxonomy().names, predicted=prediction.labels)
     taxonomy = seed_taxonomy().with_emoji({"tarjeta": "visa"})
-    shown = str(blocks.reply(prediction, state, taxonomy, texts))
+    shown = str(reply_blocks.reply(prediction, state, taxonomy, texts))
     assert ":bien:" in shown
     assert ":mal:" in shown
     assert ":visa:" in shown
-    assert ":nada:" in str(blocks.blind(texts))
+    assert ":nada:" in str(reply_blocks.blind(texts))
     home = str(home_blocks.home(Workplace(), taxonomy, texts, "beto"))
     assert all(f":{emoji}:" in home for emoji in ("bien", "mal", "nada", "visa"))
     for key, sentence in texts.sentences.items():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.simulator.blocks import check_message, check_view, elements
-from bot.views import blocks, home_blocks, review_blocks, run_blocks
+from bot.views import blocks, correction_blocks, erasure_blocks, home_blocks, reply_blocks, review_blocks, run_blocks
 from bot.views.home_blocks import Workplace
 from bot.views.native import classic_form
 from bot.views.texts import load_texts
@@ -50,8 +50,8 @@ def test_a_quoted_text_stays_a_quotation(text: str, warning: str) -> None:
     nobody = fold([], names=SEEDS.names, predicted=())
     shown = review_blocks.CardShown(text, "C1", "", "teaches", False, nobody, {}, [])
     card = review_blocks.card(shown, 1, review_blocks.Progress(1, 2), SEEDS, ES, metadata="{}", may_go_back=True)
-    forget = blocks.forget_modal("¿Borrar?", ES, metadata="{}", quoted=text)
-    labels = blocks.labels_modal(text, (), None, SEEDS, ES, metadata="{}", warning=blocks.escape(warning))
+    forget = erasure_blocks.forget_modal("¿Borrar?", ES, metadata="{}", quoted=text)
+    labels = correction_blocks.labels_modal(text, (), None, SEEDS, ES, metadata="{}", warning=blocks.escape(warning))
     assert [each["type"] for each in labels["blocks"]].count("actions") == 1  # the guide
     for view in (labels, card, forget):
         quotes = [each for each in view["blocks"] if each["type"] == "rich_text"]
@@ -75,12 +75,12 @@ def test_names_of_labels_and_networks_are_only_names(title: str, description: st
     ]
     for gestures in ([], said[1:], said):
         state = fold(gestures, names=taxonomy.names, predicted=prediction.labels)
-        text, shown = blocks.reply(prediction, state, taxonomy, ES)
-        harmless([{"type": "mrkdwn", "text": blocks.dispute("hostil", state.labels["hostil"], taxonomy, ES)}, *shown])
-        taps = {f"{blocks.NOT_ACTION}{n}" for n in range(2)} if not gestures else set()
+        text, shown = reply_blocks.reply(prediction, state, taxonomy, ES)
+        harmless([{"type": "mrkdwn", "text": reply_blocks.dispute("hostil", state.labels["hostil"], taxonomy, ES)}, *shown])
+        taps = {f"{reply_blocks.NOT_ACTION}{n}" for n in range(2)} if not gestures else set()
         for form, ids in (
-            (shown, {blocks.FEEDBACK_ACTION, blocks.WHY_ACTION, *taps}),
-            (classic_form(shown), {blocks.CORRECT_ACTION, blocks.EDIT_ACTION, blocks.WHY_ACTION}),
+            (shown, {reply_blocks.FEEDBACK_ACTION, reply_blocks.WHY_ACTION, *taps}),
+            (classic_form(shown), {reply_blocks.CORRECT_ACTION, reply_blocks.EDIT_ACTION, reply_blocks.WHY_ACTION}),
         ):
             check_message(form)
             assert ids >= {element["action_id"] for _, element in elements(form)} >= ids - taps
@@ -111,4 +111,4 @@ def test_an_error_in_a_runs_message_is_only_an_error(error: str, note: str) -> N
 
 def test_no_button_says_what_it_is_about() -> None:
     """What stands in a button could be repeated by another app's: ours are looked up by the message that they stand on."""
-    assert set(blocks.button(blocks.CORRECT_ACTION, "Correcto")) == {"type", "action_id", "text"}
+    assert set(blocks.button(reply_blocks.CORRECT_ACTION, "Correcto")) == {"type", "action_id", "text"}

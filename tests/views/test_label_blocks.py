@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.views import blocks
+from bot.views import blocks, correction_blocks, guide_blocks
 from bot.views.label_standing import Standing
 from bot.views.texts import load_texts
 from model.labels import Label, Taxonomy
@@ -40,16 +40,16 @@ def test_labels_of_a_group_stand_together_in_the_choice_and_the_guide_is_beside_
         Label(name=name, title=name, title_en=name, emoji="", description="", group=group)
         for name, group in (("a", "Uno"), ("b", ""), ("c", "Uno"))
     ]
-    modal = blocks.labels_modal("hola", ("c",), None, Taxonomy(labels), texts, metadata="{}")
+    modal = correction_blocks.labels_modal("hola", ("c",), None, Taxonomy(labels), texts, metadata="{}")
     [element] = [block["element"] for block in modal["blocks"] if block.get("block_id") == blocks.CHOICE]
     groups = {each["label"]["text"]: [option["value"] for option in each["options"]] for each in element["option_groups"]}
     assert groups == {"Uno": ["a", "c"], "Otras": ["b"]}
     assert "options" not in element
-    assert any(blocks.GUIDE_BUTTON in str(block) for block in modal["blocks"])
+    assert any(guide_blocks.GUIDE_BUTTON in str(block) for block in modal["blocks"])
 
 
 def test_without_any_label_there_is_a_sentence_and_no_empty_menu() -> None:
     """Slack refuses a menu without options, and the whole modal with it."""
-    modal = blocks.labels_modal("hola", (), None, Taxonomy([]), load_texts("es"), metadata="{}")
+    modal = correction_blocks.labels_modal("hola", (), None, Taxonomy([]), load_texts("es"), metadata="{}")
     assert "submit" not in modal
     assert "Todavía no hay etiquetas" in str(modal)

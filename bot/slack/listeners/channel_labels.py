@@ -9,7 +9,7 @@ from bot import queues
 from bot.slack import people
 from bot.slack.context import Call, ListenerContext
 from bot.slack.payloads.views import ViewSubmission
-from bot.views import blocks, label_blocks
+from bot.views import label_blocks, label_names
 from bot.views.blocks import CHOICE
 from model.errors import StoreUnavailable
 from model.store.outbox_row import change_key
@@ -52,7 +52,7 @@ async def show(context: ListenerContext, call: Call) -> str:
 async def _tell(context: ListenerContext, parsed: ViewSubmission, channel: str, chosen: tuple[str, ...]) -> None:
     """Tell the channel which labels it uses from now on, who chose them, and how that is changed."""
     key, texts = change_key(parsed.view_id), context.channel_texts
-    told = {"user": f"<@{parsed.user}>", "labels": blocks.names(chosen, await context.taxonomy(), texts)}
+    told = {"user": f"<@{parsed.user}>", "labels": label_names.names(chosen, await context.taxonomy(), texts)}
     text_key = "labels.told_channel" if chosen else "labels.told_channel_all"
     await asyncio.to_thread(context.store.outbox.announce, key, channel, text_key, told)
     await context.publish(queues.deliver(key))

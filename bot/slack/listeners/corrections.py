@@ -18,7 +18,7 @@ from bot.slack import summaries
 from bot.slack.context import ANSWER_WITHIN_S, ListenerContext
 from bot.slack.payloads.interactions import ButtonClick, LabelSearch, MessageShortcut
 from bot.slack.payloads.views import ViewClick, ViewSubmission
-from bot.views import blocks
+from bot.views import blocks, correction_blocks, label_names
 from model import gesture_handles
 from model.errors import StoreUnavailable
 from model.judgements import Gesture, Kind, MessageState
@@ -47,7 +47,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
     @app.options(blocks.CHOICE)
     async def on_search(ack: AsyncAck, parsed: LabelSearch) -> None:
-        await ack(options=blocks.label_options(parsed.typed, await context.taxonomy(), context.texts))
+        await ack(options=label_names.label_options(parsed.typed, await context.taxonomy(), context.texts))
 
     @app.view(blocks.EDIT_VIEW)
     async def on_submit(ack: AsyncAck, parsed: ViewSubmission) -> None:
@@ -74,7 +74,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             return
         if is_news:
             # Shown, not overwritten: what somebody else said since was not known to this person.
-            warning = texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, texts))
+            warning = texts("modal.changed", labels=label_names.names(judged.state.shown, taxonomy, texts))
             below = _below(parsed)
             view = await _modal(context, stored, judged, taxonomy, chosen=parsed.chosen, warning=warning, below=below)
             await ack(response_action="update", view=view)
@@ -241,7 +241,7 @@ async def _modal(
     seen = {"message": stored.id, "seen": fingerprint(judged.state, stored.revision), **(below or {})}
     used = await context.used_labels(stored.message.channel)
     among = None if used is None else {*used, *judged.state.shown}
-    return blocks.labels_modal(
+    return correction_blocks.labels_modal(
         stored.message.text,
         chosen,
         judged.state,

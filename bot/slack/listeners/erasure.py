@@ -15,7 +15,7 @@ from bot.errors import refusal
 from bot.slack import history
 from bot.slack.context import ANSWER_WITHIN_S, Call, ListenerContext
 from bot.slack.payloads.views import ViewSubmission
-from bot.views import blocks
+from bot.views import erasure_blocks
 from model.errors import StoreUnavailable
 from model.schema import Message
 from model.store.erasure import Erased
@@ -41,13 +41,13 @@ class _Request:
 def register(app: AsyncApp, context: ListenerContext) -> None:
     """Register the answer to the question; the words are in `commands`."""
 
-    @app.view(blocks.FORGET_VIEW)
+    @app.view(erasure_blocks.FORGET_VIEW)
     async def on_yes(ack: AsyncAck, parsed: ViewSubmission) -> None:
         requesting = asyncio.ensure_future(_request(context, parsed))
         # Slack is asked only about others' words, and may take longer than the three seconds that it gives us.
         await asyncio.wait([requesting], timeout=ANSWER_WITHIN_S)
         if requesting.done() and isinstance(requesting.exception(), StoreUnavailable):
-            log.warning("%s waits for the database: %s", blocks.FORGET_VIEW, requesting.exception())
+            log.warning("%s waits for the database: %s", erasure_blocks.FORGET_VIEW, requesting.exception())
             await _show(context, ack, "command.trouble")
             return
         request = requesting.result() if requesting.done() else None
@@ -56,14 +56,14 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             return
 
         async def tell(text: str) -> None:
-            await context.slack.views_update(view_id=parsed.view_id, view=blocks.notice(text, context.texts))
+            await context.slack.views_update(view_id=parsed.view_id, view=erasure_blocks.notice(text, context.texts))
 
         await _show(context, ack, "forget.working")
         if request is None:
             executing = _execute_later(context, requesting, parsed.view_id)
         else:
             executing = _execute(context, request, parsed.view_id)
-        context.after_ack(executing, what=blocks.FORGET_VIEW, tell=tell)
+        context.after_ack(executing, what=erasure_blocks.FORGET_VIEW, tell=tell)
 
 
 async def erase(context: ListenerContext, call: Call) -> str:
@@ -96,7 +96,7 @@ async def erase(context: ListenerContext, call: Call) -> str:
         else:  # they may have it erased, and are told nothing of it
             question = texts("forget.ask_hidden")
         metadata = {"message": message_id}
-    view = blocks.forget_modal(question, texts, metadata=json.dumps(metadata), quoted=quoted)
+    view = erasure_blocks.forget_modal(question, texts, metadata=json.dumps(metadata), quoted=quoted)
     await context.slack.views_open(trigger_id=call.trigger_id, view=view)
     return ""
 
@@ -158,13 +158,13 @@ async def _request(context: ListenerContext, parsed: ViewSubmission) -> _Request
 
 async def _show(context: ListenerContext, ack: AsyncAck, key: str) -> None:
     """Acknowledge with the sentence in the modal."""
-    await ack(response_action="update", view=blocks.notice(context.texts(key), context.texts))
+    await ack(response_action="update", view=erasure_blocks.notice(context.texts(key), context.texts))
 
 
 async def _execute_later(context: ListenerContext, requesting: "asyncio.Future[_Request | str]", view_id: str) -> None:
     request = await requesting
     if isinstance(request, str):
-        await context.slack.views_update(view_id=view_id, view=blocks.notice(context.texts(request), context.texts))
+        await context.slack.views_update(view_id=view_id, view=erasure_blocks.notice(context.texts(request), context.texts))
     else:
         await _execute(context, request, view_id)
 
@@ -180,7 +180,7 @@ async def _execute(context: ListenerContext, request: _Request, view_id: str) ->
     for message_id in touched:
         await context.publish(queues.reply(message_id))
     try:
-        await context.slack.views_update(view_id=view_id, view=blocks.notice(text, context.texts))
+        await context.slack.views_update(view_id=view_id, view=erasure_blocks.notice(text, context.texts))
     except SlackApiError as error:
         log.info("erasure request %s is carried out, and its modal was closed: %s", request.id, refusal(error))
 

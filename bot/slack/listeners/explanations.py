@@ -15,7 +15,7 @@ from bot.slack.first_version import why_none
 from bot.slack.payloads.interactions import ButtonClick, MessageShortcut
 from bot.slack.payloads.payload import MessageRef
 from bot.slack.payloads.views import ViewClick
-from bot.views import blocks, why_blocks
+from bot.views import blocks, reply_blocks, why_blocks
 from model.labels import Taxonomy
 from model.store.outbox_row import State, why_key
 from model.store.stored_message import StoredMessage
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 def register(app: AsyncApp, context: ListenerContext) -> None:
     """Register the button on a reply, the message shortcut, and the menu in the modal itself."""
 
-    @app.action(blocks.WHY_ACTION)
+    @app.action(reply_blocks.WHY_ACTION)
     async def on_why(ack: AsyncAck, parsed: ButtonClick) -> None:
         await ack()
         work = _open(context, parsed.trigger_id, parsed.user, parsed.ref)
-        context.after_ack(work, what=blocks.WHY_ACTION, response_url=parsed.response_url)
+        context.after_ack(work, what=reply_blocks.WHY_ACTION, response_url=parsed.response_url)
 
     @app.shortcut("explain_labels")
     async def on_shortcut(ack: AsyncAck, parsed: MessageShortcut) -> None:

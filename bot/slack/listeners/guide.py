@@ -5,16 +5,16 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.slack.context import Call, ListenerContext
 from bot.slack.listeners import canvas
 from bot.slack.payloads.views import ViewClick
-from bot.views import blocks, guide_blocks
+from bot.views import blocks, guide_blocks, label_names
 
 
 def register(app: AsyncApp, context: ListenerContext) -> None:
     """Register the button that lays the guide over the modal in which somebody chooses."""
 
-    @app.action(blocks.GUIDE_BUTTON)
+    @app.action(guide_blocks.GUIDE_BUTTON)
     async def on_guide(ack: AsyncAck, parsed: ViewClick) -> None:
         await ack()
-        context.after_ack(_lay_over(context, parsed), what=blocks.GUIDE_BUTTON)
+        context.after_ack(_lay_over(context, parsed), what=guide_blocks.GUIDE_BUTTON)
 
 
 async def show(context: ListenerContext, call: Call) -> str:
@@ -24,7 +24,7 @@ async def show(context: ListenerContext, call: Call) -> str:
     taxonomy, texts = await context.taxonomy(), context.texts
     only, warning = None, ""
     if call.rest:
-        found = blocks.label_options(call.rest, taxonomy, texts)
+        found = label_names.label_options(call.rest, taxonomy, texts)
         if found:
             only = taxonomy[found[0]["value"]]
         else:

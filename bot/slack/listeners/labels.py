@@ -17,7 +17,7 @@ from bot.slack.listeners import canvas, channel_labels, label_questions
 from bot.slack.listeners.agreement import look as look_at_agreement
 from bot.slack.listeners.label_form import label_of, what_is_wrong
 from bot.slack.payloads.views import ViewClick, ViewSubmission
-from bot.views import blocks, label_blocks
+from bot.views import blocks, label_blocks, label_names
 from bot.views.blocks import CHOICE
 from bot.views.label_blocks import Undoable
 from bot.views.label_standing import Standing
@@ -284,7 +284,7 @@ def _told(event: LabelEvent, taxonomy: Taxonomy, context: ListenerContext) -> st
     def titled(name: str | None) -> str:
         label = taxonomy.former.get(name or "") or event.label
         return blocks.escape(
-            blocks.label_title(name or "", taxonomy, context.texts) if label is None else context.texts.title(label)
+            label_names.label_title(name or "", taxonomy, context.texts) if label is None else context.texts.title(label)
         )
 
     who = f"<@{event.by}>" if re.fullmatch(r"[UW][A-Z0-9]+", event.by) else blocks.escape(event.by)

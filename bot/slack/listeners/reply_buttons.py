@@ -9,7 +9,7 @@ from bot import queues
 from bot.slack.context import ListenerContext
 from bot.slack.listeners import corrections
 from bot.slack.payloads.interactions import ButtonClick
-from bot.views import blocks
+from bot.views import reply_blocks
 from model import gesture_handles
 from model.judgements import Gesture, Kind
 
@@ -24,17 +24,19 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
 
     async def edit(ack: AsyncAck, parsed: ButtonClick) -> None:
         await ack()
-        context.after_ack(corrections.edit_reply(context, parsed), what=blocks.EDIT_ACTION, response_url=parsed.response_url)
+        context.after_ack(
+            corrections.edit_reply(context, parsed), what=reply_blocks.EDIT_ACTION, response_url=parsed.response_url
+        )
 
-    app.action(blocks.CORRECT_ACTION)(correct)
-    app.action(blocks.EDIT_ACTION)(edit)
+    app.action(reply_blocks.CORRECT_ACTION)(correct)
+    app.action(reply_blocks.EDIT_ACTION)(edit)
 
-    @app.action(blocks.FEEDBACK_ACTION)
+    @app.action(reply_blocks.FEEDBACK_ACTION)
     async def on_thumb(ack: AsyncAck, parsed: ButtonClick) -> None:
         # Slack tells every click and none that takes one back: a thumb says the same however often it is pressed.
-        await (correct if parsed.value == blocks.Thumb.UP else edit)(ack, parsed)
+        await (correct if parsed.value == reply_blocks.Thumb.UP else edit)(ack, parsed)
 
-    @app.action(re.compile(rf"{blocks.NOT_ACTION}\d*"))
+    @app.action(re.compile(rf"{reply_blocks.NOT_ACTION}\d*"))
     async def on_not(ack: AsyncAck, parsed: ButtonClick) -> None:
         taxonomy = await context.taxonomy()
         [label] = taxonomy.today((parsed.value,)) or (parsed.value,)
@@ -43,7 +45,7 @@ def register(app: AsyncApp, context: ListenerContext) -> None:
             gone = context.tell(
                 context.texts("reply.not_there"), channel=parsed.channel, user=parsed.user, response_url=parsed.response_url
             )
-            context.after_ack(gone, what=blocks.NOT_ACTION, response_url=parsed.response_url)
+            context.after_ack(gone, what=reply_blocks.NOT_ACTION, response_url=parsed.response_url)
             return
         gesture = Gesture(
             user=parsed.user,

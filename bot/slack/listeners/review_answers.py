@@ -9,7 +9,7 @@ from bot.slack.listeners import review_cards
 from bot.slack.listeners.corrections import fingerprint, sees_in_time
 from bot.slack.listeners.review_cards import Screen
 from bot.slack.payloads.views import Opened, ViewClick
-from bot.views import blocks
+from bot.views import blocks, label_names
 from model import gesture_handles
 from model.judgements import VIA_SETTLE, Gesture, Kind
 from model.labels import Taxonomy
@@ -64,7 +64,7 @@ async def judge(
         return Came(warning=texts("review.taken"))
     if fingerprint(judged.state, stored.revision) != opened.seen:
         # Shown, not overwritten: what somebody else said since was not known to this person.
-        return Came(again=card, warning=texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, texts)))
+        return Came(again=card, warning=texts("modal.changed", labels=label_names.names(judged.state.shown, taxonomy, texts)))
     message = stored.message
     gesture = _gesture(card, screen, message, taxonomy, chosen, at)
     await asyncio.to_thread(store.gestures.add, gesture, channel=message.channel, item_ts=message.ts, note=note)
@@ -90,7 +90,7 @@ async def settle(context: ListenerContext, parsed: ViewClick, *, applies: bool) 
         await review_cards.show_next(context, screen, warning=context.texts("review.taken"))
         return
     if fingerprint(judged.state, stored.revision) != parsed.opened.seen or name not in judged.state.disputed:
-        warning = context.texts("modal.changed", labels=blocks.names(judged.state.shown, taxonomy, context.texts))
+        warning = context.texts("modal.changed", labels=label_names.names(judged.state.shown, taxonomy, context.texts))
         await go_on(context, screen, Came(again=card, warning=warning))
         return
     await asyncio.to_thread(_decide, context, parsed, stored, judged, taxonomy, applies=applies)
@@ -162,7 +162,7 @@ def _decide(
     context.store.gestures.add(gesture, channel=message.channel, item_ts=message.ts)
     told = {
         "user": f"<@{parsed.user}>",
-        "label": blocks.names([name], taxonomy, context.channel_texts),
+        "label": label_names.names([name], taxonomy, context.channel_texts),
         "people": blocks.mentions(tuple(user for user in (*label.yes, *label.no) if user != parsed.user)),
     }
     context.store.outbox.announce(

@@ -16,7 +16,7 @@ from bot.slack.context import Call, ListenerContext
 from bot.slack.history import link_to
 from bot.slack.payloads.interactions import ButtonClick
 from bot.slack.payloads.views import ViewSubmission
-from bot.views import blocks, run_blocks
+from bot.views import blocks, reply_blocks, run_blocks
 from model.errors import BrokenVersion
 from model.schema import Report, Run
 from model.store.outbox_row import report_key
@@ -224,7 +224,7 @@ async def roll_back(context: ListenerContext, call: Call) -> str:
             metadata = json.dumps({"version": version.number, "channel": call.channel})
             return run_blocks.promote_modal(doubts, taxonomy, texts, metadata=metadata)
         registry.promote(version.number, by=call.user, reason="/beto vuelve", asked_in=call.channel)
-        base = blocks.escape(blocks.base_name(version.card.base))
+        base = blocks.escape(reply_blocks.base_name(version.card.base))
         return texts("versions.back", version=version.number, base=base, before=live.number)
 
     answer = await asyncio.to_thread(turn)
@@ -269,7 +269,7 @@ def _line(context: ListenerContext, version: Version, *, is_live: bool) -> str:
         "versions.line",
         mark=context.texts("versions.live" if is_live else "versions.kept"),
         version=version.number,
-        base=blocks.escape(blocks.base_name(version.card.base)),
+        base=blocks.escape(reply_blocks.base_name(version.card.base)),
         when=blocks.moment(version.created_at),
         micro=run_blocks.points(scores.micro_f1),
         macro=run_blocks.points(scores.macro_f1),
