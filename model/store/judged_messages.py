@@ -124,6 +124,8 @@ class JudgedMessages:
                 return judged_ids(connection, blind=False), now_at
             found = set(judged_ids(connection, blind=False, after=mark.gesture - LATE_GESTURES))
             found.update(said_before_a_word(connection))
+            since = outbox.c.judged_before >= mark.gesture - LATE_GESTURES
+            found.update(connection.execute(select(outbox.c.message_id).where(since)).scalars())
             changed = [and_(messages.c.edited_at > 0, messages.c.edited_at >= mark.edited_at - EDITED_LATE_US)]
             gone = messages.c.deleted_at.is_not(None)
             changed.append(gone if mark.deleted_at is None else and_(gone, messages.c.deleted_at >= mark.deleted_at))

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, or_, select, t
 from model.schema import Source
 from model.store.about_message import read_about
 from model.store.database import Database, aware, insert_or_ignore, lock_channel, now
-from model.store.outbox_changes import mark_due, mark_refused_due, of_message
+from model.store.outbox_changes import NEWEST_GESTURE, mark_due, mark_refused_due, of_message
 from model.store.outbox_row import (
     CLAIMABLE,
     RETRY_AFTER_S,
@@ -40,7 +40,9 @@ Recorded = Literal["recorded", "moved on", "surplus"]
 _ROW = select(outbox).where(outbox.c.key == bindparam("of_key"))
 _LOCKED = _ROW.with_for_update()
 _on_new_post = exists().where(gestures.c.channel == outbox.c.channel, gestures.c.item_ts == bindparam("new_ts"))
-_RECORDED = select(outbox, _on_new_post.label("has_gestures")).where(outbox.c.key == bindparam("of_key"))
+_RECORDED = select(outbox, case((_on_new_post, NEWEST_GESTURE)).label("gestures_until")).where(
+    outbox.c.key == bindparam("of_key")
+)
 _CHANGE = outbox.update().where(outbox.c.id == bindparam("row_id"))
 
 
@@ -111,7 +113,7 @@ class Outbox:
                 return self._record_surplus(connection, row, owner, ts, moment)
             # Somebody may have reacted to the reply before we knew it by its ts.
             is_reply, is_first = row.kind == Kind.REPLY, ts is not None and row.ts != ts
-            early = is_reply and is_first and row.has_gestures
+            early = is_reply and is_first and row.gestures_until is not None
             is_current = row.wanted == wanted and not early
             # Whoever took over may die or be unable to look: on a settled row the doubt would stay, and nobody would come.
             settles = is_current and not _is_in_other_hands(row, owner, state, ts)
@@ -121,6 +123,7 @@ class Outbox:
                 "rendered_at": moment,
                 "asked": questions_of(row.asked) | dict(questions or {}),
                 "reason": reason,
+                **({"judged_before": row.gestures_until} if early else {}),
                 **_after_record(row, state if settles else State.DUE, retry_in_s if settles else RETRY_AFTER_S, moment),
             }
             # Also when the lease ran out meanwhile it is recorded: the post is there, whoever holds the claim by now.

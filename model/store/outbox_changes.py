@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, String, and_, bindparam, case, cast, func, select, text
+from sqlalchemy import BindParameter, Connection, String, and_, bindparam, case, cast, exists, func, select, text
 
 from model.store.database import insert_or_ignore, now
 from model.store.outbox_row import (
@@ -22,10 +22,15 @@ from model.store.outbox_row import (
     summary_key,
 )
 from model.store.standing import forget_standing
-from model.store.tables import messages, outbox, predictions, runs, standing_labels, standings
+from model.store.tables import gestures, messages, outbox, predictions, runs, standing_labels, standings
 
 # A summary tells of so many days at most.
 SUMMARY_DAYS = 7
+
+# The id of the newest gesture, as a column of one row.
+NEWEST_GESTURE = select(func.max(gestures.c.id)).scalar_subquery()
+_here = messages.join(gestures, and_(gestures.c.channel == messages.c.channel, gestures.c.item_ts == messages.c.ts))
+_JUDGED_BEFORE = case((exists().select_from(_here).where(messages.c.id == bindparam("opened_for")), NEWEST_GESTURE))
 
 # What every prediction asks, built once: to build a query takes longer than to ask it.
 _ids: BindParameter[int] = bindparam("ids", expanding=True)
@@ -65,7 +70,8 @@ def open_reply(
         "retry_at": None if gone else now() + timedelta(seconds=RETRY_AFTER_S),
         "content": {"quiet": True} if quiet else None,
     }
-    connection.execute(insert_or_ignore(connection, outbox), values)
+    opened = insert_or_ignore(connection, outbox).values(judged_before=_JUDGED_BEFORE)
+    connection.execute(opened, values | {"opened_for": message_id})
 
 
 def unquiet_reply(connection: Connection, message_id: int) -> bool:

@@ -11,11 +11,13 @@ from sqlalchemy import Connection, func, select
 
 from model.store.database import Database, aware, now, tally
 from model.store.judged_messages import EDITED_LATE_US, LATE_GESTURES, judged_ids, said_before_a_word
-from model.store.tables import erasure_requests, gestures, label_events, messages, people, predictions, refits
+from model.store.tables import erasure_requests, gestures, label_events, messages, outbox, people, predictions, refits
 
 # Older ones are removed: they hold words of texts that may have been erased since.
 KEPT = 1
 
+
+_JUDGED_BEFORE = select(func.count(), func.max(outbox.c.judged_before)).where(outbox.c.judged_before.is_not(None))
 
 # Of `corrected`: what another one has written is made anew.
 _FORMAT = 4
@@ -53,8 +55,10 @@ class Refits:
             parts = (
                 _FORMAT,
                 tally(connection, "gestures"),
-                # What somebody said is known to be of a message only once that, or its reply, is recorded: after a crash later.
+                # What somebody said is known to be of a message only once that, or its reply, is recorded: after a crash later,
+                # and where a channel's history is labelled, long after.
                 tuple(judged_ids(connection, blind=False, after=newest_gesture - LATE_GESTURES)),
+                *connection.execute(_JUDGED_BEFORE).one(),
                 edited_at,
                 *(int(each or 0) for each in connection.execute(edits).one()),
                 connection.execute(deleted).scalar_one(),

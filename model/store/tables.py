@@ -134,6 +134,8 @@ outbox = Table(
     Column("rendered_at", DateTime(timezone=True)),
     Column("asked", JSON),  # of a reply: labels that its thread was asked about, and how each stood
     Column("digest_id", Integer),  # of a reply: the row that answers it together with others
+    # Of a reply: the id of the newest gesture when earlier ones were found to be about its message; empty: none was earlier.
+    Column("judged_before", Integer),
     Column("content", JSON),
     Column("reason", String(255)),  # why Slack refused it
 )
@@ -144,6 +146,8 @@ Index("ix_outbox_turn", outbox.c.channel, sqlite_where=_turn, postgresql_where=_
 Index("ix_outbox_refused", outbox.c.channel, sqlite_where=_refused, postgresql_where=_refused)
 _digested = text("digest_id is not null")
 Index("ix_outbox_digest", outbox.c.digest_id, sqlite_where=_digested, postgresql_where=_digested)
+_judged_before = text("judged_before is not null")
+Index("ix_outbox_judged_before", outbox.c.judged_before, sqlite_where=_judged_before, postgresql_where=_judged_before)
 Index("ix_outbox_message", outbox.c.message_id, outbox.c.kind)
 _question = text("kind = 'question'")
 Index("ix_outbox_question", outbox.c.id, sqlite_where=_question, postgresql_where=_question)  # disputes, newest first

@@ -19,6 +19,7 @@ from model.labels import Taxonomy, fold_labels, seed_taxonomy
 from model.learning.judged import JudgedSoFar
 from model.reactions import Signs
 from model.serving.version_folder import verify
+from model.store.outbox_row import State, reply_key
 from model.store.store import Store
 from model.store.stored_message import StoredMessage
 from model.store.tables import gestures
@@ -81,6 +82,8 @@ def _evaluate_replies(store: Store, workspace: Workspace, expected: ExpectedStat
             given_up.append(place)  # by Slack
         elif place in expected.gone and stored is not None and stored.deleted and not found:
             continue  # its deletion was heard, and Slack never heard of that
+        elif place in expected.gone and stored is not None and not found and _is_taken_back(store, stored):
+            continue  # Slack gave its deletion up, and put the reply into the channel, from where it was taken away
         elif not found or stored is None:
             report("lost", f"{place}: posted {found}, stored {stored}")
         elif len(found) > 1:
@@ -99,6 +102,11 @@ def _posted(workspace: Workspace) -> dict[Place, list[Place]]:
                 _, where, of = metadata["event_payload"]["message"].split(":")
                 posted.setdefault((where, of), []).append((channel.id, ts))
     return posted
+
+
+def _is_taken_back(store: Store, stored: StoredMessage) -> bool:
+    row = store.outbox.get(reply_key(stored.id))
+    return row is not None and row.state is State.GONE
 
 
 def _heard_messages(expected: ExpectedState) -> tuple[set[Place], set[Place], dict[Place, str]]:

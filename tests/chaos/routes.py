@@ -122,7 +122,10 @@ def _evaluate_card(about: str, texts: list[str], leads: bool, deleted: bool, rep
 def _evaluate_emoji(
     workspace: Workspace, channel: str, ts: str, each: StoredRoute, report: Callable[[str, object], None]
 ) -> None:  # fmt: skip
-    reactions: list[dict[str, Any]] = workspace.channels[channel].messages.get(ts, {}).get("reactions", [])
+    message = workspace.channels[channel].messages.get(ts, {"subtype": "tombstone"})
+    if message.get("subtype") == "tombstone":
+        return  # nobody heard that it was deleted
+    reactions: list[dict[str, Any]] = message.get("reactions", [])
     bot = workspace.bot_user_id
     if not any(one["name"] == each.route.emoji and bot in one["users"] for one in reactions):
         report("routes_lost", f"no {each.route.emoji} on {channel}:{ts}")

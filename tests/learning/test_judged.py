@@ -55,13 +55,24 @@ def test_whatever_happens_meanwhile_it_is_what_a_new_reader_reads(store: Store, 
     assert next(iter(kept.read(store.labels.current()).values())).example.labels == ("cuenta",)
 
 
-def test_what_was_said_before_its_message_or_reply_is_recorded_is_learnt(store: Store) -> None:
-    """A process may die between a post and its record, and people react to what they see."""
-    kept = JudgedSoFar(store)
-    judge(store, "9.1", "ahorro")
+@pytest.mark.parametrize("on", ["message", "reply"])
+def test_what_was_said_before_its_message_or_reply_is_recorded_is_learnt(
+    store: Store, on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may die between a post and its record, and people react to what they see, also to much else meanwhile."""
+    monkeypatch.setattr("model.store.judged_messages.LATE_GESTURES", 0)
+    monkeypatch.setattr("model.store.refits.LATE_GESTURES", 0)
+    kept, message = JudgedSoFar(store), Message(channel="C1", ts="9.1", user="U9", text="texto", source=Source.CHANNEL)
+    if on == "reply":
+        store.messages.save(message)
+    judge(store, "9.1" if on == "message" else "9.2", "ahorro")
+    judge(store, "7.1", "ahorro")
     known = store.refits.learnable()
     assert not kept.read(store.labels.current())
-    store.messages.save(Message(channel="C1", ts="9.1", user="U9", text="texto", source=Source.CHANNEL))
+    if on == "message":
+        store.messages.save(message)
+    else:
+        store.outbox.record("reply:1", "nobody", wanted=1, ts="9.2")
     assert known != store.refits.learnable()
     assert len(kept.read(store.labels.current())) == 1
 
