@@ -1,6 +1,8 @@
 """The real app without a socket: fed with requests for everything that it listens to, about a workspace that it knows."""
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 
+import bot.views
 from bot.settings import BotSettings
 from bot.simulator.server import Simulator
 from bot.slack.app import build_app
@@ -25,8 +28,6 @@ from bot.views import (
     label_blocks,
     review_blocks,
     route_blocks,
-    run_blocks,
-    showing_blocks,
     summary_blocks,
     why_blocks,
 )
@@ -141,36 +142,33 @@ def dispatcher(
     return dispatch
 
 
+def named_in_views(ending: str) -> list[str]:
+    """Return the ids of Slack's that some module of the views names with this ending, whichever that is."""
+    modules = [importlib.import_module(f"bot.views.{each.name}") for each in pkgutil.iter_modules(bot.views.__path__)]
+    return sorted({value for each in modules for name, value in vars(each).items() if name.endswith(ending)})
+
+
 def surfaces(team: str, *, response_url: str = "http://127.0.0.1:1/") -> dict[str, dict[str, Any]]:
     """A request for each thing that the app listens to, all about what the workspace TEAM has."""
     base = {"team": {"id": team}, "user": {"id": PERSON, "team_id": team}, "trigger_id": "1.1", "api_app_id": "A1"}
     manifest = json.loads((ROOT / "bot" / "manifest.json").read_text(encoding="utf-8"))
     made: dict[str, dict[str, Any]] = {}
-    for name, action in [
-        *vars(blocks).items(),
-        *vars(run_blocks).items(),
-        *vars(label_blocks).items(),
-        *vars(review_blocks).items(),
-        *vars(summary_blocks).items(),
-        *vars(showing_blocks).items(),
-        *vars(route_blocks).items(),
-    ]:
-        if name.endswith("_ACTION"):
-            for ts in ("1.000001", "1.000002", "1.000003", "1.000004"):
-                made[f"{action} on {ts}"] = base | {
-                    "type": "block_actions",
-                    "actions": [{"type": "button", "action_id": action, "block_id": "b", "action_ts": "9.9"}],
-                    "container": {"type": "message", "channel_id": "C1", "message_ts": ts}, "channel": {"id": "C1"},
-                }  # fmt: skip
-        if name.endswith("_VIEW"):
-            for metadata_ in ({"message": 1, "seen": ""}, {"message": 1}, {"person": PERSON}, {"channel": "C1"}):
-                made[f"{action} {metadata_}"] = base | {
-                    "type": "view_submission",
-                    "view": {
-                        "id": "V1", "type": "modal", "callback_id": action, "private_metadata": json.dumps(metadata_),
-                        "state": {"values": {"labels": {"labels": {"selected_options": [{"value": "ahorro"}]}}}},
-                    },
-                }  # fmt: skip
+    for action in named_in_views("_ACTION"):
+        for ts in ("1.000001", "1.000002", "1.000003", "1.000004"):
+            made[f"{action} on {ts}"] = base | {
+                "type": "block_actions",
+                "actions": [{"type": "button", "action_id": action, "block_id": "b", "action_ts": "9.9"}],
+                "container": {"type": "message", "channel_id": "C1", "message_ts": ts}, "channel": {"id": "C1"},
+            }  # fmt: skip
+    for view in named_in_views("_VIEW"):
+        for metadata_ in ({"message": 1, "seen": ""}, {"message": 1}, {"person": PERSON}, {"channel": "C1"}):
+            made[f"{view} {metadata_}"] = base | {
+                "type": "view_submission",
+                "view": {
+                    "id": "V1", "type": "modal", "callback_id": view, "private_metadata": json.dumps(metadata_),
+                    "state": {"values": {"labels": {"labels": {"selected_options": [{"value": "ahorro"}]}}}},
+                },
+            }  # fmt: skip
     for action, value in (
         (label_blocks.ADD_BUTTON, ""), (label_blocks.MENU, "up:tarjeta"), (label_blocks.MENU, "retire:tarjeta"),
         (label_blocks.RESTORE_BUTTON, "tarjeta"), (label_blocks.UNDO_BUTTON, "1"),

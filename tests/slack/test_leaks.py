@@ -17,7 +17,7 @@ from bot.outbox.executor import deliver
 from bot.settings import BotSettings
 from bot.slack.listeners import commands
 from bot.slack.payloads.parsing import INTERACTIONS
-from bot.views import blocks, erasure_blocks, reply_blocks, run_blocks, summary_blocks
+from bot.views import blocks, erasure_blocks, reply_blocks, review_blocks, run_blocks, summary_blocks
 from model.agreement import ENOUGH
 from model.judgements import Gesture, Kind
 from model.routes import Route
@@ -29,7 +29,7 @@ from model.store.standing import Standing
 from model.store.store import Store
 from model.store.tables import gestures
 from tests.outbox_rows import a_report, answer
-from tests.slack.dispatching import published, slack
+from tests.slack.dispatching import named_in_views, published, slack
 from tests.slack.telling import (
     ADMIN,
     GUEST,
@@ -146,6 +146,7 @@ SURFACES = {
     "modal, sent late": Surface(view(blocks.EDIT_VIEW, "what was there long ago"), WORDS),
     "modal of an erased message": Surface(view(blocks.EDIT_VIEW, "then"), "", erase),
     "revisa": Surface(command("revisa"), WORDS, unjudge),
+    "revisa, by its button there": Surface(button(review_blocks.OPEN_ACTION), WORDS, unjudge, direct=False),
     "resumen": Surface(command("resumen <#{channel}> 7d"), WORDS, stands, direct=False),
     "Ver y corregir": Surface(button(summary_blocks.OPEN_ACTION), WORDS, stands, direct=False),
     "rutas, of one from there": Surface(command("rutas"), WORDS, lead),
@@ -285,13 +286,12 @@ def test_the_table_has_every_word_button_and_shortcut() -> None:
     """Whoever adds one must say here what it tells of a message."""
     assert set(commands.WORDS) - TELL_OF_NO_MESSAGE == ASK_OF_A_MESSAGE
     assert set(INTERACTIONS) == {"block_actions", "view_submission", "view_closed", "message_action", "block_suggestion"}
-    modules = (blocks, reply_blocks, run_blocks, summary_blocks)
-    actions = {name for module in modules for each, name in vars(module).items() if each.endswith("_ACTION")}
     tells_nothing = {reply_blocks.CORRECT_ACTION, reply_blocks.NOT_ACTION, blocks.STOP_BACKFILL_ACTION}  # in the asker's own post
-    assert actions - tells_nothing == {
+    assert set(named_in_views("_ACTION")) - tells_nothing == {
         reply_blocks.EDIT_ACTION,
         reply_blocks.FEEDBACK_ACTION,
         reply_blocks.WHY_ACTION,
+        review_blocks.OPEN_ACTION,
         summary_blocks.OPEN_ACTION,
         *(n for v, n in vars(run_blocks).items() if v.endswith("_ACTION")),
     }
