@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bot.simulator.arguments import Arguments
+from bot.simulator.channel import Channel
 from bot.simulator.clock import Clock, Timer
 from bot.simulator.errors import Json, SlackError, invalid_arguments
 from bot.simulator.installation import Installation, Method
-from bot.simulator.workspace import Change, Channel
+from bot.simulator.workspace import Change
 
 MOST_PROMPTS = 4
 MOST_LOADING_MESSAGES = 10

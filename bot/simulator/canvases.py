@@ -4,10 +4,10 @@ import secrets
 from typing import Any
 
 from bot.simulator.arguments import Arguments
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json, SlackError, invalid_arguments
 from bot.simulator.installation import Installation, Method
 from bot.simulator.screens import Screens
-from bot.simulator.workspace import Channel
 
 MOST_CHARACTERS = 1_048_576
 OPERATIONS = frozenset({"insert_at_start", "insert_at_end", "replace", "rename"})

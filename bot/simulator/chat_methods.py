@@ -5,10 +5,11 @@ from typing import Any
 
 from bot.simulator import blocks
 from bot.simulator.arguments import Arguments
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.installation import Installation, Method
 from bot.simulator.rate_limits import RateLimits
-from bot.simulator.workspace import TEXT_LIMIT, Channel
+from bot.simulator.workspace import TEXT_LIMIT
 
 UPDATE_TEXT_LIMIT = 4_000
 METADATA_BYTES = 8_000
@@ -73,7 +74,7 @@ class ChatMethods:
     def _chat_update(self, args: Arguments) -> Json:
         channel = self._app.channel(args.required("channel"))
         ts = args.required("ts")
-        if self._app.workspace.message(channel, ts).get("bot_id") != self._app.bot.id:
+        if channel.message(ts).get("bot_id") != self._app.bot.id:
             raise SlackError("cant_update_message")
         if channel.is_archived:
             raise SlackError("is_inactive")
@@ -93,14 +94,14 @@ class ChatMethods:
     def _chat_delete(self, args: Arguments) -> Json:
         channel = self._app.channel(args.required("channel"))
         ts = args.required("ts")
-        if self._app.workspace.message(channel, ts).get("bot_id") != self._app.bot.id:
+        if channel.message(ts).get("bot_id") != self._app.bot.id:
             raise SlackError("cant_delete_message")
         self._app.workspace.delete(channel, ts, self._app.bot.user_id)
         return {"channel": channel.id, "ts": ts}
 
     def _chat_get_permalink(self, args: Arguments) -> Json:
         channel = self._app.channel(args.required("channel"))
-        message = self._app.workspace.message(channel, args.required("message_ts"))
+        message = channel.message(args.required("message_ts"))
         link = f"{self._base()}/archives/{channel.id}/p{message['ts'].replace('.', '')}"
         if message.get("thread_ts", message["ts"]) != message["ts"]:
             link += f"?thread_ts={message['thread_ts']}&cid={channel.id}"
@@ -150,7 +151,7 @@ class ChatMethods:
 
     def _reactions_get(self, args: Arguments) -> Json:
         channel, ts = self._item(args)
-        message = self._app.workspace.message(channel, ts)
+        message = channel.message(ts)
         link = f"{self._base()}/archives/{channel.id}/p{ts.replace('.', '')}"
         return {"type": "message", "channel": channel.id, "message": {**message, "permalink": link}}
 

@@ -4,11 +4,11 @@ import bisect
 import re
 
 from bot.simulator.arguments import Arguments, next_cursor, page
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.faults import Faults
 from bot.simulator.installation import Installation, Method
 from bot.simulator.rate_limits import RateLimits
-from bot.simulator.workspace import Channel
 
 LIMITED_HISTORY = 15  # messages in one call, for apps that are distributed outside the Marketplace
 _HISTORY_SCOPES = {"channel": "channels:history", "group": "groups:history", "im": "im:history", "mpim": "mpim:history"}
@@ -55,7 +55,7 @@ class ConversationMethods:
         ts = args.optional("ts")
         if ts is None:
             raise SlackError("thread_not_found")
-        thread = self._app.workspace.thread(channel, ts)
+        thread = channel.thread(ts)
         parent, stamps = thread[0], [one["ts"] for one in thread[1:]]
         limit = args.number("limit", self._most(1000), most=self._most(1000))
         low, high = self._window(args, stamps)

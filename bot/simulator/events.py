@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Iterator
 
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json
-from bot.simulator.workspace import Bot, Change, Channel, Workspace
+from bot.simulator.workspace import Bot, Change, Workspace
 
 CHANNEL_TYPES = {"channel": "C", "group": "G", "im": "D", "mpim": "G"}
 _MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im": "message.im", "mpim": "message.mpim"}

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bot.simulator.arguments import Arguments
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json, SlackError
-from bot.simulator.workspace import Bot, Channel, User, Workspace
+from bot.simulator.workspace import Bot, User, Workspace
 
 
 class Method(NamedTuple):

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable
 
 from bot.simulator import blocks, composer, inputs
+from bot.simulator.channel import Channel
 from bot.simulator.delivery import Kind, Transport, Unanswered
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.response_urls import ResponseUrls
 from bot.simulator.views import Views
-from bot.simulator.workspace import Bot, Channel, User, Workspace
+from bot.simulator.workspace import Bot, User, Workspace
 
 _MENUS_KEPT = 100  # of those with an external source: the options that were offered in them can be chosen
 _CHANNEL_NAMES = {"im": "directmessage", "group": "privategroup"}
@@ -68,7 +69,7 @@ class Interactions:
         """Press a button, or use another element, of a message."""
         workspace = self._workspace
         ephemeral = workspace.ephemerals.get((channel.id, user.id), {}).get(ts)
-        message = ephemeral or workspace.message(channel, ts)
+        message = ephemeral or channel.message(ts)
         block, element = inputs.find(message.get("blocks", []), action_id, block_id)
         element = self._with_options(element, (user.id, channel.id, ts, block["block_id"], action_id))
         action = self._action(block, element, chosen)
@@ -122,7 +123,7 @@ class Interactions:
         else:
             channel, ts = where
             ephemeral = self._workspace.ephemerals.get((channel.id, user.id), {}).get(ts)
-            message = ephemeral or self._workspace.message(channel, ts)
+            message = ephemeral or channel.message(ts)
             shown, key = message.get("blocks", []), (user.id, channel.id, ts)
             container = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": ephemeral is not None}
             place = {"container": container, "channel": self._channel(channel)} | ({} if ephemeral else {"message": message})
@@ -157,7 +158,7 @@ class Interactions:
             "callback_id": callback_id,
             "channel": self._channel(channel),
             "message_ts": ts,
-            "message": self._workspace.message(channel, ts),
+            "message": channel.message(ts),
             "response_url": self._response_urls.new("app", channel, user),
         }
         return await self._ask("interactive", payload, user, f"«{self.shortcuts[callback_id]['name']}»") is not None

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from bot.simulator.app import App
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json, SlackError
 from bot.simulator.screens import Screens
-from bot.simulator.workspace import Channel, User, Workspace
+from bot.simulator.workspace import User, Workspace
 
 _COMMAND = re.compile(r"/(?P<name>[\w-]+)(?:\s+(?P<text>.*))?", re.DOTALL)
 _SENTENCES = {
@@ -119,7 +120,7 @@ class People:
             channel = self._seen_channel(me, query)
             thread_ts = query.get("thread_ts")
             workspace = self._workspace
-            found = workspace.thread(channel, thread_ts) if thread_ts else [channel.messages[ts] for ts in channel.roots]
+            found = channel.thread(thread_ts) if thread_ts else [channel.messages[ts] for ts in channel.roots]
             own = workspace.ephemerals.get((channel.id, me.id), {}).values()
             found = [*found, *(one for one in own if one.get("thread_ts") == thread_ts)]
             return web.json_response({"ok": True, "messages": sorted(found, key=lambda one: str(one["ts"]))})
@@ -176,7 +177,7 @@ class People:
         if ts in own:
             self._workspace.replace_ephemeral(channel, user, ts, None)
             return {}
-        if self._workspace.message(channel, ts)["user"] != user.id and not user.is_admin:
+        if channel.message(ts)["user"] != user.id and not user.is_admin:
             raise SlackError("cant_delete_message")
         self._workspace.delete(channel, ts, user.id)
         return {}
@@ -305,7 +306,7 @@ class People:
         raise SlackError("user_not_found")
 
     def _app_of_message(self, user: User, channel: Channel, ts: str) -> App:
-        message = self._workspace.ephemerals.get((channel.id, user.id), {}).get(ts) or self._workspace.message(channel, ts)
+        message = self._workspace.ephemerals.get((channel.id, user.id), {}).get(ts) or channel.message(ts)
         for app in self._apps:
             if app.bot.app_id == message.get("app_id"):
                 return app

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bot.simulator import blocks
+from bot.simulator.channel import Channel
 from bot.simulator.clock import Clock
 from bot.simulator.errors import Json, SlackError
-from bot.simulator.workspace import Bot, Channel, User, Workspace
+from bot.simulator.workspace import Bot, User, Workspace
 
 USES = 5
 LIFE_S = 1800.0

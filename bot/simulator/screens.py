@@ -5,9 +5,10 @@ import json
 
 from aiohttp import WSCloseCode, web
 
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json
 from bot.simulator.wire import Transfer, Wire
-from bot.simulator.workspace import Change, Channel, User, Workspace
+from bot.simulator.workspace import Change, User, Workspace
 
 _BACKLOG = 10_000  # frames; a page that is further behind is disconnected and loads again
 

@@ -1,25 +1,21 @@
-"""The state of the simulated workspace: people, channels, messages and reactions, without network or threads."""
+"""The state of the simulated workspace, and what changes it: people, channels and what they say, without network or threads."""
 
-import bisect
 import itertools
 import re
 import secrets
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from bot.simulator import composer
+from bot.simulator import composer, reactions
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json, SlackError
 
 TEXT_LIMIT = 40_000  # how many characters Slack keeps of a text
-REACTIONS_PER_PERSON = 23
-REACTIONS_PER_MESSAGE = 50
 
-_THREAD_FIELDS = ("thread_ts", "reply_count", "reply_users_count", "latest_reply", "reply_users", "is_locked", "subscribed")
 _CHANNEL_NAME = re.compile(r"[a-z0-9à-öø-ÿ_-]{1,80}")
-_SAME_EMOJI = {"thumbsup": "+1", "thumbsdown": "-1"}  # Slack keeps one of the two names
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +39,6 @@ class Bot(NamedTuple):
     app_id: str
     app_name: str
     user_id: str
-
-
-@dataclass(slots=True)
-class Channel:
-    """A conversation. Messages are replaced, never changed in place: a message that was read stays as it was."""
-
-    id: str
-    name: str
-    kind: Literal["channel", "group", "im", "mpim"]  # mpim: direct messages of a group
-    created: int
-    creator: str
-    members: dict[str, None] = field(default_factory=dict)  # in the order of joining
-    messages: dict[str, Json] = field(default_factory=dict)  # by ts
-    roots: list[str] = field(default_factory=list)  # ts of the messages in the channel itself, ascending
-    threads: dict[str, list[str]] = field(default_factory=dict)  # ts of the replies, ascending, by the parent's ts
-    metadata: dict[str, Json] = field(default_factory=dict)  # by ts
-    is_archived: bool = False
-    is_ext_shared: bool = False  # with another organisation, whose people read it too
 
 
 class Change(NamedTuple):
@@ -137,21 +115,6 @@ class Workspace:
             raise SlackError("channel_not_found")
         return found
 
-    def message(self, channel: Channel, ts: str) -> Json:
-        """Return the message of that channel with that ts, in a thread or not."""
-        found = channel.messages.get(ts)
-        if found is None or found.get("subtype") == "tombstone":
-            raise SlackError("message_not_found")
-        return found
-
-    def thread(self, channel: Channel, ts: str) -> list[Json]:
-        """Return the parent and its replies, oldest first; `ts` is the parent's or a reply's."""
-        message = channel.messages.get(ts)
-        if message is None:
-            raise SlackError("thread_not_found")
-        parent = message.get("thread_ts", ts)
-        return [channel.messages[one] for one in (parent, *channel.threads.get(parent, ()))]
-
     def next_ts(self) -> str:
         """Return a message timestamp that is later than every one before."""
         self._last_ts = max(int(self._clock() * 1_000_000), self._last_ts + 1)
@@ -221,7 +184,7 @@ class Workspace:
 
     def edit(self, channel: Channel, ts: str, user: str, fields: Json) -> Json:
         """Replace `fields` of the message (None removes one) and record who edited it."""
-        previous = self.message(channel, ts)
+        previous = channel.message(ts)
         now = self.next_ts()
         message = {key: value for key, value in {**previous, **fields}.items() if value is not None}
         message["edited"] = {"user": user, "ts": f"{now.partition('.')[0]}.000000"}
@@ -231,7 +194,7 @@ class Workspace:
 
     def edit_as_person(self, user: User, channel: Channel, ts: str, typed: str) -> Json:
         """Edit a person's own message."""
-        if self.message(channel, ts)["user"] != user.id:
+        if channel.message(ts)["user"] != user.id:
             raise SlackError("cant_update_message")
         text = composer.compose(typed, self.user_ids, self.channel_ids)
         if not text.strip():
@@ -241,72 +204,30 @@ class Workspace:
 
     def delete(self, channel: Channel, ts: str, user: str) -> None:
         """Delete the message; a parent with replies leaves a tombstone, as in Slack."""
-        previous = self.message(channel, ts)
-        channel.metadata.pop(ts, None)
-        if channel.threads.get(ts):
-            thread = {key: previous[key] for key in _THREAD_FIELDS if key in previous}
-            message = {
-                "type": "message", "subtype": "tombstone", "text": "This message was deleted.", "user": "USLACKBOT",
-                "hidden": True, "ts": ts, **thread,
-            }  # fmt: skip
-            channel.messages[ts] = message
-            self._tell(Change("changed", channel, message, self.next_ts(), user=user, previous=previous))
+        previous, tombstone = channel.message(ts), channel.remove(ts)
+        if tombstone is not None:
+            self._tell(Change("changed", channel, tombstone, self.next_ts(), user=user, previous=previous))
             return
-        del channel.messages[ts]
-        parent = previous.get("thread_ts")
-        if parent is None or previous.get("subtype") == "thread_broadcast":
-            _discard(channel.roots, ts)
         self._tell(Change("deleted", channel, previous, self.next_ts(), user=user))
+        parent = previous.get("thread_ts")
         if parent is not None and parent != ts:
-            _discard(channel.threads[parent], ts)
             self._count_replies(channel, parent, afresh=True)
 
     def _store(self, channel: Channel, message: Json, thread_ts: str | None, *, broadcast: bool = False) -> Json:
-        ts = message["ts"]
-        parent = channel.messages.get(thread_ts) if thread_ts else None
-        if channel.is_archived:
-            raise SlackError("is_archived")
-        if thread_ts and parent is None:
-            raise SlackError("thread_not_found")
-        if parent is None:
-            channel.roots.append(ts)
-        else:
-            root: str = parent.get("thread_ts") or parent["ts"]  # a reply to a reply is a reply to the parent
-            message |= {"thread_ts": root, "parent_user_id": channel.messages[root]["user"]}
-            channel.threads.setdefault(root, []).append(ts)
-            if broadcast:
-                message["subtype"] = "thread_broadcast"
-                channel.roots.append(ts)
-        channel.messages[ts] = message
-        self._tell(Change("posted", channel, message, ts, user=message["user"]))
-        if parent is not None:
+        channel.place(message, thread_ts, broadcast=broadcast)
+        self._tell(Change("posted", channel, message, message["ts"], user=message["user"]))
+        if "thread_ts" in message:
             self._count_replies(channel, message["thread_ts"])
         return message
 
     def _count_replies(self, channel: Channel, ts: str, *, afresh: bool = False) -> None:
-        """Update the parent's number of replies; Slack sends this as a change without a new text.
-
-        Only the newest reply is looked at, unless `afresh`: long threads must not make each reply slower. A tombstone that
-        has lost its last reply is deleted, as in Slack.
-        """
+        """Update the parent's number of replies; Slack sends this as a change without a new text, or as the tombstone's end."""
         previous = channel.messages[ts]
-        replies = channel.threads[ts]
-        if not replies and previous.get("subtype") == "tombstone":
-            del channel.messages[ts], channel.threads[ts]
-            _discard(channel.roots, ts)
+        message = channel.count_replies(ts, self.bot_user_id, afresh=afresh)
+        if message is None:
             self._tell(Change("deleted", channel, previous, self.next_ts(), user=previous["user"]))
-            return
-        message = {key: value for key, value in previous.items() if key not in _THREAD_FIELDS}
-        if replies:
-            users = [] if afresh else previous.get("reply_users", [])
-            new = dict.fromkeys(channel.messages[one]["user"] for one in (replies if afresh else replies[-1:]))
-            users = [*users, *(user for user in new if user not in users)]
-            message |= {
-                "thread_ts": ts, "reply_count": len(replies), "reply_users_count": len(users), "latest_reply": replies[-1],
-                "reply_users": users, "is_locked": False, "subscribed": self.bot_user_id in users,
-            }  # fmt: skip
-        channel.messages[ts] = message
-        self._tell(Change("changed", channel, message, self.next_ts(), user=message["user"], previous=previous))
+        else:
+            self._tell(Change("changed", channel, message, self.next_ts(), user=message["user"], previous=previous))
 
     # --- what one person sees ---
 
@@ -337,49 +258,19 @@ class Workspace:
 
     def react(self, channel: Channel, ts: str, user: str, name: str) -> None:
         """Add `user`'s reaction `name` to the message."""
-        name = _SAME_EMOJI.get(name, name)
-        if not composer.is_emoji(name):
-            raise SlackError("invalid_name")
+        name = reactions.kept_name(name)
         if channel.is_archived:
             raise SlackError("is_archived")
-        previous = self.message(channel, ts)
-        reactions: list[Json] = list(previous.get("reactions", ()))
-        at = next((n for n, one in enumerate(reactions) if one["name"] == name), None)
-        if at is not None and user in reactions[at]["users"]:
-            raise SlackError("already_reacted")
-        if sum(user in one["users"] for one in reactions) >= REACTIONS_PER_PERSON:
-            raise SlackError("too_many_reactions")
-        if at is None:
-            if len(reactions) >= REACTIONS_PER_MESSAGE:
-                raise SlackError("too_many_emoji")
-            reactions.append({"name": name, "users": [user], "count": 1})
-        else:
-            users = [*reactions[at]["users"], user]
-            reactions[at] = {"name": name, "users": users, "count": len(users)}
-        self._set_reactions("reacted", channel, previous, reactions, user, name)
+        previous = channel.message(ts)
+        message = channel.messages[ts] = reactions.added(previous, user, name)
+        self._tell(Change("reacted", channel, message, self.next_ts(), user=user, previous=previous, reaction=name))
 
     def unreact(self, channel: Channel, ts: str, user: str, name: str) -> None:
         """Remove `user`'s reaction `name` from the message."""
-        name = _SAME_EMOJI.get(name, name)
-        if not composer.is_emoji(name):
-            raise SlackError("invalid_name")
-        previous = self.message(channel, ts)
-        reactions: list[Json] = list(previous.get("reactions", ()))
-        at = next((n for n, one in enumerate(reactions) if one["name"] == name and user in one["users"]), None)
-        if at is None:
-            raise SlackError("no_reaction")
-        users = [one for one in reactions[at]["users"] if one != user]
-        reactions[at : at + 1] = [{"name": name, "users": users, "count": len(users)}] if users else []
-        self._set_reactions("unreacted", channel, previous, reactions, user, name)
-
-    def _set_reactions(
-        self, kind: Literal["reacted", "unreacted"], channel: Channel, previous: Json, reactions: list[Json], user: str, name: str
-    ) -> None:
-        message = {key: value for key, value in previous.items() if key != "reactions"}
-        if reactions:
-            message["reactions"] = reactions
-        channel.messages[message["ts"]] = message
-        self._tell(Change(kind, channel, message, self.next_ts(), user=user, previous=previous, reaction=name))
+        name = reactions.kept_name(name)
+        previous = channel.message(ts)
+        message = channel.messages[ts] = reactions.removed(previous, user, name)
+        self._tell(Change("unreacted", channel, message, self.next_ts(), user=user, previous=previous, reaction=name))
 
     # --- channels ---
 
@@ -512,10 +403,3 @@ class Workspace:
     def _tell(self, change: Change) -> None:
         for watcher in self.watchers:
             watcher(change)
-
-
-def _discard(stamps: list[str], ts: str) -> None:
-    """Remove `ts` from the ascending list; all timestamps have the same width, so text order is time order."""
-    at = bisect.bisect_left(stamps, ts)
-    if at < len(stamps) and stamps[at] == ts:
-        del stamps[at]

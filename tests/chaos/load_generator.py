@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from contextlib import suppress
 
+from bot.simulator.channel import Channel
 from bot.simulator.composer import unescape
 from bot.simulator.errors import SlackError
 from bot.simulator.person import Person
 from bot.simulator.server import Simulator
-from bot.simulator.workspace import Channel, User, Workspace
+from bot.simulator.workspace import User, Workspace
 from bot.views import reply_blocks
 from model.errors import BadData, StoreUnavailable
 from model.labels import LabelEvent, seed_taxonomy
@@ -142,13 +143,13 @@ class LoadGenerator:
     async def _edit(self) -> None:
         with suppress(SlackError):  # it is gone already
             channel, ts = self._one_of_them()
-            user = self.workspace.user(self.workspace.message(channel, ts)["user"])
+            user = self.workspace.user(channel.message(ts)["user"])
             self.workspace.edit_as_person(user, channel, ts, f"{self._rng.choice(self._texts)} {self._rng.randrange(10**6)}")
 
     async def _delete(self) -> None:
         with suppress(SlackError):
             channel, ts = self._one_of_them()
-            self.workspace.delete(channel, ts, self.workspace.message(channel, ts)["user"])
+            self.workspace.delete(channel, ts, channel.message(ts)["user"])
             self.expected.gone.add((channel.id, ts))
 
     async def _gesture(self) -> None:

@@ -70,7 +70,7 @@ def reply_now(context: OutboxContext, message_id: int) -> None:
 
 
 def emoji_on(workspace: Workspace, ts: str) -> dict[str, list[str]]:
-    message = workspace.message(workspace.channel("atencion"), ts)
+    message = workspace.channel("atencion").message(ts)
     return {each["name"]: each["users"] for each in message.get("reactions", ())}
 
 

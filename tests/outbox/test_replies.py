@@ -68,7 +68,7 @@ def test_a_label_that_was_added_a_moment_ago_is_named_as_people_named_it(
     said = Prediction(version=1, base="mini", scores={"impresoras": 0.75}, labels=("impresoras",), learning=("impresoras",))
     context.store.predictions.save([NewPrediction(message_id, 1, said, 0.01)])
     reply_now(context, message_id)
-    shown = workspace.message(workspace.channel("atencion"), bots_posts(context, ts)[0])
+    shown = workspace.channel("atencion").message(bots_posts(context, ts)[0])
     assert "Las impresoras" in shown["text"]
 
 

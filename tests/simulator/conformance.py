@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from bot.simulator.arguments import Arguments
+from bot.simulator.channel import Channel
 from bot.simulator.errors import Json
 from bot.simulator.rate_limits import PER_MINUTE
 from bot.simulator.server import MANIFEST, Simulator, read_manifest
-from bot.simulator.workspace import Channel
 
 GENERAL, ANA, LUIS, BETO = "C0SIMUGENERAL", "U0SIMUANA", "U0SIMULUIS", "U0SIMUBETO"
 # Granted where a method needs them; the shipped app asks for less.
