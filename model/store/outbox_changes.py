@@ -15,7 +15,6 @@ from model.store.outbox_row import (
     RETRY_AFTER_S,
     Kind,
     State,
-    picture_key,
     reply_key,
     report_key,
     status_key,
@@ -172,17 +171,6 @@ def mark_expired(connection: Connection, message_ids: Sequence[int]) -> None:
     _mark_quoting_due(connection, message_ids)
 
 
-def open_status(connection: Connection, run_id: int, channel: str) -> None:
-    """Open the status message of a run; the sweep finds it at once, whoever asked for the run."""
-    _open_of_run(connection, status_key(run_id), Kind.STATUS, run_id, channel)
-
-
-def open_report(connection: Connection, run_id: int, channel: str) -> None:
-    """Open the picture and the report of a run that is done."""
-    _open_of_run(connection, picture_key(run_id), Kind.PICTURE, run_id, channel)
-    _open_of_run(connection, report_key(run_id), Kind.REPORT, run_id, channel)
-
-
 def mark_runs_due(connection: Connection, run_ids: Iterable[int]) -> None:
     """Schedule another rendering of these runs' status messages and reports; the sweep finds them at once."""
     keys = [key(run_id) for run_id in run_ids for key in (status_key, report_key)]
@@ -215,14 +203,6 @@ def settle_channel(connection: Connection, channel: str, message_ids: Sequence[i
     for table in (standing_labels, standings):
         connection.execute(table.delete().where(table.c.channel == channel))
     _mark_quoting_due(connection, message_ids)
-
-
-def _open_of_run(connection: Connection, key: str, kind: Kind, run_id: int, channel: str) -> None:
-    connection.execute(
-        insert_or_ignore(connection, outbox).values(
-            key=key, kind=kind, run_id=run_id, channel=channel, state=State.DUE, wanted=1, retry_at=now()
-        )
-    )
 
 
 def count_waiting(connection: Connection) -> dict[str, int]:

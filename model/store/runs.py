@@ -16,8 +16,9 @@ from sqlalchemy.exc import IntegrityError
 from model.errors import RunCancelled, RunLost, StoreUnavailable
 from model.schema import Decided, Decision, Failure, Progress, Report, Run, RunStatus
 from model.store.database import Database, aware, now, tally
-from model.store.outbox_changes import mark_runs_due, open_report, open_status
+from model.store.outbox_changes import mark_runs_due
 from model.store.outbox_row import Kind
+from model.store.run_posts import open_report, open_status
 from model.store.tables import outbox, runs
 
 # An owner gives a sign every few seconds, whatever it is doing.
